@@ -1,0 +1,63 @@
+"""The contract of a controller: what to try next, as a function of what has been told.
+
+A controller proposes architectures (`ask`) and learns from their outcomes (`tell`). Law:
+
+1. `ask(number)` returns a `Proposal` whose architecture belongs to the space, is feasible (constraints hold, shapes fit),
+   and whose hash differs from every earlier proposal of this controller, told or not. It never trains and never learns.
+2. Any number of asks may stand open; tells may come in any order; a told outcome is matched to *its own* ask by
+   `number`. Telling a number that was not asked, or twice, raises `UnknownTrial`.
+3. Only `tell` learns. Outcomes that are failed, infeasible or pruned are accepted like completed ones. A cancelled
+   one only closes the ask.
+4. When no new architecture can be found, `ask` raises `SpaceExhausted`; a space of one point is exhausted after one ask.
+5. `restore(proposal, outcome)` replays history in a fresh process: the ledger's trials in order of their numbers.
+   outcome None means still open. After the same history, in any process and under any hash seed, the next asks are
+   the same as they would have been. Randomness comes from (seed, number) alone, never from hidden generator state.
+6. `state()` is JSON for people (probabilities, incumbents); nothing is rebuilt from it.
+
+The baseline architecture (trial 0) is proposed by `Proposer` in `search/propose.py` for all controllers alike, which also
+rejects infeasible draws and repeats, so that a controller's own file is only its idea.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from search.trial import Outcome
+from space.architecture import Architecture
+from space.decision import Choices
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Proposal:
+    """One answer of a controller.
+
+    number: the trial's number, given from outside.
+    choices: the decisions answered, by name, in the order asked.
+    behaviour: per decision, the probability with which the policy chose it then (policy gradients; empty otherwise).
+    """
+
+    number: int
+    architecture: Architecture
+    choices: Choices
+    behaviour: Mapping[str, float] = field(default_factory=dict)
+
+
+class Controller(ABC):
+    """See the module's text for the law; `tests/conformance/controllers.py` holds every controller to it."""
+
+    @abstractmethod
+    def ask(self, number: int) -> Proposal:
+        """Propose an architecture for trial `number`. Raises SpaceExhausted."""
+
+    @abstractmethod
+    def tell(self, outcome: Outcome) -> None:
+        """Learn how trial `outcome.number` ended. Raises UnknownTrial."""
+
+    @abstractmethod
+    def restore(self, proposal: Proposal, outcome: Outcome | None) -> None:
+        """Replay one trial of the ledger: as if this controller had asked it and, unless None, been told."""
+
+    def state(self) -> dict[str, Any]:
+        """What the controller believes, as JSON."""
+        return {}

@@ -1,0 +1,126 @@
+"""The vocabulary of trials and jobs: states, what may follow what, measurements and outcomes."""
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class TrialState(StrEnum):
+    """The life of a trial.
+
+        waiting -> running -> completed | pruned | infeasible | failed | cancelled
+                     |  ^
+                     v  |  (next attempt, from its checkpoint)
+                    lost -> failed (after MAX_ATTEMPTS) | cancelled
+
+    completed, pruned: trained; the controller learns the score.
+    infeasible: the architecture's own fault (breaks a constraint, does not fit in memory); teaches the controller.
+    failed: the trial's own fault (diverged, crashed, timed out), with a reason; teaches the controller.
+    lost: the machine's fault (process or node died); tried again, never counted.
+    waiting: proposed and stored, not yet on a machine (also after a pause).
+    """
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    PRUNED = "pruned"
+    INFEASIBLE = "infeasible"
+    FAILED = "failed"
+    LOST = "lost"
+    CANCELLED = "cancelled"
+
+    @property
+    def terminal(self) -> bool:
+        return self not in (TrialState.WAITING, TrialState.RUNNING, TrialState.LOST)
+
+
+class JobState(StrEnum):
+    """The life of a job.
+
+    queued -> running -> succeeded | failed | cancelled
+                 |  ^
+                 v  | (through queued)
+               paused -> cancelled
+    """
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    PAUSED = "paused"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def terminal(self) -> bool:
+        return self in (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
+
+
+MAX_ATTEMPTS = 3
+"""A trial that lost its machine this often is failed: it may be what kills the machine."""
+
+_LIVE = frozenset({TrialState.WAITING, TrialState.RUNNING, TrialState.LOST})
+
+TRIAL_MOVES: dict[TrialState, frozenset[TrialState]] = {
+    TrialState.WAITING: frozenset({TrialState.RUNNING, TrialState.INFEASIBLE, TrialState.CANCELLED}),
+    TrialState.RUNNING: frozenset(TrialState) - {TrialState.RUNNING},
+    TrialState.LOST: frozenset({TrialState.RUNNING, TrialState.FAILED, TrialState.CANCELLED}),
+    **{state: frozenset[TrialState]() for state in TrialState if state not in _LIVE},
+}
+
+JOB_MOVES: dict[JobState, frozenset[JobState]] = {
+    JobState.QUEUED: frozenset({JobState.RUNNING, JobState.PAUSED, JobState.CANCELLED, JobState.FAILED}),
+    JobState.RUNNING: frozenset(
+        {JobState.QUEUED, JobState.PAUSED, JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED}
+    ),
+    JobState.PAUSED: frozenset({JobState.QUEUED, JobState.CANCELLED}),
+    **{state: frozenset[JobState]() for state in JobState if state.terminal},
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Measurement:
+    """One epoch of one trial, on the validation split.
+
+    epoch: 1 for the first.
+    score: the objective's raw value, a fraction 0 to 1 for accuracy.
+    train_loss: mean cross entropy of the epoch, nats.
+    seconds: wall-clock time of the epoch.
+    """
+
+    epoch: int
+    score: float
+    train_loss: float
+    seconds: float
+
+    def __post_init__(self) -> None:
+        if self.epoch < 1:
+            raise ValueError(f"epoch must be >= 1, got {self.epoch}")
+        if not math.isfinite(self.score):
+            raise ValueError(f"score must be finite, got {self.score}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """How a trial ended. A wrong one cannot be built: a trained one has a finite value, any other has a reason.
+
+    value: the objective folded so that larger is better, None when nothing was measured.
+    epochs: how many epochs the value rests on (the fidelity).
+    reason: one line, for failed, infeasible and cancelled.
+    """
+
+    number: int
+    state: TrialState
+    value: float | None = None
+    epochs: int = 0
+    reason: str | None = None
+
+    def __post_init__(self) -> None:
+        trained = self.state in (TrialState.COMPLETED, TrialState.PRUNED)
+        if not self.state.terminal:
+            raise ValueError(f"an outcome is an end, {self.state} is none")
+        if trained and (self.value is None or not math.isfinite(self.value)):
+            raise ValueError(f"a {self.state} trial needs a finite value, got {self.value}")
+        if not trained and self.value is not None:
+            raise ValueError(f"a {self.state} trial has no value, got {self.value}")
+        if not trained and not self.reason:
+            raise ValueError(f"a {self.state} trial needs a reason")

@@ -1,0 +1,86 @@
+# Everything a person or a gate does with this repository. `make help` lists the targets.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+UV_VERSION := 0.13.8
+# pip installs this, with whatever index or wheel folder pip is configured for. The CPU build is about 3 GB smaller:
+# make install TORCH="torch==2.13.0 --index-url URL-OF-PYTORCH'S-CPU-INDEX"
+TORCH ?= torch==2.13.0
+INSTALLED := $(VENV)/.installed
+LOWEST := $(VENV)/lowest
+PYTEST := $(BIN)/python -m pytest
+
+# What the CUDA build of torch brings along. It stays out of the lock, so that a CPU build stays a CPU build.
+NOT_LOCKED := torch triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cublas nvidia-cuda-cupti \
+  nvidia-cuda-nvrtc nvidia-cuda-runtime nvidia-cudnn-cu13 nvidia-cufft nvidia-cufile nvidia-curand nvidia-cusolver \
+  nvidia-cusparse nvidia-cusparselt-cu13 nvidia-nccl-cu13 nvidia-nvjitlink nvidia-nvshmem-cu13 nvidia-nvtx
+RESOLVE := pip compile -q pyproject.toml - --extra dev --python-version 3.11 --no-annotate \
+  $(addprefix --no-emit-package ,$(NOT_LOCKED))
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-lowest lint format bench chaos load compose-test bundle-test lock openapi clean
+
+help: ## this list
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 24
+
+install: $(INSTALLED) ## .venv with everything, from the lock file; quick when nothing changed
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and "archsmith needs Python 3.11 or later, this is %d.%d; name another one: make install PYTHON=python3.12" % v[:2])'
+	@$(PYTHON) -c 'import ensurepip, venv' || { echo "$(PYTHON) cannot make virtual environments; install its venv package (Debian: apt-get install python3-venv)" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check uv==$(UV_VERSION) $(TORCH)
+	$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements.lock
+	$(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: install ## a whole search on the digits data set, from nothing to a checked bundle
+	$(BIN)/archsmith demo
+
+test: install ## the whole suite: unit, then integration, then end to end
+	$(PYTEST) -m "not chaos"
+
+test-lowest: install ## the unit tests on the lowest versions that pyproject.toml allows
+	test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install -q --disable-pip-version-check $(TORCH)
+	echo '$(firstword $(TORCH))' | $(UV) $(RESOLVE) --resolution lowest-direct -o $(LOWEST)/requirements.txt
+	$(UV) pip install -q --python $(LOWEST)/bin/python -r $(LOWEST)/requirements.txt
+	$(LOWEST)/bin/python -m pytest -m "not integration and not e2e and not chaos" tests/unit
+
+lint: install ## ruff and mypy, strict
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: install ## the formatting and the safe fixes, written by ruff
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: install ## the measurements of benchmarks/, one after the other
+	set -e; for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script; done
+
+chaos: install ## faults injected into a running service
+	$(PYTEST) -m chaos
+
+load: install ## many readers and writers against one running API
+	$(BIN)/python benchmarks/load.py
+
+compose-test: install ## docker-compose.yml for real: build, up, a job over HTTP, its bundle, down
+	$(BIN)/python tests/compose/run.py
+
+bundle-test: install ## a job's bundle opened where torch is the only package
+	$(BIN)/python tests/bundle/run.py
+
+lock: ## requirements.lock anew, from pyproject.toml
+	test -x $(UV) || $(MAKE) install
+	echo '$(firstword $(TORCH))' | $(UV) $(RESOLVE) --universal --fork-strategy fewest --generate-hashes --upgrade \
+	  --custom-compile-command "make lock" -o requirements.lock
+
+openapi: install ## the OpenAPI document's snapshot anew
+	$(BIN)/python -m api.openapi tests/openapi.json
+
+clean: ## caches and builds; the environment and all state folders stay
+	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

@@ -1,0 +1,5 @@
+"""Data sets: read once, checked, stored as mapped arrays with fixed splits. Nothing here needs torch."""
+
+from workers.datasets.store import Dataset, DatasetInfo, DataStore, Split
+
+__all__ = ["DataStore", "Dataset", "DatasetInfo", "Split"]

@@ -1,0 +1,150 @@
+"""What a format reader hands to the store, and the rules that hold for every format."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from archsmith.errors import Fault, InvalidDataset
+
+Array = npt.NDArray[Any]
+Labels = npt.NDArray[np.int64]
+Parts = Mapping[str, tuple[int, int]]
+
+MAX_CLASSES = 10_000
+MAX_SIDE = 512
+MAX_CHANNELS = 4
+CHUNK_BYTES = 16 * 1024**2
+"""Arrays are walked in pieces of this size, so that a large upload never stands in memory as a whole."""
+
+IMAGE_LAYOUTS = "(N, H, W), (N, H, W, C) or (N, C, H, W) with 1 to 4 channels and sides of 1 to 512"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RawDataset:
+    """Samples as a reader found them, checked, in the order train, val, test.
+
+    x: (N, C, H, W), any accepted number type; may be a view of a file.
+    dtype: what the store keeps: uint8, or float32.
+    y: (N,) labels 0..classes-1.
+    parts: the source's own split as [start, stop) rows: always "train", and "val" and "test" where the source has them.
+    """
+
+    format: str
+    x: Array
+    dtype: np.dtype[Any]
+    y: Labels
+    class_names: tuple[str, ...]
+    parts: Parts
+    warnings: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+    corrupt: tuple[str, ...] = ()
+    notes: Mapping[str, Any] = field(default_factory=dict)
+
+
+def fault(rule: str, detail: str, *, file: str = "", allowed: Any = None) -> InvalidDataset:
+    """One broken rule, at "/files/NAME" when a file is to blame (escaped as RFC 6901 asks)."""
+    pointer = "/files/" + file.replace("~", "~0").replace("/", "~1") if file else ""
+    return InvalidDataset(Fault(pointer=pointer, rule=rule, detail=detail, allowed=allowed))
+
+
+def chunks(count: int, item_bytes: int) -> Iterator[slice]:
+    """Row ranges that cover `count` rows of `item_bytes` each, about CHUNK_BYTES at a time."""
+    step = max(1, CHUNK_BYTES // max(1, item_bytes))
+    for start in range(0, count, step):
+        yield slice(start, min(start + step, count))
+
+
+def item_bytes(x: Array) -> int:
+    return math.prod(x.shape[1:]) * x.dtype.itemsize
+
+
+def as_images(x: Array, *, file: str) -> Array:
+    """View of `x` as (N, C, H, W). Of two readings of a 4-D array the one with few channels at the end wins."""
+    if x.ndim == 3:
+        images = x[:, None]
+    elif x.ndim == 4 and x.shape[3] <= MAX_CHANNELS:
+        images = np.moveaxis(x, 3, 1)
+    elif x.ndim == 4 and x.shape[1] <= MAX_CHANNELS:
+        images = x
+    else:
+        hint = " Volumes and plain feature tables are not images." if x.ndim in (2, 4, 5) else ""
+        detail = f"images of shape {x.shape} cannot be read: accepted are {IMAGE_LAYOUTS}.{hint}"
+        raise fault("shape_invalid", detail, file=file, allowed=IMAGE_LAYOUTS)
+    if 0 in images.shape or max(images.shape[2:]) > MAX_SIDE:
+        detail = f"images of shape {x.shape} are empty or too large: accepted are {IMAGE_LAYOUTS}"
+        raise fault("shape_invalid", detail, file=file, allowed=IMAGE_LAYOUTS)
+    return images
+
+
+def stored_dtype(x: Array, *, file: str) -> np.dtype[Any]:
+    """uint8 for whole numbers 0..255, else float32. Raises when the numbers are no pixels or not finite."""
+    if x.dtype.kind not in "biuf" or x.dtype.itemsize > 8:
+        detail = f"{file} holds {x.dtype}, accepted are bool, integers and floats of 16, 32 or 64 bits"
+        raise fault("dtype_unsupported", detail, file=file)
+    if x.dtype == np.uint8 or x.dtype.kind == "b":
+        return np.dtype(np.uint8)
+    if x.dtype.kind == "f":
+        _check_finite(x, file=file)
+        return np.dtype(np.float32)
+    fits = all(_within_byte(x[rows]) for rows in chunks(len(x), item_bytes(x)))
+    return np.dtype(np.uint8) if fits else np.dtype(np.float32)
+
+
+def _within_byte(piece: Array) -> bool:
+    return bool(piece.min() >= 0 and piece.max() <= 255)
+
+
+def _check_finite(x: Array, *, file: str) -> None:
+    bad, first = 0, -1
+    limit = float(np.finfo(np.float32).max)
+    for rows in chunks(len(x), item_bytes(x)):
+        piece = x[rows].reshape(rows.stop - rows.start, -1)
+        wrong = ~(np.abs(piece) <= limit)  # also true for NaN
+        if wrong.any():
+            first = rows.start + int(wrong.any(axis=1).argmax()) if first < 0 else first
+            bad += int(wrong.sum())
+    if bad:
+        detail = f"{file} holds {bad} values that are no finite 32-bit floats, the first in sample {first}"
+        raise fault("values_not_finite", detail, file=file)
+
+
+def as_labels(y: Array, *, file: str) -> Labels:
+    """(N,) or (N, 1) whole numbers, 0 to MAX_CLASSES - 1, as int64. Raises `labels_invalid` at the first bad index."""
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    if y.ndim != 1:
+        detail = f"labels of shape {y.shape} cannot be read: one class number a sample, shape (N,) or (N, 1)"
+        raise fault("labels_invalid", detail, file=file)
+    if y.dtype.kind not in "biuf" or y.dtype.itemsize > 8:
+        raise fault("dtype_unsupported", f"labels of type {y.dtype} cannot be read: use whole numbers", file=file)
+    with np.errstate(invalid="ignore"):
+        good = (y >= 0) & (y < MAX_CLASSES) & (np.floor(y) == y)
+    if not good.all():
+        first = int((~good).argmax())
+        detail = f"label {y[first]} at index {first} is not a whole number from 0 to {MAX_CLASSES - 1}"
+        raise fault("labels_invalid", detail, file=file, allowed=[0, MAX_CLASSES - 1])
+    return np.ascontiguousarray(y, dtype=np.int64)
+
+
+def check_lengths(x: Array, y: Labels, *, file: str, against: str) -> None:
+    """`file` holds the labels, `against` the images."""
+    if len(x) != len(y):
+        detail = f"{file} holds {len(y)} labels, {against} holds {len(x)} images"
+        raise fault("length_mismatch", detail, file=file, allowed=len(x))
+
+
+def class_warnings(y: Labels, class_names: Sequence[str]) -> tuple[str, ...]:
+    """Checks that a classifier can be learned at all; returns what is only odd."""
+    counts = np.bincount(y, minlength=len(class_names))
+    present = int((counts > 0).sum())
+    if present < 2:
+        raise fault("too_few_classes", f"at least 2 classes are needed, found {present}", allowed=2)
+    if len(y) < 2 * present:
+        detail = f"at least 2 samples a class are needed: {len(y)} samples for {present} classes"
+        raise fault("too_few_samples", detail, allowed=2 * present)
+    absent = [class_names[i] for i in np.flatnonzero(counts == 0)[:20]]
+    return tuple(f"class {name} has no samples" for name in absent)

@@ -1,0 +1,95 @@
+"""Who may see which sample: search_train, search_val and test, disjoint, made once per data set and seed."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from workers.datasets.raw import Array, Labels, Parts, chunks, fault, item_bytes
+
+Indices = npt.NDArray[np.int64]
+
+TEST_SHARE = 0.2
+VAL_SHARE = 0.15
+"""Of what is left after the test split is taken."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Splits:
+    """Sorted row numbers. The search sees search_train and search_val; test is for the finalists, once."""
+
+    search_train: Indices
+    search_val: Indices
+    test: Indices
+
+    @property
+    def final_train(self) -> Indices:
+        """search_train and search_val together: what a finalist is trained on."""
+        return np.sort(np.concatenate([self.search_train, self.search_val]))
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """SHA-256 of each split's row numbers (little-endian int64)."""
+        return {name: index_hash(getattr(self, name)) for name in ("search_train", "search_val", "test")}
+
+
+def index_hash(indices: Indices) -> str:
+    return hashlib.sha256(np.ascontiguousarray(indices, dtype="<i8").tobytes()).hexdigest()
+
+
+def make_splits(y: Labels, parts: Parts, *, seed: int) -> Splits:
+    """Keeps the source's own val and test rows; takes what is missing from train, class by class.
+
+    Raises InvalidDataset (too_few_samples) when a split would be empty.
+    """
+    rows = {name: np.arange(*parts[name], dtype=np.int64) for name in parts}
+    train = rows["train"]
+    test, val = rows.get("test"), rows.get("val")
+    if test is None:
+        train, test = _carve(train, y, share=TEST_SHARE, keep=1 if val is not None else 2, seed=(seed, 1))
+    if val is None:
+        train, val = _carve(train, y, share=VAL_SHARE, keep=1, seed=(seed, 2))
+    for name, indices in (("training", train), ("validation", val), ("test", test)):
+        if not len(indices):
+            detail = f"too few samples: of {len(y)} none is left for the {name} split; give 3 samples a class or more"
+            raise fault("too_few_samples", detail)
+    return Splits(search_train=train, search_val=val, test=test)
+
+
+def _carve(rows: Indices, y: Labels, *, share: float, keep: int, seed: tuple[int, int]) -> tuple[Indices, Indices]:
+    """Takes `share` of each class out of `rows`: at least one sample, but always leaves `keep` of the class."""
+    taken: list[Indices] = []
+    for label in np.unique(y[rows]):
+        members = rows[y[rows] == label]
+        count = min(max(1, round(share * len(members))), len(members) - keep)
+        if count > 0:
+            order = np.random.default_rng([*seed, int(label)]).permutation(len(members))
+            taken.append(members[order[:count]])
+    out = np.sort(np.concatenate(taken)) if taken else np.empty(0, dtype=np.int64)
+    return np.setdiff1d(rows, out, assume_unique=True), out
+
+
+def channel_statistics(x: Array, rows: Indices) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation per channel of x[rows], (N, C, H, W), in the units of x; a flat channel gets 1."""
+    channels = x.shape[1]
+    total, squares, count = np.zeros(channels), np.zeros(channels), 0
+    for piece in chunks(len(rows), item_bytes(x) * 8 // x.dtype.itemsize):
+        values = np.asarray(x[rows[piece]], dtype=np.float64)
+        total += values.sum(axis=(0, 2, 3))
+        squares += np.square(values).sum(axis=(0, 2, 3))
+        count += values.size // channels
+    mean = total / count
+    variance = np.maximum(squares / count - mean**2, 0.0)
+    std = np.where(variance > 1e-12, np.sqrt(variance), 1.0)
+    return tuple(mean.tolist()), tuple(std.tolist())
+
+
+def duplicates_across(item_hashes: npt.NDArray[np.uint64], splits: Splits) -> dict[str, int]:
+    """How many samples of the later split are byte for byte in the earlier one."""
+    seen, val, test = (item_hashes[rows] for rows in (splits.search_train, splits.search_val, splits.test))
+    return {
+        "search_val_in_search_train": int(np.isin(val, seen).sum()),
+        "test_in_search_train": int(np.isin(test, seen).sum()),
+        "test_in_search_val": int(np.isin(test, val).sum()),
+    }

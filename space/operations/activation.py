@@ -1,0 +1,36 @@
+"""activation: an element-wise non-linearity."""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, cast
+
+from space.operations.attributes import Attribute, Choice
+from space.operations.base import Argument, Attrs, Call, Channels, Layer, Shape
+
+TARGETS: dict[str, tuple[str, dict[str, Argument]]] = {
+    "relu": ("ReLU", {}),
+    "leaky_relu": ("LeakyReLU", {"negative_slope": 0.1}),
+    "silu": ("SiLU", {}),
+    "gelu": ("GELU", {}),
+    "hardswish": ("Hardswish", {}),
+}
+
+
+class Activation(Layer):
+    """Any shape -> the same."""
+
+    name = "activation"
+    attributes: ClassVar[Mapping[str, Attribute]] = {"kind": Choice(options=tuple(TARGETS))}
+    colour = "#c2603f"
+
+    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
+        return inputs[0]
+
+    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
+        return Channels.KEEPS
+
+    def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:  # noqa: ARG002
+        target, keywords = TARGETS[cast(str, attrs["kind"])]
+        return Call(target=target, positional={}, keywords=keywords)
+
+    def label(self, attrs: Attrs) -> str:
+        return str(attrs["kind"]).replace("_", " ")

@@ -1,0 +1,33 @@
+"""add: the element-wise sum of maps or vectors of one shape."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from space.operations.attributes import Misfit
+from space.operations.base import Attrs, Function, Shape
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Add(Function):
+    """Shapes must be equal; so is the output's."""
+
+    name = "add"
+    arity: ClassVar[tuple[int, int]] = (2, 64)
+    commutative = True
+    colour = "#7a4fa3"
+
+    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
+        if any(shape != inputs[0] for shape in inputs):
+            raise Misfit(f"add expects equal shapes, got {' and '.join(str(shape) for shape in inputs[:8])}")
+        return inputs[0]
+
+    def apply(self, tensors: Sequence["Tensor"]) -> "Tensor":
+        total = tensors[0]
+        for tensor in tensors[1:]:
+            total = total + tensor
+        return total
+
+    def expression(self, names: Sequence[str]) -> str:
+        return " + ".join(names)

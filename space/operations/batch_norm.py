@@ -1,0 +1,24 @@
+"""batch_norm: each channel to zero mean, unit variance over the batch; scaled and shifted (Ioffe, Szegedy 2015)."""
+
+from collections.abc import Sequence
+
+from space.operations.base import Attrs, Call, Channels, Layer, Shape, require_map
+
+
+class BatchNorm(Layer):
+    """(C, H, W) -> the same. Two trainable parameters per channel; running statistics are buffers, not counted."""
+
+    name = "batch_norm"
+    colour = "#a9873a"
+
+    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
+        return require_map(self.name, inputs[0])
+
+    def params(self, attrs: Attrs, inputs: Sequence[Shape]) -> int:  # noqa: ARG002
+        return 2 * inputs[0][0]
+
+    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
+        return Channels.KEEPS
+
+    def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:  # noqa: ARG002
+        return Call(target="BatchNorm2d", positional={"channels": inputs[0][0]}, keywords={})

@@ -1,0 +1,35 @@
+"""concat: maps of one size side by side along the channels, or vectors end to end."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from space.operations.attributes import Misfit
+from space.operations.base import Attrs, Channels, Function, Shape
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Concat(Function):
+    """(C1, H, W), (C2, H, W), … -> (C1 + C2 + …, H, W)."""
+
+    name = "concat"
+    arity: ClassVar[tuple[int, int]] = (2, 64)
+    colour = "#7a4fa3"
+
+    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
+        size = inputs[0][1:]
+        if any(shape[1:] != size for shape in inputs):
+            raise Misfit(f"concat expects maps of one size, got {' and '.join(str(shape) for shape in inputs[:8])}")
+        return sum(shape[0] for shape in inputs), *size
+
+    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
+        return Channels.KEEPS
+
+    def apply(self, tensors: Sequence["Tensor"]) -> "Tensor":
+        import torch
+
+        return torch.cat(list(tensors), dim=1)
+
+    def expression(self, names: Sequence[str]) -> str:
+        return f"torch.cat([{', '.join(names)}], dim=1)"

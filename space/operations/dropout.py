@@ -1,0 +1,27 @@
+"""dropout: sets each value to zero with probability `rate` while training (Srivastava et al. 2014)."""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, cast
+
+from space.operations.attributes import Attribute, Fraction
+from space.operations.base import Attrs, Call, Channels, Layer, Shape
+
+
+class Dropout(Layer):
+    """Any shape -> the same."""
+
+    name = "dropout"
+    attributes: ClassVar[Mapping[str, Attribute]] = {"rate": Fraction()}
+    colour = "#868e96"
+
+    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
+        return inputs[0]
+
+    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
+        return Channels.KEEPS
+
+    def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:  # noqa: ARG002
+        return Call(target="Dropout", positional={"p": cast(float, attrs["rate"])}, keywords={})
+
+    def label(self, attrs: Attrs) -> str:
+        return f"dropout {attrs['rate']:g}"

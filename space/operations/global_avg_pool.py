@@ -1,0 +1,21 @@
+"""global_avg_pool: the mean of each channel over the whole map (Lin, Chen, Yan 2013)."""
+
+from collections.abc import Sequence
+
+from space.operations.base import Attrs, Call, Channels, Layer, Shape, require_map
+
+
+class GlobalAvgPool(Layer):
+    """(C, H, W) -> (C, 1, 1)."""
+
+    name = "global_avg_pool"
+    colour = "#2f9e7f"
+
+    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
+        return require_map(self.name, inputs[0])[0], 1, 1
+
+    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
+        return Channels.KEEPS
+
+    def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:  # noqa: ARG002
+        return Call(target="AdaptiveAvgPool2d", positional={"output_size": 1}, keywords={})

@@ -1,0 +1,37 @@
+"""group_norm: groups of channels to zero mean and unit variance within one sample (Wu, He 2018)."""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, cast
+
+from space.operations.attributes import Attribute, Misfit, Whole
+from space.operations.base import Attrs, Call, Channels, Layer, Shape, require_map
+
+
+class GroupNorm(Layer):
+    """(C, H, W) -> the same; `groups` must divide C. Two trainable parameters per channel."""
+
+    name = "group_norm"
+    attributes: ClassVar[Mapping[str, Attribute]] = {"groups": Whole(low=1, high=65_536)}
+    colour = "#a9873a"
+
+    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
+        channels, height, width = require_map(self.name, inputs[0])
+        groups = cast(int, attrs["groups"])
+        if channels % groups:
+            raise Misfit(f"group_norm groups {groups} must divide the {channels} channels")
+        if channels // groups * height * width == 1:
+            raise Misfit("group_norm needs more than one value per group to normalise", (height, width))
+        return inputs[0]
+
+    def params(self, attrs: Attrs, inputs: Sequence[Shape]) -> int:  # noqa: ARG002
+        return 2 * inputs[0][0]
+
+    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:
+        return Channels.KEEPS if attrs["groups"] in (1, inputs[0][0]) else Channels.BINDS
+
+    def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:
+        positional = {"groups": cast(int, attrs["groups"]), "channels": inputs[0][0]}
+        return Call(target="GroupNorm", positional=positional, keywords={})
+
+    def label(self, attrs: Attrs) -> str:
+        return f"group norm {attrs['groups']}"

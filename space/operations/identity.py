@@ -1,0 +1,20 @@
+"""identity: hands its input on; the canonical hash looks through it."""
+
+from collections.abc import Sequence
+
+from space.operations.base import Attrs, Call, Channels, Layer, Shape
+
+
+class Identity(Layer):
+    """Any shape -> the same."""
+
+    name = "identity"
+
+    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
+        return inputs[0]
+
+    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
+        return Channels.KEEPS
+
+    def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:  # noqa: ARG002
+        return Call(target="Identity", positional={}, keywords={})

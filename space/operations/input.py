@@ -1,0 +1,26 @@
+"""input: where the sample enters; the first node of every architecture."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from space.operations.base import Attrs, Function, Shape
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Input(Function):
+    """The sample itself. Its "input" shape is the architecture's input shape."""
+
+    name = "input"
+    arity: ClassVar[tuple[int, int]] = (0, 0)
+    colour = "#495057"
+
+    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
+        return inputs[0]
+
+    def apply(self, tensors: Sequence["Tensor"]) -> "Tensor":
+        return tensors[0]
+
+    def expression(self, names: Sequence[str]) -> str:
+        return names[0]

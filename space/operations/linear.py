@@ -1,0 +1,38 @@
+"""linear: every output a weighted sum of all inputs."""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, cast
+
+from space.operations.attributes import Attribute, Flag, Misfit, Whole
+from space.operations.base import Argument, Attrs, Call, Channels, Layer, Shape
+
+
+class Linear(Layer):
+    """(F,) -> (out,)."""
+
+    name = "linear"
+    attributes: ClassVar[Mapping[str, Attribute]] = {"out": Whole(low=1, high=65_536), "bias": Flag(default=True)}
+    weighted = True
+    colour = "#3b6fb6"
+
+    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
+        if len(inputs[0]) != 1:
+            raise Misfit(f"linear reads a vector, got a map {inputs[0]}; flatten it first")
+        return (cast(int, attrs["out"]),)
+
+    def params(self, attrs: Attrs, inputs: Sequence[Shape]) -> int:
+        return self.macs(attrs, inputs) + (cast(int, attrs["out"]) if attrs["bias"] else 0)
+
+    def macs(self, attrs: Attrs, inputs: Sequence[Shape]) -> int:
+        return inputs[0][0] * cast(int, attrs["out"])
+
+    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
+        return Channels.MIXES
+
+    def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:
+        keywords: dict[str, Argument] = {} if attrs["bias"] else {"bias": False}
+        positional: dict[str, Argument] = {"in_features": inputs[0][0], "out_features": cast(int, attrs["out"])}
+        return Call(target="Linear", positional=positional, keywords=keywords)
+
+    def label(self, attrs: Attrs) -> str:
+        return f"linear {attrs['out']}"

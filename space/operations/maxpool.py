@@ -1,0 +1,11 @@
+"""maxpool: the largest value of each window."""
+
+from space.operations.pooling import Pooling
+
+
+class MaxPool(Pooling):
+    """Padding counts as minus infinity: it never wins."""
+
+    name = "maxpool"
+    target = "MaxPool2d"
+    verb = "max"

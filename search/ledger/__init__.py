@@ -1,0 +1,79 @@
+"""The ledger: the truth about jobs, trials, measurements and outcomes, in SQLite or PostgreSQL.
+
+The law, which `tests/conformance/ledger.py` holds both databases to:
+
+1. A method either does all it says in one transaction or raises and changes nothing. Every change of a job or trial
+   writes its event in that transaction, and an outbox row where the tracker must know.
+2. A state changes by compare-and-set along `TRIAL_MOVES` and `JOB_MOVES`; any other move raises Conflict. A terminal
+   state is never left.
+3. A job has at most one owner. `claim` gives it with a lease and a fence that rises with every claim; every write of
+   the owner is checked against both and raises LeaseLost once another owner, or nobody, holds the job. A lease that
+   ran out still works until somebody else claims the job. Leases live by the database's clock.
+4. A trial's writes name the attempt; those of a superseded attempt raise LeaseLost. An epoch is measured once.
+5. Trial numbers are unique per job, event ids are 1, 2, 3, ... per job in order of commit.
+6. Pages (`jobs`, `trials`, `events`) follow a key, so nothing is shown twice or left out while rows are added.
+7. Every method may raise Unavailable when the database does not answer. The ledger may be shared by threads.
+"""
+
+from search.ledger.datasets import Datasets
+from search.ledger.engine import Database
+from search.ledger.finals import Finals
+from search.ledger.jobs import Jobs
+from search.ledger.leases import Leases
+from search.ledger.migrate import migrate
+from search.ledger.outbox import Outbox
+from search.ledger.trials import Trials
+from search.ledger.values import (
+    Attempt,
+    DatasetRow,
+    Event,
+    Finalist,
+    Job,
+    JobFields,
+    Lease,
+    OutboxRow,
+    StoredMeasurement,
+    Trial,
+    Wanted,
+)
+
+__all__ = [
+    "Attempt",
+    "DatasetRow",
+    "Event",
+    "Finalist",
+    "Job",
+    "JobFields",
+    "Lease",
+    "Ledger",
+    "OutboxRow",
+    "StoredMeasurement",
+    "Trial",
+    "Wanted",
+    "open_ledger",
+]
+
+
+class Ledger(Jobs, Leases, Trials, Finals, Outbox, Datasets):
+    """See the module's text for the law. Made by `open_ledger`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self._database.close()
+
+
+def open_ledger(url: str) -> Ledger:
+    """Open the ledger at an SQLAlchemy URL (sqlite:///path, postgresql://...) and bring its schema up to date.
+
+    Raises ConfigurationError for a URL that makes no sense or a database that a newer archsmith wrote, Unavailable.
+    """
+    database = Database(url)
+    try:
+        migrate(database)
+    except BaseException:
+        database.close()
+        raise
+    return Ledger(database)

@@ -1,0 +1,134 @@
+"""The side of the dispatcher and of the job's owner: leases, and what the owner says about the job as a whole.
+
+A lease is set by the claim itself, by the database's clock, so there is no job that was claimed and never beat. Every
+claim raises the fence; a write that carries an older one changes no row and raises LeaseLost.
+"""
+
+import math
+from typing import Unpack, cast
+
+import sqlalchemy as sa
+
+from search.ledger.ending import end_job, put_down
+from search.ledger.engine import Database
+from search.ledger.log import guard, lost, note, one_line, publish
+from search.ledger.tables import CLAIMABLE, Now, jobs
+from search.ledger.values import JobFields, Lease, Wanted
+from search.trial import JobState
+
+
+class Leases:
+    """Mixed into `Ledger`."""
+
+    _database: Database
+
+    def claim(self, owner: str, lease_s: float) -> Lease | None:
+        """Take the oldest job that is queued, or running under a lease that ran out; None when there is none."""
+        free = (
+            sa.select(jobs.c.id)
+            .where(CLAIMABLE, sa.or_(jobs.c.state == JobState.QUEUED, jobs.c.lease_until <= Now()))
+            .order_by(jobs.c.created_at, jobs.c.id)
+            .limit(1)
+            .with_for_update(skip_locked=True)  # PostgreSQL; on SQLite the transaction holds the writer's lock
+        )
+        with self._database.write() as connection:
+            taken = connection.execute(
+                sa.update(jobs)
+                .where(jobs.c.id == free.scalar_subquery())
+                .values(
+                    state=JobState.RUNNING,
+                    owner=owner,
+                    fence=jobs.c.fence + 1,
+                    lease_until=_after(lease_s),
+                    started_at=sa.func.coalesce(jobs.c.started_at, Now()),
+                    version=jobs.c.version + 1,
+                )
+                .returning(*jobs.c)
+            ).mappings()
+            row = taken.one_or_none()
+            if row is None:
+                return None
+            lease = Lease(job_id=row["id"], owner=owner, fence=row["fence"])
+            note(connection, row["id"], "job_state", {"state": JobState.RUNNING, "reason": None, "fence": lease.fence})
+            if lease.fence == 1:
+                started = {
+                    "job_id": row["id"],
+                    "name": row["name"],
+                    "spec": row["spec"],
+                    "dataset": row["spec"]["dataset"],
+                }
+                publish(connection, row["id"], "job_started", started)
+            return lease
+
+    def expire(self, lease: Lease) -> None:
+        """End a lease now: its owner was seen dead. Nothing happens if the job has another owner by now."""
+        with self._database.write() as connection:
+            connection.execute(
+                sa.update(jobs)
+                .where(jobs.c.id == lease.job_id, jobs.c.fence == lease.fence, jobs.c.owner == lease.owner)
+                .where(jobs.c.state == JobState.RUNNING)
+                .values(lease_until=Now())
+            )
+
+    def renew(self, lease: Lease, lease_s: float) -> Wanted:
+        """Hold the job for lease_s seconds from now -> what the user wants of it. Raises LeaseLost."""
+        with self._database.write() as connection:
+            wanted = connection.execute(
+                sa.update(jobs)
+                .where(jobs.c.id == lease.job_id, jobs.c.fence == lease.fence, jobs.c.owner == lease.owner)
+                .where(jobs.c.state == JobState.RUNNING)
+                .values(lease_until=_after(lease_s))
+                .returning(jobs.c.wanted)
+            ).scalar_one_or_none()
+            if wanted is None:
+                raise lost(connection, lease)
+            return cast(Wanted, wanted)
+
+    def update_job(self, lease: Lease, **fields: Unpack[JobFields]) -> None:
+        """Set fields of the job; a changed phase or reason to wait is an event. Raises LeaseLost."""
+        _finite(fields.get("final_score"))
+        with self._database.write() as connection:
+            row = guard(connection, lease)
+            told = {k: v for k, v in fields.items() if k in ("phase", "waiting_for") and v != row[k]}
+            if told:
+                note(connection, lease.job_id, "job_progress", told, values=fields)
+            elif fields:
+                connection.execute(sa.update(jobs).where(jobs.c.id == lease.job_id).values(**fields))
+
+    def finish_job(self, lease: Lease, state: JobState, reason: str | None = None, **fields: Unpack[JobFields]) -> None:
+        """End the job; trials and finalists that are still open end with it. Raises LeaseLost, ValueError.
+
+        reason: one line, needed unless the job succeeded.
+        """
+        if not state.terminal:
+            raise ValueError(f"{state} is no end of a job")
+        if state is not JobState.SUCCEEDED and not reason:
+            raise ValueError(f"a {state} job needs a reason")
+        _finite(fields.get("final_score"))
+        with self._database.write() as connection:
+            row = guard(connection, lease)
+            fields.pop("waiting_for", None)
+            end_job(connection, row, state, reason=one_line(reason), **fields)
+
+    def pause_job(self, lease: Lease) -> JobState:
+        """Give the job back as its user wants it by now -> its new state. Raises LeaseLost.
+
+        Paused; cancelled; or, when nobody asked for either (the owner must stop, the user resumed), queued for the next.
+        """
+        with self._database.write() as connection:
+            row = guard(connection, lease)
+            if row["wanted"] == "cancel":
+                end_job(connection, row, JobState.CANCELLED, reason="cancelled on request")
+                return JobState.CANCELLED
+            target = JobState.PAUSED if row["wanted"] == "pause" else JobState.QUEUED
+            put_down(connection, row, target)
+            return target
+
+
+def _after(seconds: float) -> sa.ColumnElement[int]:
+    return Now() + int(seconds * 1_000_000)
+
+
+def _finite(score: float | None) -> None:
+    if score is not None and not math.isfinite(score):
+        raise ValueError(f"final_score must be finite, got {score}")

@@ -1,0 +1,1 @@
+"""Alembic's folder: one revision per change of the schema, never edited once released."""

@@ -1,0 +1,63 @@
+"""Rows of the tables -> values of the ledger."""
+
+import math
+
+import sqlalchemy as sa
+
+from search.ledger.tables import attempts, count_column, events, finalists, outbox, trials
+from search.ledger.values import Attempt, Event, Finalist, Job, OutboxRow, StoredMeasurement, Trial
+from search.spec import JobSpec
+from search.trial import JobState, Measurement, TrialState
+
+_JOB_PLAIN = (
+    "id", "name", "wanted", "reason", "created_at", "started_at", "finished_at", "seconds_used", "best_trial",
+    "best_score", "final_score", "waiting_for", "stopped_because", "mlflow_run_id", "mlflow_experiment_id", "phase",
+    "bundle_sha256", "bundle_bytes", "version",
+)  # fmt: skip
+_TRIAL_PLAIN = tuple(c.name for c in trials.c if c.name != "state")
+
+
+def job_of(row: sa.RowMapping) -> Job:
+    return Job(
+        spec=JobSpec.from_json(row["spec"]),
+        state=JobState(row["state"]),
+        counts={state: row[count_column(state)] for state in TrialState},
+        **{name: row[name] for name in _JOB_PLAIN},
+    )
+
+
+def trial_of(row: sa.RowMapping, measured: tuple[Measurement, ...] = ()) -> Trial:
+    plain = {name: row[name] for name in _TRIAL_PLAIN}
+    return Trial(state=TrialState(row["state"]), measurements=measured, **plain)
+
+
+def measurement_of(row: sa.RowMapping) -> StoredMeasurement:
+    loss = row["train_loss"]
+    return StoredMeasurement(
+        job_id=row["job_id"],
+        number=row["number"],
+        attempt=row["attempt"],
+        at=row["at"],
+        measurement=Measurement(
+            epoch=row["epoch"],
+            score=row["score"],
+            train_loss=math.nan if loss is None else loss,
+            seconds=row["seconds"],
+        ),
+    )
+
+
+def attempt_of(row: sa.RowMapping) -> Attempt:
+    return Attempt(**{c.name: row[c.name] for c in attempts.c})
+
+
+def finalist_of(row: sa.RowMapping) -> Finalist:
+    return Finalist(**{c.name: row[c.name] for c in finalists.c})
+
+
+def event_of(row: sa.RowMapping) -> Event:
+    return Event(**{c.name: row[c.name] for c in events.c})
+
+
+def outbox_of(row: sa.RowMapping) -> OutboxRow:
+    return OutboxRow(**{c.name: row[c.name] for c in outbox.c})

@@ -1,0 +1,234 @@
+"""Trials, their attempts and measurements. Every write carries the job's lease and, once it runs, its attempt."""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from archsmith.errors import AlreadyExists, NotFound
+from search.ledger.engine import Database
+from search.ledger.log import guard, note, one_line, publish
+from search.ledger.moves import announce_end, announce_start, end_attempt, look, move_trial
+from search.ledger.rows import attempt_of, measurement_of, trial_of
+from search.ledger.tables import Now, attempts, measurements, trials
+from search.ledger.values import Attempt, Json, Lease, StoredMeasurement, Trial
+from search.trial import MAX_ATTEMPTS, Measurement, Outcome, TrialState
+
+_PAGE = 500
+
+
+class Trials:
+    """Mixed into `Ledger`."""
+
+    _database: Database
+
+    def add_trial(
+        self,
+        lease: Lease,
+        *,
+        number: int,
+        architecture: Json,
+        hash: str,  # noqa: A002 - the word of the house for it
+        choices: Mapping[str, Any],
+        params: int,
+        macs: int,
+        behaviour: Mapping[str, float] | None = None,
+        provenance: str = "controller",
+        outcome: Outcome | None = None,
+    ) -> None:
+        """Store what the controller proposed, in state waiting; with `outcome`, ended at once (infeasible).
+
+        Raises AlreadyExists for a number that the job has already, LeaseLost.
+        """
+        if outcome is not None and outcome.state is not TrialState.INFEASIBLE:
+            raise ValueError(f"a trial that never ran can only be infeasible, got {outcome.state}")
+        state = TrialState.WAITING if outcome is None else outcome.state
+        with self._database.write() as connection:
+            guard(connection, lease)
+            if _exists(connection, lease.job_id, number):
+                raise AlreadyExists(f"job {lease.job_id} has a trial {number} already")
+            row = connection.execute(
+                sa.insert(trials)
+                .values(
+                    job_id=lease.job_id, number=number, state=state, architecture=architecture, hash=hash,
+                    choices=dict(choices), behaviour=dict(behaviour or {}), params=params, macs=macs,
+                    provenance=provenance, created_at=Now(),
+                    reason=one_line(outcome.reason) if outcome else None,
+                    finished_at=Now() if outcome else None,
+                )
+                .returning(*trials.c)
+            ).mappings().one()  # fmt: skip
+            keys = ("number", "state", "reason", "hash", "params", "macs", "provenance")
+            note(connection, lease.job_id, "trial_added", {key: row[key] for key in keys}, entered=state)
+            if outcome is not None:
+                announce_end(connection, row)
+
+    def start_attempt(self, lease: Lease, number: int) -> int:
+        """waiting or lost -> running; returns the attempt's number, 1 for the first. Raises Conflict, LeaseLost."""
+        with self._database.write() as connection:
+            guard(connection, lease)
+            row = move_trial(
+                connection, lease.job_id, number, TrialState.RUNNING,
+                attempts=trials.c.attempts + 1, started_at=sa.func.coalesce(trials.c.started_at, Now()),
+            )  # fmt: skip
+            attempt = int(row["attempts"])
+            connection.execute(
+                sa.insert(attempts).values(
+                    job_id=lease.job_id,
+                    number=number,
+                    attempt=attempt,
+                    fence=lease.fence,
+                    state="running",
+                    started_at=Now(),
+                )
+            )
+            if attempt == 1:
+                announce_start(connection, row)
+            return attempt
+
+    def end_attempt_lost(self, lease: Lease, number: int, attempt: int) -> TrialState:
+        """The machine's fault: running -> lost, or failed once MAX_ATTEMPTS were lost. Raises Conflict, LeaseLost."""
+        with self._database.write() as connection:
+            guard(connection, lease)
+            look(connection, lease.job_id, number, attempt)
+            return _lose(connection, lease.job_id, number)
+
+    def recover(self, lease: Lease) -> list[int]:
+        """What earlier owners left running is lost -> numbers of the trials to start again. Raises LeaseLost."""
+        left = (
+            sa.select(attempts.c.number)
+            .where(attempts.c.job_id == lease.job_id, attempts.c.state == "running", attempts.c.fence != lease.fence)
+            .order_by(attempts.c.number)
+        )
+        with self._database.write() as connection:
+            guard(connection, lease)
+            numbers = list(connection.execute(left).scalars())
+            return [n for n in numbers if _lose(connection, lease.job_id, n) is TrialState.LOST]
+
+    def interrupt(self, lease: Lease, number: int, attempt: int) -> None:
+        """running -> waiting, on purpose (a pause): the attempt counts against nobody. Raises Conflict, LeaseLost."""
+        with self._database.write() as connection:
+            guard(connection, lease)
+            look(connection, lease.job_id, number, attempt)
+            end_attempt(connection, lease.job_id, number, "interrupted")
+            move_trial(connection, lease.job_id, number, TrialState.WAITING)
+
+    def add_measurement(self, lease: Lease, number: int, attempt: int, measurement: Measurement) -> bool:
+        """Store one epoch. An epoch that is there already (a resumed attempt repeats it) is ignored: False.
+
+        Raises LeaseLost when the attempt is not the one that runs now, Conflict when the trial has ended.
+        """
+        told = {"number": number, "attempt": attempt, **_measured(measurement)}
+        with self._database.write() as connection:
+            guard(connection, lease)
+            row = look(connection, lease.job_id, number, attempt)
+            insert = sqlite.insert if self._database.sqlite else postgresql.insert
+            new = connection.execute(
+                insert(measurements).values(job_id=lease.job_id, at=Now(), **told).on_conflict_do_nothing()
+            )
+            if new.rowcount != 1:
+                return False
+            if measurement.epoch > row["epochs"]:
+                update = sa.update(trials).where(trials.c.job_id == lease.job_id, trials.c.number == number)
+                connection.execute(update.values(epochs=measurement.epoch))
+            note(connection, lease.job_id, "measurement", told)
+            publish(connection, lease.job_id, "measurement", told)
+            return True
+
+    def finish_trial(
+        self, lease: Lease, number: int, attempt: int | None, outcome: Outcome, score: float | None = None
+    ) -> None:
+        """End a trial for good; keeps the job's incumbent.
+
+        attempt: the one that ran; None for a trial that waits, or to end whatever attempt it has.
+        score: the raw search score behind `outcome.value`.
+        Raises Conflict when the trial has ended, LeaseLost, ValueError.
+        """
+        if outcome.number != number:
+            raise ValueError(f"the outcome is of trial {outcome.number}, not of {number}")
+        if (score is None) != (outcome.value is None) or (score is not None and not math.isfinite(score)):
+            raise ValueError(f"a value of {outcome.value} does not go with a score of {score}")
+        with self._database.write() as connection:
+            job = guard(connection, lease)
+            move_trial(
+                connection, lease.job_id, number, outcome.state, attempt=attempt, reason=outcome.reason,
+                value=outcome.value, search_score=score, epochs=outcome.epochs,
+            )  # fmt: skip
+            if outcome.state is TrialState.COMPLETED and _better(outcome, job):
+                best = {"best_trial": number, "best_value": outcome.value, "best_score": score}
+                note(connection, lease.job_id, "incumbent", {"number": number, "search_score": score}, values=best)
+
+    def trials(
+        self, job_id: str, *, after: int | None = None, limit: int = 50, state: TrialState | None = None
+    ) -> list[Trial]:
+        """Trials with number > after in order of number, without their measurements. Raises NotFound."""
+        query = sa.select(trials).where(trials.c.job_id == job_id).order_by(trials.c.number).limit(limit)
+        if after is not None:
+            query = query.where(trials.c.number > after)
+        if state is not None:
+            query = query.where(trials.c.state == state)
+        return [trial_of(row) for row in self._of_job(job_id, query)]
+
+    def trial(self, job_id: str, number: int) -> Trial:
+        """One trial with its measurements. Raises NotFound."""
+        query = sa.select(trials).where(trials.c.job_id == job_id, trials.c.number == number)
+        of_trial = (measurements.c.job_id == job_id) & (measurements.c.number == number)
+        measured = sa.select(measurements).where(of_trial).order_by(measurements.c.epoch)
+        with self._database.read() as connection:
+            row = connection.execute(query).mappings().one_or_none()
+            if row is None:
+                raise NotFound("trial", number)
+            curve = (measurement_of(m).measurement for m in connection.execute(measured).mappings())
+            return trial_of(row, tuple(curve))
+
+    def measurements(self, job_id: str) -> list[StoredMeasurement]:
+        """All of a job, in order of trial and epoch. Raises NotFound."""
+        query = sa.select(measurements).where(measurements.c.job_id == job_id)
+        rows = self._of_job(job_id, query.order_by(measurements.c.number, measurements.c.epoch))
+        return [measurement_of(row) for row in rows]
+
+    def attempts(self, job_id: str, number: int) -> list[Attempt]:
+        """How often a trial was started, in order. Raises NotFound when there is no such job."""
+        query = sa.select(attempts).where(attempts.c.job_id == job_id, attempts.c.number == number)
+        return [attempt_of(row) for row in self._of_job(job_id, query.order_by(attempts.c.attempt))]
+
+    def history(self, job_id: str) -> Iterator[Trial]:
+        """Every trial in order of number, read page by page: what a controller is restored from. Raises NotFound."""
+        last: int | None = None
+        while page := self.trials(job_id, after=last, limit=_PAGE):
+            yield from page
+            last = page[-1].number
+
+    def _of_job(self, job_id: str, query: sa.Select[*tuple[Any, ...]]) -> list[sa.RowMapping]:
+        raise NotImplementedError
+
+
+def _exists(connection: sa.Connection, job_id: str, number: int) -> bool:
+    query = sa.select(trials.c.number).where(trials.c.job_id == job_id, trials.c.number == number)
+    return connection.execute(query).one_or_none() is not None
+
+
+def _lose(connection: sa.Connection, job_id: str, number: int) -> TrialState:
+    """Close the running attempt of a trial as lost and move the trial -> its new state."""
+    end_attempt(connection, job_id, number, "lost")
+    of_trial = (attempts.c.job_id == job_id) & (attempts.c.number == number) & (attempts.c.state == "lost")
+    times = connection.execute(sa.select(sa.func.count()).select_from(attempts).where(of_trial)).scalar_one()
+    if times < MAX_ATTEMPTS:
+        move_trial(connection, job_id, number, TrialState.LOST)
+        return TrialState.LOST
+    move_trial(connection, job_id, number, TrialState.FAILED, reason=f"worker lost repeatedly ({times} attempts)")
+    return TrialState.FAILED
+
+
+def _measured(m: Measurement) -> Json:
+    loss = m.train_loss if math.isfinite(m.train_loss) else None
+    return {"epoch": m.epoch, "score": m.score, "train_loss": loss, "seconds": m.seconds}
+
+
+def _better(outcome: Outcome, job: sa.RowMapping) -> bool:
+    """Larger value wins, of equals the lower number: the incumbent does not depend on the order of arrival."""
+    if outcome.value is None or job["best_value"] is None:
+        return outcome.value is not None
+    return bool((outcome.value, -outcome.number) > (job["best_value"], -job["best_trial"]))

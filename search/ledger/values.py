@@ -1,0 +1,216 @@
+"""What the ledger hands out: frozen rows. Times are aware datetimes in UTC, durations seconds, JSON plain dicts."""
+
+import base64
+import binascii
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, TypedDict
+
+from archsmith.errors import Fault, InvalidInput
+from search.spec import JobSpec
+from search.trial import JobState, Measurement, TrialState
+
+Json = dict[str, Any]
+Wanted = Literal["run", "pause", "cancel"]
+FinalistState = Literal["waiting", "running", "completed", "failed"]
+AttemptState = Literal["running", "ok", "error", "lost", "interrupted"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def to_micros(moment: datetime) -> int:
+    """Aware datetime -> microseconds since 1970 UTC, exact. Raises ValueError for a naive one."""
+    if moment.tzinfo is None:
+        raise ValueError(f"a time needs its zone, got {moment.isoformat()}")
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def from_micros(micros: int) -> datetime:
+    """Microseconds since 1970 UTC -> aware datetime in UTC, exact."""
+    return _EPOCH + micros * _MICROSECOND
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """One search job.
+
+    wanted: what the user asked last; the owner obeys at its next renewal.
+    counts: trials by state, every state present.
+    best_trial, best_score: the incumbent among completed trials and its raw search score.
+    final_score: measured on the test split, None until then.
+    phase: what a running job is at: "search", "finalists", "bundle".
+    waiting_for: what a running job cannot go on without at the moment, one line.
+    stopped_because: which ceiling or condition ended the search.
+    version: rises with every change of the row; for ETags.
+    """
+
+    id: str
+    name: str
+    spec: JobSpec
+    state: JobState
+    wanted: Wanted
+    reason: str | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    seconds_used: float
+    counts: dict[TrialState, int]
+    best_trial: int | None
+    best_score: float | None
+    final_score: float | None
+    waiting_for: str | None
+    stopped_because: str | None
+    mlflow_run_id: str | None
+    mlflow_experiment_id: str | None
+    phase: str
+    bundle_sha256: str | None
+    bundle_bytes: int | None
+    version: int
+
+    @property
+    def cursor(self) -> str:
+        """Opaque place of this job in the list, for `Ledger.jobs(after=...)`."""
+        return base64.urlsafe_b64encode(f"{to_micros(self.created_at)}.{self.id}".encode()).decode()
+
+
+def read_cursor(text: str) -> tuple[datetime, str]:
+    """`Job.cursor` -> (created_at, id). Raises InvalidInput for anything else."""
+    try:
+        micros, _, job_id = base64.b64decode(text.encode(), altchars=b"-_", validate=True).decode().partition(".")
+        if not (micros.isascii() and micros.isdigit() and len(micros) < 18 and job_id):
+            raise ValueError(text)
+        return from_micros(int(micros)), job_id
+    except (binascii.Error, ValueError, OverflowError):
+        fault = Fault(pointer="/after", rule="cursor_invalid", detail="this is no cursor that the service gave out")
+        raise InvalidInput(fault) from None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lease:
+    """The right to write to one job. fence: rises with every claim; a write with an older one changes nothing."""
+
+    job_id: str
+    owner: str
+    fence: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trial:
+    """One trial. search_score is raw, value is folded so that larger is better.
+
+    architecture: JSON of the graph; hash: its canonical hash.
+    epochs: measured so far, then the fidelity of the outcome.
+    attempts: how often it was started; seconds: wall clock of all its attempts.
+    provenance: "baseline" or "controller".
+    measurements: filled by `Ledger.trial` only, in order of epoch.
+    """
+
+    job_id: str
+    number: int
+    state: TrialState
+    reason: str | None
+    architecture: Json
+    hash: str
+    choices: Json
+    behaviour: dict[str, float]
+    params: int
+    macs: int
+    search_score: float | None
+    value: float | None
+    epochs: int
+    attempts: int
+    seconds: float
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    mlflow_run_id: str | None
+    provenance: str
+    measurements: tuple[Measurement, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attempt:
+    """One start of a trial. fence: of the lease under which it ran."""
+
+    job_id: str
+    number: int
+    attempt: int
+    fence: int
+    state: AttemptState
+    started_at: datetime
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredMeasurement:
+    """One epoch of one trial as it lies in the ledger. train_loss is NaN where it was not finite."""
+
+    job_id: str
+    number: int
+    attempt: int
+    measurement: Measurement
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finalist:
+    """One retraining of one of the best. rank: 1 for the best; seed: which repetition; test_score: raw."""
+
+    job_id: str
+    rank: int
+    trial_number: int
+    seed: int
+    state: FinalistState
+    test_score: float | None = None
+    epochs: int = 0
+    seconds: float = 0.0
+    reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """Something that happened to a job. id: 1, 2, 3, ... per job, without gaps, in order of commit."""
+
+    job_id: str
+    id: int
+    kind: str
+    at: datetime
+    data: Json
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OutboxRow:
+    """Something the tracker has not yet delivered. id rises; within a job in order of commit."""
+
+    id: int
+    job_id: str
+    kind: str
+    payload: Json
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DatasetRow:
+    """One data set that jobs may name. report: JSON for people; bytes: on disk."""
+
+    name: str
+    format: str
+    report: Json
+    bytes: int
+    state: str = "ready"
+    created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+class JobFields(TypedDict, total=False):
+    """What the owner may set on its job at any time; see `Job`."""
+
+    phase: str
+    waiting_for: str | None
+    seconds_used: float
+    stopped_because: str | None
+    final_score: float | None
+    bundle_sha256: str | None
+    bundle_bytes: int | None
+    mlflow_experiment_id: str | None
+    mlflow_run_id: str | None

@@ -1,0 +1,77 @@
+"""A trainer's state on disk: written beside, made durable, renamed into place; a damaged file is never taken for good.
+
+A file is a line of text, the SHA-256 of what follows, and a `torch.save` that is read back with `weights_only=True`. The
+line names the torch version, because a state is promised to no other one. The state before stays as `NAME.prev`, for
+the case that the newest is torn or flipped.
+"""
+
+import hashlib
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+MAGIC = f"archsmith checkpoint 1, torch {torch.__version__}\n".encode()
+_HEAD = len(MAGIC) + hashlib.sha256().digest_size
+
+
+def save(path: Path, state: dict[str, Any]) -> None:
+    """Replaces `path` in one step; what stood there becomes the previous one. Raises OSError (disk full)."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    payload = buffer.getbuffer()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temp = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        with temp.open("wb") as file:
+            file.write(MAGIC + hashlib.sha256(payload).digest())
+            file.write(payload)
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():
+            os.replace(path, _previous(path))
+        os.replace(temp, path)
+    finally:
+        temp.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def load(path: Path) -> dict[str, Any] | None:
+    """The newest undamaged state, on the CPU: of `path`, else the previous one, else None."""
+    for candidate in (path, _previous(path)):
+        state = _read(candidate)
+        if state is not None:
+            return state
+    return None
+
+
+def remove(path: Path) -> None:
+    """Removes the checkpoint and its previous one, if there."""
+    path.unlink(missing_ok=True)
+    _previous(path).unlink(missing_ok=True)
+
+
+def _previous(path: Path) -> Path:
+    return path.with_name(path.name + ".prev")
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    head, payload = content[:_HEAD], content[_HEAD:]
+    if head != MAGIC + hashlib.sha256(payload).digest():
+        return None
+    state: dict[str, Any] = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
+    return state
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

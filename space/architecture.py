@@ -4,7 +4,7 @@ Builders use `GraphBuilder`, readers of JSON `Architecture.from_json`; both chec
 `Architecture` in hand is one that tensors can flow through.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -97,16 +97,28 @@ class Architecture:
         if not isinstance(nodes, list) or not 2 <= len(nodes) <= MAX_NODES:
             raise InvalidArchitecture(f"nodes must be a list of 2 to {MAX_NODES} nodes")
         for number, node in enumerate(nodes):
-            _members(f"node {number}", node, {"name", "op", "attrs", "inputs"})
+            _check_node(f"node {number}", node)
         first = nodes[0]
         if first["op"] != "input" or first["attrs"] != {} or first["inputs"] != []:
             raise InvalidArchitecture("the first node must be the input, without attributes and inputs")
         builder = GraphBuilder(document["input_shape"], document["classes"], input_name=first["name"])
         for node in nodes[1:]:
-            if not isinstance(node["attrs"], dict) or not isinstance(node["inputs"], list):
-                raise InvalidArchitecture(f"{str(node['name'])[:60]}: attrs must be an object and inputs a list")
             builder.add(node["name"], node["op"], node["attrs"], *node["inputs"])
+        if not isinstance(document["output"], str):
+            raise InvalidArchitecture("output must be the name of a node")
         return builder.finish(document["output"])
+
+
+def _check_node(what: str, node: object) -> None:
+    """The types of a node's JSON; what they mean is the builder's to check."""
+    _members(what, node, {"name", "op", "attrs", "inputs"})
+    value = cast("Mapping[str, Any]", node)
+    if not isinstance(value["name"], str) or not isinstance(value["op"], str):
+        raise InvalidArchitecture(f"{what}: name and op must be words")
+    if not isinstance(value["attrs"], dict) or not isinstance(value["inputs"], list):
+        raise InvalidArchitecture(f"{what}: attrs must be an object and inputs a list")
+    if not all(isinstance(source, str) for source in value["inputs"]):
+        raise InvalidArchitecture(f"{what}: inputs must be names of nodes")
 
 
 def _members(what: str, value: object, names: set[str]) -> None:
@@ -128,7 +140,7 @@ class GraphBuilder:
     (H, W) left), `InvalidArchitecture` for everything else.
     """
 
-    def __init__(self, input_shape: tuple[int, ...], classes: int, *, input_name: str = "input") -> None:
+    def __init__(self, input_shape: Sequence[int], classes: int, *, input_name: str = "input") -> None:
         limits = (MAX_CHANNELS, MAX_SIDE, MAX_SIDE)
         shape = tuple(input_shape) if isinstance(input_shape, list | tuple) else ()
         if len(shape) != 3 or not all(_size(v) and v <= limit for v, limit in zip(shape, limits, strict=True)):
@@ -147,16 +159,15 @@ class GraphBuilder:
 
     def add(self, name: str, op: str, attrs: Mapping[str, object], *inputs: str) -> str:
         """Add a node that reads `inputs`; returns its name. Raises InvalidArchitecture, ImpossibleShape."""
-        operation = OPERATIONS.get(op) if isinstance(op, str) else None
+        operation = OPERATIONS.get(op)
         if operation is None or op == "input":
             known = ", ".join(sorted(set(OPERATIONS) - {"input"}))
-            raise InvalidArchitecture(f"{str(name)[:60]}: unknown operation {str(op)[:40]!r}, known are {known}")
+            raise InvalidArchitecture(f"{name[:60]}: unknown operation {op[:40]!r}, known are {known}")
         self._place(name)
         try:
             shapes = [self._shapes[source] for source in inputs]
-        except (KeyError, TypeError):
-            missing = [str(s)[:60] for s in inputs if not isinstance(s, str) or s not in self._shapes]
-            raise InvalidArchitecture(f"{name} reads {missing[0]!r}, which does not stand before it") from None
+        except KeyError as missing:
+            raise InvalidArchitecture(f"{name} reads {str(missing)[:60]}, which does not stand before it") from None
         fewest, most = operation.arity
         if not fewest <= len(inputs) <= most:
             law = str(fewest) if fewest == most else f"{fewest} to {most}"
@@ -178,8 +189,8 @@ class GraphBuilder:
 
     def finish(self, output: str) -> Architecture:
         """The architecture whose logits are `output`; nodes that do not lead there are dropped."""
-        if not isinstance(output, str) or output not in self._nodes:
-            raise InvalidArchitecture(f"output {str(output)[:60]!r} is no node")
+        if output not in self._nodes:
+            raise InvalidArchitecture(f"output {output[:60]!r} is no node")
         if self._shapes[output] != (self._classes,):
             raise InvalidArchitecture(
                 f"{output} must give one value per class, ({self._classes},), got {self._shapes[output]}"
@@ -217,4 +228,4 @@ class GraphBuilder:
 
 
 def _size(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and cast(int, value) >= 1
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1

@@ -22,6 +22,9 @@ from typing import Protocol
 from space.operations import OPERATIONS
 from space.operations.base import Attrs, Channels, Shape
 
+MAX_ROUNDS = 64
+"""Of refinement. Two or three settle the graphs of real spaces; the bound keeps hostile ones from taking minutes."""
+
 
 class NodeLike(Protocol):
     """What is read of a node."""
@@ -136,7 +139,9 @@ class _Graph:
         """Bottom-up hashes; refined with the readers' side until nothing splits, but only where siblings tie."""
         colours = self._upward([b""] * len(self.kinds))
         classes = len(set(colours))
-        while any(self._tied(number, colours) for number, swap in enumerate(self.swappable) if swap):
+        for _ in range(MAX_ROUNDS):
+            if not any(self._tied(number, colours) for number, swap in enumerate(self.swappable) if swap):
+                break
             colours = self._upward(self._downward(colours))
             if len(set(colours)) == classes:
                 break

@@ -8,7 +8,7 @@ Value = bool | int | float | str | tuple[int, int]
 """An attribute in normal form; a pair is a list in JSON."""
 
 
-class Misfit(ValueError):  # noqa: N818 - a word of the house, caught where the node's name is known
+class Misfit(ValueError):
     """An operation cannot be had so. The sentence says law and value; `size` is the (H, W) left, if that is why."""
 
     def __init__(self, message: str, size: tuple[int, int] | None = None) -> None:

@@ -1,23 +1,23 @@
 """The one tree of errors. Every room may import this file; it imports nothing of ours.
 
-    ArchsmithError
-    ├── InvalidInput            something a user sent breaks a rule; carries every fault with a JSON pointer
-    │   ├── MalformedInput      not even readable (not JSON, duplicate keys, wrong media type)
-    │   ├── InvalidSpace        a space document
-    │   ├── InvalidDataset      a data set's files
-    │   └── InvalidExpression   a constraint expression
-    ├── InvalidArchitecture     a graph whose shapes do not fit
-    │   └── ImpossibleShape     one stage or node asks for more pixels than are left
-    ├── NotFound                no such job, trial, data set
-    ├── Conflict                the thing is there, but in a state that forbids the request
-    │   └── AlreadyExists       a name, or an idempotency key with another body, is taken
-    ├── PayloadTooLarge         more bytes than the limit
-    ├── Unavailable             a service we need does not answer; try again later
-    ├── SpaceExhausted          a controller has no architecture left that was not tried
-    ├── UnknownTrial            a controller was told of a trial that it did not ask, or twice
-    ├── LeaseLost               another process owns the job now; stop writing
-    ├── TrialFailure            a trial ended by its own fault (diverged, out of memory, crashed)
-    └── ConfigurationError      the service cannot start as it was asked to
+ArchsmithError
+├── InvalidInput            something a user sent breaks a rule; carries every fault with a JSON pointer
+│   ├── MalformedInput      not even readable (not JSON, duplicate keys, wrong media type)
+│   ├── InvalidSpace        a space document
+│   ├── InvalidDataset      a data set's files
+│   └── InvalidExpression   a constraint expression
+├── InvalidArchitecture     a graph whose shapes do not fit
+│   └── ImpossibleShape     one stage or node asks for more pixels than are left
+├── NotFound                no such job, trial, data set
+├── Conflict                the thing is there, but in a state that forbids the request
+│   └── AlreadyExists       a name, or an idempotency key with another body, is taken
+├── PayloadTooLarge         more bytes than the limit
+├── Unavailable             a service we need does not answer; try again later
+├── SpaceExhausted          a controller has no architecture left that was not tried
+├── UnknownTrial            a controller was told of a trial that it did not ask, or twice
+├── LeaseLost               another process owns the job now; stop writing
+├── TrialFailure            a trial ended by its own fault (diverged, out of memory, crashed)
+└── ConfigurationError      the service cannot start as it was asked to
 """
 
 from collections.abc import Sequence

@@ -1,0 +1,296 @@
+"""The `archsmith` command. It speaks HTTP like any other client; `serve` starts the service as a program of its own."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+
+from archsmith import __version__, demo, serving
+from archsmith.client import DEFAULT_URL, Client
+from archsmith.progress import duration, summary, view
+from archsmith.refusals import ClientError, Refused, RefusedInput, RefusedState, UnknownThing, Unreachable
+from archsmith.values import Job
+
+OK, ENDED_BADLY, WRONG, UNREACHABLE, STATE, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+EPILOG = """Exit codes: 0 done; 1 the job failed or was cancelled, or a download broke; 2 wrong usage, or the service
+refused the input; 3 no service answers, or it answers with an error of its own; 4 there is no such thing, or its state
+forbids the request; 130 interrupted."""
+
+app = typer.Typer(name="archsmith", epilog=EPILOG, add_completion=False, rich_markup_mode=None)
+
+Url = Annotated[
+    str | None,
+    typer.Option("--url", metavar="URL", help=f"The service; else the variable ARCHSMITH_URL, else {DEFAULT_URL}."),
+]
+JobId = Annotated[str, typer.Argument(metavar="ID", help="The job's id, as `archsmith jobs` lists it.")]
+Watch = Annotated[bool, typer.Option("--watch", "-w", help="Stay and show the progress until the job has ended.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"archsmith {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main_options(
+    context: typer.Context,
+    url: Url = None,
+    version: Annotated[  # noqa: ARG001  # the callback does it
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """Search for neural architectures: start the service, post jobs, watch them, download the winners."""
+    context.obj = url
+
+
+def _client(context: typer.Context, url: str | None) -> Client:
+    """`--url` of the command itself, else of `archsmith`, else the variable, else the default."""
+    return Client(url or context.obj)
+
+
+@app.command(
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    short_help="Start the service: API, dispatcher, MLflow and a local Ray. `archsmith serve --help` has the options.",
+)
+def serve(context: typer.Context) -> None:
+    """Start the service. All options go to `python -m api.serve` as they stand."""
+    serving.become_service(context.args)
+
+
+@app.command("demo")
+def demo_command(
+    context: typer.Context,
+    url: Url = None,
+    trials: Annotated[int, typer.Option(min=1, help="How many architectures to try.")] = demo.TRIALS,
+    folder: Annotated[Path, typer.Option(help="Where the service's state and the bundle go.")] = Path(".demo"),
+) -> int:
+    """Search on the digits data set, from nothing to a checked bundle. Starts and stops its own service unless --url."""
+    return OK if demo.run(url or context.obj, folder=folder, trials=trials, out=sys.stdout) else ENDED_BADLY
+
+
+@app.command()
+def submit(
+    context: typer.Context,
+    job: Annotated[
+        str | None, typer.Argument(metavar="[JOB.json|-]", help="The job as JSON, - = standard input.")
+    ] = None,
+    dataset: Annotated[str | None, typer.Option(help="Name of the data set.")] = None,
+    name: Annotated[str | None, typer.Option(help="A name for people.")] = None,
+    space: Annotated[str | None, typer.Option(help="A preset's name, or a file with a space document.")] = None,
+    controller: Annotated[str | None, typer.Option(help="random, tpe or reinforce.")] = None,
+    trials: Annotated[int | None, typer.Option(help="Budget: architectures to try.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Budget: wall clock of the search.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Budget: epochs of one trial.")] = None,
+    constraint: Annotated[
+        list[str] | None, typer.Option(help='What every architecture must keep, "params <= 500000"; repeatable.')
+    ] = None,
+    scheduler: Annotated[str | None, typer.Option(help="none or asha (stops weak trials early).")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the whole search.")] = None,
+    watch: Watch = False,
+    url: Url = None,
+) -> int:
+    """Post a job and print its id. Options are laid over the document, so each of the two may be left out."""
+    document = _read_job(job)
+    plain = {"dataset": dataset, "name": name, "space": _read_space(space), "controller": controller, "seed": seed}
+    document.update({key: value for key, value in plain.items() if value is not None})
+    _lay(document, "budget", {"trials": trials, "seconds": seconds, "epochs": epochs})
+    _lay(document, "objective", {"constraints": constraint or None})
+    _lay(document, "trial", {"scheduler": scheduler})
+    with _client(context, url) as client:
+        posted = client.submit(document)
+        typer.echo(posted.id)
+        if posted.mlflow_url:
+            typer.echo(f"watch it in MLflow: {posted.mlflow_url}", err=True)
+        return _watch(client, posted.id) if watch else OK
+
+
+@app.command("watch")
+def watch_command(context: typer.Context, job_id: JobId, url: Url = None) -> int:
+    """Show a job's progress until it has ended. Ctrl-C ends the watching, not the job."""
+    with _client(context, url) as client:
+        return _watch(client, job_id)
+
+
+@app.command()
+def jobs(
+    context: typer.Context,
+    state: Annotated[str | None, typer.Option(help="Only jobs in this state.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, newest first.")] = 20,
+    url: Url = None,
+) -> None:
+    """List the jobs, newest first."""
+    rows = []
+    with _client(context, url) as client:
+        for job, _ in zip(client.jobs(state=state, page=min(limit, 100)), range(limit), strict=False):
+            total = job.progress.trials_total
+            best = f"{job.best.search_score:.4f}" if job.best else "-"
+            final = f"{job.final_score:.4f}" if job.final_score is not None else "-"
+            made = job.created_at.strftime("%Y-%m-%d %H:%M") if job.created_at else "-"
+            rows.append([job.id, job.state, job.name, job.dataset, f"{job.progress.done}/{total}", best, final, made])
+    _table(["ID", "STATE", "NAME", "DATA SET", "TRIALS", "BEST", "FINAL", "CREATED (UTC)"], rows)
+
+
+@app.command()
+def cancel(context: typer.Context, job_id: JobId, url: Url = None) -> None:
+    """End a job. Its trials stay in the record; there will be no bundle."""
+    with _client(context, url) as client:
+        typer.echo(summary(client.cancel(job_id)))
+
+
+@app.command()
+def pause(context: typer.Context, job_id: JobId, url: Url = None) -> None:
+    """Let a job rest; its running trials go on from their checkpoints later."""
+    with _client(context, url) as client:
+        typer.echo(summary(client.pause(job_id)))
+
+
+@app.command()
+def resume(context: typer.Context, job_id: JobId, url: Url = None) -> None:
+    """Put a paused job back into the queue."""
+    with _client(context, url) as client:
+        typer.echo(summary(client.resume(job_id)))
+
+
+@app.command()
+def download(
+    context: typer.Context,
+    job_id: JobId,
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to write it.")] = None,
+    url: Url = None,
+) -> None:
+    """Fetch a finished job's bundle, checked, and print where it is. A cut transfer goes on where it stopped."""
+    with _client(context, url) as client:
+        typer.echo(client.download_bundle(job_id, output))
+
+
+@app.command()
+def datasets(context: typer.Context, url: Url = None) -> None:
+    """List the data sets that jobs can name."""
+    with _client(context, url) as client:
+        found = client.datasets()
+    shapes = ["×".join(map(str, one.input_shape)) if one.input_shape else "-" for one in found]
+    rows = [[one.name, one.format, shape, str(one.classes)] for one, shape in zip(found, shapes, strict=True)]
+    _table(["NAME", "FORMAT", "C×H×W", "CLASSES"], rows)
+
+
+@app.command()
+def upload(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="What jobs will call it.")],
+    files: Annotated[list[Path] | None, typer.Argument(metavar="FILE...", help="The files to send.")] = None,
+    format: Annotated[str | None, typer.Option(help="idx, npz or images; else by the files' names.")] = None,  # noqa: A002
+    path: Annotated[str | None, typer.Option(help="Instead of files: a path on the service's own disk.")] = None,
+    url: Url = None,
+) -> None:
+    """Make a data set from your files, or from a path below one of the service's data roots."""
+    if bool(files) == bool(path):
+        raise typer.BadParameter("name the files to send, or --path on the service's disk, one of the two")
+    kind = format or _guess_format([path] if path else [str(file) for file in files or ()])
+    with _client(context, url) as client:
+        made = client.register_dataset(name, kind, path) if path else client.upload_dataset(name, kind, files or [])
+    typer.echo(f"{made.name}: {made.classes} classes of {'×'.join(map(str, made.input_shape or ()))}")
+
+
+def _watch(client: Client, job_id: str) -> int:
+    try:
+        with view(sys.stdout) as shown:
+            job = client.wait(job_id, on_update=shown.show)
+    except KeyboardInterrupt:
+        typer.echo(f"job {job_id} goes on; `archsmith watch {job_id}` comes back to it", err=True)
+        return INTERRUPTED
+    if job.state == "succeeded":
+        typer.echo(
+            f"done in {duration(job.progress.seconds_used)} of search; `archsmith download {job_id}` has the bundle"
+        )
+        return OK
+    return _fail(f"job {job_id} {_ending(job)}", ENDED_BADLY)
+
+
+def _ending(job: Job) -> str:
+    return ("was cancelled" if job.state == "cancelled" else job.state) + (f": {job.reason}" if job.reason else "")
+
+
+def _read_job(source: str | None) -> dict[str, Any]:
+    if source is None:
+        return {}
+    text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{source} is not JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise typer.BadParameter(f"{source} must hold one JSON object")
+    return document
+
+
+def _read_space(space: str | None) -> str | dict[str, Any] | None:
+    """A file's document; anything that is no file is a preset's name, for the service to know or refuse."""
+    if space is None or not Path(space).is_file():
+        return space
+    try:
+        document = yaml.safe_load(Path(space).read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise typer.BadParameter(f"{space} is neither YAML nor JSON: {' '.join(str(error).split())}") from None
+    if not isinstance(document, dict):
+        raise typer.BadParameter(f"{space} must hold one space document")
+    return document
+
+
+def _lay(document: dict[str, Any], key: str, values: dict[str, Any]) -> None:
+    given = {name: value for name, value in values.items() if value is not None}
+    if given:
+        under = document.get(key)
+        document[key] = {**(under if isinstance(under, dict) else {}), **given}
+
+
+def _guess_format(names: Sequence[str]) -> str:
+    endings = {".npz": "npz", ".zip": "images", "ubyte": "idx", "ubyte.gz": "idx"}
+    found = {kind for name in names for ending, kind in endings.items() if name.endswith(ending)}
+    if len(found) != 1:
+        raise typer.BadParameter("the files' names do not tell the format; add --format idx, npz or images")
+    return found.pop()
+
+
+def _table(heads: list[str], rows: list[list[str]]) -> None:
+    widths = [max(len(row[i]) for row in [heads, *rows]) for i in range(len(heads))]
+    for row in [heads, *rows]:
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _fail(message: str, code: int) -> int:
+    typer.echo(f"archsmith: {' '.join(message.split())}", err=True)
+    return code
+
+
+def run(arguments: Sequence[str]) -> int:
+    """The whole command; returns its exit code. Every error is one line on standard error."""
+    try:
+        code = app(list(arguments) or ["--help"], standalone_mode=False, prog_name="archsmith")
+    except typer.TyperException as error:
+        return _fail(error.format_message(), WRONG)
+    except typer.Abort:
+        return INTERRUPTED
+    except RefusedInput as error:
+        return _fail(str(error), WRONG)
+    except (UnknownThing, RefusedState) as error:
+        return _fail(str(error), STATE)
+    except (Unreachable, Refused) as error:
+        return _fail(str(error), UNREACHABLE)
+    except ClientError as error:
+        return _fail(str(error), ENDED_BADLY)
+    except OSError as error:
+        return _fail(f"{error.filename or 'input or output'}: {error.strerror or error}", WRONG)
+    except UnicodeDecodeError as error:
+        return _fail(f"a file is not UTF-8 text: {error.reason}", WRONG)
+    return code if isinstance(code, int) else OK
+
+
+def main() -> None:
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,281 @@
+"""The service from Python, over HTTP.
+
+    from archsmith import Client
+
+    with Client() as client:
+        job = client.submit(dataset="digits", budget={"trials": 20})
+        job = client.wait(job.id)
+        client.download_bundle(job.id, "digits.zip")
+
+Every method raises `Unreachable` when nothing answers at the address, and otherwise a `Refused`, which
+carries the service's own words: `status`, `code` and every fault with its JSON pointer.
+"""
+
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+
+import httpx
+from httpx_sse import SSEError, connect_sse
+
+from archsmith import transfer
+from archsmith.refusals import (
+    BrokenDownload,
+    ClientError,
+    Refused,
+    RefusedInput,
+    RefusedState,
+    TimedOut,
+    UnknownThing,
+    Unreachable,
+    refusal,
+)
+from archsmith.values import Dataset, Event, Job, Json, Trial
+
+__all__ = [
+    "BrokenDownload",
+    "Client",
+    "ClientError",
+    "Dataset",
+    "Event",
+    "Job",
+    "Refused",
+    "RefusedInput",
+    "RefusedState",
+    "TimedOut",
+    "Trial",
+    "UnknownThing",
+    "Unreachable",
+]
+
+DEFAULT_URL = "http://127.0.0.1:8080"
+PATIENCE_S = 30.0
+"""How long a watched service may be away (a restart, say) before watching gives up."""
+
+
+class Client:
+    """A connection to one service. Use it as a context manager, or call `close`.
+
+    url: base address; `ARCHSMITH_URL`, else http://127.0.0.1:8080.
+    timeout_s: patience with one answer, seconds; transfers of files have none in all, only between two chunks.
+    transport: another way to reach the service (tests).
+    """
+
+    def __init__(
+        self, url: str | None = None, *, timeout_s: float = 30.0, transport: httpx.BaseTransport | None = None
+    ) -> None:
+        self.url = (url or os.environ.get("ARCHSMITH_URL") or DEFAULT_URL).rstrip("/")
+        # The service sits on this machine or a private network; proxies of the environment are not for it.
+        self._http = httpx.Client(base_url=self.url, timeout=timeout_s, transport=transport, trust_env=False)
+
+    def close(self) -> None:
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # Jobs ---------------------------------------------------------------------------------------------------------
+
+    def submit(self, job: Mapping[str, Any] | None = None, *, key: str | None = None, **fields: Any) -> Job:
+        """Post a job: a whole document, or its fields as keywords, or both (keywords win).
+
+        key: the idempotency key; the same key and document give the same job, however often they are sent.
+        """
+        document = {**(job or {}), **fields}
+        headers = {"Idempotency-Key": key or str(uuid.uuid4())}
+        return Job.from_json(self._json("POST", "/v1/jobs", json=document, headers=headers))
+
+    def job(self, job_id: str) -> Job:
+        return Job.from_json(self._json("GET", f"/v1/jobs/{_segment(job_id)}"))
+
+    def jobs(self, *, state: str | None = None, page: int = 100) -> Iterator[Job]:
+        """All jobs, newest first, fetched page by page as they are read."""
+        params = {"state": state} if state else {}
+        return (Job.from_json(item) for item in self._pages("/v1/jobs", page, params))
+
+    def trials(self, job_id: str, *, state: str | None = None, page: int = 100) -> Iterator[Trial]:
+        """A job's trials by number, without their measurements."""
+        params = {"state": state} if state else {}
+        return (Trial.from_json(item) for item in self._pages(f"/v1/jobs/{_segment(job_id)}/trials", page, params))
+
+    def trial(self, job_id: str, number: int) -> Trial:
+        return Trial.from_json(self._json("GET", f"/v1/jobs/{_segment(job_id)}/trials/{number}"))
+
+    def best(self, job_id: str) -> Json:
+        """The incumbent's architecture as JSON."""
+        return self._json("GET", f"/v1/jobs/{_segment(job_id)}/best")
+
+    def cancel(self, job_id: str) -> Job:
+        return self._ask_for(job_id, "cancel")
+
+    def pause(self, job_id: str) -> Job:
+        return self._ask_for(job_id, "pause")
+
+    def resume(self, job_id: str) -> Job:
+        return self._ask_for(job_id, "resume")
+
+    def wait(
+        self,
+        job_id: str,
+        *,
+        timeout_s: float | None = None,
+        interval_s: float = 0.5,
+        on_update: Callable[[Job], None] | None = None,
+    ) -> Job:
+        """Poll until the job has ended; `on_update` sees every view. Raises TimedOut after `timeout_s`.
+
+        A service that goes away is waited for, `PATIENCE_S` at most, so that a restart does not end a watch.
+        """
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        answered = time.monotonic()
+        while True:
+            try:
+                job = self.job(job_id)
+                answered = time.monotonic()
+                if on_update is not None:
+                    on_update(job)
+                if job.finished:
+                    return job
+            except Unreachable:
+                if time.monotonic() - answered > PATIENCE_S:
+                    raise
+            if deadline is not None and time.monotonic() + interval_s > deadline:
+                raise TimedOut(f"job {job_id} did not end within {timeout_s:g} s; it goes on")
+            time.sleep(interval_s)
+
+    def events(self, job_id: str, *, after: int = 0) -> Iterator[Event]:
+        """The job's history after event `after`, then what happens, until the job has ended.
+
+        A cut connection is taken up again behind the last event seen (`Last-Event-ID`): none is lost or doubled.
+        """
+        last, answered = after, time.monotonic()
+        while True:
+            try:
+                for event in self._stream(job_id, last):
+                    last, answered = event.id, time.monotonic()
+                    yield event
+                # The service closes the stream behind a job's last event, and on its own restart.
+                if self.job(job_id).finished and not self._more(job_id, last):
+                    return
+                answered = time.monotonic()
+            except (httpx.TransportError, SSEError, Unreachable) as error:
+                if time.monotonic() - answered > PATIENCE_S:
+                    raise Unreachable(self.url, str(error)) from error
+            time.sleep(0.5)
+
+    def download_bundle(
+        self,
+        job_id: str,
+        path: str | Path | None = None,
+        *,
+        on_bytes: Callable[[int, int | None], None] | None = None,
+    ) -> Path:
+        """Fetch the bundle to `path` (default `archsmith-<job>.zip` here), checked against the service's SHA-256.
+
+        A cut transfer goes on where it stopped, in this call or the next; `path` appears only when it is whole.
+        on_bytes: sees (bytes here, bytes in all or None). Raises RefusedState before the job has its bundle.
+        """
+        target = Path(path) if path is not None else Path(f"archsmith-{job_id[:8]}.zip")
+        url = f"/v1/jobs/{_segment(job_id)}/bundle"
+        return transfer.download(self._http, url, target, tag=job_id, on_bytes=on_bytes)
+
+    # Spaces and data sets -----------------------------------------------------------------------------------------
+
+    def spaces(self) -> list[Json]:
+        """The presets, each with its `name` and its whole `document`."""
+        return list(self._json("GET", "/v1/spaces")["items"])
+
+    def validate_space(self, space: str | Mapping[str, Any], **fields: Any) -> Json:
+        """Check a space (a preset's name or a document): its size and what samples of it cost.
+
+        fields: `dataset`, or `input_shape` [C, H, W] and `classes`. Raises RefusedInput with every fault.
+        """
+        return self._json("POST", "/v1/spaces/validate", json={"space": space, **fields})
+
+    def datasets(self) -> list[Dataset]:
+        return [Dataset.from_json(item) for item in self._json("GET", "/v1/datasets")["items"]]
+
+    def upload_dataset(self, name: str, format: str, files: Sequence[str | Path]) -> Dataset:  # noqa: A002
+        """Send files as a new data set. format: "idx", "npz" or "images". Raises RefusedInput that names the file."""
+        with transfer.opened(files) as parts:
+            document = self._json(
+                "POST",
+                "/v1/datasets",
+                data={"name": name, "format": format},
+                files=[("file", part) for part in parts],
+                timeout=httpx.Timeout(self._http.timeout.read, write=None, read=None),
+            )
+        return Dataset.from_json(document)
+
+    def register_dataset(self, name: str, format: str, path: str) -> Dataset:  # noqa: A002
+        """A data set that lies on the service's own disk, below one of its data roots; nothing is sent."""
+        document = self._json(
+            "POST", "/v1/datasets", json={"name": name, "format": format, "path": path}, timeout=httpx.Timeout(None)
+        )
+        return Dataset.from_json(document)
+
+    def ready(self) -> bool:
+        """Whether the service takes jobs now."""
+        try:
+            return self._http.get("/readyz", timeout=5.0).status_code == httpx.codes.OK
+        except httpx.TransportError:
+            return False
+
+    # Below HTTP ---------------------------------------------------------------------------------------------------
+
+    def _json(self, method: str, path: str, **request: Any) -> Json:
+        try:
+            response = self._http.request(method, path, **request)
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            raise Unreachable(self.url, str(error) or type(error).__name__) from error
+        if not response.is_success:
+            raise refusal(response)
+        try:
+            document = response.json()
+        except ValueError:
+            document = None
+        if not isinstance(document, dict):
+            raise Refused("what answers there is not archsmith: its answer is no JSON object", status=502)
+        return document
+
+    def _pages(self, path: str, page: int, params: Mapping[str, str]) -> Iterator[Json]:
+        after: dict[str, str] = {}
+        while True:
+            document = self._json("GET", path, params={"limit": str(page), **params, **after})
+            yield from document["items"]
+            if not document.get("next"):
+                return
+            after = {"after": document["next"]}
+
+    def _ask_for(self, job_id: str, verb: str) -> Job:
+        return Job.from_json(self._json("POST", f"/v1/jobs/{_segment(job_id)}/{verb}"))
+
+    def _stream(self, job_id: str, after: int) -> Iterator[Event]:
+        headers = {"Last-Event-ID": str(after)} if after else {}
+        timeout = httpx.Timeout(self._http.timeout.read, read=60.0)  # the service says something every few seconds
+        url = f"/v1/jobs/{_segment(job_id)}/events"
+        with connect_sse(self._http, "GET", url, headers=headers, timeout=timeout) as source:
+            if not source.response.is_success:
+                source.response.read()
+                raise refusal(source.response)
+            for line in source.iter_sse():
+                if line.data and line.id:
+                    yield Event.from_json({**line.json(), "id": int(line.id), "kind": line.event})
+
+    def _more(self, job_id: str, after: int) -> bool:
+        return next(self._stream(job_id, after), None) is not None
+
+
+def _segment(text: str) -> str:
+    """An id as one segment of a path: whatever a user types cannot reach another route."""
+    return quote(text, safe="") if text.strip(".") else "-"

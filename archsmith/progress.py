@@ -1,0 +1,122 @@
+"""A job on a terminal: one bar that fills, or one line per change where nobody watches a terminal."""
+
+from types import TracebackType
+from typing import Protocol, Self, TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+from archsmith.values import Job
+
+
+def eta_s(job: Job) -> float | None:
+    """Seconds of search left: by the pace of the trials so far, or the budget's clock when that ends sooner."""
+    progress = job.progress
+    left = progress.seconds_left
+    if progress.trials_total is None or not progress.done or progress.seconds_used <= 0:
+        return left
+    by_pace = progress.seconds_used / progress.done * max(progress.trials_total - progress.done, 0)
+    return by_pace if left is None else min(by_pace, left)
+
+
+def duration(seconds: float) -> str:
+    """41 s, 3 min 20 s, 2 h 05 min."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def summary(job: Job) -> str:
+    """How a job stands, in one line."""
+    progress = job.progress
+    parts = [job.state, f"{progress.done}/{progress.trials_total or '?'} trials done"]
+    if progress.running:
+        parts.append(f"{progress.running} running")
+    if job.best is not None:
+        parts.append(f"best {job.best.search_score:.4f} (trial {job.best.trial})")
+    if job.final_score is not None:
+        parts.append(f"final score {job.final_score:.4f}")
+    remaining = None if job.finished or job.state == "paused" else eta_s(job)
+    if job.phase not in ("", "search"):
+        parts.append(job.phase)
+    elif remaining is not None:
+        parts.append(f"about {duration(remaining)} left")
+    if job.waiting_for:
+        parts.append(f"waiting for {job.waiting_for}")
+    if job.reason:
+        parts.append(job.reason)
+    return ", ".join(parts)
+
+
+class View(Protocol):
+    """Something that shows a job as it goes. Use it as a context manager."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def show(self, job: Job) -> None: ...
+
+
+class Lines:
+    """One line whenever a trial has ended, or the job's state or phase has changed."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._last: object = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    def show(self, job: Job) -> None:
+        now = (job.state, job.phase, job.progress.done, job.best, job.final_score, job.waiting_for)
+        if now != self._last:
+            self._last = now
+            print(summary(job), file=self._out, flush=True)
+
+
+class Bar:
+    """A bar of the trials done, with what runs, the incumbent and the time left beside it."""
+
+    def __init__(self, console: Console) -> None:
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            TextColumn("{task.fields[text]}"),
+            console=console,
+        )
+        self._task = self._progress.add_task("", total=None, text="")
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def show(self, job: Job) -> None:
+        self._progress.update(
+            self._task,
+            description=job.name or job.id[:8],
+            total=job.progress.trials_total,
+            completed=job.progress.done,
+            text=summary(job),
+        )
+
+
+def view(out: TextIO) -> View:
+    """A bar on a terminal, lines anywhere else."""
+    return Bar(Console(file=out)) if out.isatty() else Lines(out)

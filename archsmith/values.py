@@ -1,0 +1,172 @@
+"""What the service answers, as frozen values. Each keeps the whole JSON in `document`: nothing is lost."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Self
+
+Json = dict[str, Any]
+
+FINISHED_STATES = frozenset({"succeeded", "failed", "cancelled"})
+ENDED_TRIALS = ("completed", "pruned", "infeasible", "failed", "cancelled")
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """trials: how many are in which state; trials_total: the budget; seconds of the search, None = not known."""
+
+    trials: Mapping[str, int] = field(default_factory=dict)
+    trials_total: int | None = None
+    seconds_used: float = 0.0
+    seconds_left: float | None = None
+
+    @property
+    def done(self) -> int:
+        """Trials that have ended, however they ended."""
+        return sum(self.trials.get(state, 0) for state in ENDED_TRIALS)
+
+    @property
+    def running(self) -> int:
+        return self.trials.get("running", 0)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Best:
+    """The incumbent: the trial with the best score of the search so far, a fraction 0 to 1."""
+
+    trial: int
+    search_score: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """One search job as the service shows it.
+
+    reason: why it failed, None otherwise. phase: what a running job does ("search", "finalists", "bundle").
+    waiting_for: what a job that does not move waits for. stopped_because: which end of the budget ended the search.
+    final_score: None until the finalists are measured on the test split; never to be compared with a search score.
+    """
+
+    id: str
+    name: str
+    dataset: str
+    state: str
+    reason: str | None
+    phase: str
+    waiting_for: str | None
+    stopped_because: str | None
+    created_at: datetime | None
+    progress: Progress
+    best: Best | None
+    final_score: float | None
+    mlflow_url: str | None
+    links: Mapping[str, str]
+    document: Json = field(repr=False)
+
+    @property
+    def finished(self) -> bool:
+        return self.state in FINISHED_STATES
+
+    @classmethod
+    def from_json(cls, document: Json) -> Self:
+        progress, best = document.get("progress") or {}, document.get("best")
+        return cls(
+            id=document["id"],
+            name=document.get("name", ""),
+            dataset=document.get("dataset", ""),
+            state=document["state"],
+            reason=document.get("reason"),
+            phase=document.get("phase") or "",
+            waiting_for=document.get("waiting_for"),
+            stopped_because=document.get("stopped_because"),
+            created_at=_time(document.get("created_at")),
+            progress=Progress(
+                trials=progress.get("trials") or {},
+                trials_total=progress.get("trials_total"),
+                seconds_used=progress.get("seconds_used") or 0.0,
+                seconds_left=progress.get("seconds_left"),
+            ),
+            best=Best(trial=best["trial"], search_score=best["search_score"]) if best else None,
+            final_score=document.get("final_score"),
+            mlflow_url=document.get("mlflow_url"),
+            links=document.get("links") or {},
+            document=document,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trial:
+    """One trial. measurements: one mapping per epoch; empty in lists, filled by `Client.trial`."""
+
+    number: int
+    state: str
+    reason: str | None
+    hash: str
+    params: int | None
+    macs: int | None
+    search_score: float | None
+    seconds: float | None
+    architecture: Json | None = field(repr=False)
+    measurements: tuple[Json, ...] = field(repr=False)
+    document: Json = field(repr=False)
+
+    @classmethod
+    def from_json(cls, document: Json) -> Self:
+        return cls(
+            number=document["number"],
+            state=document["state"],
+            reason=document.get("reason"),
+            hash=document.get("hash", ""),
+            params=document.get("params"),
+            macs=document.get("macs"),
+            search_score=document.get("search_score"),
+            seconds=document.get("seconds"),
+            architecture=document.get("architecture"),
+            measurements=tuple(document.get("measurements") or ()),
+            document=document,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """One line of a job's history. `id` counts from 1 without gaps, within the job."""
+
+    id: int
+    kind: str
+    at: datetime | None
+    data: Json
+
+    @classmethod
+    def from_json(cls, document: Json) -> Self:
+        return cls(
+            id=document["id"],
+            kind=document["kind"],
+            at=_time(document.get("at")),
+            data=document.get("data") or {},
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dataset:
+    """A data set that the service knows. input_shape: (C, H, W), None while it is not known."""
+
+    name: str
+    format: str
+    input_shape: tuple[int, ...] | None
+    classes: int | None
+    document: Json = field(repr=False)
+
+    @classmethod
+    def from_json(cls, document: Json) -> Self:
+        shape = document.get("input_shape")
+        return cls(
+            name=document["name"],
+            format=document.get("format", ""),
+            input_shape=None if shape is None else tuple(shape),
+            classes=document.get("classes"),
+            document=document,
+        )

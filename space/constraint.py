@@ -1,0 +1,180 @@
+"""Constraint expressions on an architecture's measures, such as `1e4 <= params <= 2e6 and macs / params < 400`.
+
+Parsed by a small grammar into a postfix program; never evaluated as Python. The program is flat, so neither parsing nor
+evaluation recurses, whatever the text.
+"""
+
+import math
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from lark import Lark, Token, Transformer, v_args
+from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken, VisitError
+
+from archsmith.errors import Fault, InvalidExpression
+
+MEASURES = ("params", "macs", "receptive_field", "depth")
+"""The names an expression may use: parameters, multiply-accumulates per sample, pixels, convolution + linear layers."""
+
+MAX_LENGTH = 500
+MAX_NESTING = 50
+
+GRAMMAR = r"""
+start: comparison ("and" comparison)*
+comparison: sum (COMPARE sum)+
+?sum: product
+    | sum PLUS_MINUS product -> binary
+?product: factor
+    | product TIMES_DIVIDE factor -> binary
+?factor: NUMBER -> number
+    | NAME -> measure
+    | "-" factor -> negative
+    | "(" sum ")"
+COMPARE: "<=" | ">=" | "==" | "!=" | "<" | ">"
+PLUS_MINUS: "+" | "-"
+TIMES_DIVIDE: "*" | "/"
+NUMBER: /[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?/
+NAME: /[A-Za-z_][A-Za-z0-9_.]*/
+%ignore /[ \t\r\n]+/
+"""
+
+Code = tuple[float | str, ...]
+"""Postfix: a number or a measure's name pushes its value, an operator takes two (`neg` one) and pushes one."""
+
+_ARITHMETIC: dict[str, Callable[[float, float], float]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+}
+_COMPARE: dict[str, Callable[[float, float], bool]] = {
+    "<=": operator.le,
+    ">=": operator.ge,
+    "<": operator.lt,
+    ">": operator.gt,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Comparison:
+    """One `left op right`; a chain `a <= b < c` is two of them."""
+
+    left: Code
+    op: str
+    right: Code
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Constraint:
+    """A law that every feasible architecture keeps: all its comparisons hold."""
+
+    text: str
+    comparisons: tuple[Comparison, ...]
+
+    @classmethod
+    def parse(cls, text: object) -> "Constraint":
+        """Read one expression. Raises InvalidExpression (rule expression_invalid) that says what was expected where."""
+        if not isinstance(text, str):
+            raise _invalid(f"a constraint is text like 'params <= 2e6', got {type(text).__name__}")
+        if len(text) > MAX_LENGTH:
+            raise _invalid(f"a constraint has at most {MAX_LENGTH} characters, got {len(text)}")
+        if text.count("(") > MAX_NESTING:
+            raise _invalid(f"a constraint has at most {MAX_NESTING} opening parentheses, got {text.count('(')}")
+        try:
+            tree: Any = _PARSER.parse(text)
+        except UnexpectedInput as error:
+            raise _invalid(_explain(error, text)) from None
+        except VisitError as error:
+            if isinstance(error.orig_exc, InvalidExpression):
+                raise error.orig_exc from None
+            raise
+        return cls(text=text.strip(), comparisons=cast(tuple[Comparison, ...], tree))
+
+    def holds(self, measures: Mapping[str, float]) -> bool:
+        """Whether every comparison is true. A division by zero makes the constraint false."""
+        return self.violation(measures) == 0.0
+
+    def violation(self, measures: Mapping[str, float]) -> float:
+        """By how much it is broken: 0 when it holds, else the largest relative distance to a bound (inf: undefined)."""
+        return max(_violation(comparison, measures) for comparison in self.comparisons)
+
+
+def _violation(comparison: Comparison, measures: Mapping[str, float]) -> float:
+    try:
+        left, right = _value(comparison.left, measures), _value(comparison.right, measures)
+    except ZeroDivisionError:
+        return math.inf
+    if math.isnan(left) or math.isnan(right):
+        return math.inf
+    if _COMPARE[comparison.op](left, right):
+        return 0.0
+    distance = abs(left - right) / max(abs(right), 1.0)
+    # a strict bound that is met exactly is still broken
+    return max(distance, 1e-12) if math.isfinite(distance) else math.inf
+
+
+def _value(code: Code, measures: Mapping[str, float]) -> float:
+    stack: list[float] = []
+    for step in code:
+        if isinstance(step, float):
+            stack.append(step)
+        elif step == "neg":
+            stack.append(-stack.pop())
+        elif step in _ARITHMETIC:
+            right, left = stack.pop(), stack.pop()
+            stack.append(_ARITHMETIC[step](left, right))
+        else:
+            stack.append(float(measures[step]))
+    return stack.pop()
+
+
+@v_args(inline=True)
+class _Assemble(Transformer[Token, Any]):
+    """Runs inside the parser at each reduction, so that no tree is built and nothing recurses."""
+
+    def number(self, token: Token) -> Code:
+        value = float(token)
+        if not math.isfinite(value):
+            raise _invalid(f"{str(token)[:40]!r} is too large for a number")
+        return (value,)
+
+    def measure(self, token: Token) -> Code:
+        if token not in MEASURES:
+            raise _invalid(f"there is no measure {str(token)[:40]!r}")
+        return (str(token),)
+
+    def negative(self, operand: Code) -> Code:
+        return (*operand, "neg")
+
+    def binary(self, left: Code, sign: Token, right: Code) -> Code:
+        return (*left, *right, str(sign))
+
+    def comparison(self, *parts: Any) -> tuple[Comparison, ...]:
+        sides, signs = parts[::2], parts[1::2]
+        return tuple(
+            Comparison(left=left, op=str(op), right=right)
+            for left, op, right in zip(sides, signs, sides[1:], strict=False)
+        )
+
+    def start(self, *comparisons: tuple[Comparison, ...]) -> tuple[Comparison, ...]:
+        return tuple(one for chain in comparisons for one in chain)
+
+
+_PARSER = Lark(GRAMMAR, parser="lalr", transformer=_Assemble())
+
+
+def _invalid(detail: str) -> InvalidExpression:
+    return InvalidExpression(Fault(pointer="", rule="expression_invalid", detail=detail, allowed=list(MEASURES)))
+
+
+def _explain(error: UnexpectedInput, text: str) -> str:
+    position = cast(int, error.pos_in_stream)
+    if isinstance(error, UnexpectedCharacters):
+        return f"character {text[position]!a} at position {position + 1} has no meaning in a constraint"
+    if isinstance(error, UnexpectedToken) and error.token.type != "$END":
+        return f"{str(error.token)[:40]!a} is not expected at position {position + 1}"
+    return "the constraint ends too early; it needs a comparison such as 'params <= 2e6'"

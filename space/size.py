@@ -1,0 +1,112 @@
+"""How large a space is: walks counted exactly where that is cheap, else estimated from random probes."""
+
+import math
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from space.decision import Choices, Choose, Decision, Option
+from space.walk import Asker, Cursor, Program
+
+T = TypeVar("T")
+
+PROBES = 400
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SizeEstimate:
+    """The number of walks (different answers), at least the number of architectures.
+
+    exact: whether `count` is known. log10: of the number. log10_error: standard error of an estimated log10, else 0.
+    """
+
+    exact: bool
+    log10: float
+    count: int | None
+    log10_error: float = 0.0
+
+
+def every(run: Callable[[Choose], T]) -> Iterator[T]:
+    """Call `run` once for each way to answer what it asks, the first option first (depth first, like an odometer)."""
+    script: list[int] = []
+    while True:
+        trail: list[tuple[int, int]] = []
+
+        def choose(decision: Decision, script: list[int] = script, trail: list[tuple[int, int]] = trail) -> Option:
+            index = script[len(trail)] if len(trail) < len(script) else 0
+            trail.append((index, len(decision.options)))
+            return decision.options[index]
+
+        yield run(choose)
+        while trail and trail[-1][0] + 1 == trail[-1][1]:
+            trail.pop()
+        if not trail:
+            return
+        script = [index for index, _ in trail]
+        script[-1] += 1
+
+
+def every_walk(program: Program) -> Iterator[Choices]:
+    """The choices of every walk."""
+    return every(lambda choose: program.walk(choose).choices)
+
+
+def measure(program: Program, limit: int) -> SizeEstimate:
+    """The size of the space, exact when at most `limit` short steps have to be tried out."""
+    count = _count(program, limit)
+    if count is None:
+        return _probe(program)
+    return SizeEstimate(exact=True, log10=math.log10(count), count=count)
+
+
+def _count(program: Program, limit: int) -> int | None:
+    """Ways to the end, added up cursor by cursor: walks that meet at one cursor have the same future."""
+    ways: dict[Cursor, int] = {program.start: 1}
+    total = tried = 0
+    while ways:
+        cursor = min(ways)  # every step moves on, so nothing can still lead here
+        arrived = ways.pop(cursor)
+        for after in every(partial(_step, program, cursor)):
+            tried += 1
+            if tried > limit:
+                return None
+            if program.ended(after):
+                total += arrived
+            else:
+                ways[after] = ways.get(after, 0) + arrived
+    return total
+
+
+def _step(program: Program, cursor: Cursor, choose: Choose) -> Cursor:
+    return program.step(cursor, Asker(choose))
+
+
+def _probe(program: Program) -> SizeEstimate:
+    """Knuth 1975, Estimating the Efficiency of Backtrack Programs.
+
+    The product of the numbers of options met on a random walk has the number of walks as its mean. Products may exceed
+    a float, so they are averaged relative to the largest.
+    """
+    logs = [_probe_once(program, random.Random(f"size {i}")) for i in range(PROBES)]
+    top = max(logs)
+    shares = [math.exp(log - top) for log in logs]
+    mean = sum(shares) / PROBES
+    deviation = math.sqrt(sum((share - mean) ** 2 for share in shares) / (PROBES - 1))
+    error = deviation / math.sqrt(PROBES) / mean
+    return SizeEstimate(
+        exact=False, log10=(top + math.log(mean)) / math.log(10), count=None, log10_error=error / math.log(10)
+    )
+
+
+def _probe_once(program: Program, draw: random.Random) -> float:
+    log = 0.0
+
+    def choose(decision: Decision) -> Option:
+        nonlocal log
+        log += math.log(len(decision.options))
+        return draw.choice(decision.options)
+
+    program.walk(choose)
+    return log

@@ -1,0 +1,245 @@
+"""The walk: which questions a document asks, in which order, and which of the options fit the map.
+
+A walk is a chain of short steps: a stage's settings, its blocks, its end, at last the head. What a later step may offer
+depends only on the `Cursor` that the step before it leaves, not on the rest of the past; counting a space rests on it.
+
+The law of fitting, on the shorter side of the map: a stride may not exceed it, a valid kernel may not either, a pooling
+needs 2 pixels, and what is left must carry the gentlest way through everything that follows. So a walk never ends in
+a dead end. A padded kernel always fits, but one that reaches beyond the whole map from every pixel is not offered
+next to a smaller one: its outer weights would never meet a pixel.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import cast
+
+from archsmith.errors import Fault, ImpossibleShape, InvalidSpace
+from space.blocks import BLOCKS
+from space.decision import Choices, Choose, Decision, Option
+from space.document import Options, SpaceDocument, Stage
+from space.fields import HEAD_FIELDS, STAGE_FIELDS
+
+Size = tuple[int, int]
+"""(H, W)."""
+
+
+@dataclass(slots=True)
+class Asker:
+    """Asks `choose` and keeps the answers.
+
+    answers: every question that was reached, fixed ones included. choices: those with more than one option.
+    """
+
+    choose: Choose
+    answers: dict[str, Option] = field(default_factory=dict)
+    choices: Choices = field(default_factory=dict)
+
+    def ask(self, name: str, options: tuple[Option, ...], *, ordered: bool) -> Option:
+        """One of the options. Raises ValueError when `choose` returns something else."""
+        answer = options[0]
+        if len(options) > 1:
+            decision = Decision(name=name, options=options, ordered=ordered)
+            chosen = self.choose(decision)
+            found = [option for option in options if type(option) is type(chosen) and option == chosen]
+            if not found:
+                raise ValueError(f"{name} offers {', '.join(map(repr, options))}, but the answer was {chosen!r:.60}")
+            answer = self.choices[name] = found[0]
+        self.answers[name] = answer
+        return answer
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Cursor:
+    """Where a walk stands.
+
+    stage: index of the stage (the stem counts as one); past the last comes the head, then the end.
+    block: -1 before the stage's settings, then the block that comes next, the stage's depth before its end.
+    size: (H, W) of the map now. depth, stride, padding: the stage's settings, once they are known.
+    """
+
+    stage: int
+    block: int
+    size: Size
+    depth: int = 0
+    stride: int = 1
+    padding: str = "same"
+
+
+class Program:
+    """A document and an input size, ready to be walked."""
+
+    def __init__(self, document: SpaceDocument, size: Size) -> None:
+        """Raises InvalidSpace when no walk through the document fits the size."""
+        self.document = document
+        self.stages = document.all_stages
+        self.start = Cursor(0, -1, size)
+        _check_room(self.stages, size)
+        self._needs = _needs(self.stages, min(size))
+
+    def walk(self, choose: Choose) -> Asker:
+        """Ask every question on one path."""
+        asker = Asker(choose)
+        cursor = self.start
+        while not self.ended(cursor):
+            cursor = self.step(cursor, asker)
+        return asker
+
+    def ended(self, cursor: Cursor) -> bool:
+        return cursor.stage > len(self.stages)
+
+    def step(self, cursor: Cursor, asker: Asker) -> Cursor:
+        """Ask the next few questions."""
+        if cursor.stage == len(self.stages):
+            _ask_head(self.document.head, cursor.size, asker)
+            return Cursor(cursor.stage + 1, -1, cursor.size)
+        stage = self.stages[cursor.stage]
+        if cursor.block < 0:
+            return self._settings(stage, cursor, asker)
+        if cursor.block < cursor.depth:
+            return self._blocks(stage, cursor, asker)
+        return self._end(stage, cursor, asker)
+
+    def _settings(self, stage: Stage, cursor: Cursor, asker: Asker) -> Cursor:
+        options = dict(stage.options)
+        need = self._needs[cursor.stage + 1]
+        for name in ("depth", "stride", "padding"):
+            fits = tuple(o for o in options[name] if room_after({**options, name: (o,)}, min(cursor.size)) >= need)
+            options[name] = (_ask(stage, stage.place, name, name, fits, cursor.size, asker),)
+            if options["depth"] == (0,):
+                return Cursor(cursor.stage + 1, -1, cursor.size)
+        for name in ("width", "norm", "activation"):
+            _ask(stage, stage.place, name, name, options[name], cursor.size, asker)
+        depth, stride, padding = (options[name][0] for name in ("depth", "stride", "padding"))
+        return replace(cursor, block=0, depth=cast(int, depth), stride=cast(int, stride), padding=str(padding))
+
+    def _blocks(self, stage: Stage, cursor: Cursor, asker: Asker) -> Cursor:
+        """The questions about one block, or about all blocks of the stage at once."""
+        together = cursor.depth - cursor.block if stage.per == "stage" else 1
+        place = stage.question_place(cursor.block)
+        strides = [cursor.stride if cursor.block + i == 0 else 1 for i in range(together)]
+        rest: Options = {
+            **stage.options,
+            "depth": (cursor.depth - cursor.block - together,),
+            "stride": (1,),
+            "padding": (cursor.padding,),
+        }
+        need = self._needs[cursor.stage + 1]
+
+        def fits(operation: Option, kernel: Option) -> bool:
+            padding = _padding(str(operation), cursor.padding)
+            side = _slide_all(min(cursor.size), cast(int, kernel), strides, padding)
+            return side > 0 and room_after(rest, side, begun=True) >= need
+
+        smallest = stage.options["kernel"][0]
+        offered = tuple(o for o in stage.options["operation"] if fits(o, smallest))
+        operation = str(_ask(stage, place, "operation", "operation", offered, cursor.size, asker))
+        padding = _padding(operation, cursor.padding)
+        useful = 2 * max(cursor.size) - 1 if padding == "same" else max(cursor.size)
+
+        def offer(kernel: Option) -> bool:
+            return fits(operation, kernel) and (kernel == smallest or cast(int, kernel) <= useful)
+
+        def pick(name: str, source: str | None = None) -> Option:
+            options = stage.options[source or name]
+            if (source or name) == "kernel":
+                options = tuple(kernel for kernel in options if offer(kernel))
+            return _ask(stage, place, name, source or name, options, cursor.size, asker)
+
+        BLOCKS[operation].ask(pick)
+        kernel = cast(int, asker.answers.get(f"{place}.kernel", 1)) if padding == "valid" else 1
+        height, width = (_slide_all(side, kernel, strides, padding) for side in cursor.size)
+        return replace(cursor, block=cursor.block + together, size=(height, width))
+
+    def _end(self, stage: Stage, cursor: Cursor, asker: Asker) -> Cursor:
+        height, width = cursor.size
+        need = self._needs[cursor.stage + 1]
+        fits = tuple(o for o in stage.options["pool"] if _pooled(min(cursor.size), o) >= need)
+        pool = _ask(stage, stage.place, "pool", "pool", fits, cursor.size, asker)
+        _ask(stage, stage.place, "dropout", "dropout", stage.options["dropout"], cursor.size, asker)
+        return Cursor(cursor.stage + 1, -1, (_pooled(height, pool), _pooled(width, pool)))
+
+
+def room_after(options: Options, side: int, *, begun: bool = False) -> int:
+    """The largest side that a stage with these options can leave of `side`, 0 when it fits in no way.
+
+    Smaller strides, kernels and depths and no pooling are gentler on any map, so the gentlest of each is the gentlest
+    of all. begun: the stage has blocks already, so depth 0 does not leave it out.
+    """
+    depth = cast(int, options["depth"][0])
+    if depth == 0 and not begun:
+        return side
+    padded = "same" in options["padding"] or any(BLOCKS[str(operation)].pads for operation in options["operation"])
+    strides = [cast(int, options["stride"][0]), *[1] * (depth - 1)][:depth]
+    side = _slide_all(side, cast(int, options["kernel"][0]), strides, "same" if padded else "valid")
+    return max(_pooled(side, pool) for pool in options["pool"])
+
+
+def _padding(operation: str, padding: str) -> str:
+    return "same" if BLOCKS[operation].pads else padding
+
+
+def _slide_all(side: int, kernel: int, strides: list[int], padding: str) -> int:
+    """The side after one convolution per stride, 0 when one of them does not fit."""
+    for stride in strides:
+        reach = 1 if padding == "same" else kernel
+        side = (side - reach) // stride + 1 if side >= max(reach, stride) else 0
+    return side
+
+
+def _pooled(side: int, pool: Option) -> int:
+    return side if pool == "none" else side // 2
+
+
+def _needs(stages: tuple[Stage, ...], side: int) -> list[int]:
+    """Per stage, the smallest side from which it and all that follow can be walked; 1 before the head."""
+    needs = [1]
+    for stage in reversed(stages):
+        needs.append(next(s for s in range(1, side + 1) if room_after(stage.options, s) >= needs[-1]))
+    return needs[::-1]
+
+
+def _check_room(stages: tuple[Stage, ...], size: Size) -> None:
+    left = size
+    for stage in stages:
+        height, width = (room_after(stage.options, side) for side in left)
+        if min(height, width) == 0:
+            where, law = _obstacle(stage.options, min(left))
+            detail = (
+                f"{_title(stage)} {law}, but at most {left[0]}×{left[1]} pixels of the "
+                f"{size[0]}×{size[1]} input are left there"
+            )
+            raise InvalidSpace(Fault(pointer=f"{stage.pointer}/{where}", rule="impossible_shape", detail=detail))
+        left = (height, width)
+
+
+def _obstacle(options: Options, side: int) -> tuple[str, str]:
+    stride, kernel, depth = (cast(int, options[name][0]) for name in ("stride", "kernel", "depth"))
+    if stride > side:
+        return "stride", f"asks for a stride of {stride}"
+    if room_after({**options, "pool": ("none",)}, side):
+        return "pool", "asks for a 2×2 pooling"
+    blocks = f"{depth} convolution{'s' * (depth > 1)}"
+    return "kernel", f"asks for {blocks} of {kernel}×{kernel} without padding"
+
+
+def _title(stage: Stage) -> str:
+    return "the stem" if stage.place == "stem" else f"stage {stage.place.partition('.')[2]}"
+
+
+def _ask(
+    stage: Stage, place: str, name: str, source: str, fits: tuple[Option, ...], size: Size, asker: Asker
+) -> Option:
+    if not fits:
+        message = f"{_title(stage)} has no {source} that fits in the {size[0]}×{size[1]} left"
+        raise ImpossibleShape(message, place=stage.place, size=size)
+    return asker.ask(f"{place}.{name}", fits, ordered=STAGE_FIELDS[source].ordered)
+
+
+def _ask_head(head: Mapping[str, tuple[Option, ...]], size: Size, asker: Asker) -> None:
+    # of one pixel the mean and the pixels themselves are the same
+    pools = head["pool"] if size != (1, 1) else head["pool"][:1]
+    asker.ask("head.pool", pools, ordered=False)
+    hidden = asker.ask("head.hidden", head["hidden"], ordered=HEAD_FIELDS["hidden"].ordered)
+    if hidden:
+        asker.ask("head.activation", head["activation"], ordered=False)
+    asker.ask("head.dropout", head["dropout"], ordered=True)

@@ -1,7 +1,7 @@
 """A trainer's state on disk: written beside, made durable, renamed into place; a damaged file is never taken for good.
 
 A file is a line of text, the SHA-256 of what follows, and a `torch.save` that is read back with `weights_only=True`.
-The line names the torch version, because a state is promised to no other one. The state before stays as `NAME.prev`, for
+The line names the torch version, because a state is promised to no other. The state before stays as `NAME.prev`, for
 the case that the newest is torn or flipped.
 """
 

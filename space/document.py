@@ -12,12 +12,23 @@ from archsmith.errors import Fault, InvalidExpression, InvalidSpace
 from space.blocks import BLOCKS
 from space.constraint import Constraint
 from space.decision import Option
-from space.fields import HEAD_FIELDS, MAX_BLOCKS, MAX_OPTIONS, MAX_STAGES, STAGE_FIELDS, STEM_FIELDS, Field
+from space.fields import (
+    HEAD_FIELDS,
+    MAX_BLOCKS,
+    MAX_CONSTRAINTS,
+    MAX_NAME,
+    MAX_OPTIONS,
+    MAX_STAGES,
+    STAGE_FIELDS,
+    STEM_FIELDS,
+    VERSION,
+    Field,
+)
 from space.reader import read_text
+from space.schema import SCHEMA
 
-VERSION = 1
-MAX_NAME = 100
-MAX_CONSTRAINTS = 64
+__all__ = ["SCHEMA", "Options", "SpaceDocument", "Stage", "parse_document", "questions", "show"]
+
 MAX_FAULTS = 100
 """Beyond this many a document is not being corrected but fuzzed."""
 

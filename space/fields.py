@@ -14,6 +14,9 @@ ACTIVATIONS = ("relu", "leaky_relu", "silu", "gelu", "hardswish")
 NORMS = ("batch", "group", "none")
 POOLS = ("none", "max", "average")
 
+VERSION = 1
+MAX_NAME = 100
+MAX_CONSTRAINTS = 64
 MAX_STAGES = 32
 MAX_BLOCKS = 128
 """Of all stages together at their deepest: 128 branching blocks of 8 branches are 3,200 nodes of the 4,096 allowed."""

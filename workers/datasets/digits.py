@@ -13,7 +13,7 @@ def read() -> RawDataset:
     x = bunch.images.astype(np.uint8)[:, None]
     return RawDataset(
         format="digits",
-        x=x,
+        pieces=(x,),
         dtype=x.dtype,
         y=bunch.target.astype(np.int64),
         class_names=tuple(str(name) for name in bunch.target_names),

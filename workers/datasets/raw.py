@@ -27,14 +27,14 @@ IMAGE_LAYOUTS = "(N, H, W), (N, H, W, C) or (N, C, H, W) with 1 to 4 channels an
 class RawDataset:
     """Samples as a reader found them, checked, in the order train, val, test.
 
-    x: (N, C, H, W), any accepted number type; may be a view of a file.
+    pieces: arrays (N_i, C, H, W) of any accepted number type, one after the other; may be views of files.
     dtype: what the store keeps: uint8, or float32.
-    y: (N,) labels 0..classes-1.
+    y: (N,) labels 0..classes-1 of all pieces.
     parts: the source's own split as [start, stop) rows: always "train", and "val" and "test" where the source has them.
     """
 
     format: str
-    x: Array
+    pieces: tuple[Array, ...]
     dtype: np.dtype[Any]
     y: Labels
     class_names: tuple[str, ...]
@@ -43,6 +43,18 @@ class RawDataset:
     ignored: tuple[str, ...] = ()
     corrupt: tuple[str, ...] = ()
     notes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(N, C, H, W) of all pieces together."""
+        _, channels, height, width = self.pieces[0].shape
+        return len(self.y), channels, height, width
+
+    def batches(self) -> Iterator[Array]:
+        """The samples in order, as contiguous arrays of `dtype`, a bounded number at a time."""
+        for piece in self.pieces:
+            for rows in chunks(len(piece), item_bytes(piece)):
+                yield np.ascontiguousarray(piece[rows], dtype=self.dtype)
 
 
 def fault(rule: str, detail: str, *, file: str = "", allowed: Any = None) -> InvalidDataset:
@@ -137,14 +149,34 @@ def check_lengths(x: Array, y: Labels, *, file: str, against: str) -> None:
         raise fault("length_mismatch", detail, file=file, allowed=len(x))
 
 
-def class_warnings(y: Labels, class_names: Sequence[str]) -> tuple[str, ...]:
+def class_warnings(y: Labels, class_names: Sequence[str], parts: Parts) -> tuple[str, ...]:
     """Checks that a classifier can be learned at all; returns what is only odd."""
-    counts = np.bincount(y, minlength=len(class_names))
-    present = int((counts > 0).sum())
+    present = int((np.bincount(y) > 0).sum())
     if present < 2:
         raise fault("too_few_classes", f"at least 2 classes are needed, found {present}", allowed=2)
     if len(y) < 2 * present:
         detail = f"at least 2 samples a class are needed: {len(y)} samples for {present} classes"
         raise fault("too_few_samples", detail, allowed=2 * present)
-    absent = [class_names[i] for i in np.flatnonzero(counts == 0)[:20]]
-    return tuple(f"class {name} has no samples" for name in absent)
+    trained = np.bincount(y[slice(*parts["train"])], minlength=len(class_names))
+    return tuple(f"class {class_names[i]} has no training samples" for i in np.flatnonzero(trained == 0)[:20])
+
+
+def stack_parts(found: Mapping[str, tuple[Array, Labels]], *, file: str) -> tuple[tuple[Array, ...], Labels, Parts]:
+    """Pieces, labels and parts of what a source keeps apart as train, val and test: {"train": (x, y), ...}."""
+    order = [name for name in ("train", "val", "test") if name in found]
+    shapes = {name: found[name][0].shape[1:] for name in order}
+    if len(set(shapes.values())) > 1:
+        listed = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        raise fault("shape_mismatch", f"samples differ in shape between the splits: {listed}", file=file)
+    parts: dict[str, tuple[int, int]] = {}
+    start = 0
+    for name in order:
+        stop = start + len(found[name][1])
+        parts[name], start = (start, stop), stop
+    return tuple(found[name][0] for name in order), np.concatenate([found[name][1] for name in order]), parts
+
+
+def common_dtype(pieces: Sequence[Array], *, file: str) -> np.dtype[Any]:
+    """What all pieces fit into: uint8 if each does, else float32."""
+    found = [stored_dtype(piece, file=file) for piece in pieces]
+    return np.dtype(np.uint8) if all(dtype == np.uint8 for dtype in found) else np.dtype(np.float32)

@@ -12,6 +12,7 @@ A data set is written to a hidden folder and renamed, so it is there whole or no
 import contextlib
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
@@ -27,7 +28,7 @@ import numpy.typing as npt
 
 from archsmith.errors import AlreadyExists, Fault, InvalidDataset, NotFound
 from workers.datasets import digits
-from workers.datasets.raw import Array, Labels, RawDataset, chunks, class_warnings, item_bytes
+from workers.datasets.raw import Array, Labels, RawDataset, class_warnings
 from workers.datasets.splits import Splits, channel_statistics, duplicates_across, make_splits
 
 BUILT_IN = {"digits": digits.read}
@@ -194,7 +195,7 @@ class DataStore:
         return folder
 
     def _write(self, name: str, raw: RawDataset) -> DatasetInfo:
-        warnings = (*raw.warnings, *class_warnings(raw.y, raw.class_names))
+        warnings = (*raw.warnings, *class_warnings(raw.y, raw.class_names, raw.parts))
         splits = make_splits(raw.y, raw.parts, seed=0)
         self._root.mkdir(parents=True, exist_ok=True)
         temp = Path(tempfile.mkdtemp(prefix=".", suffix="-incoming", dir=self._root))
@@ -229,17 +230,17 @@ def _publish(temp: Path, target: Path) -> None:
 
 def _write_arrays(folder: Path, raw: RawDataset) -> tuple[str, npt.NDArray[np.uint64]]:
     """Writes x, y and the hash of each item; returns the SHA-256 of the content and the item hashes."""
-    header = {"shape": raw.x.shape, "dtype": raw.dtype.name, "parts": {k: list(v) for k, v in raw.parts.items()}}
+    header = {"shape": raw.shape, "dtype": raw.dtype.name, "parts": {k: list(v) for k, v in raw.parts.items()}}
     digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
-    items = np.empty(len(raw.x), dtype=np.uint64)
-    out = np.lib.format.open_memmap(folder / "x.npy", mode="w+", dtype=raw.dtype, shape=raw.x.shape)
-    for rows in chunks(len(raw.x), item_bytes(raw.x)):
-        piece = np.ascontiguousarray(raw.x[rows], dtype=raw.dtype)
-        out[rows] = piece
-        digest.update(piece.data)
-        for offset, item in enumerate(piece):
-            short = hashlib.blake2b(item.data, digest_size=8).digest()
-            items[rows.start + offset] = int.from_bytes(short, "little")
+    items = np.empty(len(raw.y), dtype=np.uint64)
+    out = np.lib.format.open_memmap(folder / "x.npy", mode="w+", dtype=raw.dtype, shape=raw.shape)
+    start = 0
+    for batch in raw.batches():
+        out[start : start + len(batch)] = batch
+        digest.update(batch.data)
+        for row, item in enumerate(batch, start=start):
+            items[row] = int.from_bytes(hashlib.blake2b(item.data, digest_size=8).digest(), "little")
+        start += len(batch)
     out.flush()
     digest.update(raw.y.astype("<i8").tobytes())
     np.save(folder / "y.npy", raw.y)
@@ -252,7 +253,7 @@ def _describe(
 ) -> DatasetInfo:
     if duplicates["items"]:
         warnings = (*warnings, f"{duplicates['items']} samples are byte for byte repeats of others")
-    _, channels, height, width = raw.x.shape
+    _, channels, height, width = raw.shape
     return DatasetInfo(
         name=name,
         format=raw.format,
@@ -265,7 +266,7 @@ def _describe(
         test=len(splits.test),
         dtype=raw.dtype.name,
         sha256=sha256,
-        bytes=raw.x.size * raw.dtype.itemsize + raw.y.nbytes,
+        bytes=math.prod(raw.shape) * raw.dtype.itemsize + raw.y.nbytes,
         parts={k: (v[0], v[1]) for k, v in raw.parts.items()},
         report={
             "samples": len(raw.y),

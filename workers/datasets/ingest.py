@@ -1,0 +1,110 @@
+"""Reads a data set's files into the store, in a process of its own.
+
+    python -m workers.datasets.ingest --format images --name cats --source cats.zip --store DIR
+
+prints one JSON line, `{"ok": true, "info": {...}}` or `{"ok": false, "faults": [...]}`, so that the service never opens
+a stranger's file in its own process. The exit status is 0 for both; anything else means that the process was killed by
+its limits, or a fault of ours.
+"""
+
+import argparse
+import errno
+import json
+import resource
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from archsmith.errors import AlreadyExists, Fault, InvalidDataset, InvalidInput
+from workers.datasets import idx, images, npz
+from workers.datasets.raw import RawDataset, fault
+from workers.datasets.store import DatasetInfo, DataStore
+
+FORMATS = ("idx", "npz", "images")
+CPU_SECONDS = 600
+HEAP_BYTES = 2 * 1024**3
+"""Of memory that is not a mapped file, above what the imports take. Measured need: under 0.3 GiB."""
+
+
+def ingest(
+    format: str,  # noqa: A002 - the user's word
+    sources: Sequence[Path] | Path,
+    *,
+    name: str,
+    store: DataStore,
+    image_size: int | None = None,
+) -> DatasetInfo:
+    """Reads, checks and stores. Raises InvalidDataset with all that is wrong, AlreadyExists."""
+    paths = [sources] if isinstance(sources, Path) else list(sources)
+    if format not in FORMATS:
+        detail = f"there is no format {format[:40]!r}; accepted are {', '.join(FORMATS)}"
+        raise InvalidDataset(Fault(pointer="/format", rule="choice_unknown", detail=detail, allowed=list(FORMATS)))
+    store.check_name(name)
+    store.root.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=store.root, prefix=".", suffix="-incoming") as scratch:
+        return store.add(name, _read(format, paths, Path(scratch), image_size))
+
+
+def _read(format: str, paths: Sequence[Path], scratch: Path, image_size: int | None) -> RawDataset:  # noqa: A002
+    if not paths:
+        raise fault("file_missing", "no file was given")
+    for path in paths:
+        if not path.exists():
+            raise fault("file_missing", f"there is no file {path.name}", file=path.name)
+    if format == "idx":
+        return idx.read(paths, scratch=scratch)
+    if len(paths) > 1:
+        raise fault("file_single", f"format {format} is one file, {len(paths)} were given", file=paths[1].name)
+    if format == "npz":
+        return npz.read(paths[0], scratch=scratch)
+    return images.read(paths[0], scratch=scratch, image_size=image_size)
+
+
+def limit_process(*, cpu_seconds: int = CPU_SECONDS, heap_bytes: int = HEAP_BYTES) -> None:
+    """Bounds this process: above the limits the kernel ends it, or refuses memory."""
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 5))
+    statm = Path("/proc/self/statm")
+    if statm.exists():  # Linux; elsewhere the processor time is the only bound
+        used = int(statm.read_text().split()[5]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_DATA, (used + heap_bytes, used + heap_bytes))
+
+
+def answer(args: argparse.Namespace) -> dict[str, Any]:
+    """The one JSON line, as a value."""
+    try:
+        store = DataStore(args.store)
+        info = ingest(args.format, args.source, name=args.name, store=store, image_size=args.image_size)
+    except InvalidInput as error:
+        return _refused(error.faults)
+    except AlreadyExists as error:
+        return _refused([Fault(pointer="/name", rule="already_exists", detail=str(error))])
+    except MemoryError:
+        detail = f"reading the files takes more than {HEAP_BYTES} bytes of memory"
+        return _refused([Fault(pointer="", rule="expands_too_much", detail=detail)])
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        return _refused([Fault(pointer="", rule="storage_full", detail="no space is left in the state folder")])
+    return {"ok": True, "info": info.to_json()}
+
+
+def _refused(faults: Sequence[Fault]) -> dict[str, Any]:
+    return {"ok": False, "faults": [asdict(fault) for fault in faults]}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m workers.datasets.ingest", description="Read a data set's files.")
+    parser.add_argument("--format", required=True, help=", ".join(FORMATS))
+    parser.add_argument("--name", required=True)
+    parser.add_argument("--source", required=True, type=Path, nargs="+", help="a file, a folder, or IDX files")
+    parser.add_argument("--store", required=True, type=Path, help="folder of data sets")
+    parser.add_argument("--image-size", type=int, help="side of the stored pictures, pixels")
+    args = parser.parse_args(arguments)
+    limit_process()
+    print(json.dumps(answer(args)), flush=True)  # noqa: T201 - the answer
+
+
+if __name__ == "__main__":
+    main()

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -71,7 +72,7 @@ def demo_command(
     trials: Annotated[int, typer.Option(min=1, help="How many architectures to try.")] = demo.TRIALS,
     folder: Annotated[Path, typer.Option(help="Where the service's state and the bundle go.")] = Path(".demo"),
 ) -> int:
-    """Search on the digits data set, from nothing to a checked bundle. Starts and stops its own service unless --url."""
+    """Search on the digits data set, up to a checked bundle. Starts and stops its own service unless --url."""
     return OK if demo.run(url or context.obj, folder=folder, trials=trials, out=sys.stdout) else ENDED_BADLY
 
 
@@ -128,7 +129,7 @@ def jobs(
     """List the jobs, newest first."""
     rows = []
     with _client(context, url) as client:
-        for job, _ in zip(client.jobs(state=state, page=min(limit, 100)), range(limit), strict=False):
+        for job in islice(client.jobs(state=state, page=min(limit, 100)), limit):
             total = job.progress.trials_total
             best = f"{job.best.search_score:.4f}" if job.best else "-"
             final = f"{job.final_score:.4f}" if job.final_score is not None else "-"

@@ -103,10 +103,9 @@ class Client:
         params = {"state": state} if state else {}
         return (Job.from_json(item) for item in self._pages("/v1/jobs", page, params))
 
-    def trials(self, job_id: str, *, state: str | None = None, page: int = 100) -> Iterator[Trial]:
+    def trials(self, job_id: str, *, page: int = 100) -> Iterator[Trial]:
         """A job's trials by number, without their measurements."""
-        params = {"state": state} if state else {}
-        return (Trial.from_json(item) for item in self._pages(f"/v1/jobs/{_segment(job_id)}/trials", page, params))
+        return (Trial.from_json(item) for item in self._pages(f"/v1/jobs/{_segment(job_id)}/trials", page, {}))
 
     def trial(self, job_id: str, number: int) -> Trial:
         return Trial.from_json(self._json("GET", f"/v1/jobs/{_segment(job_id)}/trials/{number}"))
@@ -162,15 +161,14 @@ class Client:
         while True:
             try:
                 for event in self._stream(job_id, last):
+                    if event is None:
+                        return
                     last, answered = event.id, time.monotonic()
                     yield event
-                # The service closes the stream behind a job's last event, and on its own restart.
-                if self.job(job_id).finished and not self._more(job_id, last):
-                    return
-                answered = time.monotonic()
-            except (httpx.TransportError, SSEError, Unreachable) as error:
+                answered = time.monotonic()  # closed in order, without the end: the service restarts
+            except (httpx.TransportError, SSEError) as error:
                 if time.monotonic() - answered > PATIENCE_S:
-                    raise Unreachable(self.url, str(error)) from error
+                    raise Unreachable(self.url, str(error) or type(error).__name__) from error
             time.sleep(0.5)
 
     def download_bundle(
@@ -260,20 +258,20 @@ class Client:
     def _ask_for(self, job_id: str, verb: str) -> Job:
         return Job.from_json(self._json("POST", f"/v1/jobs/{_segment(job_id)}/{verb}"))
 
-    def _stream(self, job_id: str, after: int) -> Iterator[Event]:
+    def _stream(self, job_id: str, after: int) -> Iterator[Event | None]:
+        """One connection's events; None where the service says that no more will come."""
         headers = {"Last-Event-ID": str(after)} if after else {}
-        timeout = httpx.Timeout(self._http.timeout.read, read=60.0)  # the service says something every few seconds
+        timeout = httpx.Timeout(self._http.timeout.read, read=60.0)  # the service says something every 15 s
         url = f"/v1/jobs/{_segment(job_id)}/events"
         with connect_sse(self._http, "GET", url, headers=headers, timeout=timeout) as source:
             if not source.response.is_success:
                 source.response.read()
                 raise refusal(source.response)
-            for line in source.iter_sse():
-                if line.data and line.id:
-                    yield Event.from_json({**line.json(), "id": int(line.id), "kind": line.event})
-
-    def _more(self, job_id: str, after: int) -> bool:
-        return next(self._stream(job_id, after), None) is not None
+            for message in source.iter_sse():
+                if message.event == "end":
+                    yield None
+                elif message.data:  # a `retry:` line alone comes as a message without data
+                    yield Event.from_json(message.json())
 
 
 def _segment(text: str) -> str:

@@ -1,7 +1,7 @@
 """Opens a bundle where torch is the only package: `python -I torch_only.py FOLDER`. A program, not a module to import.
 
 Every top-level import is refused but the standard library's, torch's own and those of the distributions that torch
-declares as its dependencies. What the bundle needs beyond that shows here as an ImportError, although all of archsmith's
+declares as its dependencies. What the bundle needs beyond that shows as an ImportError, although all of archsmith's
 packages are installed. Prints JSON: the number of parameters, the input's and the output's shape.
 """
 

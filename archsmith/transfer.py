@@ -2,8 +2,8 @@
 
 import hashlib
 import os
+import re
 import time
-from base64 import b64decode
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -14,8 +14,6 @@ import httpx
 from archsmith.refusals import BrokenDownload, Unreachable, refusal
 
 ATTEMPTS = 5
-_CHUNK = 1 << 20
-
 OnBytes = Callable[[int, int | None], None] | None
 
 
@@ -70,7 +68,7 @@ def _fetch(http: httpx.Client, url: str, part: Path, on_bytes: OnBytes) -> str |
         length = response.headers.get("content-length")
         total = done + int(length) if length else None
         with part.open("ab" if resumed else "wb") as stream:
-            for chunk in response.iter_raw(_CHUNK):
+            for chunk in response.iter_raw():  # as they come: larger ones would be lost with a cut connection
                 stream.write(chunk)
                 done += len(chunk)
                 if on_bytes is not None:
@@ -79,12 +77,9 @@ def _fetch(http: httpx.Client, url: str, part: Path, on_bytes: OnBytes) -> str |
 
 
 def _announced(headers: httpx.Headers) -> str | None:
-    """SHA-256 in hex from `Repr-Digest: sha-256=:BASE64:` (RFC 9530)."""
-    for field in headers.get("repr-digest", "").split(","):
-        name, _, value = field.strip().partition("=")
-        if name.lower() == "sha-256":
-            return b64decode(value.strip(":")).hex()
-    return None
+    """The SHA-256 that the service uses as the bundle's entity tag; a proxy may have taken it away."""
+    tag = headers.get("etag", "").removeprefix("W/").strip('"')
+    return tag if re.fullmatch(r"[0-9a-f]{64}", tag) else None
 
 
 @contextmanager

@@ -1,0 +1,281 @@
+"""The command against a fake service: what it sends, prints, and ends with."""
+
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from archsmith import cli, client, progress, serving
+from archsmith.values import Job
+from tests.unit.archsmith.conftest import Ran
+from tests.unit.archsmith.fake_service import JOB, Answer, FakeService, answer, job, problem
+
+Archsmith = Callable[..., Ran]
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client.time, "sleep", lambda seconds: None)
+
+
+def one_line(text: str) -> bool:
+    return text.endswith("\n") and text.count("\n") == 1
+
+
+def test_submit_lays_options_over_the_document(service: FakeService, archsmith: Archsmith, tmp_path: Path) -> None:
+    service.on("POST", "/v1/jobs", answer(job("queued"), 202))
+    (tmp_path / "job.json").write_text('{"dataset": "digits", "seed": 1, "budget": {"trials": 5, "epochs": 2}}')
+    (tmp_path / "space.yaml").write_text("version: 1\nstages: []\n")
+    ran = archsmith("submit", str(tmp_path / "job.json"), "--trials", "9", "--space", str(tmp_path / "space.yaml"),
+                    "--constraint", "params <= 1e5", "--constraint", "macs <= 1e6", "--controller", "tpe")  # fmt: skip
+    assert (ran.code, ran.out) == (0, JOB + "\n"), "the id alone, for scripts"
+    assert service.requests[0].json() == {
+        "dataset": "digits",
+        "seed": 1,
+        "space": {"version": 1, "stages": []},
+        "controller": "tpe",
+        "budget": {"trials": 9, "epochs": 2},
+        "objective": {"constraints": ["params <= 1e5", "macs <= 1e6"]},
+    }
+
+
+def test_submit_reads_standard_input(
+    service: FakeService, archsmith: Archsmith, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.on("POST", "/v1/jobs", answer(job("queued"), 202))
+    monkeypatch.setattr(sys, "stdin", io.StringIO('{"dataset": "digits"}'))
+    assert archsmith("submit", "-", "--space", "tiny").code == 0
+    assert service.requests[0].json() == {"dataset": "digits", "space": "tiny"}
+
+
+def test_watch_prints_a_line_per_change_where_there_is_no_terminal(service: FakeService, archsmith: Archsmith) -> None:
+    views = [job("queued", best=None, progress={"trials": {}, "trials_total": 4}), job(), job(), job("succeeded")]
+    service.on("GET", f"/v1/jobs/{JOB}", *[answer(view) for view in views])
+    ran = archsmith("watch", JOB)
+    lines = ran.out.splitlines()
+    assert (ran.code, ran.err) == (0, "")
+    assert lines[0] == "queued, 0/4 trials done"
+    assert lines[1] == "running, 3/20 trials done, 1 running, best 0.9500 (trial 2), about 34 s left"
+    assert lines[2].startswith("succeeded, 3/20 trials done")
+    assert lines[3].startswith("done in 6 s of search")
+    assert len(lines) == 4
+
+
+@pytest.mark.parametrize(("state", "reason"), [("failed", "no architecture\nkeeps it"), ("cancelled", None)])
+def test_a_job_that_ends_badly_is_exit_code_1(
+    service: FakeService, archsmith: Archsmith, state: str, reason: str | None
+) -> None:
+    service.on("POST", "/v1/jobs", answer(job("queued"), 202))
+    service.on("GET", f"/v1/jobs/{JOB}", answer(job(state, reason=reason)))
+    ran = archsmith("submit", "--dataset", "digits", "--watch")
+    assert ran.code == 1
+    assert one_line(ran.err)
+    assert state in ran.err
+
+
+def test_interrupting_a_watch_leaves_the_job_running(service: FakeService, archsmith: Archsmith) -> None:
+    def interrupted(request: object) -> Answer:
+        import _thread
+
+        _thread.interrupt_main()
+        return answer(job())
+
+    service.on("GET", f"/v1/jobs/{JOB}", interrupted)
+    ran = archsmith("watch", JOB)
+    assert ran.code == 130
+    assert one_line(ran.err)
+    assert f"job {JOB} goes on" in ran.err
+    assert {request.method for request in service.requests} == {"GET"}
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(400, 2), (413, 2), (415, 2), (422, 2), (404, 4), (409, 4), (403, 3), (500, 3), (503, 3)]
+)
+def test_refusals_are_one_line_and_an_exit_code(
+    service: FakeService, archsmith: Archsmith, status: int, code: int
+) -> None:
+    service.on("POST", f"/v1/jobs/{JOB}/cancel", problem(status, "some_code", "the law\nand the value"))
+    ran = archsmith("cancel", JOB)
+    assert (ran.code, ran.out, ran.err) == (code, "", "archsmith: the law and the value\n")
+
+
+def test_nothing_there_is_exit_code_3(archsmith: Archsmith) -> None:
+    ran = archsmith("--url", "http://127.0.0.1:1", "jobs")
+    assert ran.code == 3
+    assert one_line(ran.err)
+    assert "http://127.0.0.1:1" in ran.err
+    assert "archsmith serve" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["nonsense"], "nonsense"),
+        (["watch"], "ID"),
+        (["jobs", "--limit", "many"], "--limit"),
+        (["jobs", "--bogus"], "--bogus"),
+        (["submit", "no-such-file.json"], "no-such-file.json: No such file"),
+        (["upload", "mine"], "--path"),
+        (["upload", "mine", "a.npz", "--path", "/data"], "--path"),
+        (["upload", "mine", "a.csv"], "--format"),
+        (["upload", "mine", "gone.npz"], "gone.npz: No such file"),
+    ],
+)
+def test_wrong_usage_is_exit_code_2(
+    service: FakeService, archsmith: Archsmith, arguments: list[str], says: str
+) -> None:
+    ran = archsmith(*arguments)
+    assert (ran.code, ran.out) == (2, "")
+    assert one_line(ran.err)
+    assert says in ran.err
+    assert service.requests == []
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", '"digits"', "\xff"])
+def test_a_job_file_that_holds_no_object_is_exit_code_2(
+    service: FakeService, archsmith: Archsmith, tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "job.json").write_bytes(text.encode("latin-1"))
+    ran = archsmith("submit", str(tmp_path / "job.json"))
+    assert ran.code == 2
+    assert one_line(ran.err)
+
+
+@pytest.mark.parametrize("text", ["a: [", "- 1", "!!python/object/apply:os.getcwd []"])
+def test_a_space_file_that_holds_no_document_is_exit_code_2(
+    service: FakeService, archsmith: Archsmith, tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "space.yaml").write_text(text)
+    ran = archsmith("submit", "--dataset", "digits", "--space", str(tmp_path / "space.yaml"))
+    assert ran.code == 2
+    assert one_line(ran.err)
+    assert service.requests == []
+
+
+def test_an_option_beats_the_variable_and_stands_before_or_behind(
+    service: FakeService, archsmith: Archsmith, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARCHSMITH_URL", "http://127.0.0.1:1")
+    service.on("GET", "/v1/datasets", answer({"items": []}))
+    assert archsmith("--url", service.url, "datasets").code == 0
+    assert archsmith("datasets", "--url", service.url + "/").code == 0
+    assert archsmith("datasets").code == 3
+
+
+def test_jobs_and_datasets_are_tables(service: FakeService, archsmith: Archsmith) -> None:
+    service.on("GET", "/v1/jobs", answer({"items": [job(), job("queued", best=None)], "next": "more"}))
+    ran = archsmith("jobs", "--limit", "2")
+    head, first, second = ran.out.splitlines()
+    assert head.split()[:3] == ["ID", "STATE", "NAME"]
+    assert first.split() == [JOB, "running", "demo", "digits", "3/20", "0.9500", "-", "2026-01-02", "03:04"]
+    assert second.split()[5] == "-"
+    assert len(service.requests) == 1, "no page more than what is shown"
+    view = {"name": "digits", "format": "builtin", "input_shape": [1, 8, 8], "classes": 10}
+    service.on("GET", "/v1/datasets", answer({"items": [view]}))
+    assert archsmith("datasets").out.splitlines()[1].split() == ["digits", "builtin", "1×8×8", "10"]
+
+
+def test_steering_says_how_the_job_stands(service: FakeService, archsmith: Archsmith) -> None:
+    for verb, state in (("cancel", "cancelled"), ("pause", "paused"), ("resume", "queued")):
+        service.on("POST", f"/v1/jobs/{JOB}/{verb}", answer(job(state)))
+        ran = archsmith(verb, JOB)
+        assert ran.code == 0
+        assert ran.out.startswith(state + ", ")
+
+
+def test_download_prints_the_path(service: FakeService, archsmith: Archsmith, tmp_path: Path) -> None:
+    service.on("GET", f"/v1/jobs/{JOB}/bundle", Answer(body=b"zip"))
+    ran = archsmith("download", JOB, "-o", str(tmp_path / "b.zip"))
+    assert (ran.code, ran.out) == (0, f"{tmp_path / 'b.zip'}\n")
+    assert (tmp_path / "b.zip").read_bytes() == b"zip"
+
+
+@pytest.mark.parametrize(
+    ("names", "kind"),
+    [(["a.npz"], "npz"), (["a.zip"], "images"), (["train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"], "idx")],
+)
+def test_upload_knows_formats_by_name(
+    service: FakeService, archsmith: Archsmith, tmp_path: Path, names: list[str], kind: str
+) -> None:
+    service.on("POST", "/v1/datasets", answer({"name": "m", "format": kind, "input_shape": [1, 2, 2], "classes": 2}))
+    for name in names:
+        (tmp_path / name).write_bytes(b"data")
+    ran = archsmith("upload", "m", *[str(tmp_path / name) for name in names])
+    assert (ran.code, ran.out) == (0, "m: 2 classes of 1×2×2\n")
+    assert f'name="format"\r\n\r\n{kind}\r\n'.encode() in service.requests[0].body
+
+
+def test_serve_becomes_the_service_with_all_its_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    became: list[Any] = []
+
+    def execv(program: str, arguments: list[str]) -> None:
+        became.append((program, arguments))
+        raise SystemExit(0)
+
+    monkeypatch.setattr(serving.os, "execv", execv)
+    options = ["--state", "here", "--port", "9", "--mlflow-port=5", "--workers", "2", "--help"]
+    with pytest.raises(SystemExit):
+        cli.run(["serve", *options])
+    assert became == [(sys.executable, [sys.executable, "-P", "-m", "api.serve", *options])]
+
+
+def test_help_names_every_command_and_the_exit_codes(archsmith: Archsmith) -> None:
+    ran = archsmith("--help")
+    assert ran.code == 0
+    for word in (
+        "serve",
+        "demo",
+        "submit",
+        "watch",
+        "jobs",
+        "cancel",
+        "download",
+        "Exit codes: 0 done; 1 the job failed",
+    ):
+        assert word in ran.out
+    assert archsmith().out == ran.out
+
+
+def test_the_command_imports_none_of_the_rooms(service: FakeService) -> None:
+    service.on("GET", "/v1/datasets", answer({"items": []}))
+    code = (
+        "import sys; from archsmith import cli; code = cli.run(['datasets']);"
+        "rooms = {'api', 'workers', 'search', 'space', 'torch', 'ray', 'mlflow', 'optuna'} & set(sys.modules);"
+        "sys.exit(code or (f'it imports {rooms}' if rooms else 0))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.2, "0 s"), (59.4, "59 s"), (60, "1 min 00 s"), (200, "3 min 20 s"), (7500, "2 h 05 min")]
+)
+def test_durations_read_well(seconds: float, text: str) -> None:
+    assert progress.duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("used", "left", "done", "total", "expected"),
+    [(10, 90, 5, 10, 10.0), (10, 4, 5, 10, 4.0), (0, 90, 0, 10, 90.0), (10, 90, 10, 10, 0.0), (5, None, 0, 10, None)],
+)
+def test_time_left_is_by_pace_or_by_the_clock(
+    used: float, left: float | None, done: int, total: int, expected: float | None
+) -> None:
+    shown = {"trials": {"completed": done}, "trials_total": total, "seconds_used": used, "seconds_left": left}
+    assert progress.eta_s(Job.from_json(job(progress=shown))) == expected
+
+
+def test_the_bar_shows_the_same_on_a_terminal() -> None:
+    out = io.StringIO()
+    with progress.Bar(Console(file=out, force_terminal=True, width=160)) as bar:
+        bar.show(Job.from_json(job()))
+        bar.show(Job.from_json(job(phase="finalists", waiting_for="1 gpu, 0 free")))
+    text = out.getvalue()
+    assert "3/20 trials done, 1 running, best 0.9500 (trial 2), finalists, waiting for 1 gpu, 0 free" in text
+    assert json.dumps(JOB) not in text

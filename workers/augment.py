@@ -12,11 +12,6 @@ def shift_for(height: int, width: int) -> int:
     return min(4, (min(height, width) + 4) // 12)
 
 
-def flips_by_default(channels: int) -> bool:
-    """Photographs may be mirrored, grey pictures are often writing, where it changes the meaning."""
-    return channels == 3
-
-
 def pad_reflect(x: Tensor, pad: int) -> Tensor:
     """(N, C, H, W) of any type -> (N, C, H + 2 pad, W + 2 pad), the border mirrored without repeating the edge.
 

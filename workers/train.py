@@ -12,7 +12,7 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -84,6 +84,15 @@ class TrainData:
     val: Samples | None
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    _windows: dict[tuple[int, bool], Windows] = field(default_factory=dict, repr=False, compare=False)
+
+    def windows(self, *, shift: int, channels_last: bool) -> Windows:
+        """The training samples as seen through moving windows; the padded copy is made once and kept."""
+        key = (shift, channels_last)
+        if key not in self._windows:
+            self._windows.clear()
+            self._windows[key] = Windows(self.train.x, shift=shift, channels_last=channels_last)
+        return self._windows[key]
 
     @classmethod
     def on(
@@ -114,7 +123,7 @@ class Trainer:
             if self._channels_last:
                 self._module = self._module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
             shift = shift_for(*data.train.x.shape[2:]) if recipe.augment else 0
-            self._windows = Windows(data.train.x, shift=shift, channels_last=self._channels_last)
+            self._windows = data.windows(shift=shift, channels_last=self._channels_last)
         samples = len(data.train.y)
         self._batch = min(samples, max(2, min(recipe.batch_size, samples // MIN_STEPS)))
         self._steps_per_epoch = max(1, samples // self._batch)
@@ -221,12 +230,12 @@ class Trainer:
                 right += (logits.argmax(1) == samples.y[start : start + size]).sum()
                 finite &= logits.isfinite().all()
         if not finite:
-            raise TrialFailure(f"diverged: outputs are not finite after epoch {self._epoch}", cause="diverged")
+            raise TrialFailure(f"outputs are not finite after epoch {self._epoch}", cause="diverged")
         return float(right) / len(samples.y)
 
     def _check(self, loss: float) -> None:
         if not math.isfinite(loss):
-            raise TrialFailure(f"diverged: the loss is {loss} in epoch {self._epoch + 1}", cause="diverged")
+            raise TrialFailure(f"the loss is {loss} in epoch {self._epoch + 1}", cause="diverged")
 
     def _epoch_seed(self, stream: int) -> int:
         sequence = np.random.SeedSequence([self._recipe.seed, self._epoch, stream])
@@ -266,4 +275,4 @@ def _memory_guard() -> Iterator[None]:
 
 
 def _out_of_memory(error: BaseException) -> TrialFailure:
-    return TrialFailure(f"out of memory: {str(error).splitlines()[0][:200]}", cause="out_of_memory")
+    return TrialFailure((str(error) or "MemoryError").splitlines()[0][:200], cause="out_of_memory")

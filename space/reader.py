@@ -13,6 +13,8 @@ from archsmith.errors import Fault, InvalidSpace
 
 MAX_BYTES = 256 * 1024
 MAX_NESTING = 16
+MAX_VALUES = 10_000
+"""Of a YAML text, keys counted: PyYAML needs a second for 20,000."""
 
 
 def read_text(text: str) -> Any:
@@ -42,9 +44,10 @@ def _read_yaml(text: str) -> Any:
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """SafeLoader that refuses what makes YAML surprising, and counts the depth, since PyYAML recurses."""
+    """SafeLoader that refuses what makes YAML surprising, and counts the depth (PyYAML recurses) and the values."""
 
     nesting = 0
+    values = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         event: Any = self.peek_event()  # type: ignore[no-untyped-call]
@@ -53,6 +56,9 @@ class _StrictLoader(yaml.SafeLoader):
             raise _refuse("yaml_unsupported", f"anchors and aliases are not supported (line {line})")
         if event.tag is not None:
             raise _refuse("yaml_unsupported", f"tags such as {ascii(event.tag)[:60]} are not supported (line {line})")
+        self.values += 1
+        if self.values > MAX_VALUES:
+            raise _refuse("out_of_range", f"a YAML text has at most {MAX_VALUES} keys and values (line {line})")
         self.nesting += 1
         if self.nesting > MAX_NESTING:
             raise _too_deep()

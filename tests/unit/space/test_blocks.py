@@ -1,0 +1,123 @@
+"""The law of `space/blocks/base.py`, held to every registered block; and what each block is made of."""
+
+import itertools
+from typing import Any, cast
+
+import pytest
+
+from space.analysis import analyse
+from space.architecture import Architecture, GraphBuilder
+from space.blocks import BLOCKS
+from space.blocks.base import Style, group_count
+from space.decision import Option
+from space.fields import STAGE_FIELDS
+
+OPTIONS: dict[str, tuple[Option, ...]] = {
+    **{name: (field.default,) for name, field in STAGE_FIELDS.items()},
+    "kernel": (1, 3, 5),
+    "branches": (2, 3, 4),
+    "merge": ("concat", "add"),
+}
+
+STYLE = Style(width=8, stride=1, padding="same", norm="batch", activation="relu")
+
+
+def ask(block: str, index: int = 0) -> dict[str, Option]:
+    """Every question answered by option `index` (or the last one)."""
+    answers: dict[str, Option] = {}
+
+    def pick(name: str, source: str | None = None) -> Option:
+        options = OPTIONS[source or name]
+        answers[name] = options[min(index, len(options) - 1)]
+        return answers[name]
+
+    BLOCKS[block].ask(pick)
+    return answers
+
+
+def grow(block: str, answers: dict[str, Option], style: Style, shape: tuple[int, int, int] = (3, 9, 7)) -> Architecture:
+    g = GraphBuilder(shape, 2)
+    x = BLOCKS[block].grow(g, "blocks.0", g.input, answers.__getitem__, style)
+    assert g.shape(x)[0] == style.width
+    x = g.add("pool", "global_avg_pool", {}, x)
+    return g.finish(g.add("out", "linear", {"out": 2}, g.add("flat", "flatten", {}, x)))
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_asks_only_the_questions_it_names(block: str) -> None:
+    named = BLOCKS[block].questions(OPTIONS)
+    assert set(named.values()) <= set(BLOCKS[block].fields) <= set(STAGE_FIELDS)
+    for index in range(3):
+        assert set(ask(block, index)) <= set(named)
+        assert ask(block, index) == ask(block, index)
+    assert set(ask(block, 2)) == set(named)
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize("norm", ["batch", "group", "none"])
+def test_grows_a_map_of_the_promised_size(block: str, norm: str) -> None:
+    for width, stride, padding, index in itertools.product((4, 7, 32), (1, 2), ("same", "valid"), range(3)):
+        style = Style(width=width, stride=stride, padding=padding, norm=norm, activation="silu")
+        answers = ask(block, index)
+        architecture = grow(block, answers, style)
+        kernel = cast(int, answers["kernel"]) if padding == "valid" and not BLOCKS[block].pads else 1
+        size = tuple((side - kernel) // stride + 1 for side in (9, 7))
+        nodes = {node.name: node for node in architecture.nodes}
+        [last] = nodes["pool"].inputs
+        assert architecture.shapes[last] == (width, *size)
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize("norm", ["batch", "group", "none"])
+def test_grows_on_one_pixel_of_one_channel(block: str, norm: str) -> None:
+    style = Style(width=4, stride=1, padding="same", norm=norm, activation="relu")
+    assert grow(block, ask(block, 1), style, (1, 1, 1)).shapes["pool"] == (4, 1, 1)
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_a_convolution_has_a_bias_only_without_a_norm(block: str) -> None:
+    for norm, bias in (("batch", False), ("group", False), ("none", True)):
+        style = Style(width=8, stride=1, padding="same", norm=norm, activation="relu")
+        nodes = grow(block, ask(block), style).nodes
+        assert {node.attrs["bias"] for node in nodes if node.op == "conv2d"} == {bias}
+
+
+def ops(architecture: Architecture) -> dict[str, Any]:
+    return {node.name.removeprefix("blocks.0."): node for node in architecture.nodes}
+
+
+def test_residual_projects_only_when_shapes_differ() -> None:
+    plain = grow("residual", {"kernel": 3}, STYLE, (8, 6, 6))
+    assert "shortcut.conv" not in ops(plain)
+    assert ops(plain)["add"].inputs == ("blocks.0.second.norm", "input")
+    for shape, stride in (((3, 6, 6), 1), ((8, 6, 6), 2)):
+        style = Style(width=8, stride=stride, padding="same", norm="batch", activation="relu")
+        assert ops(grow("residual", {"kernel": 3}, style, shape))["shortcut.conv"].attrs["kernel"] == (1, 1)
+
+
+def test_separable_has_the_weights_of_the_paper() -> None:
+    none = Style(width=16, stride=1, padding="same", norm="none", activation="relu")
+    architecture = grow("separable", {"kernel": 5}, none, (4, 6, 6))
+    weights = 25 * 4 + 4 + 4 * 16 + 16
+    assert analyse(architecture).params == weights + 16 * 2 + 2
+
+
+def test_branching_shares_the_width_or_adds_it_up() -> None:
+    answers: dict[str, Option] = {"branches": 3, "branch0.kernel": 1, "branch1.kernel": 3, "branch2.kernel": 5}
+    concat = ops(grow("branching", answers | {"merge": "concat"}, STYLE))
+    assert [concat[f"branch{i}.conv"].attrs["out"] for i in range(3)] == [3, 3, 2]
+    assert [concat[f"branch{i}.conv"].attrs["kernel"] for i in range(3)] == [(1, 1), (3, 3), (5, 5)]
+    add = ops(grow("branching", answers | {"merge": "add"}, STYLE))
+    assert [add[f"branch{i}.conv"].attrs["out"] for i in range(3)] == [8, 8, 8]
+    assert len(add["add"].inputs) == 3
+
+
+def test_the_order_of_added_branches_is_a_matter_of_spelling() -> None:
+    one: dict[str, Option] = {"branches": 2, "merge": "add", "branch0.kernel": 1, "branch1.kernel": 3}
+    other = one | {"branch0.kernel": 3, "branch1.kernel": 1}
+    assert grow("branching", one, STYLE).hash == grow("branching", other, STYLE).hash
+
+
+@pytest.mark.parametrize(("channels", "groups"), [(1, 1), (4, 1), (8, 2), (7, 1), (24, 6), (32, 8), (48, 8), (50, 5)])
+def test_group_norm_gets_groups_that_divide(channels: int, groups: int) -> None:
+    assert group_count(channels) == groups

@@ -25,8 +25,8 @@ class Analysis:
     params: trainable parameters.
     macs: multiply-accumulates of convolutions and linear layers in one sample's forward pass.
     receptive_field: side in input pixels of the square that one position of the last feature map can see, on an input
-        without edges (so it may exceed the input); the longer side if it is no square. Global pooling, flatten and linear
-        layers read all positions and leave the figure as it stands before them.
+        without edges (so it may exceed the input); the longer side if it is no square. Global pooling, flatten and
+        linear layers read all positions and leave the figure as it stands before them.
     depth: convolutions and linear layers on the longest path.
     """
 

@@ -30,7 +30,7 @@ class Activation(Layer):
 
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:  # noqa: ARG002
         target, keywords = TARGETS[cast(str, attrs["kind"])]
-        return Call(target=target, positional={}, keywords=keywords)
+        return Call(target=target, keywords=keywords)
 
     def label(self, attrs: Attrs) -> str:
         return str(attrs["kind"]).replace("_", " ")

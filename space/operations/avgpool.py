@@ -15,7 +15,10 @@ class AvgPool(Pooling):
 
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:
         call = super().call(attrs, inputs)
-        if "padding" not in call.keywords:
-            return call
-        keywords = {**call.keywords, "count_include_pad": False}
-        return Call(target=call.target, positional=call.positional, keywords=keywords)
+        counted = self.window(attrs).padding == (0, 0)
+        return Call(
+            target=call.target,
+            positional=call.positional,
+            keywords={**call.keywords, "count_include_pad": counted},
+            defaults={**call.defaults, "count_include_pad": True},
+        )

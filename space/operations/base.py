@@ -20,7 +20,7 @@ Instances hold no state; torch is imported only inside `module` and `apply`.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, ClassVar
 
@@ -59,14 +59,17 @@ class Channels(Enum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Call:
-    """A constructor of `torch.nn` with its arguments; positional ones have the name they would have as keywords.
+    """A constructor of `torch.nn` with its arguments.
 
-    target: class name in torch.nn ("Conv2d"). positional, keywords: argument name -> value.
+    target: class name in torch.nn ("Conv2d").
+    positional, keywords: argument name -> value; positional ones have the name they would have as keywords.
+    defaults: torch's own values of keywords, which generated code leaves out.
     """
 
     target: str
-    positional: Mapping[str, Argument]
-    keywords: Mapping[str, Argument]
+    positional: Mapping[str, Argument] = field(default_factory=dict)
+    keywords: Mapping[str, Argument] = field(default_factory=dict)
+    defaults: Mapping[str, Argument] = field(default_factory=dict)
 
 
 class Operation(ABC):

@@ -21,4 +21,4 @@ class BatchNorm(Layer):
         return Channels.KEEPS
 
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:  # noqa: ARG002
-        return Call(target="BatchNorm2d", positional={"channels": inputs[0][0]}, keywords={})
+        return Call(target="BatchNorm2d", positional={"channels": inputs[0][0]})

@@ -1,7 +1,7 @@
 """conv2d: convolution over a map; plain, k×l, strided, dilated, grouped, depthwise (groups = input channels)."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, cast
+from typing import ClassVar, cast
 
 from space.operations.attributes import Attribute, Choice, Flag, Misfit, Pair, Value, Whole
 from space.operations.base import (
@@ -17,6 +17,8 @@ from space.operations.base import (
     same_padding,
     slide,
 )
+
+DEFAULTS: dict[str, Argument] = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "bias": True}
 
 
 class Conv2d(Layer):
@@ -71,17 +73,16 @@ class Conv2d(Layer):
 
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:
         window = self.window(attrs)
-        keywords: dict[str, Argument] = {"kernel_size": brief(window.kernel)}
-        optional: list[tuple[str, Any, Any]] = [
-            ("stride", window.stride, 1),
-            ("padding", brief(window.padding), 0),
-            ("dilation", window.dilation, 1),
-            ("groups", attrs["groups"], 1),
-            ("bias", attrs["bias"], True),
-        ]
-        keywords |= {key: value for key, value, default in optional if value != default}
+        keywords: dict[str, Argument] = {
+            "kernel_size": brief(window.kernel),
+            "stride": window.stride,
+            "padding": brief(window.padding),
+            "dilation": window.dilation,
+            "groups": cast(int, attrs["groups"]),
+            "bias": cast(bool, attrs["bias"]),
+        }
         positional: dict[str, Argument] = {"in_channels": inputs[0][0], "out_channels": cast(int, attrs["out"])}
-        return Call(target="Conv2d", positional=positional, keywords=keywords)
+        return Call(target="Conv2d", positional=positional, keywords=keywords, defaults=DEFAULTS)
 
     def label(self, attrs: Attrs) -> str:
         window = self.window(attrs)

@@ -21,7 +21,7 @@ class Dropout(Layer):
         return Channels.KEEPS
 
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:  # noqa: ARG002
-        return Call(target="Dropout", positional={"p": cast(float, attrs["rate"])}, keywords={})
+        return Call(target="Dropout", positional={"p": cast(float, attrs["rate"])})
 
     def label(self, attrs: Attrs) -> str:
         return f"dropout {attrs['rate']:g}"

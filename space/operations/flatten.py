@@ -18,4 +18,4 @@ class Flatten(Layer):
         return Channels.KEEPS
 
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:  # noqa: ARG002
-        return Call(target="Flatten", positional={}, keywords={})
+        return Call(target="Flatten")

@@ -18,4 +18,4 @@ class GlobalAvgPool(Layer):
         return Channels.KEEPS
 
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:  # noqa: ARG002
-        return Call(target="AdaptiveAvgPool2d", positional={"output_size": 1}, keywords={})
+        return Call(target="AdaptiveAvgPool2d", positional={"output_size": 1})

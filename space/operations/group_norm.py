@@ -31,7 +31,7 @@ class GroupNorm(Layer):
 
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:
         positional = {"groups": cast(int, attrs["groups"]), "channels": inputs[0][0]}
-        return Call(target="GroupNorm", positional=positional, keywords={})
+        return Call(target="GroupNorm", positional=positional)
 
     def label(self, attrs: Attrs) -> str:
         return f"group norm {attrs['groups']}"

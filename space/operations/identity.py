@@ -17,4 +17,4 @@ class Identity(Layer):
         return Channels.KEEPS
 
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:  # noqa: ARG002
-        return Call(target="Identity", positional={}, keywords={})
+        return Call(target="Identity")

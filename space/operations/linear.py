@@ -30,9 +30,9 @@ class Linear(Layer):
         return Channels.MIXES
 
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:
-        keywords: dict[str, Argument] = {} if attrs["bias"] else {"bias": False}
         positional: dict[str, Argument] = {"in_features": inputs[0][0], "out_features": cast(int, attrs["out"])}
-        return Call(target="Linear", positional=positional, keywords=keywords)
+        keywords: dict[str, Argument] = {"bias": cast(bool, attrs["bias"])}
+        return Call(target="Linear", positional=positional, keywords=keywords, defaults={"bias": True})
 
     def label(self, attrs: Attrs) -> str:
         return f"linear {attrs['out']}"

@@ -5,7 +5,6 @@ from typing import ClassVar, cast
 
 from space.operations.attributes import Attribute, Choice, Pair, Value, Whole
 from space.operations.base import (
-    Argument,
     Attrs,
     Call,
     Channels,
@@ -50,10 +49,12 @@ class Pooling(Layer):
 
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:  # noqa: ARG002
         window = self.window(attrs)
-        keywords: dict[str, Argument] = {"stride": window.stride}
-        if window.padding != (0, 0):
-            keywords["padding"] = brief(window.padding)
-        return Call(target=self.target, positional={"kernel_size": brief(window.kernel)}, keywords=keywords)
+        return Call(
+            target=self.target,
+            positional={"kernel_size": brief(window.kernel)},
+            keywords={"stride": window.stride, "padding": brief(window.padding)},
+            defaults={"padding": 0},
+        )
 
     def label(self, attrs: Attrs) -> str:
         window = self.window(attrs)

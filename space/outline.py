@@ -1,0 +1,144 @@
+"""The outline of the generated code: which folders of the module tree become classes, sequences or mere containers.
+
+A folder whose nodes hand out one value only can be called as a whole: its children in a row under the keys 0, 1, 2 …
+make it a *sequence* (nn.Sequential), children under words make it a *block* (a class with its own forward). Any other
+folder, such as a list of parallel branches, is *open*: it only holds layers, and the scope around it calls them.
+
+Contracting closed folders never makes a cycle: each hands out one value, all its nodes lead there, so every edge
+between units goes from a smaller output's place in topological order to a larger one: that is the order of calls.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, Union
+
+from space.architecture import Architecture, Node
+from space.operations import OPERATIONS
+from space.operations.base import Layer
+
+Kind = Literal["layer", "function", "block", "sequence"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unit:
+    """One call in a forward pass.
+
+    path: of the node or folder. inputs, output: the values it reads and gives, by name of the node that makes them.
+    node: for a layer or function. scope: for a block. items: for a sequence.
+    """
+
+    path: str
+    kind: Kind
+    inputs: tuple[str, ...]
+    output: str
+    node: Node | None = None
+    scope: Union["Scope", None] = None
+    items: tuple["Unit", ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scope:
+    """A class to be: the values it is given, the calls in order, the value it returns."""
+
+    path: str
+    inputs: tuple[str, ...]
+    output: str
+    units: tuple[Unit, ...]
+
+    def relative(self, path: str) -> str:
+        """A path as seen from here."""
+        return path[len(self.path) + 1 :] if self.path else path
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Folder:
+    path: str
+    children: dict[str, Union["_Folder", Node]]
+    members: dict[str, Node]
+
+
+def outline(architecture: Architecture) -> Scope:
+    """The scope of the whole model."""
+    return _Outliner(architecture).root
+
+
+class _Outliner:
+    def __init__(self, architecture: Architecture) -> None:
+        self.place = {node.name: number for number, node in enumerate(architecture.nodes)}
+        self.readers: dict[str, list[str]] = {node.name: [] for node in architecture.nodes}
+        for node in architecture.nodes:
+            for source in node.inputs:
+                self.readers[source].append(node.name)
+        root = _Folder(path="", children={}, members={})
+        for node in architecture.nodes[1:]:
+            _plant(root, node)
+        first = architecture.nodes[0].name
+        self.root = Scope(path="", inputs=(first,), output=architecture.output, units=self._units(root))
+
+    def _inputs(self, folder: _Folder) -> tuple[str, ...]:
+        found = [s for node in folder.members.values() for s in node.inputs if s not in folder.members]
+        return tuple(dict.fromkeys(found))
+
+    def _outputs(self, folder: _Folder) -> list[str]:
+        return [
+            name
+            for name in folder.members
+            if not self.readers[name] or any(reader not in folder.members for reader in self.readers[name])
+        ]
+
+    def _units(self, folder: _Folder) -> tuple[Unit, ...]:
+        """The calls of a scope in order; open folders are looked into."""
+        units: list[Unit] = []
+        stack = list(folder.children.values())
+        while stack:
+            child = stack.pop()
+            unit = self._leaf(child) if isinstance(child, Node) else self._closed(child)
+            if unit is not None:
+                units.append(unit)
+            elif isinstance(child, _Folder):
+                stack.extend(child.children.values())
+        return tuple(sorted(units, key=lambda unit: self.place[unit.output]))
+
+    def _leaf(self, node: Node) -> Unit:
+        kind: Kind = "layer" if isinstance(OPERATIONS[node.op], Layer) else "function"
+        return Unit(path=node.name, kind=kind, inputs=node.inputs, output=node.name, node=node)
+
+    def _closed(self, folder: _Folder) -> Unit | None:
+        """The folder as one call, or None if it must stay open."""
+        outputs = self._outputs(folder)
+        layers = any(isinstance(OPERATIONS[node.op], Layer) for node in folder.members.values())
+        if len(outputs) != 1 or not layers:
+            return None
+        inputs, output = self._inputs(folder), outputs[0]
+        if not any(key.isdigit() for key in folder.children):
+            scope = Scope(path=folder.path, inputs=inputs, output=output, units=self._units(folder))
+            return Unit(path=folder.path, kind="block", inputs=inputs, output=output, scope=scope)
+        items = self._row(folder, inputs)
+        if items is None or items[-1].output != output:
+            return None
+        return Unit(path=folder.path, kind="sequence", inputs=inputs, output=output, items=items)
+
+    def _row(self, folder: _Folder, inputs: tuple[str, ...]) -> tuple[Unit, ...] | None:
+        """The children 0, 1, 2 … as units that each read just the one before; None if they are no such row."""
+        items: list[Unit] = []
+        for number in range(len(folder.children)):
+            child = folder.children.get(str(number))
+            unit = self._leaf(child) if isinstance(child, Node) else self._closed(child) if child else None
+            if unit is None or unit.kind == "function" or unit.inputs != inputs or len(inputs) != 1:
+                return None
+            items.append(unit)
+            inputs = (unit.output,)
+        return tuple(items)
+
+
+def _plant(root: _Folder, node: Node) -> None:
+    *folders, key = node.name.split(".")
+    home = root
+    home.members[node.name] = node
+    for number, name in enumerate(folders, start=1):
+        child = home.children.setdefault(
+            name, _Folder(path=".".join(node.name.split(".")[:number]), children={}, members={})
+        )
+        assert isinstance(child, _Folder)  # noqa: S101 - the builder lets no node lie inside a node
+        home = child
+        home.members[node.name] = node
+    home.children[key] = node

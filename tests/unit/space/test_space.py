@@ -120,11 +120,9 @@ def test_an_impossible_stride_chain_names_the_stage_and_the_size_left() -> None:
         "/stages/3/stride",
         "stage 3 asks for a stride of 2, but at most 1×1 pixels of the 8×8 input are left there",
     )
-    assert refused({"stride": 2, "padding": "valid", "kernel": 3}, {"padding": "valid", "depth": 2}) == (
-        "/stages/1/kernel",
-        "stage 1 asks for 2 convolutions of 3×3 without padding, but at most "
-        "3×3 pixels of the 8×8 input are left there",
-    )
+    pointer, detail = refused({"stride": 2, "padding": "valid", "kernel": 3}, {"padding": "valid", "depth": 2})
+    assert pointer == "/stages/1/kernel"
+    assert detail.startswith("stage 1 asks for 2 convolutions of 3×3 without padding, but at most 3×3 pixels")
     pointer, detail = refused(*[{"pool": "max"}] * 3, shape=(1, 64, 5))
     assert pointer == "/stages/2/pool"
     assert "16×1 pixels of the 64×5 input" in detail

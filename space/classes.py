@@ -324,8 +324,9 @@ def _name(classes: list[Blueprint]) -> None:
         if not (single and len(set(own)) == len(own) and all(key.isdigit() for key in own)):
             own = [str(number) for number in range(1, len(alike) + 1)]
         for blueprint, number in zip(alike, own, strict=True):
-            name = hint if len(alike) == 1 else f"{hint}{number}"
-            blueprint.name = f"{name}_" if name in taken else name
+            blueprint.name = hint if len(alike) == 1 else f"{hint}{number}"
+            while blueprint.name in taken:
+                blueprint.name += "_"
             taken.add(blueprint.name)
 
 

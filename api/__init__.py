@@ -1,0 +1,1 @@
+"""How people reach the search: HTTP, the dispatcher and the supervisor."""

@@ -1,0 +1,79 @@
+"""`python -m api`: the HTTP service alone.
+
+ARCHSMITH_BIND (default 127.0.0.1) and ARCHSMITH_PORT (8080) say where it listens. Anything but a loopback address is
+refused, except in a container (ARCHSMITH_INSIDE_CONTAINER=1), whose own network is the wall and whose port is published
+on the host's loopback only.
+"""
+
+import logging
+import os
+import sys
+from types import FrameType
+
+import uvicorn
+
+from api.app import create_app
+from api.context import Context
+from api.serve import is_loopback
+from archsmith.errors import ConfigurationError
+from search.ledger import open_ledger
+from workers.settings import Settings
+
+GRACE_S = 5
+"""Seconds for open requests after SIGTERM; without a limit one watcher of a stream keeps the process alive for ever."""
+
+
+class Server(uvicorn.Server):
+    """Tells the application at once that the end has come, so that streams close and readiness turns false."""
+
+    def __init__(self, config: uvicorn.Config, context: Context) -> None:
+        super().__init__(config)
+        self._context = context
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._context.closing.set()
+        super().handle_exit(sig, frame)
+
+
+def place() -> tuple[str, int]:
+    """(address, port) from the environment. Raises ConfigurationError."""
+    host = os.environ.get("ARCHSMITH_BIND") or "127.0.0.1"
+    if not is_loopback(host) and os.environ.get("ARCHSMITH_INSIDE_CONTAINER") != "1":
+        raise ConfigurationError(
+            f"ARCHSMITH_BIND={host} is not a loopback address; there is no log-in yet, so it is refused"
+        )
+    text = os.environ.get("ARCHSMITH_PORT") or "8080"
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65_535):
+        raise ConfigurationError(f"ARCHSMITH_PORT must be a port number, got {text[:40]!r}")
+    return host, int(text)
+
+
+def main() -> int:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        host, port = place()
+        settings = Settings.from_env()
+        settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        ledger = open_ledger(settings.database_url)
+        app = create_app(settings, ledger)
+    except ConfigurationError as error:
+        sys.stderr.write(f"archsmith: {error}\n")
+        return 2
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        log_config=None,
+        timeout_graceful_shutdown=GRACE_S,
+        h11_max_incomplete_event_size=64 * 1024,
+    )
+    Server(config, app.state.context).run()
+    ledger.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""The application: routes, walls and error answers put together."""
+
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import Depends, FastAPI
+
+import archsmith
+from api import errors, openapi
+from api.body import plain_query
+from api.context import Context
+from api.edge import BodyLimit, Edge, HostCheck, OriginCheck, RequestId
+from api.routes import datasets, health, jobs, spaces
+from search.ledger import Ledger
+from workers.datasets import DataStore
+from workers.settings import Settings
+
+
+def create_app(settings: Settings, ledger: Ledger, *, edge: Edge | None = None) -> FastAPI:
+    """The service over an open ledger. edge: who may call; read from the environment unless given."""
+    context = Context(
+        settings=settings, ledger=ledger, edge=edge or Edge.from_env(), store=DataStore(settings.datasets)
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        shutil.rmtree(settings.state / datasets.UPLOADS, ignore_errors=True)  # left over by a process that was killed
+        yield
+
+    app = FastAPI(
+        title="archsmith",
+        description="Neural architecture search: post a job, watch it, download a finished model.",
+        version=archsmith.__version__,
+        lifespan=lifespan,
+        dependencies=[Depends(plain_query)],
+        redirect_slashes=False,
+        docs_url=None,  # the pages would load scripts from elsewhere
+        redoc_url=None,
+        telemetry={"tracing": False, "logs": False},
+        generate_unique_id_function=lambda route: route.name + "_" + str((route.tags or [""])[0]),
+    )
+    app.state.context = context
+    routers = [module.router for module in (jobs, spaces, datasets, health)]
+    for router in routers:
+        app.include_router(router)
+    app.state.routes = [route for router in routers for route in router.routes]
+    errors.install(app)
+    _wall(app, context)
+    openapi.install(app)
+    return app
+
+
+def _wall(app: FastAPI, context: Context) -> None:
+    """From the inside out: the one added last sees a request first."""
+    walls: list[tuple[Any, dict[str, Any]]] = [
+        (BodyLimit, {"upload_limit": context.settings.max_upload_bytes}),
+        (OriginCheck, {}),
+        (HostCheck, {"edge": context.edge}),
+        (RequestId, {}),
+    ]
+    for wall, options in walls:
+        app.add_middleware(wall, **options)

@@ -1,0 +1,50 @@
+"""What every route needs, made once when the app is made."""
+
+import threading
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.requests import Request
+
+from api import ingestion
+from api.edge import Edge
+from archsmith.errors import NotFound
+from search.check import DataShape
+from search.ledger import Ledger
+from workers.datasets import DatasetInfo, DataStore
+from workers.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Context:
+    """closing: set when the service is about to end; streams end and readiness turns false."""
+
+    settings: Settings
+    ledger: Ledger
+    edge: Edge
+    store: DataStore
+    closing: threading.Event = field(default_factory=threading.Event)
+
+    def describe(self, name: str) -> DatasetInfo:
+        """A data set without its samples. Raises NotFound."""
+        if name not in self.store.names():
+            raise NotFound("data set", name)
+        if not (self.store.root / name).is_dir():
+            ingestion.unpack(name, self.settings)
+        return self.store.describe(name)
+
+    def shape(self, name: str) -> DataShape | None:
+        """The shape of a data set, None when there is none of that name."""
+        if name not in self.store.names():
+            return None
+        info = self.describe(name)
+        return DataShape(input_shape=info.input_shape, classes=info.classes)
+
+
+def _context(request: Request) -> Context:
+    context: Context = request.app.state.context
+    return context
+
+
+Here = Annotated[Context, Depends(_context)]

@@ -1,0 +1,150 @@
+"""The dispatcher: claims queued jobs and runs one driver process for each.
+
+A claim carries a lease and a fence. The driver renews the lease; a job whose driver is gone is claimed again, here as
+soon as its exit is seen, elsewhere when the lease has run out. Several dispatchers may share one ledger.
+"""
+
+import argparse
+import logging
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from api import process
+from api.routes.health import BEAT
+from archsmith.errors import ConfigurationError, LeaseLost, Unavailable
+from search.ledger import Job, Lease, Ledger, open_ledger
+from search.trial import JobState
+from workers.settings import Settings
+
+log = logging.getLogger("archsmith.dispatcher")
+
+JOBS_AT_A_TIME = 2
+"""One long search must not keep a short one waiting for a day; more would only share the same processors."""
+MAX_DEATHS = 3
+ROUND_S = 0.5
+GRACE_S = 10.0
+Progress = tuple[int, str]
+Spawn = Callable[[Lease], subprocess.Popen[bytes]]
+
+
+@dataclass(kw_only=True, slots=True)
+class Running:
+    """A driver and what its job had reached when the driver started."""
+
+    lease: Lease
+    child: subprocess.Popen[bytes]
+    progress: Progress
+
+
+class Dispatcher:
+    """Not thread-safe: `run` is the main thread's loop, because the kernel ties children to the thread that forked."""
+
+    def __init__(self, ledger: Ledger, settings: Settings, *, slots: int = JOBS_AT_A_TIME, spawn: Spawn | None = None):
+        self._ledger = ledger
+        self._settings = settings
+        self._slots = slots
+        self._spawn = spawn or self._driver
+        self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._running: list[Running] = []
+        self._deaths: dict[str, tuple[int, Progress]] = {}
+
+    def run(self, stop: threading.Event) -> None:
+        """Serve until `stop` is set, then let every driver put its job back into the queue."""
+        while not stop.is_set():
+            try:
+                self.round()
+            except Unavailable as error:
+                log.warning("the ledger is away, trying again: %s", error)
+            stop.wait(ROUND_S)
+        self.close()
+
+    def round(self) -> None:
+        """One look at the children and, where there is room, at the queue."""
+        (self._settings.state / BEAT).touch()
+        self._reap()
+        while len(self._running) < self._slots:
+            lease = self._ledger.claim(self._owner, self._settings.lease_s)
+            if lease is None:
+                return
+            progress = _progress(self._ledger.job(lease.job_id))
+            self._running.append(Running(lease=lease, child=self._spawn(lease), progress=progress))
+            log.info("job %s: driver started (fence %d)", lease.job_id, lease.fence)
+
+    def close(self, grace_s: float = GRACE_S) -> None:
+        """End all drivers. One that had no time to put its job back loses its lease at once."""
+        process.stop([one.child for one in self._running], grace_s=grace_s)
+        for one in self._running:
+            self._ledger.expire(one.lease)
+        self._running.clear()
+
+    def _reap(self) -> None:
+        for one in [one for one in self._running if process.ended(one.child)]:
+            code = process.reap(one.child)
+            self._running.remove(one)
+            log.info("job %s: driver ended with %d", one.lease.job_id, code)
+            job = self._ledger.job(one.lease.job_id)
+            if job.state is JobState.RUNNING:
+                self._mourn(one, job)
+            else:
+                self._deaths.pop(job.id, None)
+
+    def _mourn(self, one: Running, job: Job) -> None:
+        """A driver ended and its job says running: it died, or its lease went to another dispatcher."""
+        before = self._deaths.get(job.id)
+        now = _progress(job)
+        # A driver that got further than the last one did is no reason to give up.
+        deaths = before[0] + 1 if before and now == one.progress == before[1] else 1
+        self._deaths[job.id] = (deaths, now)
+        log.warning("job %s: driver died, %d in a row without progress", job.id, deaths)
+        if deaths < MAX_DEATHS:
+            self._ledger.expire(one.lease)
+            return
+        self._deaths.pop(job.id)
+        try:
+            self._ledger.finish_job(one.lease, JobState.FAILED, f"driver died {deaths} times: see driver.log")
+        except LeaseLost:
+            log.info("job %s: another dispatcher has it", job.id)
+
+    def _driver(self, lease: Lease) -> subprocess.Popen[bytes]:
+        folder = self._settings.job_folder(lease.job_id)
+        folder.mkdir(parents=True, exist_ok=True)
+        arguments = [sys.executable, "-m", "workers.driver", lease.job_id]
+        arguments += ["--owner", lease.owner, "--fence", str(lease.fence)]
+        # The state folder, not ours or the user's: Ray puts the driver's folder on every worker's import path.
+        return process.spawn(arguments, cwd=self._settings.state, env=process.environment(), log=folder / "driver.log")
+
+
+def _progress(job: Job) -> Progress:
+    ended = sum(count for state, count in job.counts.items() if state.terminal)
+    return ended, job.phase
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m api.dispatcher", description="Run the drivers of queued jobs.")
+    parser.add_argument("--jobs", type=int, default=JOBS_AT_A_TIME, help="jobs at a time")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        settings = Settings.from_env()
+        settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        ledger = open_ledger(settings.database_url)
+    except ConfigurationError as error:
+        sys.stderr.write(f"archsmith: {error}\n")
+        return 2
+    Dispatcher(ledger, settings, slots=max(1, options.jobs)).run(stop)
+    ledger.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

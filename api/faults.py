@@ -1,0 +1,91 @@
+"""Pydantic's complaints as our faults: JSON pointer, rule, one sentence, what is allowed."""
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from archsmith.errors import Fault
+
+_TYPES = {
+    "int": "an integer",
+    "float": "a number",
+    "bool": "true or false",
+    "string": "a string",
+    "list": "an array",
+    "tuple": "an array",
+    "dict": "an object",
+    "model": "an object",
+    "model_attributes": "an object",
+}
+_BOUNDS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
+_RANGES = ("greater_than", "less_than", "finite_number", "too_long", "too_short", "int_from_float", "multiple_of")
+
+
+def pointer(path: Iterable[str | int]) -> str:
+    """JSON pointer (RFC 6901) of a path of keys and indices."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+
+
+def faults_of(
+    errors: Sequence[Mapping[str, Any]], *, skip: int = 0, model: type[BaseModel] | None = None
+) -> list[Fault]:
+    """Pydantic's error list -> faults. skip: leading parts of each location that are not the user's ("query")."""
+    return [_fault(error, error["loc"][skip:], model) for error in errors]
+
+
+def validation_faults(error: ValidationError, model: type[BaseModel]) -> list[Fault]:
+    """The faults of a body that was checked against `model`."""
+    return faults_of([dict(item) for item in error.errors(include_url=False)], model=model)
+
+
+def _fault(error: Mapping[str, Any], path: tuple[Any, ...], model: type[BaseModel] | None) -> Fault:
+    kind, context, where = str(error["type"]), error.get("ctx") or {}, pointer(path)
+    name = str(path[-1])[:100] if path else "the body"
+    if kind == "extra_forbidden":
+        return _unknown_field(where, name, _fields(model, path[:-1]))
+    if kind == "missing":
+        return Fault(pointer=where, rule="missing_field", detail=f"{name} is required")
+    if kind in ("literal_error", "enum"):
+        allowed = context.get("expected", "")
+        return Fault(pointer=where, rule="choice_unknown", detail=f"{_shown(error)} is not one of {allowed}",
+                     allowed=[part.strip(" '") for part in str(allowed).replace(" or ", ", ").split(",")])  # fmt: skip
+    if kind.startswith(_RANGES) or kind.endswith(_RANGES):
+        return _out_of_range(where, error, context)
+    for prefix, article in _TYPES.items():
+        if kind in (f"{prefix}_type", f"{prefix}_parsing"):
+            return Fault(pointer=where, rule="type_mismatch", detail=f"must be {article}, got {_shown(error)}",
+                         allowed=article)  # fmt: skip
+    if kind in ("choice_unknown", "name_invalid", "type_mismatch", "out_of_range"):  # our own validators
+        return Fault(pointer=where, rule=kind, detail=str(error["msg"]), allowed=context.get("allowed"))
+    if kind == "string_pattern_mismatch":
+        detail = f"{_shown(error)} does not match {context['pattern']}"
+        return Fault(pointer=where, rule="name_invalid", detail=detail, allowed=context["pattern"])
+    return Fault(pointer=where, rule="invalid", detail=str(error["msg"])[:300])
+
+
+def _out_of_range(where: str, error: Mapping[str, Any], context: Mapping[str, Any]) -> Fault:
+    bounds = {key: value for key, value in context.items() if key in _BOUNDS}
+    law = " and ".join(f"{_BOUNDS[key]} {value}" for key, value in bounds.items()) or str(error["msg"])[:200]
+    got = "" if "length" in str(error["msg"]) else f", got {_shown(error)}"
+    return Fault(pointer=where, rule="out_of_range", detail=f"must be {law}{got}", allowed=law)
+
+
+def _unknown_field(where: str, name: str, known: Sequence[str]) -> Fault:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return Fault(pointer=where, rule="unknown_field", detail=f"there is no field {name!r}{hint}", allowed=list(known))
+
+
+def _fields(model: type[BaseModel] | None, path: tuple[Any, ...]) -> list[str]:
+    for part in path:
+        field = model.model_fields.get(str(part)) if model else None
+        kind = field.annotation if field else None
+        model = kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+    return sorted(model.model_fields) if model else []
+
+
+def _shown(error: Mapping[str, Any]) -> str:
+    text = repr(error.get("input"))
+    return text if len(text) <= 80 else text[:79] + "…"

@@ -1,0 +1,81 @@
+"""Reading a new data set in a child process, so that no uploaded byte is ever parsed where requests are answered.
+
+`python -m api.ingestion NAME` unpacks a built-in one: it takes libraries that would double the service's memory.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from api import process
+from api.errors import Refused
+from archsmith.errors import AlreadyExists, Fault, InvalidDataset, Unavailable
+from workers.datasets import DataStore
+from workers.settings import Settings
+
+TIMEOUT_S = 600.0
+
+
+def run(*, name: str, kind: str, sources: Sequence[Path], settings: Settings, image_size: int | None = None) -> None:
+    """Read files (or one folder) into the store. image_size: side to which pictures are brought, pixels.
+
+    Raises InvalidDataset with the reader's faults, AlreadyExists when another upload of that name was faster.
+    """
+    arguments = ["-m", "workers.datasets.ingest", f"--format={kind}", f"--name={name}"]
+    arguments += [f"--store={settings.datasets}", *([f"--image-size={image_size}"] if image_size else [])]
+    arguments += ["--source", *(str(source) for source in sources)]
+    try:
+        output = _child(arguments, settings).stdout
+    except subprocess.TimeoutExpired:
+        detail = f"reading took longer than {TIMEOUT_S:.0f} s"
+        raise InvalidDataset(Fault(pointer="", rule="check_timeout", detail=detail)) from None
+    _check(output, name)
+
+
+def unpack(name: str, settings: Settings) -> None:
+    """Make sure that a built-in data set lies in the store. Raises Unavailable."""
+    try:
+        code = _child(["-m", "api.ingestion", name], settings).returncode
+    except subprocess.TimeoutExpired:
+        code = -1
+    if code != 0:
+        raise Unavailable(f"the data set {name} could not be unpacked")
+
+
+def _child(arguments: Sequence[str], settings: Settings) -> subprocess.CompletedProcess[bytes]:
+    settings.datasets.mkdir(parents=True, exist_ok=True)
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=settings.state,
+        env=process.environment({"ARCHSMITH_STATE": str(settings.state)}),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+
+
+def _check(output: bytes, name: str) -> None:
+    """The reader's last line is its answer: {"ok": …, "faults": […]}."""
+    lines = output.decode("utf-8", "replace").strip().splitlines()
+    try:
+        answer = json.loads(lines[-1]) if lines else None
+    except json.JSONDecodeError:
+        answer = None
+    if not isinstance(answer, dict):
+        # Killed by the kernel for its memory, most likely; the same files would end the same way.
+        detail = "the reader was ended before it had read the files; they may need more memory than there is"
+        raise InvalidDataset(Fault(pointer="", rule="reader_ended", detail=detail))
+    faults = [Fault(**fault) for fault in answer.get("faults", [])]
+    if any(fault.rule == AlreadyExists.code for fault in faults):
+        raise AlreadyExists(f"there is a data set {name!r} already")
+    if any(fault.rule == "storage_full" for fault in faults):
+        raise Refused(507, "storage_full", faults[0].detail)
+    if faults:
+        raise InvalidDataset(faults)
+
+
+if __name__ == "__main__":
+    DataStore(Settings.from_env().datasets).describe(sys.argv[1])

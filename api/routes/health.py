@@ -1,0 +1,81 @@
+"""Whether the service lives, and whether it can work."""
+
+import http.client
+import socket
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Response
+
+from api.body import accepts
+from api.context import Here
+from archsmith.errors import Unavailable
+
+router = APIRouter(tags=["health"], dependencies=[accepts("application/json")])
+_TIMEOUT_S = 1.0
+BEAT = "dispatcher.beat"
+"""File in the state folder that the dispatcher touches in each round of its loop."""
+
+
+@router.get("/livez")
+async def livez() -> dict[str, str]:
+    """Alive; nothing else is looked at."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz", responses={503: {"description": "Not ready"}})
+def readyz(context: Here, answer: Response) -> dict[str, Any]:
+    """Ready when the ledger answers. What else there is to know is told, but a tracker that is away stops no job."""
+    settings = context.settings
+    details = {
+        "ledger": _ledger(context),
+        "mlflow": _http(settings.mlflow_url),
+        "ray": _port(settings.ray_address),
+        "dispatcher": _beat(settings.state / BEAT),
+    }
+    ready = details["ledger"] == "ok" and not context.closing.is_set()
+    answer.status_code = 200 if ready else 503
+    return {"status": "ok" if ready else "closing" if context.closing.is_set() else "not ready", "details": details}
+
+
+def _ledger(context: Here) -> str:
+    try:
+        context.ledger.ping()
+    except Unavailable:
+        return "away"
+    return "ok"
+
+
+def _http(url: str) -> str:
+    if not url:
+        return "not configured"
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=_TIMEOUT_S)
+    try:
+        connection.request("GET", "/health")
+        return "ok" if connection.getresponse().status == 200 else "failing"
+    except (OSError, http.client.HTTPException):
+        return "away"
+    finally:
+        connection.close()
+
+
+def _port(address: str) -> str:
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        return "not configured"
+    try:
+        socket.create_connection((host, int(port)), timeout=_TIMEOUT_S).close()
+    except OSError:
+        return "away"
+    return "ok"
+
+
+def _beat(path: Path) -> str:
+    try:
+        age_s = time.time() - path.stat().st_mtime
+    except OSError:
+        return "not seen"
+    return "ok" if age_s < 30 else f"silent for {age_s:.0f} s"

@@ -1,0 +1,212 @@
+"""Jobs: submit, look, steer, and fetch what they found."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from starlette.responses import FileResponse, StreamingResponse
+
+from api import events, views
+from api.body import After, Limit, accepts, body_of, document
+from api.context import Context, Here
+from api.errors import Refused
+from api.schemas import JobRequest
+from archsmith.errors import AlreadyExists, Fault, InvalidInput, MalformedInput, NotFound
+from search.check import check_job
+from search.ledger import Job, Wanted
+from search.trial import JobState
+from space.analysis import analyse
+from space.architecture import Architecture
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+_JSON = [accepts("application/json")]
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_MAX_RANGES = 10
+
+StateFilter = Annotated[JobState | None, Query(description="only jobs in this state")]
+IdempotencyKey = Annotated[
+    str | None, Header(description="1 to 255 visible ASCII characters; the same key and body give the same job")
+]
+
+
+def find(context: Here, job_id: str) -> Job:
+    """A dependency: the job in the path. Raises NotFound."""
+    if not _UUID.fullmatch(job_id):
+        raise NotFound("job", job_id)
+    return context.ledger.job(job_id)
+
+
+Found = Annotated[Job, Depends(find)]
+
+
+def _key(header: IdempotencyKey = None) -> str | None:
+    if header is not None and not _KEY.fullmatch(header):
+        raise Refused(400, "idempotency_key_invalid", "Idempotency-Key must be 1 to 255 visible ASCII characters")
+    return header
+
+
+@router.post("", status_code=202, dependencies=_JSON, openapi_extra=document(JobRequest))
+def submit(
+    context: Here,
+    answer: Response,
+    request: Annotated[JobRequest, Depends(body_of(JobRequest))],
+    idempotency_key: IdempotencyKey = None,
+) -> views.JobDetail:
+    """Queue a search. Nothing is stored unless the whole document is in order."""
+    key = _key(idempotency_key)
+    spec = request.spec()
+    store = context.store
+    check_job(spec, data=context.shape(spec.dataset), datasets=store.names(), pool=context.edge.pool)
+    try:
+        job, _ = context.ledger.create_job(spec, key=key)
+    except AlreadyExists:
+        detail = "this Idempotency-Key came before with another body"
+        raise InvalidInput(Fault(pointer="", rule="idempotency_key_reused", detail=detail)) from None
+    answer.headers["Location"] = f"/v1/jobs/{job.id}"
+    return _detail(context, job)
+
+
+@router.get("", dependencies=_JSON)
+def browse(context: Here, limit: Limit = 50, after: After = None, state: StateFilter = None) -> views.JobPage:
+    """Newest first."""
+    try:
+        jobs = context.ledger.jobs(limit=limit + 1, after=after, state=state)
+    except InvalidInput as error:
+        raise MalformedInput(error.faults) from None
+    items = [views.job_view(job, context.settings) for job in jobs[:limit]]
+    return views.JobPage(items=items, next=jobs[limit - 1].cursor if len(jobs) > limit else None)
+
+
+@router.get("/{job_id}", dependencies=_JSON)
+def show(context: Here, job: Found) -> views.JobDetail:
+    return _detail(context, job)
+
+
+@router.get("/{job_id}/trials", dependencies=_JSON)
+def trials(context: Here, job: Found, limit: Limit = 50, after: After = None) -> views.TrialPage:
+    """In order of their numbers, without measurements."""
+    if after is not None and not re.fullmatch(r"[0-9]{1,9}", after):
+        detail = "this is no cursor that the service gave out"
+        raise MalformedInput(Fault(pointer="/after", rule="cursor_invalid", detail=detail))
+    found = context.ledger.trials(job.id, after=None if after is None else int(after), limit=limit + 1)
+    items = [views.trial_view(trial, job, context.settings, full=False) for trial in found[:limit]]
+    return views.TrialPage(items=items, next=str(found[limit - 1].number) if len(found) > limit else None)
+
+
+@router.get("/{job_id}/trials/{number}", dependencies=_JSON)
+def trial(context: Here, job: Found, number: str) -> views.TrialView:
+    """One trial with its measurements."""
+    if not re.fullmatch(r"0|[1-9][0-9]{0,8}", number):
+        raise NotFound("trial", number)
+    return views.trial_view(context.ledger.trial(job.id, int(number)), job, context.settings, full=True)
+
+
+@router.get(
+    "/{job_id}/events",
+    dependencies=[accepts("text/event-stream")],
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/event-stream": {}}, "description": "Server-sent events"}},
+)
+def follow(context: Here, job: Found, last_event_id: Annotated[str | None, Header()] = None) -> StreamingResponse:
+    """All events from the first (or after Last-Event-ID) on; ends with `event: end` when the job has ended."""
+    return events.stream(context, job.id, events.last_event_id(last_event_id))
+
+
+@router.get("/{job_id}/best", dependencies=_JSON)
+def best(context: Here, job: Found) -> views.BestArchitecture:
+    """The incumbent's architecture. 409 until a trial has completed."""
+    if job.best_trial is None or job.best_score is None:
+        raise _not_ready(job, "no trial has completed yet")
+    found = context.ledger.trial(job.id, job.best_trial)
+    return views.BestArchitecture(
+        trial=found.number,
+        search_score=job.best_score,
+        hash=found.hash,
+        measures=dict(analyse(Architecture.from_json(found.architecture)).measures),
+        architecture=found.architecture,
+    )
+
+
+@router.get(
+    "/{job_id}/bundle",
+    dependencies=[accepts("application/zip", "application/octet-stream")],
+    response_class=FileResponse,
+    responses={200: {"content": {"application/zip": {}}, "description": "The bundle"}},
+)
+def bundle(context: Here, job: Found, request: Request) -> Response:
+    """The finished product as a zip archive. 409 until the job has succeeded."""
+    path = context.settings.job_folder(job.id) / "bundle.zip"
+    if job.state is not JobState.SUCCEEDED or not job.bundle_sha256 or not path.is_file():
+        raise _not_ready(job, "the bundle is made at the end of a job that succeeds")
+    etag = f'"{job.bundle_sha256}"'
+    if request.headers.get("if-none-match") in (etag, "*"):
+        return Response(status_code=304, headers={"ETag": etag})
+    _check_range(request.headers.get("range"), path)
+    headers = {"ETag": etag, "X-Content-Type-Options": "nosniff"}
+    name = f"{job.name}-{job.id[:8]}.zip"
+    return FileResponse(path, media_type="application/zip", filename=name, headers=headers)
+
+
+def _not_ready(job: Job, detail: str) -> Refused:
+    reason = f": {job.reason}" if job.reason else ""
+    more = {"state": job.state, "allowed": [JobState.SUCCEEDED]}
+    return Refused(409, "not_ready", f"{detail}; this one is {job.state}{reason}", more=more)
+
+
+def _check_range(header: str | None, path: Path) -> None:
+    """Raises Refused (416); what passes is served by the file response."""
+    if header is None:
+        return
+    size = path.stat().st_size
+    unit, _, text = header.partition("=")
+    parts = [re.fullmatch(r"\s*(\d{0,15})-(\d{0,15})\s*", part) for part in text.split(",")[: _MAX_RANGES + 1]]
+    good = unit.strip().lower() == "bytes" and len(parts) <= _MAX_RANGES and all(_inside(part, size) for part in parts)
+    if not good:
+        detail = f"the Range header does not name up to {_MAX_RANGES} ranges within {size} bytes"
+        raise Refused(416, "range_invalid", detail, headers={"Content-Range": f"bytes */{size}"})
+
+
+def _inside(part: re.Match[str] | None, size: int) -> bool:
+    if part is None or part[1] == part[2] == "":
+        return False
+    if part[1] == "":
+        return int(part[2]) > 0
+    return int(part[1]) < size and (part[2] == "" or int(part[1]) <= int(part[2]))
+
+
+def _steer(context: Context, job: Job, wanted: Wanted, answer: Response) -> views.JobDetail:
+    job = context.ledger.request(job.id, wanted)
+    # 202: a running job obeys at its next heartbeat; 200: it is done.
+    answer.status_code = 202 if job.state is JobState.RUNNING else 200
+    return _detail(context, job)
+
+
+def _detail(context: Context, job: Job) -> views.JobDetail:
+    return views.job_detail(job, context.ledger.finalists(job.id), context.settings)
+
+
+_ACTION: dict[str, Any] = {
+    "status_code": 202,
+    "dependencies": _JSON,
+    "responses": {200: {"model": views.JobDetail, "description": "Done"}},
+}
+
+
+@router.post("/{job_id}/cancel", **_ACTION)
+def cancel(context: Here, job: Found, answer: Response) -> views.JobDetail:
+    """End a job for good; what it has measured stays."""
+    return _steer(context, job, "cancel", answer)
+
+
+@router.post("/{job_id}/pause", **_ACTION)
+def pause(context: Here, job: Found, answer: Response) -> views.JobDetail:
+    """Stop a job so that it can go on later; running trials stop at their last checkpoint."""
+    return _steer(context, job, "pause", answer)
+
+
+@router.post("/{job_id}/resume", **_ACTION)
+def resume(context: Here, job: Found, answer: Response) -> views.JobDetail:
+    """Queue a paused job again."""
+    return _steer(context, job, "run", answer)

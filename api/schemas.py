@@ -1,0 +1,189 @@
+"""What may be sent. Shapes and ranges of single values; what needs the space or the data set is in search/check.py."""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field
+from pydantic.functional_validators import BeforeValidator, PlainValidator
+from pydantic_core import PydanticCustomError
+
+from api.body import Strict
+from search.objective import OBJECTIVES
+from search.spec import Budget, ControllerSpec, FinalistSpec, JobSpec, ObjectiveSpec, TrialSpec
+from space import presets
+
+MONTH_S = 30 * 86_400
+DAY_S = 86_400
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+ImageSize = Annotated[int | None, Field(ge=1, le=4096, description="side to which pictures are brought, pixels")]
+DatasetFormat = Literal["idx", "npz", "images"]
+DatasetName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+
+
+def _space(value: Any) -> dict[str, Any]:
+    """A preset's name or a document -> a document."""
+    if isinstance(value, dict):
+        return value
+    if not isinstance(value, str):
+        raise PydanticCustomError("type_mismatch", "must be a preset's name or a space document")
+    if value not in presets.names():
+        allowed = presets.names()
+        text = "there is no preset {name}; there are {shown}"
+        context = {"name": repr(value[:60]), "shown": ", ".join(allowed), "allowed": allowed}
+        raise PydanticCustomError("choice_unknown", text, context)
+    return presets.load(value)
+
+
+def _controller(value: Any) -> Any:
+    if isinstance(value, str):
+        return {"name": value}
+    if not isinstance(value, dict):
+        raise PydanticCustomError("type_mismatch", "must be a controller's name or an object with one")
+    return value
+
+
+def _whole(value: Any) -> Any:
+    """A form's fields are all text."""
+    return int(value) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value) else value
+
+
+class ControllerRequest(Strict):
+    """A controller's name, and its options beside it."""
+
+    model_config = ConfigDict(strict=True, extra="allow", frozen=True)
+    name: Annotated[str, Field(max_length=64)]
+
+    def spec(self) -> ControllerSpec:
+        return ControllerSpec(name=self.name, options=dict(self.model_extra or {}))
+
+
+class ObjectiveRequest(Strict):
+    """What is maximised, and expressions that every architecture must keep, such as "params <= 500000"."""
+
+    maximize: Literal[tuple(OBJECTIVES)] = "score"  # type: ignore[valid-type]
+    constraints: Annotated[list[Annotated[str, Field(min_length=1, max_length=500)]], Field(max_length=16)] = Field([])
+
+    def spec(self) -> ObjectiveSpec:
+        return ObjectiveSpec(maximize=self.maximize, constraints=tuple(self.constraints))
+
+
+class BudgetRequest(Strict):
+    """The search ends at the first of: trials (counted ones), seconds of wall clock. epochs: of one trial."""
+
+    trials: Annotated[int, Field(ge=1, le=10_000)] = Budget().trials
+    seconds: Annotated[float, Field(ge=1, le=MONTH_S)] = Budget().seconds
+    epochs: Annotated[int, Field(ge=1, le=1000)] = Budget().epochs
+
+    def spec(self) -> Budget:
+        return Budget(trials=self.trials, seconds=float(self.seconds), epochs=self.epochs)
+
+
+class TrialRequest(Strict):
+    """What one trial gets and how it trains."""
+
+    cpus: Annotated[float, Field(ge=0.5, le=4096)] = TrialSpec().cpus
+    gpus: Annotated[float, Field(ge=0, le=1024)] = TrialSpec().gpus
+    timeout_s: Annotated[float, Field(ge=1, le=DAY_S)] = TrialSpec().timeout_s
+    scheduler: Literal["none", "asha"] = "none"
+    batch_size: Annotated[int, Field(ge=1, le=65_536)] = TrialSpec().batch_size
+    learning_rate: Annotated[float, Field(gt=0, le=10)] = TrialSpec().learning_rate
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    layout: Literal["auto", "nchw", "nhwc"] = "auto"
+
+    def spec(self) -> TrialSpec:
+        return TrialSpec(**self.model_dump())
+
+
+class FinalistsRequest(Strict):
+    """How many of the best are trained again in full, and how often each. epochs: null = by rule."""
+
+    top: Annotated[int, Field(ge=1, le=10)] = FinalistSpec().top
+    seeds: Annotated[int, Field(ge=1, le=10)] = FinalistSpec().seeds
+    epochs: Annotated[int, Field(ge=1, le=1000)] | None = None
+
+    def spec(self) -> FinalistSpec:
+        return FinalistSpec(**self.model_dump())
+
+
+SpaceField = Annotated[
+    dict[str, Any], PlainValidator(_space, json_schema_input_type=str | dict[str, Any]), Field(validate_default=True)
+]
+
+
+class JobRequest(Strict):
+    """A search job. Only `dataset` has no default."""
+
+    model_config = ConfigDict(
+        strict=True, extra="forbid", frozen=True, json_schema_extra={"examples": [{"dataset": "digits"}]}
+    )
+    dataset: Annotated[str, Field(max_length=200)]
+    name: Name = "search"
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    reproducible: bool = False
+    space: SpaceField = "chain"  # type: ignore[assignment]  # validated: becomes the preset's document
+    controller: Annotated[
+        ControllerRequest, BeforeValidator(_controller, json_schema_input_type=str | ControllerRequest)
+    ] = ControllerRequest(name=ControllerSpec().name)
+    objective: ObjectiveRequest = ObjectiveRequest(constraints=[])
+    budget: BudgetRequest = BudgetRequest()
+    trial: TrialRequest = TrialRequest()
+    finalists: FinalistsRequest = FinalistsRequest()
+
+    def spec(self) -> JobSpec:
+        """The job as the inside knows it; not yet checked against space, data set and cluster."""
+        return JobSpec(
+            dataset=self.dataset,
+            space=self.space,
+            name=self.name,
+            seed=self.seed,
+            reproducible=self.reproducible,
+            controller=self.controller.spec(),
+            objective=self.objective.spec(),
+            budget=self.budget.spec(),
+            trial=self.trial.spec(),
+            finalists=self.finalists.spec(),
+        )
+
+
+class SpaceRequest(Strict):
+    """A space to be looked at: for a data set, or for an input shape [C, H, W] and a number of classes."""
+
+    model_config = ConfigDict(
+        strict=True,
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={"examples": [{"space": "chain", "dataset": "digits"}]},
+    )
+    space: SpaceField
+    dataset: Annotated[str, Field(max_length=200)] | None = None
+    input_shape: Annotated[list[Annotated[int, Field(ge=1, le=4096)]], Field(min_length=3, max_length=3)] | None = None
+    classes: Annotated[int, Field(ge=2, le=10_000)] | None = None
+
+
+class DatasetRequest(Strict):
+    """A data set to be registered from a path below one of the folders in ARCHSMITH_DATA_ROOTS."""
+
+    model_config = ConfigDict(
+        strict=True,
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={"examples": [{"name": "shirts", "format": "idx", "path": "/data/fashion_mnist"}]},
+    )
+    name: DatasetName
+    format: DatasetFormat
+    path: Annotated[str, Field(min_length=1, max_length=4096)]
+    image_size: ImageSize = None
+
+
+class UploadFields(Strict):
+    """The text fields of an upload."""
+
+    name: DatasetName
+    format: DatasetFormat
+    image_size: Annotated[ImageSize, BeforeValidator(_whole)] = None
+
+
+class DatasetUpload(UploadFields):
+    """A data set sent as multipart/form-data: one or more file parts (idx has two or four)."""
+
+    file: Annotated[list[str], Field(json_schema_extra={"items": {"type": "string", "format": "binary"}})]

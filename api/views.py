@@ -1,0 +1,275 @@
+"""What is answered: the ledger's rows as people see them. Scores are fractions, times RFC 3339 UTC, durations s."""
+
+import math
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from search.ledger import DatasetRow, Finalist, Job, Trial
+from search.trial import JobState, Measurement, TrialState
+from workers.datasets import DatasetInfo
+from workers.settings import Settings
+
+
+class View(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class ProgressView(View):
+    """trials: how many are in each state; trials_total, seconds_left: what the budget still allows."""
+
+    trials: dict[TrialState, int]
+    trials_total: int
+    seconds_used: float
+    seconds_left: float
+
+
+class BestView(View):
+    """The incumbent: best search score so far, measured on the validation split."""
+
+    trial: int
+    search_score: float
+
+
+class JobView(View):
+    """One job. `final_score` is measured once, on the test split; it and `search_score` are never compared."""
+
+    id: str
+    name: str
+    dataset: str
+    state: JobState
+    wanted: str
+    reason: str | None
+    phase: str
+    waiting_for: str | None
+    stopped_because: str | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    progress: ProgressView
+    best: BestView | None
+    final_score: float | None
+    mlflow_url: str | None
+    links: dict[str, str]
+
+
+class FinalistView(View):
+    """One of the best, trained again. rank: 1 for the best; seed: which repetition."""
+
+    rank: int
+    trial: int
+    seed: int
+    state: str
+    test_score: float | None
+    epochs: int
+    seconds: float
+    reason: str | None
+
+
+class JobDetail(JobView):
+    """A job with everything that was asked for, and its finalists."""
+
+    spec: dict[str, Any]
+    finalists: list[FinalistView]
+
+
+class MeasurementView(View):
+    """One epoch. score: on the validation split; train_loss: mean cross entropy in nats, null where not finite."""
+
+    epoch: int
+    score: float
+    train_loss: float | None
+    seconds: float
+
+
+class TrialView(View):
+    """One trial. measurements: one per epoch; null in lists."""
+
+    number: int
+    state: TrialState
+    reason: str | None
+    architecture: dict[str, Any]
+    hash: str
+    choices: dict[str, Any]
+    params: int
+    macs: int
+    search_score: float | None
+    measurements: list[MeasurementView] | None
+    epochs: int
+    attempts: int
+    seconds: float
+    provenance: str
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    mlflow_url: str | None
+    links: dict[str, str]
+
+
+class BestArchitecture(View):
+    """The incumbent's architecture and what it costs."""
+
+    trial: int
+    search_score: float
+    hash: str
+    measures: dict[str, float]
+    architecture: dict[str, Any]
+
+
+class JobPage(View):
+    """next: the `after` of the following page, null at the end."""
+
+    items: list[JobView]
+    next: str | None
+
+
+class TrialPage(View):
+    """next: the `after` of the following page, null at the end."""
+
+    items: list[TrialView]
+    next: str | None
+
+
+class DatasetView(View):
+    """A data set. input_shape: [C, H, W]; counts: samples per class; train, val, test: sizes of the splits."""
+
+    name: str
+    format: str
+    state: str
+    input_shape: list[int]
+    classes: int
+    class_names: list[str]
+    counts: list[int]
+    train: int
+    val: int
+    test: int
+    bytes: int
+    sha256: str
+    report: dict[str, Any]
+    created_at: datetime | None
+    links: dict[str, str]
+
+
+class DatasetList(View):
+    items: list[DatasetView]
+
+
+class PresetView(View):
+    name: str
+    document: dict[str, Any]
+    links: dict[str, str]
+
+
+class PresetList(View):
+    items: list[PresetView]
+    links: dict[str, str]
+
+
+class QuantilesView(View):
+    """Of the sampled architectures that fit: smallest, quartiles, largest."""
+
+    min: float
+    p25: float
+    p50: float
+    p75: float
+    max: float
+
+
+class SpaceReport(View):
+    """What a space holds. size: number of architectures' walks, null when it is only estimated by size_log10."""
+
+    valid: bool = True
+    name: str
+    input_shape: list[int]
+    classes: int
+    size: int | None
+    size_log10: float
+    size_exact: bool
+    sampled: int
+    feasible_share: float
+    costs: dict[str, QuantilesView]
+    example: dict[str, Any] | None
+    example_measures: dict[str, float] | None
+
+
+def run_url(settings: Settings, job: Job, run_id: str | None) -> str | None:
+    """Link to a run in the MLflow UI, or to the job's experiment before the run is there, or None before that."""
+    if not settings.mlflow_public_url or not job.mlflow_experiment_id:
+        return None
+    base = f"{settings.mlflow_public_url.rstrip('/')}/#/experiments/{job.mlflow_experiment_id}"
+    return f"{base}/runs/{run_id}" if run_id else base
+
+
+def job_links(job: Job) -> dict[str, str]:
+    base = f"/v1/jobs/{job.id}"
+    return {"self": base} | {
+        name: f"{base}/{name}" for name in ("trials", "events", "best", "bundle", "cancel", "pause", "resume")
+    }
+
+
+def job_view(job: Job, settings: Settings) -> JobView:
+    return JobView(**_job_fields(job, settings))
+
+
+def job_detail(job: Job, finalists: list[Finalist], settings: Settings) -> JobDetail:
+    return JobDetail(
+        **_job_fields(job, settings), spec=job.spec.to_json(), finalists=[_finalist(one) for one in finalists]
+    )
+
+
+def _job_fields(job: Job, settings: Settings) -> dict[str, Any]:
+    best = None
+    if job.best_trial is not None and job.best_score is not None:
+        best = BestView(trial=job.best_trial, search_score=job.best_score)
+    same = ("id", "name", "state", "wanted", "reason", "phase", "waiting_for", "stopped_because", "final_score")
+    times = ("created_at", "started_at", "finished_at")
+    return {
+        **{name: getattr(job, name) for name in (*same, *times)},
+        "dataset": job.spec.dataset,
+        "progress": _progress(job),
+        "best": best,
+        "mlflow_url": run_url(settings, job, job.mlflow_run_id),
+        "links": job_links(job),
+    }
+
+
+def _progress(job: Job) -> ProgressView:
+    return ProgressView(
+        trials={state: job.counts.get(state, 0) for state in TrialState},
+        trials_total=job.spec.budget.trials,
+        seconds_used=job.seconds_used,
+        seconds_left=max(0.0, job.spec.budget.seconds - job.seconds_used),
+    )
+
+
+def _finalist(one: Finalist) -> FinalistView:
+    same = ("rank", "seed", "state", "test_score", "epochs", "seconds", "reason")
+    return FinalistView(trial=one.trial_number, **{name: getattr(one, name) for name in same})
+
+
+def trial_view(trial: Trial, job: Job, settings: Settings, *, full: bool) -> TrialView:
+    """full: with the measurements, which only the ledger's single-trial reading has."""
+    same = ("number", "state", "reason", "architecture", "hash", "choices", "params", "macs", "search_score", "epochs")
+    more = ("attempts", "seconds", "provenance", "created_at", "started_at", "finished_at")
+    return TrialView(
+        **{name: getattr(trial, name) for name in (*same, *more)},
+        measurements=[_measurement(one) for one in trial.measurements] if full else None,
+        mlflow_url=run_url(settings, job, trial.mlflow_run_id) if trial.mlflow_run_id else None,
+        links={"self": f"/v1/jobs/{job.id}/trials/{trial.number}", "job": f"/v1/jobs/{job.id}"},
+    )
+
+
+def _measurement(one: Measurement) -> MeasurementView:
+    loss = one.train_loss if math.isfinite(one.train_loss) else None
+    return MeasurementView(epoch=one.epoch, score=one.score, train_loss=loss, seconds=one.seconds)
+
+
+def dataset_view(info: DatasetInfo, row: DatasetRow | None) -> DatasetView:
+    fields = info.to_json()
+    return DatasetView(
+        **{name: fields[name] for name in DatasetView.model_fields if name in fields},
+        state=row.state if row else "ready",
+        created_at=row.created_at if row else None,
+        links={"self": f"/v1/datasets/{info.name}"},
+    )

@@ -1,0 +1,46 @@
+"""An application over a fresh ledger, and a client that speaks to it as a local program would."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from api.app import create_app
+from api.edge import Edge
+from search.check import Pool
+from search.ledger import open_ledger
+from tests.unit.api.support import Service, local
+from workers.datasets import DataStore
+from workers.settings import Settings
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    roots = tmp_path / "data"
+    roots.mkdir()
+    return Settings(
+        state=tmp_path,
+        database_url=f"sqlite:///{tmp_path / 'archsmith.db'}",
+        mlflow_public_url="http://127.0.0.1:5000/",
+        data_roots=(roots,),
+        max_upload_bytes=200_000,
+    )
+
+
+@pytest.fixture(scope="session")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of data sets with digits in it: unpacking them takes seconds, copying them none."""
+    root = tmp_path_factory.mktemp("datasets")
+    DataStore(root).describe("digits")
+    return root
+
+
+@pytest.fixture
+def service(settings: Settings, digits: Path) -> Iterator[Service]:
+    shutil.copytree(digits, settings.datasets)
+    ledger = open_ledger(settings.database_url)
+    app = create_app(settings, ledger, edge=Edge(pool=Pool(cpus=2, gpus=0)))
+    with local(app) as client:
+        yield Service(client=client, ledger=ledger, settings=settings)
+    ledger.close()

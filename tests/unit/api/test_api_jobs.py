@@ -1,0 +1,271 @@
+"""Submitting, looking, steering: over a real ledger, with the driver's part played by the test."""
+
+import json
+import zipfile
+from typing import Any
+
+import pytest
+
+from search.trial import JobState
+from tests import factories
+from tests.unit.api.support import Service, check_problem
+
+
+def test_the_smallest_job(service: Service) -> None:
+    answer = service.post("/v1/jobs", json={"dataset": "digits"})
+    assert answer.status_code == 202
+    view = answer.json()
+    assert answer.headers["location"] == view["links"]["self"] == f"/v1/jobs/{view['id']}"
+    assert view["state"] == "queued"
+    assert view["progress"]["trials_total"] == view["spec"]["budget"]["trials"] == 30
+    assert view["progress"]["trials"]["waiting"] == 0
+    assert view["best"] is None
+    assert view["final_score"] is None
+    assert view["created_at"].endswith("Z")
+    assert view["spec"]["space"]["name"] == "chain"
+    assert service.get(view["links"]["self"]).json() == view
+
+
+def test_the_fuller_job(service: Service) -> None:
+    document = {
+        "name": "shirts",
+        "dataset": "digits",
+        "seed": 7,
+        "reproducible": False,
+        "space": "branching",
+        "controller": {"name": "reinforce", "entropy": 0.01},
+        "objective": {"maximize": "score", "constraints": ["params <= 5000000"]},
+        "budget": {"trials": 60, "seconds": 600, "epochs": 8},
+        "trial": {"cpus": 1, "gpus": 0, "timeout_s": 120, "scheduler": "asha"},
+        "finalists": {"top": 3, "seeds": 1},
+    }
+    answer = service.post("/v1/jobs", json=document)
+    assert answer.status_code == 202, answer.text
+    spec = answer.json()["spec"]
+    assert spec["controller"] == {"name": "reinforce", "options": {"entropy": 0.01}}
+    assert spec["trial"]["scheduler"] == "asha"
+    assert spec["objective"]["constraints"] == ["params <= 5000000"]
+
+
+DIGITS = {"dataset": "digits", "space": "tiny"}
+BAD: list[tuple[dict[str, Any], str, str]] = [
+    ({}, "/dataset", "missing_field"),
+    ({"dataset": None}, "/dataset", "type_mismatch"),
+    ({"dataset": "shirts"}, "/dataset", "dataset_not_found"),
+    ({**DIGITS, "nmae": "x"}, "/nmae", "unknown_field"),
+    ({**DIGITS, "id": "x"}, "/id", "unknown_field"),
+    ({**DIGITS, "budget": {"max_trails": 3}}, "/budget/max_trails", "unknown_field"),
+    *(({**DIGITS, "name": n}, "/name", "name_invalid") for n in ("", "a" * 65, "../x", "a b", "-a", "a/b", "é")),
+    ({**DIGITS, "name": "a\n"}, "/name", "string_invalid"),
+    ({**DIGITS, "seed": -1}, "/seed", "out_of_range"),
+    ({**DIGITS, "seed": 2**64}, "/seed", "number_out_of_range"),
+    ({**DIGITS, "seed": 1.5}, "/seed", "type_mismatch"),
+    ({**DIGITS, "seed": True}, "/seed", "type_mismatch"),
+    ({**DIGITS, "reproducible": 1}, "/reproducible", "type_mismatch"),
+    ({**DIGITS, "budget": []}, "/budget", "type_mismatch"),
+    *(({**DIGITS, "budget": {"trials": n}}, "/budget/trials", "out_of_range") for n in (0, -1, 10_001)),
+    *(({**DIGITS, "budget": {"trials": n}}, "/budget/trials", "type_mismatch") for n in ("40", 40.0, True, None)),
+    *(({**DIGITS, "budget": {"seconds": n}}, "/budget/seconds", "out_of_range") for n in (0, -1, 2_592_001, 0.5)),
+    ({**DIGITS, "budget": {"seconds": True}}, "/budget/seconds", "type_mismatch"),
+    ({**DIGITS, "budget": {"epochs": 0}}, "/budget/epochs", "out_of_range"),
+    ({**DIGITS, "trial": {"cpus": 0}}, "/trial/cpus", "out_of_range"),
+    ({**DIGITS, "trial": {"cpus": 3}}, "/trial/cpus", "resource_unavailable"),
+    ({**DIGITS, "trial": {"gpus": 1}}, "/trial/gpus", "resource_unavailable"),
+    ({**DIGITS, "trial": {"learning_rate": 0}}, "/trial/learning_rate", "out_of_range"),
+    ({**DIGITS, "trial": {"scheduler": "hyperband"}}, "/trial/scheduler", "choice_unknown"),
+    ({**DIGITS, "finalists": {"top": 11}}, "/finalists/top", "out_of_range"),
+    ({**DIGITS, "finalists": {"seeds": 0}}, "/finalists/seeds", "out_of_range"),
+    ({**DIGITS, "controller": "evolve"}, "/controller", "choice_unknown"),
+    ({**DIGITS, "controller": 7}, "/controller", "type_mismatch"),
+    ({**DIGITS, "controller": {"entropy": 1}}, "/controller/name", "missing_field"),
+    ({**DIGITS, "objective": {"maximize": "top5"}}, "/objective/maximize", "choice_unknown"),
+    ({**DIGITS, "objective": {"constraints": "params < 1"}}, "/objective/constraints", "type_mismatch"),
+    ({**DIGITS, "objective": {"constraints": ["9**9"]}}, "/objective/constraints/0", "expression_invalid"),
+    ({**DIGITS, "objective": {"constraints": ["__import__('os')"]}}, "/objective/constraints/0", "expression_invalid"),
+    ({**DIGITS, "objective": {"constraints": ["params <= 10"]}}, "/objective/constraints/0", "space_infeasible"),
+    ({**DIGITS, "space": "chian"}, "/space", "choice_unknown"),
+    ({**DIGITS, "space": 3}, "/space", "type_mismatch"),
+]
+
+
+@pytest.mark.parametrize(("document", "pointer", "rule"), BAD)
+def test_bad_jobs_are_pointed_at(service: Service, document: dict[str, Any], pointer: str, rule: str) -> None:
+    body = check_problem(service.post("/v1/jobs", json=document), 422)
+    assert (pointer, rule) in [(fault["pointer"], fault["rule"]) for fault in body["errors"]], body
+    assert service.get("/v1/jobs").json()["items"] == []
+
+
+def test_a_body_that_is_no_object(service: Service) -> None:
+    for body in ([], "digits", 7, None, True):
+        check_problem(
+            service.post("/v1/jobs", content=json.dumps(body), headers={"Content-Type": "application/json"}), 422
+        )
+
+
+def test_all_faults_come_at_once_with_what_is_allowed(service: Service) -> None:
+    document = {"dataset": "shirts", "space": "tiny", "controller": "evolve", "trial": {"gpus": 4}}
+    body = check_problem(service.post("/v1/jobs", json=document), 422, "invalid_input")
+    faults = {fault["pointer"]: fault for fault in body["errors"]}
+    assert faults.keys() == {"/dataset", "/controller", "/trial/gpus"}
+    assert "digits" in faults["/dataset"]["allowed"]
+    assert {"random", "tpe", "reinforce"} <= set(faults["/controller"]["allowed"])
+    assert faults["/trial/gpus"]["allowed"] == {"maximum": 0}
+
+
+def test_the_example_in_a_problem_works(service: Service) -> None:
+    body = check_problem(service.post("/v1/jobs", json={"datset": "digits"}), 422)
+    assert "did you mean 'dataset'" in body["detail"]
+    assert service.post("/v1/jobs", json=body["example"]).status_code == 202
+
+
+def test_a_controller_option_that_is_wrong(service: Service) -> None:
+    document = {**DIGITS, "controller": {"name": "reinforce", "entrpy": 1, "entropy": "x"}}
+    body = check_problem(service.post("/v1/jobs", json=document), 422)
+    assert {fault["pointer"] for fault in body["errors"]} == {"/controller/entrpy", "/controller/entropy"}
+
+
+def test_a_broken_space_is_pointed_at_below_space(service: Service) -> None:
+    document = {"dataset": "digits", "space": {"name": "x", "stages": [{"depth": 0}], "colour": 1}}
+    body = check_problem(service.post("/v1/jobs", json=document), 422)
+    assert "/space/colour" in {fault["pointer"] for fault in body["errors"]}
+    assert all(fault["pointer"].startswith("/space") for fault in body["errors"])
+
+
+def test_an_infeasible_space_says_what_was_seen(service: Service) -> None:
+    document = {**DIGITS, "objective": {"constraints": ["macs <= 1e12", "params <= 10"]}}
+    body = check_problem(service.post("/v1/jobs", json=document), 422, "space_infeasible")
+    fault = body["errors"][0]
+    assert fault["pointer"] == "/objective/constraints/1"
+    assert fault["allowed"]["params"]["smallest"] > 10
+    assert "params <= 10" in fault["detail"]
+
+
+def test_the_same_key_gives_the_same_job(service: Service) -> None:
+    headers = {"Idempotency-Key": "abc-1"}
+    first = service.post("/v1/jobs", json=DIGITS, headers=headers)
+    again = service.post("/v1/jobs", json=DIGITS, headers=headers)
+    assert (again.status_code, again.json()["id"]) == (202, first.json()["id"])
+    other = service.post("/v1/jobs", json={**DIGITS, "seed": 1}, headers=headers)
+    check_problem(other, 422, "idempotency_key_reused")
+    assert len(service.get("/v1/jobs").json()["items"]) == 1
+
+
+@pytest.mark.parametrize("key", ["", "a" * 256, "a b", b"\xc3\xa9"])
+def test_keys_that_are_none(service: Service, key: str) -> None:
+    answer = service.post("/v1/jobs", json=DIGITS, headers={"Idempotency-Key": key})
+    check_problem(answer, 400, "idempotency_key_invalid")
+
+
+def test_pages_show_each_job_once(service: Service) -> None:
+    ids = [service.submit(seed=n) for n in range(5)]
+    seen, after = [], None
+    while True:
+        page = service.get("/v1/jobs", params={"limit": 2, **({"after": after} if after else {})}).json()
+        seen += [item["id"] for item in page["items"]]
+        after = page["next"]
+        if after is None:
+            break
+    assert seen == ids[::-1]
+    assert service.get("/v1/jobs?state=running").json()["items"] == []
+
+
+@pytest.mark.parametrize("job", ["x", "00000000-0000-0000-0000-000000000000", "%00", "..%2f..", "1" * 300])
+def test_jobs_that_are_not(service: Service, job: str) -> None:
+    for tail in ("", "/trials", "/trials/0", "/events", "/best", "/bundle"):
+        headers = {"Accept": "*/*"}
+        check_problem(service.get(f"/v1/jobs/{job}{tail}", headers=headers), 404, "not_found")
+    check_problem(service.post(f"/v1/jobs/{job}/cancel"), 404, "not_found")
+
+
+def test_trials_and_the_best(service: Service) -> None:
+    job = service.submit()
+    body = check_problem(service.get(f"/v1/jobs/{job}/best"), 409, "not_ready")
+    assert body["state"] == "queued"
+    lease = service.ledger.claim("driver", 30)
+    assert lease is not None
+    service.ledger.update_job(lease, mlflow_experiment_id="7", mlflow_run_id="abc")
+    example = service.post("/v1/spaces/validate", json={"space": "tiny", "dataset": "digits"}).json()["example"]
+    for number in range(3):
+        attempt = factories.running_trial(service.ledger, lease, number, architecture=example)
+        service.ledger.add_measurement(lease, number, attempt, factories.measurement(train_loss=float("inf")))
+        service.ledger.finish_trial(
+            lease, number, attempt, factories.completed(number, 0.5 + number / 10), 0.5 + number / 10
+        )
+    view = service.get(f"/v1/jobs/{job}").json()
+    assert view["best"] == {"trial": 2, "search_score": 0.7}
+    assert view["progress"]["trials"]["completed"] == 3
+    assert view["mlflow_url"] == "http://127.0.0.1:5000/#/experiments/7/runs/abc"
+    page = service.get(f"/v1/jobs/{job}/trials?limit=2").json()
+    assert [item["number"] for item in page["items"]] == [0, 1]
+    rest = service.get(f"/v1/jobs/{job}/trials", params={"after": page["next"]}).json()
+    assert ([item["number"] for item in rest["items"]], rest["next"]) == ([2], None)
+    trial = service.get(f"/v1/jobs/{job}/trials/2").json()
+    assert trial["measurements"] == [{"epoch": 1, "score": 0.5, "train_loss": None, "seconds": 0.25}]
+    assert trial["search_score"] == 0.7
+    best = service.get(f"/v1/jobs/{job}/best").json()
+    assert best["architecture"] == example
+    assert best["measures"]["params"] > 0
+    for number in ("3", "-1", "01", "999999999", "1e1", "x"):
+        check_problem(service.get(f"/v1/jobs/{job}/trials/{number}"), 404, "not_found")
+
+
+def test_pause_resume_cancel(service: Service) -> None:
+    job = service.submit()
+    body = check_problem(service.post(f"/v1/jobs/{job}/resume"), 409, "state_conflict")
+    assert body["state"] == "queued"
+    assert service.post(f"/v1/jobs/{job}/pause").json()["state"] == "paused"
+    assert service.post(f"/v1/jobs/{job}/resume").json()["state"] == "queued"
+    assert service.ledger.claim("driver", 30)
+    answer = service.post(f"/v1/jobs/{job}/pause")
+    assert (answer.status_code, answer.json()["wanted"]) == (202, "pause")
+    assert service.post(f"/v1/jobs/{job}/resume").json()["wanted"] == "run"
+    other = service.submit()
+    answer = service.post(f"/v1/jobs/{other}/cancel")
+    assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
+    body = check_problem(service.post(f"/v1/jobs/{other}/cancel"), 409, "state_conflict")
+    assert body["state"] == "cancelled"
+
+
+def test_the_bundle(service: Service) -> None:
+    job = service.submit(name="digits-search")
+    url = f"/v1/jobs/{job}/bundle"
+    assert check_problem(service.get(url), 409, "not_ready")["state"] == "queued"
+    folder = service.settings.job_folder(job)
+    folder.mkdir(parents=True)
+    with zipfile.ZipFile(folder / "bundle.zip", "w") as archive:
+        archive.writestr("README.md", "x" * 1000)
+    data = (folder / "bundle.zip").read_bytes()
+    lease = service.ledger.claim("driver", 30)
+    assert lease is not None
+    assert check_problem(service.get(url), 409, "not_ready")["state"] == "running"
+    service.ledger.finish_job(lease, JobState.SUCCEEDED, bundle_sha256="ab" * 32, bundle_bytes=len(data))
+    answer = service.get(url)
+    assert (answer.status_code, answer.content) == (200, data)
+    assert answer.headers["etag"] == f'"{"ab" * 32}"'
+    assert answer.headers["content-disposition"] == f'attachment; filename="digits-search-{job[:8]}.zip"'
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    part = service.get(url, headers={"Range": "bytes=100-199"})
+    assert (part.status_code, part.content) == (206, data[100:200])
+    assert service.get(url, headers={"If-None-Match": answer.headers["etag"]}).status_code == 304
+    for bad in (
+        "bytes=9-1",
+        f"bytes={len(data)}-",
+        "bytes=x",
+        "rows=1-2",
+        "bytes=-",
+        "bytes=" + "0-1," * 20,
+        "bytes=-0",
+    ):
+        answer = service.get(url, headers={"Range": bad})
+        check_problem(answer, 416, "range_invalid")
+        assert answer.headers["content-range"] == f"bytes */{len(data)}"
+
+
+def test_the_bundle_of_a_failed_job_tells_why(service: Service) -> None:
+    job = service.submit()
+    lease = service.ledger.claim("driver", 30)
+    assert lease is not None
+    service.ledger.finish_job(lease, JobState.FAILED, "no trial succeeded")
+    body = check_problem(service.get(f"/v1/jobs/{job}/bundle"), 409, "not_ready")
+    assert body["state"] == "failed"
+    assert "no trial succeeded" in body["detail"]

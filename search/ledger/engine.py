@@ -5,7 +5,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -75,6 +75,8 @@ def _translated() -> Iterator[None]:
         yield
     except (exc.OperationalError, exc.InterfaceError) as error:
         raise Unavailable(f"the database does not answer: {_first_line(error)}") from error
+    except sqlite3.OperationalError as error:  # while a connection is prepared, where SQLAlchemy does not wrap it
+        raise Unavailable(f"the database does not answer: {error}") from error
     except exc.TimeoutError as error:
         raise Unavailable("the database has no connection free") from error
     except exc.DBAPIError as error:
@@ -153,17 +155,15 @@ def _write_ahead(engine: sa.Engine) -> None:
     """Turn WAL on; it stays on in the file. Switching ignores the busy timeout, so several openers take turns here."""
     deadline = time.monotonic() + BUSY_S
     while True:
-        raw = engine.raw_connection()
         try:
-            cursor = raw.cursor()
-            if cursor.execute("PRAGMA journal_mode").fetchone() != ("wal",):
-                cursor.execute("PRAGMA journal_mode = WAL")
-            return
+            with closing(engine.raw_connection()) as raw:
+                cursor = raw.cursor()
+                if cursor.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+                    cursor.execute("PRAGMA journal_mode = WAL")
+                return
         except sqlite3.OperationalError as error:
             if "locked" not in str(error) or time.monotonic() > deadline:
                 raise Unavailable(f"the database does not answer: {error}") from error
             time.sleep(0.02)
         except sqlite3.DatabaseError as error:
             raise ConfigurationError(f"{engine.url.database} is no archsmith database: {error}") from None
-        finally:
-            raw.close()

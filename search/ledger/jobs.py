@@ -134,8 +134,9 @@ def _claim_key(connection: sa.Connection, key: str, job_id: str, document: dict[
         insert(idempotency_keys)
         .values(key=key, spec_sha256=digest, job_id=job_id, created_at=Now())
         .on_conflict_do_nothing()
+        .returning(idempotency_keys.c.key)
     )
-    if bound.rowcount == 1:
+    if bound.one_or_none() is not None:
         return job_id
     row = connection.execute(sa.select(idempotency_keys).where(idempotency_keys.c.key == key)).mappings().one()
     if row["spec_sha256"] != digest:

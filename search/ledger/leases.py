@@ -113,7 +113,7 @@ class Leases:
     def pause_job(self, lease: Lease) -> JobState:
         """Give the job back as its user wants it by now -> its new state. Raises LeaseLost.
 
-        Paused; cancelled; or, when nobody asked for either (the owner must stop, the user resumed), queued for the next.
+        Paused, cancelled, or, when neither is wanted (the owner must stop, a resume came), queued for the next owner.
         """
         with self._database.write() as connection:
             row = guard(connection, lease)

@@ -52,7 +52,7 @@ def note(
     left: TrialState | None = None,
     entered: TrialState | None = None,
 ) -> None:
-    """Write the next event of a job; the same statement sets columns of the job and moves a trial between its counts."""
+    """Write the next event of a job; the same statement sets columns of the job and moves a trial between counts."""
     changes: dict[str, Any] = {"last_event": jobs.c.last_event + 1, **(values or {})}
     if left is not None:
         changes[count_column(left)] = jobs.c[count_column(left)] - 1

@@ -126,9 +126,12 @@ class Trials:
             row = look(connection, lease.job_id, number, attempt)
             insert = sqlite.insert if self._database.sqlite else postgresql.insert
             new = connection.execute(
-                insert(measurements).values(job_id=lease.job_id, at=Now(), **told).on_conflict_do_nothing()
+                insert(measurements)
+                .values(job_id=lease.job_id, at=Now(), **told)
+                .on_conflict_do_nothing()
+                .returning(measurements.c.epoch)  # the row count of an insert is not reliable with every driver
             )
-            if new.rowcount != 1:
+            if new.one_or_none() is None:
                 return False
             if measurement.epoch > row["epochs"]:
                 update = sa.update(trials).where(trials.c.job_id == lease.job_id, trials.c.number == number)

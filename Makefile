@@ -16,8 +16,9 @@ PYTEST := $(BIN)/python -m pytest
 NOT_LOCKED := torch triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cublas nvidia-cuda-cupti \
   nvidia-cuda-nvrtc nvidia-cuda-runtime nvidia-cudnn-cu13 nvidia-cufft nvidia-cufile nvidia-curand nvidia-cusolver \
   nvidia-cusparse nvidia-cusparselt-cu13 nvidia-nccl-cu13 nvidia-nvjitlink nvidia-nvshmem-cu13 nvidia-nvtx
-RESOLVE := pip compile -q pyproject.toml - --extra dev --python-version 3.11 --no-annotate \
+RESOLVE := pip compile -q pyproject.toml - --python-version 3.11 --no-annotate \
   $(addprefix --no-emit-package ,$(NOT_LOCKED))
+HASHED := --universal --fork-strategy fewest --generate-hashes --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-lowest lint format bench chaos load compose-test bundle-test lock openapi clean
@@ -45,7 +46,7 @@ test: install ## the whole suite: unit, then integration, then end to end
 test-lowest: install ## the unit tests on the lowest versions that pyproject.toml allows
 	test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/python -m pip install -q --disable-pip-version-check $(TORCH)
-	echo '$(firstword $(TORCH))' | $(UV) $(RESOLVE) --resolution lowest-direct -o $(LOWEST)/requirements.txt
+	echo '$(firstword $(TORCH))' | $(UV) $(RESOLVE) --extra dev --resolution lowest-direct -o $(LOWEST)/requirements.txt
 	$(UV) pip install -q --python $(LOWEST)/bin/python -r $(LOWEST)/requirements.txt
 	$(LOWEST)/bin/python -m pytest -m "not integration and not e2e and not chaos" tests/unit
 
@@ -73,13 +74,13 @@ compose-test: install ## docker-compose.yml for real: build, up, a job over HTTP
 bundle-test: install ## a job's bundle opened where torch is the only package
 	$(BIN)/python tests/bundle/run.py
 
-lock: ## requirements.lock anew, from pyproject.toml
+lock: ## both lock files anew, from pyproject.toml: of everything, and of what runs in a container
 	test -x $(UV) || $(MAKE) install
-	echo '$(firstword $(TORCH))' | $(UV) $(RESOLVE) --universal --fork-strategy fewest --generate-hashes --upgrade \
-	  --custom-compile-command "make lock" -o requirements.lock
+	echo '$(firstword $(TORCH))' | $(UV) $(RESOLVE) $(HASHED) --upgrade --extra dev -o requirements.lock
+	echo '$(firstword $(TORCH))' | $(UV) $(RESOLVE) $(HASHED) --upgrade -c requirements.lock -o requirements-runtime.lock
 
 openapi: install ## the OpenAPI document's snapshot anew
-	$(BIN)/python -m api.openapi tests/openapi.json
+	$(BIN)/python -m api.openapi > tests/unit/api/openapi.json
 
 clean: ## caches and builds; the environment and all state folders stay
 	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,248 @@
+"""Who may import whom, read from the sources: the order of the rooms, one home per large library, no cycles, size."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+ROOMS = ("space", "search", "workers", "api")
+"""From the inside out: a room may enter those before it."""
+SHARED = {"archsmith", "archsmith.errors", "archsmith.__version__"}
+"""All that a room may take from the client's package; its own first lines load nothing."""
+MAX_LINES = 400
+
+HOMES: dict[str, tuple[str, ...]] = {
+    "alembic": ("search/ledger/",),
+    "fastapi": ("api/",),
+    "httpx": ("archsmith/",),
+    "httpx_sse": ("archsmith/",),
+    "jsonschema": (),
+    "lark": ("space/constraint.py",),
+    "mlflow": ("workers/tracking.py",),
+    "multipart": ("api/",),
+    "optuna": ("search/tpe.py",),
+    "PIL": ("workers/datasets/",),
+    "psycopg": ("search/ledger/",),
+    "pydantic": ("api/",),
+    "pydantic_core": ("api/",),
+    "ray": ("workers/cluster.py", "workers/searcher.py", "workers/trial.py"),
+    "rich": ("archsmith/",),
+    "safetensors": ("workers/",),
+    "sklearn": ("workers/datasets/",),
+    "sqlalchemy": ("search/ledger/",),
+    "starlette": ("api/",),
+    "torch": ("space/operations/", "space/build.py", "workers/", "archsmith/torch_only.py"),
+    "typer": ("archsmith/",),
+    "uvicorn": ("api/",),
+    "yaml": ("space/", "archsmith/cli.py"),
+}
+"""Library -> the only files, or folders with a / at the end, that import it."""
+NOWHERE = {"pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
+BROAD_EXCEPT = ("workers/trial.py",)
+
+
+@dataclass(frozen=True)
+class Source:
+    """One of our files. `path` is relative to the root, with /."""
+
+    path: str
+    tree: ast.Module
+
+    @property
+    def room(self) -> str:
+        return self.path.split("/")[0]
+
+    @property
+    def module(self) -> str:
+        return self.path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+    def imports(self) -> Iterator[tuple[str, int]]:
+        """(dotted name, line), wherever in the file: `from a.b import c` gives "a.b.c", as if c were a module."""
+        for node in ast.walk(self.tree):
+            yield from ((name, node.lineno) for name in _named(node))
+
+    def imports_on_loading(self) -> Iterator[str]:
+        queue: list[ast.AST] = [self.tree]
+        while queue:
+            node = queue.pop()
+            yield from _named(node)
+            if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+                queue += ast.iter_child_nodes(node)
+
+
+def _named(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        base = "." * node.level + ("" if node.module is None else node.module + ".")
+        return [base + alias.name for alias in node.names]
+    return []
+
+
+def sources() -> list[Source]:
+    paths = [path for package in (*ROOMS, "archsmith") for path in sorted((ROOT / package).rglob("*.py"))]
+    return [Source(path.relative_to(ROOT).as_posix(), ast.parse(path.read_bytes())) for path in paths]
+
+
+def foreign_rooms(source: Source) -> Iterator[str]:
+    """Imports that the order of the rooms forbids."""
+    for name, line in source.imports():
+        top = name.split(".")[0]
+        if name.startswith("."):
+            yield f"{source.path}:{line} uses a relative import"
+        elif source.room == "archsmith":
+            if top in ROOMS:
+                yield f"{source.path}:{line} imports {name}: the client speaks HTTP only"
+        elif top == "archsmith":
+            if name not in SHARED and not name.startswith("archsmith.errors."):
+                yield f"{source.path}:{line} imports {name}: rooms share archsmith.errors only"
+        elif top in ROOMS and ROOMS.index(top) > ROOMS.index(source.room):
+            yield f"{source.path}:{line} imports {name}: {top} is further out"
+
+
+def homeless(source: Source) -> Iterator[str]:
+    """Large libraries away from home."""
+    for name, line in source.imports():
+        top = name.split(".")[0]
+        if top in NOWHERE:
+            yield f"{source.path}:{line} imports {top}"
+        homes = HOMES.get(top)
+        if homes is not None and not any(_lives(source.path, home) for home in homes):
+            yield f"{source.path}:{line} imports {top}, whose home is {', '.join(homes) or 'the tests'}"
+
+
+def _lives(path: str, home: str) -> bool:
+    return path.startswith(home) if home.endswith("/") else path == home
+
+
+def broad_excepts(source: Source) -> Iterator[str]:
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.ExceptHandler):
+            caught = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
+            names = {None if one is None else ast.unparse(one) for one in caught}
+            if names & {None, "Exception", "BaseException"} and source.path not in BROAD_EXCEPT:
+                yield f"{source.path}:{node.lineno} catches everything"
+
+
+def risky_calls(source: Source) -> Iterator[str]:
+    """Calls that run what they read."""
+    for node in ast.walk(source.tree):
+        if not isinstance(node, ast.Call):
+            continue
+        name = ast.unparse(node.func)
+        given = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+        if name in ("eval", "exec", "yaml.load", "yaml.unsafe_load", "yaml.full_load", "os.system", "os.popen"):
+            yield f"{source.path}:{node.lineno} calls {name}"
+        if name == "torch.load" and given.get("weights_only") != "True":
+            yield f"{source.path}:{node.lineno} calls torch.load without weights_only=True"
+        if given.get("shell") == "True" or given.get("allow_pickle") == "True":
+            yield f"{source.path}:{node.lineno} runs what it is given"
+
+
+def cycle(files: list[Source]) -> list[str] | None:
+    """Modules that import one another in a ring while they load (imports inside functions come later, and may)."""
+    known = {source.module for source in files}
+    graph = {}
+    for source in files:
+        targets = (name if name in known else name.rpartition(".")[0] for name in source.imports_on_loading())
+        graph[source.module] = {target for target in targets if target in known and target != source.module}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return None
+
+
+@pytest.mark.parametrize("rule", [foreign_rooms, homeless, broad_excepts, risky_calls])
+def test_the_sources_keep_the_rule(rule: object) -> None:
+    assert callable(rule)
+    assert [complaint for source in sources() for complaint in rule(source)] == []
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    assert cycle(sources()) is None
+
+
+@pytest.mark.parametrize(
+    ("module", "stays_away"),
+    [
+        ("archsmith.cli", (*ROOMS, "torch", "ray", "mlflow", "optuna", "sqlalchemy", "fastapi")),
+        ("archsmith.errors", (*ROOMS, "httpx", "typer")),
+        ("api.app", ("torch", "optuna", "ray", "mlflow")),
+        ("space.space", ("torch",)),
+    ],
+)
+def test_loading_a_module_keeps_the_heavy_ones_away(module: str, stays_away: tuple[str, ...]) -> None:
+    code = f"import sys, {module}; print(*sorted(set({stays_away!r}) & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout.split() == []
+
+
+def test_files_stay_readable_in_one_go() -> None:
+    folders = (*ROOMS, "archsmith", "tests", "benchmarks", "docker")
+    lengths = {
+        path.relative_to(ROOT).as_posix(): len(path.read_text().splitlines())
+        for folder in folders
+        for path in (ROOT / folder).rglob("*.py")
+    }
+    assert {path: lines for path, lines in lengths.items() if lines > MAX_LINES} == {}
+
+
+def _complaints(path: str, text: str) -> list[str]:
+    source = Source(path, ast.parse(text))
+    return [line for rule in (foreign_rooms, homeless, broad_excepts, risky_calls) for line in rule(source)]
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("space/a.py", "import search.trial"),
+        ("search/a.py", "from workers import cluster"),
+        ("workers/a.py", "def f():\n    from api.app import create_app"),
+        ("archsmith/a.py", "from search.trial import TrialState"),
+        ("api/a.py", "from archsmith.client import Client"),
+        ("api/a.py", "from archsmith import Client"),
+        ("api/a.py", "from . import views"),
+        ("api/a.py", "import torch"),
+        ("search/a.py", "import optuna.samplers"),
+        ("workers/driver.py", "from ray import tune"),
+        ("workers/a.py", "import mlflow"),
+        ("search/ledgers.py", "import sqlalchemy"),
+        ("space/a.py", "import pickle"),
+        ("api/a.py", "try:\n    f()\nexcept Exception:\n    pass"),
+        ("api/a.py", "try:\n    f()\nexcept (ValueError, BaseException) as error:\n    pass"),
+        ("api/a.py", "try:\n    f()\nexcept:\n    pass"),
+        ("workers/a.py", "x = torch.load(path)"),
+        ("workers/a.py", "np.load(path, allow_pickle=True)"),
+        ("space/a.py", "eval('1')"),
+        ("space/a.py", "yaml.load(text)"),
+        ("api/a.py", "subprocess.run('ls', shell=True)"),
+    ],
+)
+def test_the_rules_see_what_they_forbid(path: str, text: str) -> None:
+    assert _complaints(path, text) != []
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("api/a.py", "from archsmith.errors import NotFound\nfrom space.space import Space"),
+        ("workers/trial.py", "try:\n    f()\nexcept Exception:\n    pass"),
+        ("search/ledger/a.py", "import sqlalchemy as sa"),
+        ("workers/a.py", "torch.load(path, weights_only=True)"),
+        ("space/build.py", "import torch"),
+    ],
+)
+def test_the_rules_let_pass_what_is_allowed(path: str, text: str) -> None:
+    assert _complaints(path, text) == []
+
+
+def test_a_ring_is_seen() -> None:
+    ring = [Source("space/a.py", ast.parse("from space.b import x")), Source("space/b.py", ast.parse("import space.a"))]
+    assert cycle(ring) is not None

@@ -9,9 +9,9 @@ from space.layout import Layout, lay_out
 from space.operations import OPERATIONS
 from space.operations.base import Layer, Shape
 
-MARGIN, MARGIN_LEFT, HEAD = 24.0, 150.0, 84.0
+MARGIN, MARGIN_LEFT, HEAD = 28.0, 160.0, 84.0
 GAP = (22.0, 30.0)
-LINE, CHARACTER = 16.0, 6.8
+LINE, CHARACTER = 16.0, 7.2
 """Height of a line of text and width of a character, for a font of 12 pixels."""
 
 STYLE = """
@@ -60,10 +60,6 @@ def draw(architecture: Architecture, *, title: str = "") -> str:
     boxes = _boxes(architecture)
     edges = [(source, box.name) for box in boxes.values() for source in box.inputs]
     layout = lay_out({name: box.size for name, box in boxes.items()}, edges, gap=GAP)
-    width = max(MARGIN_LEFT + layout.width + MARGIN, 560.0)
-    height = HEAD + layout.tops[-1] + layout.heights[-1] + MARGIN
-    left = MARGIN_LEFT + (width - MARGIN_LEFT - MARGIN - layout.width) / 2
-    drawing = _Drawing(architecture, boxes, layout, costs, left)
     key = f"arch-{architecture.hash[:8]}"
     channels, rows, columns = architecture.input_shape
     heading = title or "Architecture"
@@ -71,6 +67,10 @@ def draw(architecture: Architecture, *, title: str = "") -> str:
         f"{channels}×{rows}×{columns} to {architecture.classes} classes, {costs.params:,} parameters, "
         f"{brief(costs.macs)} MACs, receptive field {costs.receptive_field} px, depth {costs.depth}"
     )
+    width = max(MARGIN_LEFT + layout.width + MARGIN, len(summary) * CHARACTER + 2 * MARGIN)
+    height = HEAD + layout.tops[-1] + layout.heights[-1] + MARGIN
+    left = MARGIN_LEFT + (width - MARGIN_LEFT - MARGIN - layout.width) / 2
+    drawing = _Drawing(architecture, boxes, layout, costs, left)
     size = f'viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}"'
     tip = 'viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"'
     parts = [

@@ -33,6 +33,3 @@ class Linear(Layer):
         positional: dict[str, Argument] = {"in_features": inputs[0][0], "out_features": cast(int, attrs["out"])}
         keywords: dict[str, Argument] = {"bias": cast(bool, attrs["bias"])}
         return Call(target="Linear", positional=positional, keywords=keywords, defaults={"bias": True})
-
-    def label(self, attrs: Attrs) -> str:
-        return f"linear {attrs['out']}"

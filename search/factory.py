@@ -1,0 +1,134 @@
+"""The controllers by name, their options, and how to make one. A new controller is its file and one entry here.
+
+Controllers are imported when one is made, so that a process that only checks options loads no optimiser.
+"""
+
+import difflib
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from archsmith.errors import Fault, InvalidInput
+from search.controller import Controller
+from search.propose import Limit, SearchSpace
+from search.spec import ControllerSpec
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Number:
+    """An option that is a number from `low` to `high`; `whole` ones are integers."""
+
+    low: float
+    high: float
+    whole: bool = False
+    above: bool = False  # `low` itself is out
+
+    def fault(self, pointer: str, value: object) -> Fault | None:
+        kind = "a whole number" if self.whole else "a number"
+        law = (
+            f"{kind} {'above' if self.above else 'from'} {self.low:g} {'and up ' if self.above else ''}to {self.high:g}"
+        )
+        allowed = {"exclusiveMinimum" if self.above else "minimum": self.low, "maximum": self.high}
+        fits = isinstance(value, int) or (isinstance(value, float) and not self.whole)
+        if not fits or isinstance(value, bool):
+            return Fault(
+                pointer=pointer, rule="wrong_type", detail=f"must be {law}, got {value!r:.60}", allowed=allowed
+            )
+        number = float(value) if abs(value) < 1e300 else math.inf  # type: ignore[arg-type]
+        if not (self.low <= number <= self.high) or (self.above and number == self.low):
+            return Fault(
+                pointer=pointer, rule="out_of_range", detail=f"must be {law}, got {value!r:.60}", allowed=allowed
+            )
+        return None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Word:
+    """An option that is one of a few words."""
+
+    words: tuple[str, ...]
+
+    def fault(self, pointer: str, value: object) -> Fault | None:
+        if isinstance(value, str) and value in self.words:
+            return None
+        detail = f"must be one of {', '.join(self.words)}, got {value!r:.60}"
+        return Fault(pointer=pointer, rule="choice_unknown", detail=detail, allowed=list(self.words))
+
+
+def _random() -> Callable[..., Controller]:
+    from search.random import RandomController
+
+    return RandomController
+
+
+def _tpe() -> Callable[..., Controller]:
+    from search.tpe import TpeController
+
+    return TpeController
+
+
+def _reinforce() -> Callable[..., Controller]:
+    from search.reinforce import ReinforceController
+
+    return ReinforceController
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """A controller that can be asked for. load: imports its file and gives the class."""
+
+    load: Callable[[], Callable[..., Controller]]
+    options: Mapping[str, Number | Word] = field(default_factory=dict)
+
+
+CONTROLLERS: dict[str, Entry] = {
+    "random": Entry(load=_random),
+    "tpe": Entry(
+        load=_tpe,
+        options={
+            "startup": Number(low=1, high=1000, whole=True),
+            "candidates": Number(low=1, high=1000, whole=True),
+        },
+    ),
+    "reinforce": Entry(
+        load=_reinforce,
+        options={
+            "learning_rate": Number(low=0, high=10, above=True),
+            "entropy": Number(low=0, high=1),
+            "advantage": Word(words=("ema", "quantile")),
+            "baseline": Number(low=0, high=0.999),
+        },
+    ),
+}
+
+
+def check_options(spec: ControllerSpec) -> None:
+    """Raises InvalidInput with every fault; pointers start at the controller's own object ("/entropy")."""
+    if spec.name not in CONTROLLERS:
+        raise InvalidInput(_unknown("/name", "choice_unknown", "controller", spec.name, CONTROLLERS))
+    options = CONTROLLERS[spec.name].options
+    faults: list[Fault] = []
+    for name, value in spec.options.items():
+        pointer = "/" + str(name).replace("~", "~0").replace("/", "~1")
+        if name not in options:
+            faults.append(_unknown(pointer, "unknown_field", f"option of {spec.name}", name, options))
+        elif (fault := options[name].fault(pointer, value)) is not None:
+            faults.append(fault)
+    if faults:
+        raise InvalidInput(faults)
+
+
+def make_controller(
+    spec: ControllerSpec, *, space: SearchSpace, constraints: Sequence[Limit] = (), seed: int = 0
+) -> Controller:
+    """A fresh controller, to be asked or restored. Raises InvalidInput as `check_options` does."""
+    check_options(spec)
+    return CONTROLLERS[spec.name].load()(space, constraints=constraints, seed=seed, **spec.options)
+
+
+def _unknown(pointer: str, rule: str, kind: str, name: object, known: Mapping[str, Any]) -> Fault:
+    names = sorted(known)
+    near = difflib.get_close_matches(str(name), names, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(names) or 'none'}"
+    return Fault(pointer=pointer, rule=rule, detail=f"{str(name)[:60]!r} is no {kind}{hint}", allowed=names)

@@ -1,0 +1,262 @@
+"""What all controllers share: draw until an architecture is new and feasible, and know which trials are open.
+
+A controller is a `Proposer` with an idea. The idea answers decisions (`picker`) and learns from ends (`closed`); the
+rest of the law in `search/controller.py` is kept here:
+
+    trial 0            the space's own baseline, where it is feasible
+    draws              the controller's own, then neighbours of what was tried, then uniform ones, then an enumeration
+    refused            impossible shapes, broken constraints, every hash proposed before
+    randomness         numpy's default_rng([seed, number, draw]), so that a replay in another process draws alike
+
+Neighbours are for tight constraints: where one walk in a thousand is feasible, many steps from a feasible one are.
+Spaces of at most ENUMERABLE walks are emptied to the last feasible architecture before `SpaceExhausted` is raised. In a
+larger one the error says that a bounded number of draws found nothing.
+"""
+
+import itertools
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, Protocol
+
+import numpy as np
+
+from archsmith.errors import Conflict, InvalidArchitecture, SpaceExhausted, UnknownTrial
+from search.controller import Controller, Proposal
+from search.trial import Outcome
+from space.analysis import Analysis, analyse
+from space.architecture import Architecture
+from space.decision import Choices, Choose, Decision, Option
+from space.size import SizeEstimate, every
+from space.space import replay
+
+PATIENCE = 200
+"""Draws from a controller's own idea. A draw costs a walk, a hash and an analysis, 1 to 5 ms in all."""
+
+NEIGHBOURS = 100
+"""Draws that change a few answers of an earlier proposal."""
+
+UNIFORM = 300
+"""Uniform draws after that: they find a new architecture with 95 % where one walk in 100 leads to one."""
+
+ENUMERABLE = 10_000
+"""The most walks that are worth visiting one by one, 10 to 50 s over a controller's whole life."""
+
+COUNTING = 100_000
+"""Steps allowed to find out whether a space is that small."""
+
+Picker = Callable[[Decision], tuple[Option, float]]
+"""An idea's answer to one decision, and the probability with which it was given."""
+
+
+class SearchSpace(Protocol):
+    """What a controller needs of a space; `space.space.Space` and the toys of `search/toys.py` have it."""
+
+    def sample(self, choose: Choose) -> Architecture:
+        """One walk. Raises InvalidArchitecture where the shapes cannot be."""
+
+    def baseline(self) -> Choices:
+        """The answers of the architecture that every search starts from."""
+
+    def feasible(self, analysis: Analysis) -> bool:
+        """Whether the space's own constraints hold."""
+
+    def size(self, limit: int) -> SizeEstimate:
+        """The number of walks, exact when counting takes at most `limit` steps."""
+
+
+class Limit(Protocol):
+    """A constraint of the job; `space.constraint.Constraint` is one."""
+
+    def holds(self, measures: Mapping[str, float]) -> bool:
+        """Whether an architecture with these measures keeps it."""
+
+
+@dataclass(kw_only=True, slots=True)
+class Walk:
+    """One walk as it happens. Its `choose` asks the picker and notes what it said.
+
+    decisions: those with more than one option, in the order asked; only they can be learned from.
+    """
+
+    picker: Picker
+    decisions: list[Decision] = field(default_factory=list)
+    choices: Choices = field(default_factory=dict)
+    behaviour: dict[str, float] = field(default_factory=dict)
+
+    def choose(self, decision: Decision) -> Option:
+        if len(decision.options) == 1:
+            option = decision.options[0]
+        else:
+            option, self.behaviour[decision.name] = self.picker(decision)
+            self.decisions.append(decision)
+        self.choices[decision.name] = option
+        return option
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """An ask as the idea sees it: the proposal and the decisions that stood open on its walk."""
+
+    proposal: Proposal
+    decisions: tuple[Decision, ...]
+
+
+def uniform(rng: np.random.Generator) -> Picker:
+    """Every option alike."""
+
+    def pick(decision: Decision) -> tuple[Option, float]:
+        count = len(decision.options)
+        return decision.options[int(rng.integers(count))], 1.0 / count
+
+    return pick
+
+
+def neighbour(choices: Choices, rng: np.random.Generator) -> Picker:
+    """The same answers but for two of them, on average."""
+    again = uniform(rng)
+    same = follow(replay(choices))
+    rate = min(1.0, 2.0 / max(1, len(choices)))
+    return lambda decision: again(decision) if rng.random() < rate else same(decision)
+
+
+def follow(choose: Choose) -> Picker:
+    """Answers that are certain."""
+    return lambda decision: (choose(decision), 1.0)
+
+
+def every_walk(space: SearchSpace) -> Iterator[tuple[Walk, Architecture | None]]:
+    """All walks of a space, the last decision turning fastest; None where no shape fits."""
+
+    def run(choose: Choose) -> tuple[Walk, Architecture | None]:
+        walk = Walk(picker=follow(choose))
+        try:
+            return walk, space.sample(walk.choose)
+        except InvalidArchitecture:
+            return walk, None
+
+    return every(run)
+
+
+class Proposer(Controller):
+    """Base of the controllers: everything but the idea.
+
+    space: walked to get architectures.
+    constraints: the job's; those of the space itself are asked of the space.
+    seed: with a trial's number, the only source of randomness.
+    """
+
+    patience: ClassVar[int] = PATIENCE
+    keeps_behaviour: ClassVar[bool] = False
+
+    def __init__(self, space: SearchSpace, *, constraints: Sequence[Limit] = (), seed: int = 0) -> None:
+        self.space = space
+        self.constraints = tuple(constraints)
+        self.seed = seed
+        self._tried: set[str] = set()
+        self._barred: set[str] = set()  # hashes found infeasible, so that a repeat costs no analysis
+        self._asked: set[int] = set()
+        self._open: dict[int, Asked] = {}
+        self._walked: list[Choices] = []
+        self._rest: Iterator[tuple[Walk, Architecture | None]] | None = None
+
+    # The idea.
+
+    @abstractmethod
+    def picker(self, rng: np.random.Generator) -> Picker:
+        """The answers of one draw. Everything random in them comes from `rng`."""
+
+    def opened(self, asked: Asked) -> None:
+        """A trial was proposed, by ask or restore."""
+
+    def closed(self, asked: Asked, outcome: Outcome) -> None:
+        """A trial ended, cancelled ones among them."""
+
+    # The law.
+
+    def ask(self, number: int) -> Proposal:
+        if number in self._asked:
+            raise ValueError(f"trial {number} was asked before")
+        walk, architecture = self._draw(number) or self._enumerate()
+        proposal = Proposal(
+            number=number,
+            architecture=architecture,
+            choices=walk.choices,
+            behaviour=walk.behaviour if self.keeps_behaviour else {},
+        )
+        self._enter(Asked(proposal=proposal, decisions=tuple(walk.decisions)))
+        return proposal
+
+    def tell(self, outcome: Outcome) -> None:
+        asked = self._open.pop(outcome.number, None)
+        if asked is None:
+            known = "was told before" if outcome.number in self._asked else "was never asked"
+            raise UnknownTrial(f"trial {outcome.number} {known}")
+        self.closed(asked, outcome)
+
+    def restore(self, proposal: Proposal, outcome: Outcome | None) -> None:
+        """Raises Conflict when the space has changed so far that it does not ask what the choices answer."""
+        walk = Walk(picker=follow(replay(proposal.choices)))
+        self.space.sample(walk.choose)
+        if walk.choices != proposal.choices:
+            raise Conflict(f"trial {proposal.number} was drawn from another space than this one")
+        self._enter(Asked(proposal=proposal, decisions=tuple(walk.decisions)))
+        if outcome is not None:
+            self.tell(outcome)
+
+    def _enter(self, asked: Asked) -> None:
+        number = asked.proposal.number
+        self._asked.add(number)
+        self._tried.add(asked.proposal.architecture.hash)
+        self._open[number] = asked
+        self._walked.append(asked.proposal.choices)
+        self.opened(asked)
+
+    def _draw(self, number: int) -> tuple[Walk, Architecture] | None:
+        for picker in self._pickers(number):
+            walk = Walk(picker=picker)
+            try:
+                architecture = self.space.sample(walk.choose)
+            except InvalidArchitecture:
+                continue
+            if self._new_and_feasible(architecture):
+                return walk, architecture
+        return None
+
+    def _pickers(self, number: int) -> Iterator[Picker]:
+        if number == 0:
+            yield follow(replay(self.space.baseline()))
+        attempts = itertools.count()
+        for attempt in itertools.islice(attempts, self.patience):
+            yield self.picker(self._rng(number, attempt))
+        for attempt in itertools.islice(attempts, NEIGHBOURS if self._walked else 0):
+            rng = self._rng(number, attempt)
+            yield neighbour(self._walked[int(rng.integers(len(self._walked)))], rng)
+        for attempt in itertools.islice(attempts, UNIFORM):
+            yield uniform(self._rng(number, attempt))
+
+    def _rng(self, number: int, attempt: int) -> np.random.Generator:
+        return np.random.default_rng([self.seed, number, attempt])
+
+    def _enumerate(self) -> tuple[Walk, Architecture]:
+        """The first new and feasible architecture of all. Raises SpaceExhausted."""
+        if self._rest is None:
+            count = self.space.size(COUNTING).count
+            self._rest = every_walk(self.space) if count is not None and count <= ENUMERABLE else iter(())
+        # It never turns back: what it has passed was tried or infeasible, and stays so.
+        for walk, architecture in self._rest:
+            if architecture is not None and self._new_and_feasible(architecture):
+                return walk, architecture
+        raise SpaceExhausted(
+            f"no new feasible architecture in {self.patience + NEIGHBOURS + UNIFORM} draws"
+            f" after {len(self._tried)} trials; a space of up to {ENUMERABLE} walks was searched to its end"
+        )
+
+    def _new_and_feasible(self, architecture: Architecture) -> bool:
+        if architecture.hash in self._tried or architecture.hash in self._barred:
+            return False
+        analysis = analyse(architecture)
+        if self.space.feasible(analysis) and all(limit.holds(analysis.measures) for limit in self.constraints):
+            return True
+        self._barred.add(architecture.hash)
+        return False

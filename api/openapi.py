@@ -5,6 +5,7 @@
 
 import json
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -73,9 +74,12 @@ def main() -> int:
     from search.ledger import open_ledger
     from workers.settings import Settings
 
-    settings = Settings(state=Path("archsmith-data").absolute(), database_url="sqlite://")
-    app = create_app(settings, open_ledger(settings.database_url), edge=Edge(pool=Pool(cpus=1, gpus=0)))
-    sys.stdout.write(json.dumps(app.openapi(), indent=1, sort_keys=True) + "\n")
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings(state=Path(folder), database_url=f"sqlite:///{folder}/archsmith.db")
+        ledger = open_ledger(settings.database_url)
+        app = create_app(settings, ledger, edge=Edge(pool=Pool(cpus=1, gpus=0)))
+        sys.stdout.write(json.dumps(app.openapi(), indent=1, sort_keys=True) + "\n")
+        ledger.close()
     return 0
 
 

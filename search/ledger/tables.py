@@ -94,10 +94,6 @@ jobs = sa.Table(
 sa.Index("ix_jobs_created_at_id", jobs.c.created_at, jobs.c.id)
 sa.Index("ix_jobs_state_created_at_id", jobs.c.state, jobs.c.created_at, jobs.c.id)
 
-CLAIMABLE = sa.text("state IN ('queued', 'running')")
-# Literal text, not bound parameters: SQLite uses a partial index only where it can prove that the query implies it.
-sa.Index("ix_jobs_claimable", jobs.c.created_at, jobs.c.id, sqlite_where=CLAIMABLE, postgresql_where=CLAIMABLE)
-
 trials = sa.Table(
     "trials",
     metadata,

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from itertools import product
 
 import pytest
 import sqlalchemy as sa
@@ -183,16 +182,15 @@ class RequestConformance(WithLedger):
         with pytest.raises(Conflict, match="already cancelled"):
             ledger.request(job, "cancel")
 
-    @pytest.mark.parametrize(
-        ("seen", "to"), [(a, b) for a, b in product(JobState, JobState) if b not in JOB_MOVES[a]], ids=str
-    )
-    def test_forbidden_moves_of_a_job(self, ledger: Ledger, seen: JobState, to: JobState) -> None:
+    @pytest.mark.parametrize("seen", list(JobState))
+    def test_forbidden_moves_of_a_job(self, ledger: Ledger, seen: JobState) -> None:
         job, _ = job_in(ledger, seen)
         before = ledger.job(job)
         with ledger._database.read() as connection:
             row = connection.execute(sa.select(jobs).where(jobs.c.id == job)).mappings().one()
-        with pytest.raises(Conflict), ledger._database.write() as connection:
-            move_job(connection, row, to)
+        for to in set(JobState) - JOB_MOVES[seen]:
+            with pytest.raises(Conflict), ledger._database.write() as connection:
+                move_job(connection, row, to)
         assert ledger.job(job) == before
 
     def test_a_move_from_a_state_that_was_left_is_refused(self, ledger: Ledger) -> None:
@@ -442,22 +440,23 @@ class TrialConformance(WithLedger):
         with pytest.raises(sa.exc.IntegrityError), ledger._database.write() as connection:
             connection.execute(sa.insert(trials).values(row))
 
-    @pytest.mark.parametrize(("seen", "to"), list(product(TrialState, TrialState)), ids=str)
-    def test_moves_follow_the_law(self, ledger: Ledger, seen: TrialState, to: TrialState) -> None:
+    @pytest.mark.parametrize("seen", list(TrialState))
+    def test_moves_follow_the_law(self, ledger: Ledger, seen: TrialState) -> None:
         lease = owned_job(ledger)
-        attempt = trial_in(ledger, lease, 0, seen)
-        before, events = ledger.trial(lease.job_id, 0), ledger.events(lease.job_id)
-        rows = ledger.outbox(lease.job_id)
-        if to in TRIAL_MOVES[seen]:
-            move(ledger, lease, 0, attempt, to)
-            assert ledger.trial(lease.job_id, 0).state is to
-            assert len(ledger.events(lease.job_id)) > len(events)
-        else:
-            with pytest.raises((Conflict, LeaseLost)):
-                move(ledger, lease, 0, attempt, to)
-            assert ledger.trial(lease.job_id, 0) == before
-            assert ledger.events(lease.job_id) == events
-            assert ledger.outbox(lease.job_id) == rows
+        for number, to in enumerate(TrialState):
+            attempt = trial_in(ledger, lease, number, seen)
+            before, events = ledger.trial(lease.job_id, number), ledger.events(lease.job_id, limit=1000)
+            rows = ledger.outbox(lease.job_id)
+            if to in TRIAL_MOVES[seen]:
+                move(ledger, lease, number, attempt, to)
+                assert ledger.trial(lease.job_id, number).state is to
+                assert len(ledger.events(lease.job_id, limit=1000)) > len(events)
+            else:
+                with pytest.raises((Conflict, LeaseLost)):
+                    move(ledger, lease, number, attempt, to)
+                assert ledger.trial(lease.job_id, number) == before
+                assert ledger.events(lease.job_id, limit=1000) == events
+                assert ledger.outbox(lease.job_id) == rows
 
     def test_infeasible_at_once(self, ledger: Ledger) -> None:
         lease = owned_job(ledger)

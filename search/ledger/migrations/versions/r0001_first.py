@@ -13,7 +13,6 @@ depends_on: str | Sequence[str] | None = None
 
 def upgrade() -> None:
     # Times are microseconds since 1970 UTC.
-    claimable = sa.text("state IN ('queued', 'running')")
     op.create_table(
         "datasets",
         sa.Column("name", sa.String(length=128), nullable=False),
@@ -61,9 +60,6 @@ def upgrade() -> None:
         sa.Column("trials_lost", sa.Integer(), server_default="0", nullable=False),
         sa.Column("trials_cancelled", sa.Integer(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("id"),
-    )
-    op.create_index(
-        "ix_jobs_claimable", "jobs", ["created_at", "id"], sqlite_where=claimable, postgresql_where=claimable
     )
     op.create_index("ix_jobs_created_at_id", "jobs", ["created_at", "id"])
     op.create_index("ix_jobs_state_created_at_id", "jobs", ["state", "created_at", "id"])

@@ -12,7 +12,9 @@ from space.walk import Asker, Cursor, Program
 
 T = TypeVar("T")
 
-PROBES = 400
+MIN_PROBES = 30
+PROBED = 10_000
+"""Decisions asked in all probes together, more only for the fewest probes: some tenths of a second."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,6 +63,19 @@ def measure(program: Program, limit: int) -> SizeEstimate:
     return SizeEstimate(exact=True, log10=math.log10(count), count=count)
 
 
+@dataclass(slots=True)
+class _Counter(Asker):
+    """Does not try the options of idle questions one by one, but multiplies by their number."""
+
+    ways: int = 1
+
+    def ask(self, name: str, options: tuple[Option, ...], *, ordered: bool, idle: bool = False) -> Option:
+        if idle:
+            self.ways *= len(options)
+            options = options[:1]
+        return Asker.ask(self, name, options, ordered=ordered)
+
+
 def _count(program: Program, limit: int) -> int | None:
     """Ways to the end, added up cursor by cursor: walks that meet at one cursor have the same future."""
     ways: dict[Cursor, int] = {program.start: 1}
@@ -68,19 +83,21 @@ def _count(program: Program, limit: int) -> int | None:
     while ways:
         cursor = min(ways)  # every step moves on, so nothing can still lead here
         arrived = ways.pop(cursor)
-        for after in every(partial(_step, program, cursor)):
+        for after, alike in every(partial(_step, program, cursor)):
             tried += 1
             if tried > limit:
                 return None
             if program.ended(after):
-                total += arrived
+                total += arrived * alike
             else:
-                ways[after] = ways.get(after, 0) + arrived
+                ways[after] = ways.get(after, 0) + arrived * alike
     return total
 
 
-def _step(program: Program, cursor: Cursor, choose: Choose) -> Cursor:
-    return program.step(cursor, Asker(choose))
+def _step(program: Program, cursor: Cursor, choose: Choose) -> tuple[Cursor, int]:
+    """Where one step leads, and how many ways alike lead there."""
+    counter = _Counter(choose)
+    return program.step(cursor, counter), counter.ways
 
 
 def _probe(program: Program) -> SizeEstimate:
@@ -89,18 +106,24 @@ def _probe(program: Program) -> SizeEstimate:
     The product of the numbers of options met on a random walk has the number of walks as its mean. Products may exceed
     a float, so they are averaged relative to the largest.
     """
-    logs = [_probe_once(program, random.Random(f"size {i}")) for i in range(PROBES)]
+    logs: list[float] = []
+    asked = 0
+    while len(logs) < MIN_PROBES or asked < PROBED:
+        log, decisions = _probe_once(program, random.Random(f"size {len(logs)}"))
+        logs.append(log)
+        asked += decisions
     top = max(logs)
     shares = [math.exp(log - top) for log in logs]
-    mean = sum(shares) / PROBES
-    deviation = math.sqrt(sum((share - mean) ** 2 for share in shares) / (PROBES - 1))
-    error = deviation / math.sqrt(PROBES) / mean
+    mean = sum(shares) / len(shares)
+    deviation = math.sqrt(sum((share - mean) ** 2 for share in shares) / (len(shares) - 1))
+    error = deviation / math.sqrt(len(shares)) / mean
     return SizeEstimate(
         exact=False, log10=(top + math.log(mean)) / math.log(10), count=None, log10_error=error / math.log(10)
     )
 
 
-def _probe_once(program: Program, draw: random.Random) -> float:
+def _probe_once(program: Program, draw: random.Random) -> tuple[float, int]:
+    """Natural logarithm of the product, and how many decisions were asked."""
     log = 0.0
 
     def choose(decision: Decision) -> Option:
@@ -108,5 +131,5 @@ def _probe_once(program: Program, draw: random.Random) -> float:
         log += math.log(len(decision.options))
         return draw.choice(decision.options)
 
-    program.walk(choose)
-    return log
+    decisions = len(program.walk(choose).choices)
+    return log, decisions

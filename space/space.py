@@ -79,8 +79,8 @@ class Space:
         """The document's baseline on this input; what it leaves open is the middle of a scale or the first of kinds."""
         return self.program.walk(replay(dict(self.parsed.baseline), otherwise=_middle)).choices
 
-    def size(self, limit: int = 100_000) -> SizeEstimate:
-        """How many walks there are, exact when counting needs at most `limit` short steps, a few seconds' worth."""
+    def size(self, limit: int = 5_000) -> SizeEstimate:
+        """How many walks there are, exact when counting needs at most `limit` short steps, about a second."""
         return measure(self.program, limit)
 
     def enumerate(self, limit: int | None = None) -> Iterator[Choices]:

@@ -9,6 +9,7 @@ a dead end. A padded kernel always fits, but one that reaches beyond the whole m
 next to a smaller one: its outer weights would never meet a pixel.
 """
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import cast
@@ -17,7 +18,7 @@ from archsmith.errors import Fault, ImpossibleShape, InvalidSpace
 from space.blocks import BLOCKS
 from space.decision import Choices, Choose, Decision, Option
 from space.document import Options, SpaceDocument, Stage
-from space.fields import HEAD_FIELDS, STAGE_FIELDS
+from space.fields import STAGE_FIELDS
 
 Size = tuple[int, int]
 """(H, W)."""
@@ -34,8 +35,11 @@ class Asker:
     answers: dict[str, Option] = field(default_factory=dict)
     choices: Choices = field(default_factory=dict)
 
-    def ask(self, name: str, options: tuple[Option, ...], *, ordered: bool) -> Option:
-        """One of the options. Raises ValueError when `choose` returns something else."""
+    def ask(self, name: str, options: tuple[Option, ...], *, ordered: bool, idle: bool = False) -> Option:  # noqa: ARG002
+        """One of the options. idle: no later question or map size depends on the answer (for counting).
+
+        Raises ValueError when `choose` returns something that is none of the options.
+        """
         answer = options[0]
         if len(options) > 1:
             decision = Decision(name=name, options=options, ordered=ordered)
@@ -108,7 +112,7 @@ class Program:
             if options["depth"] == (0,):
                 return Cursor(cursor.stage + 1, -1, cursor.size)
         for name in ("width", "norm", "activation"):
-            _ask(stage, stage.place, name, name, options[name], cursor.size, asker)
+            _ask(stage, stage.place, name, name, options[name], cursor.size, asker, idle=True)
         depth, stride, padding = (options[name][0] for name in ("depth", "stride", "padding"))
         return replace(cursor, block=0, depth=cast(int, depth), stride=cast(int, stride), padding=str(padding))
 
@@ -116,7 +120,7 @@ class Program:
         """The questions about one block, or about all blocks of the stage at once."""
         together = cursor.depth - cursor.block if stage.per == "stage" else 1
         place = stage.question_place(cursor.block)
-        strides = [cursor.stride if cursor.block + i == 0 else 1 for i in range(together)]
+        stride = cursor.stride if cursor.block == 0 else 1
         rest: Options = {
             **stage.options,
             "depth": (cursor.depth - cursor.block - together,),
@@ -127,7 +131,7 @@ class Program:
 
         def fits(operation: Option, kernel: Option) -> bool:
             padding = _padding(str(operation), cursor.padding)
-            side = _slide_all(min(cursor.size), cast(int, kernel), strides, padding)
+            side = _slide(min(cursor.size), together, cast(int, kernel), stride, padding)
             return side > 0 and room_after(rest, side, begun=True) >= need
 
         smallest = stage.options["kernel"][0]
@@ -143,11 +147,12 @@ class Program:
             options = stage.options[source or name]
             if (source or name) == "kernel":
                 options = tuple(kernel for kernel in options if offer(kernel))
-            return _ask(stage, place, name, source or name, options, cursor.size, asker)
+            idle = (source or name) == "kernel" and padding == "same"
+            return _ask(stage, place, name, source or name, options, cursor.size, asker, idle=idle)
 
         BLOCKS[operation].ask(pick)
         kernel = cast(int, asker.answers.get(f"{place}.kernel", 1)) if padding == "valid" else 1
-        height, width = (_slide_all(side, kernel, strides, padding) for side in cursor.size)
+        height, width = (_slide(side, together, kernel, stride, padding) for side in cursor.size)
         return replace(cursor, block=cursor.block + together, size=(height, width))
 
     def _end(self, stage: Stage, cursor: Cursor, asker: Asker) -> Cursor:
@@ -155,7 +160,7 @@ class Program:
         need = self._needs[cursor.stage + 1]
         fits = tuple(o for o in stage.options["pool"] if _pooled(min(cursor.size), o) >= need)
         pool = _ask(stage, stage.place, "pool", "pool", fits, cursor.size, asker)
-        _ask(stage, stage.place, "dropout", "dropout", stage.options["dropout"], cursor.size, asker)
+        _ask(stage, stage.place, "dropout", "dropout", stage.options["dropout"], cursor.size, asker, idle=True)
         return Cursor(cursor.stage + 1, -1, (_pooled(height, pool), _pooled(width, pool)))
 
 
@@ -169,8 +174,8 @@ def room_after(options: Options, side: int, *, begun: bool = False) -> int:
     if depth == 0 and not begun:
         return side
     padded = "same" in options["padding"] or any(BLOCKS[str(operation)].pads for operation in options["operation"])
-    strides = [cast(int, options["stride"][0]), *[1] * (depth - 1)][:depth]
-    side = _slide_all(side, cast(int, options["kernel"][0]), strides, "same" if padded else "valid")
+    kernel, stride = (cast(int, options[name][0]) for name in ("kernel", "stride"))
+    side = _slide(side, depth, kernel, stride, "same" if padded else "valid")
     return max(_pooled(side, pool) for pool in options["pool"])
 
 
@@ -178,12 +183,14 @@ def _padding(operation: str, padding: str) -> str:
     return "same" if BLOCKS[operation].pads else padding
 
 
-def _slide_all(side: int, kernel: int, strides: list[int], padding: str) -> int:
-    """The side after one convolution per stride, 0 when one of them does not fit."""
-    for stride in strides:
-        reach = 1 if padding == "same" else kernel
-        side = (side - reach) // stride + 1 if side >= max(reach, stride) else 0
-    return side
+def _slide(side: int, times: int, kernel: int, stride: int, padding: str) -> int:
+    """The side after `times` convolutions, the first with the stride; 0 when one of them does not fit."""
+    if times == 0:
+        return side
+    reach = 1 if padding == "same" else kernel
+    if side < max(reach, stride):
+        return 0
+    return max(0, (side - reach) // stride + 1 - (times - 1) * (reach - 1))
 
 
 def _pooled(side: int, pool: Option) -> int:
@@ -194,7 +201,11 @@ def _needs(stages: tuple[Stage, ...], side: int) -> list[int]:
     """Per stage, the smallest side from which it and all that follow can be walked; 1 before the head."""
     needs = [1]
     for stage in reversed(stages):
-        needs.append(next(s for s in range(1, side + 1) if room_after(stage.options, s) >= needs[-1]))
+
+        def enough(left: int, stage: Stage = stage, need: int = needs[-1]) -> bool:
+            return room_after(stage.options, left) >= need
+
+        needs.append(1 + bisect_left(range(1, side + 1), True, key=enough))
     return needs[::-1]
 
 
@@ -227,19 +238,26 @@ def _title(stage: Stage) -> str:
 
 
 def _ask(
-    stage: Stage, place: str, name: str, source: str, fits: tuple[Option, ...], size: Size, asker: Asker
+    stage: Stage,
+    place: str,
+    name: str,
+    source: str,
+    fits: tuple[Option, ...],
+    size: Size,
+    asker: Asker,
+    *,
+    idle: bool = False,
 ) -> Option:
     if not fits:
         message = f"{_title(stage)} has no {source} that fits in the {size[0]}×{size[1]} left"
         raise ImpossibleShape(message, place=stage.place, size=size)
-    return asker.ask(f"{place}.{name}", fits, ordered=STAGE_FIELDS[source].ordered)
+    return asker.ask(f"{place}.{name}", fits, ordered=STAGE_FIELDS[source].ordered, idle=idle)
 
 
 def _ask_head(head: Mapping[str, tuple[Option, ...]], size: Size, asker: Asker) -> None:
     # of one pixel the mean and the pixels themselves are the same
     pools = head["pool"] if size != (1, 1) else head["pool"][:1]
-    asker.ask("head.pool", pools, ordered=False)
-    hidden = asker.ask("head.hidden", head["hidden"], ordered=HEAD_FIELDS["hidden"].ordered)
-    if hidden:
-        asker.ask("head.activation", head["activation"], ordered=False)
-    asker.ask("head.dropout", head["dropout"], ordered=True)
+    asker.ask("head.pool", pools, ordered=False, idle=True)
+    if asker.ask("head.hidden", head["hidden"], ordered=True):
+        asker.ask("head.activation", head["activation"], ordered=False, idle=True)
+    asker.ask("head.dropout", head["dropout"], ordered=True, idle=True)

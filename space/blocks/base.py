@@ -5,7 +5,7 @@ Law, held to every registered block by `tests/unit/space/test_blocks.py`:
 1. `fields` names the document's fields whose options the block asks about, `questions` every question it may ask with
    the field that gives the options. Questions that only some paths reach (the kernel of branch 3) are asked there only.
 2. `ask` asks through `pick` and never looks at the map: the space narrows the options to what fits before they are
-   offered. It asks the same questions after the same answers.
+   offered. It asks the same questions after the same answers, whatever the answers about kernels were.
 3. `grow` adds the nodes below `place` and returns the last one. The map that leaves has `style.width` channels; its
    side is what `padding` gives for the kernel when `pads` is false, and ceil(side / stride) always when it is true.
 """

@@ -1,0 +1,235 @@
+"""The Ray cluster: start one, join one, run a job's trials and finalists on it.
+
+    python -m workers.cluster head   [--cpus N] [--gpus N] [--address-file PATH] [--port P --node-ip IP]
+    python -m workers.cluster worker --address HOST:PORT [--cpus N] [--gpus N]
+
+Without --port the head is private to this machine: its GCS and raylet end with this process, however it ends.
+With --port other machines may join (and must carry the same token).
+"""
+
+import argparse
+import logging
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import ray
+from ray import tune
+from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
+from ray.tune.search import SearchGenerator
+
+from search.spec import JobSpec
+from workers.control import Control
+from workers.searcher import LedgerSearcher
+from workers.trial import Start, TrialActor
+
+log = logging.getLogger(__name__)
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_worker_niceness": "0",  # at Ray's default of 15 a trial starves beside other work: 1 epoch in 10 minutes
+    "RAY_TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # a failed trial reports a reason instead of a score
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "3600",  # Tune's own state is never read back, so it need not be written
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    "TUNE_MAX_PENDING_TRIALS_PG": "1",
+    "OMP_WAIT_POLICY": "PASSIVE",  # spinning OpenMP threads on a busy machine: 120 img/s, passive 2,300
+}
+"""Set in every process that talks to Ray, before Ray reads them."""
+
+
+def connect(address: str, *, cpus: int | None = None) -> None:
+    """Join the cluster at `address` ("host:port"), or start a private one when it is empty."""
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    logging.getLogger("ray.tune").setLevel(logging.ERROR)  # it warns of result files that we tell it not to write
+    options: dict[str, Any] = {"log_to_driver": False, "configure_logging": False, "logging_level": logging.ERROR}
+    if address:
+        ray.init(address=address, **options)
+        return
+    # Ray puts unix sockets below its folder; a path of 107 bytes is the kernel's limit, so the folder must be short.
+    folder = tempfile.mkdtemp(prefix="archsmith-ray-")
+    ray.init(num_cpus=cpus, include_dashboard=False, _temp_dir=folder, **options)
+
+
+def disconnect() -> None:
+    ray.shutdown()
+
+
+def slots(cpus: float, gpus: float) -> int:
+    """How many trials of this size the whole cluster can hold at once, at least one."""
+    total: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    by_cpu = total.get("CPU", 0.0) / cpus if cpus else float("inf")
+    by_gpu = total.get("GPU", 0.0) / gpus if gpus else float("inf")
+    return max(1, int(min(by_cpu, by_gpu)))
+
+
+def shortage(cpus: float, gpus: float) -> str | None:
+    """What a trial of this size waits for now, in words, or None when it fits."""
+    free: dict[str, float] = ray.available_resources()  # type: ignore[no-untyped-call]
+    for kind, wanted in (("cpu", cpus), ("gpu", gpus)):
+        available = free.get(kind.upper(), 0.0)
+        if wanted > available + 1e-6:
+            return f"{wanted:g} {kind}, {available:g} free"
+    return None
+
+
+def run_search(
+    searcher: LedgerSearcher,
+    *,
+    spec: JobSpec,
+    data: Any,
+    control: Control,
+    folder: Path,
+    start: Start | None = None,
+) -> None:
+    """Run trials until the searcher or the control says that the search is over; no trial runs any more then."""
+    actor = tune.with_parameters(TrialActor, data=data, start=start)
+    tuner = tune.Tuner(
+        tune.with_resources(actor, {"CPU": spec.trial.cpus, "GPU": spec.trial.gpus}),
+        tune_config=tune.TuneConfig(
+            search_alg=SearchGenerator(searcher),
+            scheduler=_scheduler(spec),
+            num_samples=-1,
+            reuse_actors=True,
+            trial_name_creator=lambda trial: f"t{trial.trial_id}",
+            trial_dirname_creator=lambda trial: f"t{trial.trial_id}",
+        ),
+        run_config=tune.RunConfig(
+            name="search",
+            storage_path=str(folder),
+            stop=_ControlStopper(control),
+            verbose=0,
+            log_to_file=False,
+            # Trials write their own checkpoints, by rename and only while they live.
+            checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
+            callbacks=[_DeathNotes()],
+        ),
+    )
+    tuner.fit()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def run_tasks(
+    function: Callable[[Task, Any], Result],
+    tasks: Sequence[Task],
+    *,
+    shared: Any,
+    cpus: float,
+    gpus: float,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Iterator[tuple[Task, Result]]:
+    """Call function(task, shared) for each task on the cluster; yields (task, result) as they finish.
+
+    A task whose machine dies is run again, twice at most. Stops early, ending what runs, when `should_stop` says so.
+    """
+    reference = ray.put(shared)
+    remote: Any = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=2, max_calls=1)(_call)
+    running = {remote.remote(function, task, reference): task for task in tasks}
+    while running and not should_stop():
+        done, _ = ray.wait(list(running), num_returns=1, timeout=0.5)
+        for item in done:
+            yield running.pop(item), ray.get(item)
+    for item in running:
+        ray.cancel(item, force=True)
+
+
+def _call(function: Callable[[Task, Any], Result], task: Task, shared: Any) -> Result:
+    return function(task, shared)
+
+
+def _scheduler(spec: JobSpec) -> TrialScheduler:
+    if spec.trial.scheduler == "none" or spec.budget.epochs == 1:
+        return FIFOScheduler()  # type: ignore[no-untyped-call]
+    # Asynchronous successive halving (Li et al. 2020): of each rung's trials only the best third goes on.
+    return ASHAScheduler(
+        time_attr="epoch", metric="score", mode="max", max_t=spec.budget.epochs, grace_period=1, reduction_factor=3
+    )
+
+
+class _DeathNotes(tune.Callback):
+    """Says in the driver's log how a trial's process died; the outcome itself is the searcher's to write."""
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:  # noqa: ARG002
+        log.warning("the process of Tune trial %s died: %s", trial.trial_id, str(trial.get_error())[-2000:])
+
+
+class _ControlStopper(tune.Stopper):
+    """Ends the whole search, never a single trial."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:  # noqa: ARG002
+        return False
+
+    def stop_all(self) -> bool:
+        return self._control.stopping
+
+    def __getstate__(self) -> dict[str, Any]:  # Tune pickles it to resume; we resume from the ledger
+        return {}
+
+
+def _head(options: argparse.Namespace) -> int:
+    if options.port:
+        _ray_start("--head", f"--port={options.port}", *_size(options), f"--node-ip-address={options.node_ip}")
+    connect("", cpus=options.cpus)
+    address = ray.get_runtime_context().gcs_address
+    if options.address_file:
+        part = options.address_file.with_suffix(".part")
+        part.write_text(address)
+        part.replace(options.address_file)
+    done = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: done.set())
+    done.wait()
+    disconnect()
+    return 0
+
+
+def _worker(options: argparse.Namespace) -> int:
+    _ray_start(f"--address={options.address}", *_size(options))
+
+
+def _size(options: argparse.Namespace) -> list[str]:
+    sizes = {"--num-cpus": options.cpus, "--num-gpus": options.gpus}
+    return [f"{flag}={value}" for flag, value in sizes.items() if value is not None]
+
+
+def _ray_start(*arguments: str) -> NoReturn:
+    program = str(Path(sys.executable).with_name("ray"))
+    fixed = ["--block", "--disable-usage-stats", "--include-dashboard=false"]
+    os.execve(program, [program, "start", *arguments, *fixed], {**os.environ, **ENVIRONMENT})  # noqa: S606
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m workers.cluster", description="Start a node of the Ray cluster.")
+    kinds = parser.add_subparsers(dest="kind", required=True)
+    head = kinds.add_parser("head")
+    head.add_argument("--address-file", type=Path)
+    head.add_argument("--port", type=int)
+    head.add_argument("--node-ip", default="127.0.0.1")
+    worker = kinds.add_parser("worker")
+    worker.add_argument("--address", required=True)
+    for kind in (head, worker):
+        kind.add_argument("--cpus", type=int)
+        kind.add_argument("--gpus", type=int)
+    options = parser.parse_args(arguments)
+    return _head(options) if options.kind == "head" else _worker(options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,69 @@
+"""The last stage: the best architectures trained from scratch with the full recipe, measured once on the test split."""
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from archsmith.errors import TrialFailure
+from search.ledger import Trial
+from search.spec import JobSpec
+from search.trial import TrialState
+from workers.data import JobData
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FinalistTask:
+    """One final training.
+
+    rank: 1 = best search_score. number: of the trial. recipe: the fields of `workers.train.Recipe`.
+    """
+
+    rank: int
+    number: int
+    seed: int
+    architecture: dict[str, Any]
+    recipe: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FinalistResult:
+    """test_score: accuracy on the test split, fraction. weights: a safetensors file's bytes. reason: of a failure."""
+
+    test_score: float | None
+    weights: bytes
+    seconds: float
+    reason: str | None = None
+
+
+def choose(trials: Sequence[Trial], top: int) -> list[Trial]:
+    """The `top` best by the value of the search, fully trained ones before pruned ones, ties to the smaller model."""
+    trained = [t for t in trials if t.state in (TrialState.COMPLETED, TrialState.PRUNED) and t.value is not None]
+    full = [t for t in trained if t.state is TrialState.COMPLETED] or trained
+    return sorted(full, key=lambda t: (-(t.value or -math.inf), t.params, t.number))[:top]
+
+
+def final_epochs(spec: JobSpec) -> int:
+    """Epochs of a final training: what the user says, else three times those of a search trial, 12 at least."""
+    return spec.finalists.epochs or max(12, 3 * spec.budget.epochs)
+
+
+def train_finalist(task: FinalistTask, data: JobData) -> FinalistResult:
+    """Train on train + validation, then look at the test split, once. Runs in a process of its own on the cluster."""
+    from safetensors.torch import save
+
+    from workers.recipe import new_trainer
+
+    if data.test is None:
+        raise ValueError("a finalist needs the final splits")
+    began = time.monotonic()
+    try:
+        trainer = new_trainer(task.architecture, data, task.recipe)
+        for _ in range(task.recipe["epochs"]):
+            trainer.train_epoch()
+        score = trainer.score(data.test)
+    except TrialFailure as failure:
+        return FinalistResult(test_score=None, weights=b"", seconds=time.monotonic() - began, reason=str(failure))
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in trainer.module.state_dict().items()}
+    return FinalistResult(test_score=score, weights=save(tensors), seconds=time.monotonic() - began)

@@ -1,0 +1,198 @@
+"""After the search: finalists on the cluster, then the bundle, then the end of the job.
+
+Each finalist is a row and a file of weights before the next step looks at it; a new driver repeats what is missing.
+"""
+
+import logging
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from archsmith import __version__
+from archsmith.errors import ArchsmithError
+from search.ledger import Finalist, Job, Lease, Ledger, Trial
+from search.ledger.values import FinalistState
+from search.trial import JobState
+from space.architecture import Architecture
+from workers import bundle, cluster
+from workers.control import Control
+from workers.data import final_data
+from workers.datasets import Dataset
+from workers.finalists import FinalistResult, FinalistTask, choose, final_epochs, train_finalist
+from workers.recipe import recipe, trial_seed
+from workers.setting import Setting
+from workers.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+class Finish:
+    """The last two phases of one job under its lease."""
+
+    def __init__(self, settings: Settings, ledger: Ledger, lease: Lease, control: Control) -> None:
+        self._settings, self._ledger, self._lease, self._control = settings, ledger, lease, control
+        self._folder = settings.job_folder(lease.job_id)
+        self._job: Job = ledger.job(lease.job_id)
+
+    def run(self, dataset: Dataset, setting: Setting, trained: Sequence[Trial]) -> None:
+        """Raises ArchsmithError when no finalist could be trained. Returns early when the job must be put down."""
+        chosen = choose(trained, self._job.spec.finalists.top)
+        self._ledger.update_job(self._lease, phase="finalists")
+        self._train(self._tasks(chosen, setting, dataset), dataset)
+        if self._control.leaving:
+            return
+        finalists = [f for f in self._ledger.finalists(self._job.id) if f.test_score is not None]
+        if not finalists:
+            reasons = {f.reason for f in self._ledger.finalists(self._job.id)}
+            raise _NoFinalist(f"no finalist could be trained: {'; '.join(str(r) for r in reasons)[:300]}")
+        self._publish(dataset, setting, chosen, finalists)
+
+    # ---- finalists
+
+    def _tasks(self, chosen: Sequence[Trial], setting: Setting, dataset: Dataset) -> list[FinalistTask]:
+        spec = self._job.spec
+        return [
+            FinalistTask(
+                rank=rank,
+                number=trial.number,
+                seed=seed,
+                architecture=trial.architecture,
+                recipe=recipe(
+                    spec,
+                    epochs=final_epochs(spec),
+                    seed=trial_seed(spec.seed, trial.number, 1 + seed),
+                    precision=setting.precision,
+                    layout=setting.layout,
+                    channels=dataset.info.input_shape[0],
+                ),
+            )
+            for rank, trial in enumerate(chosen, start=1)
+            for seed in range(spec.finalists.seeds)
+        ]
+
+    def _train(self, tasks: Sequence[FinalistTask], dataset: Dataset) -> None:
+        done = {(f.rank, f.seed) for f in self._ledger.finalists(self._job.id) if f.state == "completed"}
+        missing = [t for t in tasks if (t.rank, t.seed) not in done or not self._weights(t.rank, t.seed).is_file()]
+        for task in missing:
+            self._ledger.set_finalist(self._lease, self._row(task))
+        spec = self._job.spec.trial
+        results = cluster.run_tasks(
+            train_finalist,
+            missing,
+            shared=final_data(dataset),
+            cpus=spec.cpus,
+            gpus=spec.gpus,
+            should_stop=lambda: self._control.leaving,
+        )
+        for task, result in results:
+            self._store(task, result)
+
+    def _store(self, task: FinalistTask, result: FinalistResult) -> None:
+        if result.test_score is not None:
+            path = self._weights(task.rank, task.seed)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part = path.with_suffix(".part")
+            part.write_bytes(result.weights)
+            part.replace(path)
+        state: FinalistState = "completed" if result.test_score is not None else "failed"
+        row = replace(
+            self._row(task), state=state, test_score=result.test_score, seconds=result.seconds, reason=result.reason
+        )
+        self._ledger.set_finalist(self._lease, row)
+
+    def _row(self, task: FinalistTask) -> Finalist:
+        return Finalist(
+            job_id=self._job.id,
+            rank=task.rank,
+            trial_number=task.number,
+            seed=task.seed,
+            state="running",
+            epochs=task.recipe["epochs"],
+        )
+
+    def _weights(self, rank: int, seed: int) -> Path:
+        return self._folder / "finalists" / f"{rank}-{seed}.safetensors"
+
+    # ---- the bundle
+
+    def _publish(
+        self, dataset: Dataset, setting: Setting, chosen: Sequence[Trial], finalists: Sequence[Finalist]
+    ) -> None:
+        """The winner is the best by search_score whose final training succeeded: the test split chooses nothing."""
+        self._ledger.update_job(self._lease, phase="bundle")
+        winner = min(finalists, key=lambda f: (f.rank, f.seed))
+        trial = chosen[winner.rank - 1]
+        final = fmean(f.test_score for f in finalists if f.rank == winner.rank and f.test_score is not None)
+        published = bundle.publish(
+            self._folder,
+            architecture=Architecture.from_json(trial.architecture),
+            weights=self._weights(winner.rank, winner.seed).read_bytes(),
+            preprocessing=bundle.Preprocessing(
+                mean=dataset.mean, std=dataset.std, dtype=dataset.info.dtype, labels=dataset.info.class_names
+            ),
+            report=self._report(dataset, setting, trial, finalists, final),
+        )
+        log.info("bundle of %d bytes, final score %.4f", published.bytes, final)
+        self._ledger.finish_job(
+            self._lease,
+            JobState.SUCCEEDED,
+            final_score=final,
+            bundle_sha256=published.sha256,
+            bundle_bytes=published.bytes,
+        )
+
+    def _report(
+        self, dataset: Dataset, setting: Setting, trial: Trial, finalists: Sequence[Finalist], final: float
+    ) -> dict[str, Any]:
+        job = self._ledger.job(self._job.id)
+        info = dataset.info
+        return {
+            "schema_version": "1",
+            "job": {
+                "id": job.id,
+                "name": job.name,
+                "created_at": job.created_at.isoformat(),
+                "spec": job.spec.to_json(),
+            },
+            "search_score": trial.search_score,
+            "final_score": final,
+            "winner": {"trial": trial.number, "hash": trial.hash, "params": trial.params, "macs": trial.macs},
+            "chosen_by": "search_score on the validation split; the test split chose nothing",
+            "stopped_because": job.stopped_because,
+            "trials": {state.value: count for state, count in job.counts.items()},
+            "search_seconds": round(job.seconds_used, 3),
+            "finalists": [
+                {
+                    "rank": f.rank,
+                    "trial": f.trial_number,
+                    "seed": f.seed,
+                    "final_score": f.test_score,
+                    "epochs": f.epochs,
+                    "seconds": round(f.seconds, 3),
+                }
+                for f in sorted(finalists, key=lambda f: (f.rank, f.seed))
+            ],
+            "dataset": {
+                "name": info.name,
+                "sha256": info.sha256,
+                "input_shape": list(info.input_shape),
+                "classes": list(info.class_names),
+                "sizes": {"search_train": info.train, "search_val": info.val, "test": info.test},
+                "split_hashes": dataset.split_hashes,
+            },
+            "setting": setting.to_json(),
+            "environment": {
+                "archsmith": __version__,
+                "python": platform.python_version(),
+                "machine": platform.machine(),
+                "cpus": os.cpu_count(),
+            },
+        }
+
+
+class _NoFinalist(ArchsmithError):
+    """Not one final training succeeded."""

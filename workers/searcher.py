@@ -1,0 +1,190 @@
+"""Between Ray Tune and our controller: asks go down, outcomes come up, and every step is a row of the ledger first.
+
+Tune calls `suggest` when it has room and `on_trial_result` / `on_trial_complete` as results arrive, all from the
+driver's main thread. Passed twice on the walk of a job: once down (ask), once up (tell).
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ray.tune.search import Searcher
+
+from archsmith.errors import SpaceExhausted
+from search.controller import Controller, Proposal
+from search.ledger import Lease, Ledger
+from search.objective import Objective
+from search.spec import JobSpec
+from search.trial import Measurement, Outcome, TrialState
+from space.analysis import analyse
+from workers.control import Control
+from workers.trial import TrialTask
+
+
+@dataclass(slots=True)
+class _Open:
+    """One attempt now in Tune's hands."""
+
+    number: int
+    attempt: int
+    started: float
+    epochs: int = 0
+    score: float | None = None
+
+
+class LedgerSearcher(Searcher):
+    """Feeds Tune from a controller and writes what happens into the ledger.
+
+    pending: proposals stored earlier whose trial has no outcome yet (lost or interrupted): handed out first.
+    next_number: the first number not used yet. counted: trials that count against the budget already.
+    make_task: (proposal, attempt) -> TrialTask.
+    """
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        lease: Lease,
+        spec: JobSpec,
+        controller: Controller,
+        control: Control,
+        slots: int,
+        make_task: Callable[[Proposal, int], TrialTask],
+        pending: list[Proposal],
+        next_number: int,
+        counted: int,
+    ) -> None:
+        super().__init__(metric="score", mode="max")
+        self._ledger, self._lease, self._spec = ledger, lease, spec
+        self._controller, self._control = controller, control
+        self._slots, self._make_task = slots, make_task
+        self._pending = deque(pending)
+        self._next, self._counted = next_number, counted
+        self._proposals: dict[int, Proposal] = {}
+        self._open: dict[str, _Open] = {}
+        self._objective = Objective(maximize=spec.objective.maximize)
+        self._exhausted = False
+
+    # Tune pickles its searcher to resume from it. We resume from the ledger, so nothing is to be saved.
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: the ledger is the truth."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing: the ledger is the truth."""
+
+    # ---- down: ask
+
+    def suggest(self, trial_id: str) -> Any:
+        """The next trial's config; None = ask again later; FINISHED = no more trials."""
+        if self._control.stopping:
+            return str(Searcher.FINISHED)
+        if len(self._open) >= self._slots:
+            return None
+        proposal = self._pending.popleft() if self._pending else self._propose()
+        if proposal is None:
+            # A trial in flight may yet be lost and asked for again, so the end is only when none is open.
+            return None if self._open else self._finish()
+        attempt = self._ledger.start_attempt(self._lease, proposal.number)
+        self._proposals[proposal.number] = proposal
+        self._open[trial_id] = _Open(number=proposal.number, attempt=attempt, started=time.monotonic())
+        return {"trial": self._make_task(proposal, attempt).dumps()}
+
+    def _propose(self) -> Proposal | None:
+        if self._exhausted or self._counted + len(self._open) >= self._spec.budget.trials:
+            return None
+        try:
+            proposal = self._controller.ask(self._next)
+        except SpaceExhausted:
+            self._exhausted = True
+            return None
+        self._next += 1
+        self.store(proposal)
+        return proposal
+
+    def store(self, proposal: Proposal) -> None:
+        """Write a proposal as a waiting trial. Its cost is arithmetic on the graph, before any tensor exists."""
+        costs = analyse(proposal.architecture)
+        self._ledger.add_trial(
+            self._lease,
+            number=proposal.number,
+            architecture=proposal.architecture.to_json(),
+            hash=proposal.architecture.hash,
+            choices=dict(proposal.choices),
+            behaviour=dict(proposal.behaviour),
+            params=costs.params,
+            macs=costs.macs,
+            provenance="baseline" if proposal.number == 0 else "controller",
+        )
+
+    def _finish(self) -> str:
+        self._control.end("space_exhausted" if self._exhausted else "budget_trials")
+        return str(Searcher.FINISHED)
+
+    # ---- up: tell
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        self._measure(self._open[trial_id], result)
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        trial = self._open.pop(trial_id, None)
+        if trial is None:  # it has ended already; its process died afterwards
+            return
+        if error or result is None:
+            self._process_died(trial)
+            return
+        self._measure(trial, result)
+        self._tell(trial, self._outcome(trial, result))
+
+    def _measure(self, trial: _Open, result: dict[str, Any]) -> None:
+        epoch = result.get("epoch", 0)
+        if epoch <= trial.epochs:
+            return
+        measurement = Measurement(**{k: result[k] for k in ("epoch", "score", "train_loss", "seconds")})
+        trial.epochs, trial.score = measurement.epoch, measurement.score
+        self._ledger.add_measurement(self._lease, trial.number, trial.attempt, measurement)
+
+    def _outcome(self, trial: _Open, result: dict[str, Any]) -> Outcome:
+        if result.get("failure"):
+            return Outcome(number=trial.number, state=TrialState.FAILED, reason=result["reason"])
+        if trial.score is None:
+            return Outcome(number=trial.number, state=TrialState.FAILED, reason="crashed: reported no measurement")
+        full = trial.epochs >= self._spec.budget.epochs
+        return Outcome(
+            number=trial.number,
+            state=TrialState.COMPLETED if full else TrialState.PRUNED,
+            value=self._objective.fold(trial.score),
+            epochs=trial.epochs,
+        )
+
+    def _process_died(self, trial: _Open) -> None:
+        """The trial's process is gone: past its limit it was ended by us; before, its machine lost it."""
+        limit = self._spec.trial.timeout_s
+        if time.monotonic() - trial.started >= limit:
+            reason = f"timeout: ran longer than its limit of {limit:g} s"
+            self._tell(trial, Outcome(number=trial.number, state=TrialState.FAILED, reason=reason))
+            return
+        if self._ledger.end_attempt_lost(self._lease, trial.number, trial.attempt) is TrialState.LOST:
+            self._pending.append(self._proposals[trial.number])
+            return
+        reason = self._ledger.trial(self._lease.job_id, trial.number).reason or "worker lost repeatedly"
+        self._count(Outcome(number=trial.number, state=TrialState.FAILED, reason=reason))
+
+    def _tell(self, trial: _Open, outcome: Outcome) -> None:
+        self._ledger.finish_trial(self._lease, trial.number, trial.attempt, outcome, trial.score)
+        self._count(outcome)
+
+    def _count(self, outcome: Outcome) -> None:
+        self._counted += 1
+        self._proposals.pop(outcome.number, None)
+        self._controller.tell(outcome)
+
+    # ---- the end
+
+    def open_attempts(self) -> list[tuple[int, int]]:
+        """(number, attempt) of what Tune stopped without a word: the search was paused, cancelled or out of time."""
+        return [(trial.number, trial.attempt) for trial in self._open.values()]

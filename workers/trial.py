@@ -1,0 +1,133 @@
+"""One trial on a machine: an actor that trains whatever architecture it is handed, an epoch a step.
+
+    TrialTask (JSON)  ->  TrialActor.step()  ->  {"epoch", "score", …} each epoch, or {"failure", "reason"} once
+
+The actor is the border of the trial: whatever goes wrong in building or training becomes a `failure` in the result,
+here and nowhere else. So when Ray itself reports an error, a process or machine has died, or the hard limit ended it.
+"""
+
+import faulthandler
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from ray import tune
+
+from archsmith.errors import TrialFailure
+from search.trial import Measurement
+from workers.data import JobData
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrialTask:
+    """All that a trial's process needs to know; plain JSON across the wire.
+
+    recipe: the fields of `workers.train.Recipe`. timeout_s: hard limit of this attempt, seconds of wall clock.
+    checkpoint: file that this trial may write and resume from, "" = none.
+    """
+
+    job_id: str
+    number: int
+    attempt: int
+    architecture: dict[str, Any]
+    recipe: dict[str, Any]
+    timeout_s: float
+    checkpoint: str
+
+    @property
+    def epochs(self) -> int:
+        return int(self.recipe["epochs"])
+
+    def dumps(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def loads(cls, text: str) -> "TrialTask":
+        return cls(**json.loads(text))
+
+
+class Session(Protocol):
+    """One trial in training. `epoch` runs the next epoch; raises TrialFailure for the trial's own faults."""
+
+    def epoch(self) -> Measurement: ...
+
+
+Start = Callable[[TrialTask, Any], Session]
+"""How a session begins, from the task and the job's data; `start_training` unless a test says otherwise."""
+
+
+class TrialActor(tune.Trainable):
+    """Ray Tune's side of a trial. Reused from trial to trial (`reset_config`), except after a failure."""
+
+    def setup(self, config: dict[str, Any], *, data: Any = None, start: Start | None = None) -> None:
+        self._data = data
+        self._start = start or start_training
+        self._spoiled = False
+        self._take(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        if self._spoiled:  # a failed trial may leave memory or threads behind: begin in a new process
+            return False
+        self._take(new_config)
+        return True
+
+    def _take(self, config: dict[str, Any]) -> None:
+        self._task = TrialTask.loads(config["trial"])
+        self._session: Session | None = None
+        self._deadline = time.monotonic() + self._task.timeout_s
+
+    def step(self) -> dict[str, Any]:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            return self._failure("timeout", f"ran longer than its limit of {self._task.timeout_s:g} s")
+        # Python cannot interrupt a thread that is blocked in C code; this timer ends the whole process instead.
+        faulthandler.dump_traceback_later(left, exit=True)
+        try:
+            if self._session is None:
+                self._session = self._start(self._task, self._data)
+            measurement = self._session.epoch()
+        except TrialFailure as failure:
+            return self._failure(failure.cause, str(failure))
+        except Exception as error:  # noqa: BLE001  # the trial's border: any fault of a trial is an outcome, never a crash
+            return self._failure("crashed", f"{type(error).__name__}: {error}")
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+        return {**asdict(measurement), "done": measurement.epoch >= self._task.epochs}
+
+    def _failure(self, cause: str, reason: str) -> dict[str, Any]:
+        self._spoiled = True
+        self._session = None
+        lines = reason.strip().splitlines() or [cause]
+        return {"failure": cause, "reason": f"{cause}: {lines[0][:300]}", "done": True}
+
+
+class TrainingSession:
+    """The real session: builds the module, resumes from the checkpoint if there is one, trains epoch by epoch."""
+
+    def __init__(self, task: TrialTask, data: JobData) -> None:
+        from workers import checkpoint
+        from workers.recipe import new_trainer
+
+        self._task = task
+        self._trainer = new_trainer(task.architecture, data, task.recipe)
+        self._path = Path(task.checkpoint) if task.checkpoint else None
+        if self._path and task.attempt > 1:
+            state = checkpoint.load(self._path)
+            if state is not None:
+                self._trainer.load_state_dict(state)
+
+    def epoch(self) -> Measurement:
+        from workers import checkpoint
+
+        measurement = self._trainer.epoch()
+        if self._path and measurement.epoch < self._task.epochs:
+            checkpoint.save(self._path, self._trainer.state_dict())
+        return measurement
+
+
+def start_training(task: TrialTask, data: JobData) -> Session:
+    """Begin (or resume) a trial on the job's search splits."""
+    return TrainingSession(task, data)

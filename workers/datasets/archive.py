@@ -119,7 +119,7 @@ def _declared(path: Path) -> tuple[int, int]:
         raise fault("archive_invalid", f"{path.name} has no end record: the file is cut off", file=path.name)
     _, _, _, _, entries, size, _, _ = _END.unpack_from(tail, at)
     at64 = tail.rfind(b"PK\x06\x06", 0, at)
-    if at64 >= 0 and at64 + _END64.size <= len(tail):
+    if tail[max(0, at - 20) :].startswith(b"PK\x06\x07") and 0 <= at64 <= at - _END64.size:  # zip64
         *_, entries, size, _ = _END64.unpack_from(tail, at64)
     return entries, size
 

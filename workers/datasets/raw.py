@@ -112,10 +112,9 @@ def _within_byte(piece: Array) -> bool:
 
 def _check_finite(x: Array, *, file: str) -> None:
     bad, first = 0, -1
-    limit = float(np.finfo(np.float32).max)
     for rows in chunks(len(x), item_bytes(x)):
-        piece = x[rows].reshape(rows.stop - rows.start, -1)
-        wrong = ~(np.abs(piece) <= limit)  # also true for NaN
+        with np.errstate(over="ignore"):
+            wrong = ~np.isfinite(x[rows].reshape(rows.stop - rows.start, -1).astype(np.float32))
         if wrong.any():
             first = rows.start + int(wrong.any(axis=1).argmax()) if first < 0 else first
             bad += int(wrong.sum())

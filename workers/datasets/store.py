@@ -285,7 +285,7 @@ Stored = tuple[Splits, tuple[float, ...], tuple[float, ...]]
 def _read_splits(path: Path) -> Stored | None:
     """None when not there, torn or changed: making them again gives the same ones."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             splits = Splits(**{k: stored[k] for k in ("search_train", "search_val", "test")})
             hashes = dict(zip(splits.hashes, stored["hashes"].tolist(), strict=True))
             mean, std = tuple(stored["mean"].tolist()), tuple(stored["std"].tolist())

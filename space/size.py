@@ -22,6 +22,8 @@ class SizeEstimate:
     """The number of walks (different answers), at least the number of architectures.
 
     exact: whether `count` is known. log10: of the number. log10_error: standard error of an estimated log10, else 0.
+    An estimate is more often too low than too high, and by more than its error where a few long walks hold most of the
+    count: 15.1 ± 0.2 was estimated for `branching`, which has 17.7.
     """
 
     exact: bool

@@ -118,42 +118,22 @@ class Program:
 
     def _blocks(self, stage: Stage, cursor: Cursor, asker: Asker) -> Cursor:
         """The questions about one block, or about all blocks of the stage at once."""
-        together = cursor.depth - cursor.block if stage.per == "stage" else 1
+        blocks = _Blocks(stage=stage, cursor=cursor, need=self._needs[cursor.stage + 1])
         place = stage.question_place(cursor.block)
-        stride = cursor.stride if cursor.block == 0 else 1
-        rest: Options = {
-            **stage.options,
-            "depth": (cursor.depth - cursor.block - together,),
-            "stride": (1,),
-            "padding": (cursor.padding,),
-        }
-        need = self._needs[cursor.stage + 1]
-
-        def fits(operation: Option, kernel: Option) -> bool:
-            padding = _padding(str(operation), cursor.padding)
-            side = _slide(min(cursor.size), together, cast(int, kernel), stride, padding)
-            return side > 0 and room_after(rest, side, begun=True) >= need
-
-        smallest = stage.options["kernel"][0]
-        offered = tuple(o for o in stage.options["operation"] if fits(o, smallest))
+        offered = tuple(o for o in stage.options["operation"] if blocks.kernels(str(o)))
         operation = str(_ask(stage, place, "operation", "operation", offered, cursor.size, asker))
         padding = _padding(operation, cursor.padding)
-        useful = 2 * max(cursor.size) - 1 if padding == "same" else max(cursor.size)
-
-        def offer(kernel: Option) -> bool:
-            return fits(operation, kernel) and (kernel == smallest or cast(int, kernel) <= useful)
 
         def pick(name: str, source: str | None = None) -> Option:
-            options = stage.options[source or name]
-            if (source or name) == "kernel":
-                options = tuple(kernel for kernel in options if offer(kernel))
-            idle = (source or name) == "kernel" and padding == "same"
+            is_kernel = (source or name) == "kernel"
+            options = blocks.kernels(operation) if is_kernel else stage.options[source or name]
+            idle = is_kernel and padding == "same"
             return _ask(stage, place, name, source or name, options, cursor.size, asker, idle=idle)
 
         BLOCKS[operation].ask(pick)
-        kernel = cast(int, asker.answers.get(f"{place}.kernel", 1)) if padding == "valid" else 1
-        height, width = (_slide(side, together, kernel, stride, padding) for side in cursor.size)
-        return replace(cursor, block=cursor.block + together, size=(height, width))
+        kernel = asker.answers[f"{place}.kernel"] if padding == "valid" else 1
+        height, width = (blocks.after(side, kernel, padding) for side in cursor.size)
+        return replace(cursor, block=cursor.block + blocks.together, size=(height, width))
 
     def _end(self, stage: Stage, cursor: Cursor, asker: Asker) -> Cursor:
         height, width = cursor.size
@@ -162,6 +142,42 @@ class Program:
         pool = _ask(stage, stage.place, "pool", "pool", fits, cursor.size, asker)
         _ask(stage, stage.place, "dropout", "dropout", stage.options["dropout"], cursor.size, asker, idle=True)
         return Cursor(cursor.stage + 1, -1, (_pooled(height, pool), _pooled(width, pool)))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Blocks:
+    """The blocks that one step asks about. need: the smallest side that the stages after this one can start from."""
+
+    stage: Stage
+    cursor: Cursor
+    need: int
+
+    @property
+    def together(self) -> int:
+        return self.cursor.depth - self.cursor.block if self.stage.per == "stage" else 1
+
+    def after(self, side: int, kernel: Option, padding: str) -> int:
+        """The side that these blocks leave, 0 when they do not fit."""
+        stride = self.cursor.stride if self.cursor.block == 0 else 1
+        return _slide(side, self.together, cast(int, kernel), stride, padding)
+
+    def kernels(self, operation: str) -> tuple[Option, ...]:
+        """The kernels that fit, leave enough for what follows and reach no further than the map."""
+        size, padding = self.cursor.size, _padding(operation, self.cursor.padding)
+        options = self.stage.options["kernel"]
+        useful = 2 * max(size) - 1 if padding == "same" else max(size)
+        rest: Options = {
+            **self.stage.options,
+            "depth": (self.cursor.depth - self.cursor.block - self.together,),
+            "stride": (1,),
+            "padding": (self.cursor.padding,),
+        }
+
+        def fits(kernel: Option) -> bool:
+            side = self.after(min(size), kernel, padding)
+            return side > 0 and room_after(rest, side, begun=True) >= self.need
+
+        return tuple(k for k in options if (k == options[0] or cast(int, k) <= useful) and fits(k))
 
 
 def room_after(options: Options, side: int, *, begun: bool = False) -> int:

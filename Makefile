@@ -10,6 +10,7 @@ UV_VERSION := 0.13.8
 TORCH ?= torch==2.13.0
 INSTALLED := $(VENV)/.installed
 LOWEST := $(VENV)/lowest
+BENCHMARKS := $(filter-out __init__ load,$(basename $(notdir $(wildcard benchmarks/[a-z]*.py))))
 PYTEST := $(BIN)/python -m pytest
 
 # What the CUDA build of torch brings along. It stays out of the lock, so that a CPU build stays a CPU build.
@@ -60,19 +61,19 @@ format: install ## the formatting and the safe fixes, written by ruff
 	$(BIN)/ruff format
 
 bench: install ## the measurements of benchmarks/, one after the other
-	set -e; for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script; done
+	set -e; for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name; done
 
 chaos: install ## faults injected into a running service
 	$(PYTEST) -m chaos
 
 load: install ## many readers and writers against one running API
-	$(BIN)/python benchmarks/load.py
+	$(BIN)/python -m benchmarks.load
 
 compose-test: install ## docker-compose.yml for real: build, up, a job over HTTP, its bundle, down
 	$(BIN)/python tests/compose/run.py
 
 bundle-test: install ## a job's bundle opened where torch is the only package
-	$(BIN)/python tests/bundle/run.py
+	$(BIN)/python tests/bundle/run.py $(BUNDLE)
 
 lock: ## both lock files anew, from pyproject.toml: of everything, and of what runs in a container
 	test -x $(UV) || $(MAKE) install

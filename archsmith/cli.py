@@ -188,6 +188,7 @@ def upload(
     files: Annotated[list[Path] | None, typer.Argument(metavar="FILE...", help="The files to send.")] = None,
     format: Annotated[str | None, typer.Option(help="idx, npz or images; else by the files' names.")] = None,  # noqa: A002
     path: Annotated[str | None, typer.Option(help="Instead of files: a path on the service's own disk.")] = None,
+    image_size: Annotated[int | None, typer.Option(help="For images: the side in pixels to scale them to.")] = None,
     url: Url = None,
 ) -> None:
     """Make a data set from your files, or from a path below one of the service's data roots."""
@@ -195,7 +196,10 @@ def upload(
         raise typer.BadParameter("name the files to send, or --path on the service's disk, one of the two")
     kind = format or _guess_format([path] if path else [str(file) for file in files or ()])
     with _client(context, url) as client:
-        made = client.register_dataset(name, kind, path) if path else client.upload_dataset(name, kind, files or [])
+        if path:
+            made = client.register_dataset(name, kind, path, image_size=image_size)
+        else:
+            made = client.upload_dataset(name, kind, files or [], image_size=image_size)
     typer.echo(f"{made.name}: {made.classes} classes of {'×'.join(map(str, made.input_shape or ()))}")
 
 

@@ -57,6 +57,8 @@ DEFAULT_URL = "http://127.0.0.1:8080"
 PATIENCE_S = 30.0
 """How long a watched service may be away (a restart, say) before watching gives up."""
 
+_NO_LIMIT = httpx.Timeout(10.0, read=None, write=None)  # a large data set is sent and read through in minutes
+
 
 class Client:
     """A connection to one service. Use it as a context manager, or call `close`.
@@ -203,24 +205,27 @@ class Client:
     def datasets(self) -> list[Dataset]:
         return [Dataset.from_json(item) for item in self._json("GET", "/v1/datasets")["items"]]
 
-    def upload_dataset(self, name: str, format: str, files: Sequence[str | Path]) -> Dataset:  # noqa: A002
-        """Send files as a new data set. format: "idx", "npz" or "images". Raises RefusedInput that names the file."""
-        with transfer.opened(files) as parts:
-            document = self._json(
-                "POST",
-                "/v1/datasets",
-                data={"name": name, "format": format},
-                files=[("file", part) for part in parts],
-                timeout=httpx.Timeout(self._http.timeout.read, write=None, read=None),
-            )
-        return Dataset.from_json(document)
+    def upload_dataset(
+        self,
+        name: str,
+        format: str,  # noqa: A002
+        files: Sequence[str | Path],
+        *,
+        image_size: int | None = None,
+    ) -> Dataset:
+        """Send files as a new data set. Raises RefusedInput that names the file, RefusedState for a name in use.
 
-    def register_dataset(self, name: str, format: str, path: str) -> Dataset:  # noqa: A002
+        format: "idx", "npz" or "images". image_size: side in pixels to which "images" are scaled.
+        """
+        fields = {"name": name, "format": format} | ({} if image_size is None else {"image_size": str(image_size)})
+        with transfer.opened(files) as parts:
+            sent = [("file", part) for part in parts]
+            return Dataset.from_json(self._json("POST", "/v1/datasets", data=fields, files=sent, timeout=_NO_LIMIT))
+
+    def register_dataset(self, name: str, format: str, path: str, *, image_size: int | None = None) -> Dataset:  # noqa: A002
         """A data set that lies on the service's own disk, below one of its data roots; nothing is sent."""
-        document = self._json(
-            "POST", "/v1/datasets", json={"name": name, "format": format, "path": path}, timeout=httpx.Timeout(None)
-        )
-        return Dataset.from_json(document)
+        body = {"name": name, "format": format, "path": path} | ({} if image_size is None else {"image_size": image_size})
+        return Dataset.from_json(self._json("POST", "/v1/datasets", json=body, timeout=_NO_LIMIT))
 
     def ready(self) -> bool:
         """Whether the service takes jobs now."""

@@ -101,7 +101,7 @@ class Preprocessing:
 
     @property
     def range(self) -> str:
-        return "values 0 to 255" if self.dtype == "uint8" else "values as in the data set"
+        return f"{self.dtype} values as in the data set"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,8 +125,13 @@ def model_source(architecture: Architecture, preprocessing: Preprocessing) -> st
         classes=architecture.classes,
         view=", ".join(["1", str(channels), *["1"] * len(spatial)]),
     )
-    source = generate(architecture).rstrip() + "\n"
-    return source.replace("import torch\n", "import json\n\nimport torch\n", 1) + tail
+    lines = generate(architecture).rstrip().splitlines()
+    first = next(i for i, line in enumerate(lines) if line.startswith(("import ", "from ")))
+    lines = [
+        line for line in lines if line != "import torch"
+    ]  # written where concatenation needs it; the loader always does
+    lines[first:first] = ["import json", "", "import torch"]
+    return "\n".join(lines) + "\n" + tail
 
 
 def publish(

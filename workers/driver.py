@@ -14,10 +14,9 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from search.factory import make_controller
-
 from archsmith.errors import ArchsmithError, ConfigurationError, LeaseLost
 from search.controller import Controller, Proposal
+from search.factory import make_controller
 from search.ledger import Job, Lease, Ledger, Trial, open_ledger
 from search.spec import JobSpec
 from search.trial import JobState, Outcome, TrialState

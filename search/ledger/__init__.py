@@ -15,6 +15,8 @@ The law, which `tests/conformance/ledger.py` holds both databases to:
 7. Every method may raise Unavailable when the database does not answer. The ledger may be shared by threads.
 """
 
+from contextlib import ExitStack
+
 from search.ledger.datasets import Datasets
 from search.ledger.engine import Database
 from search.ledger.finals import Finals
@@ -70,10 +72,10 @@ def open_ledger(url: str) -> Ledger:
 
     Raises ConfigurationError for a URL that makes no sense or a database that a newer archsmith wrote, Unavailable.
     """
-    database = Database(url)
-    try:
+    with ExitStack() as undo:
+        database = Database(url)
+        undo.callback(database.close)
+        database.prepare()
         migrate(database)
-    except BaseException:
-        database.close()
-        raise
-    return Ledger(database)
+        undo.pop_all()
+        return Ledger(database)

@@ -60,10 +60,12 @@ def end_job(
 
 
 def put_down(connection: sa.Connection, row: sa.RowMapping, to: JobState) -> None:
-    """Move a running job to paused or queued; its running trials wait for their next attempt."""
+    """Move a running job to paused or queued; what runs in it waits for its next attempt."""
     for number in _numbers(connection, row["id"], (TrialState.RUNNING,)):
         end_attempt(connection, row["id"], number, "interrupted")
         move_trial(connection, row["id"], number, TrialState.WAITING)
+    running = (finalists.c.job_id == row["id"]) & (finalists.c.state == "running")
+    connection.execute(sa.update(finalists).where(running).values(state="waiting"))
     move_job(connection, row, to)
 
 

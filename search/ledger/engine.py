@@ -42,6 +42,9 @@ class Database:
         self._writers = self._engine.execution_options(archsmith_writes=True)
         # SQLite's own wait for the writer's lock is a sleep that can starve one of many threads; this queue is fairer.
         self._turn = threading.Lock() if self.sqlite else None
+
+    def prepare(self) -> None:
+        """First contact. Raises Unavailable, ConfigurationError for a file that is no database."""
         if self.sqlite:
             with _translated():
                 _write_ahead(self._engine)

@@ -35,16 +35,16 @@ class Outbox:
         with self._database.read() as connection:
             return list(connection.execute(query).scalars())
 
-    def set_run(self, job_id: str, key: str, run_id: str, *, experiment_id: str | None = None) -> None:
-        """File a run's id under "job", "trial/3" or "finalist/1/0"; jobs and trials show theirs. Raises NotFound.
+    def set_run(self, job_id: str, key: str, run_id: str) -> None:
+        """File a run's id under "job", "trial/3" or "finalist/1/0", the experiment's under "experiment".
 
-        Needs no lease: runs are made by the tracker, which may still deliver after the job has ended.
+        Jobs and trials show theirs. Needs no lease: the tracker may still deliver after the job has ended.
+        Raises NotFound.
         """
         insert = sqlite.insert if self._database.sqlite else postgresql.insert
         filed = insert(runs).values(job_id=job_id, key=key, run_id=run_id)
-        shown = {"mlflow_run_id": run_id} if key == "job" else {}
-        if experiment_id is not None:
-            shown["mlflow_experiment_id"] = experiment_id
+        column = {"job": "mlflow_run_id", "experiment": "mlflow_experiment_id"}.get(key)
+        shown = {column: run_id} if column else {}
         with self._database.write() as connection:
             job = sa.update(jobs).where(jobs.c.id == job_id).values(version=jobs.c.version + 1, **shown)
             if connection.execute(job).rowcount != 1:

@@ -146,12 +146,14 @@ class Trials:
         """End a trial for good; keeps the job's incumbent.
 
         attempt: the one that ran; None for a trial that waits, or to end whatever attempt it has.
-        score: the raw search score behind `outcome.value`.
+        score: the raw search score behind `outcome.value`; not kept when the outcome has no value (it failed later).
         Raises Conflict when the trial has ended, LeaseLost, ValueError.
         """
         if outcome.number != number:
             raise ValueError(f"the outcome is of trial {outcome.number}, not of {number}")
-        if (score is None) != (outcome.value is None) or (score is not None and not math.isfinite(score)):
+        if outcome.value is None:
+            score = None
+        elif score is None or not math.isfinite(score):
             raise ValueError(f"a value of {outcome.value} does not go with a score of {score}")
         with self._database.write() as connection:
             job = guard(connection, lease)

@@ -341,6 +341,7 @@ class LeaseConformance(WithLedger):
         ]:  # fmt: skip
             lease = owned_job(ledger)
             running_trial(ledger, lease)
+            ledger.set_finalist(lease, Finalist(job_id=lease.job_id, rank=1, trial_number=0, seed=0, state="running"))
             for wish in wishes:
                 ledger.request(lease.job_id, wish)  # type: ignore[arg-type]
             assert ledger.pause_job(lease) is expected
@@ -348,6 +349,8 @@ class LeaseConformance(WithLedger):
             state = TrialState.CANCELLED if expected is JobState.CANCELLED else TrialState.WAITING
             assert ledger.trial(lease.job_id, 0).state is state
             assert ledger.attempts(lease.job_id, 0)[0].state == "interrupted"
+            final = "failed" if expected is JobState.CANCELLED else "waiting"
+            assert ledger.finalists(lease.job_id)[0].state == final
             with pytest.raises(LeaseLost):
                 ledger.renew(lease, 30.0)
             if expected is JobState.QUEUED:
@@ -569,11 +572,15 @@ class TrialConformance(WithLedger):
         lease = owned_job(ledger)
         running_trial(ledger, lease)
         for outcome, score in [
-            (completed(0), None), (completed(0), math.nan), (ended(0, TrialState.FAILED), 0.5), (completed(1), 0.9)
+            (completed(0), None), (completed(0), math.nan), (completed(0), math.inf), (completed(1), 0.9)
         ]:  # fmt: skip
             with pytest.raises(ValueError, match=r"value of|outcome is of"):
                 ledger.finish_trial(lease, 0, 1, outcome, score)
         assert ledger.trial(lease.job_id, 0).state is TrialState.RUNNING
+        ledger.finish_trial(lease, 0, 1, ended(0, TrialState.FAILED), 0.5)
+        assert ledger.trial(lease.job_id, 0).search_score is None, (
+            "a failed trial has no score, whatever it had measured"
+        )
 
     def test_pages_and_history(self, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("search.ledger.trials._PAGE", 3)
@@ -702,12 +709,13 @@ class EventConformance(WithLedger):
     def test_runs_are_filed_under_keys(self, ledger: Ledger) -> None:
         lease = owned_job(ledger)
         running_trial(ledger, lease, 3)
-        for key, run in [("job", "r0"), ("trial/3", "r1"), ("finalist/1/0", "r2"), ("trial/3", "r3")]:
-            ledger.set_run(lease.job_id, key, run, experiment_id="5")
-        assert ledger.runs(lease.job_id) == {"job": "r0", "trial/3": "r3", "finalist/1/0": "r2"}
+        filed = {"experiment": "5", "job": "r0", "trial/3": "r1", "finalist/1/0": "r2"}
+        for key, run in [("trial/3", "old"), *filed.items()]:
+            ledger.set_run(lease.job_id, key, run)
+        assert ledger.runs(lease.job_id) == filed
         job = ledger.job(lease.job_id)
         assert (job.mlflow_run_id, job.mlflow_experiment_id) == ("r0", "5")
-        assert ledger.trial(lease.job_id, 3).mlflow_run_id == "r3"
+        assert ledger.trial(lease.job_id, 3).mlflow_run_id == "r1"
 
     def test_a_finalist_that_ended_stays(self, ledger: Ledger) -> None:
         lease = owned_job(ledger)

@@ -95,16 +95,16 @@ class _Writer:
         if isinstance(expression, Made):
             target = expression.target
             name = target.name if isinstance(target, Blueprint) else target
-            lines = _broken(f"{start}{name}(", self._call(expression.slots), f"){end}")
-            return [*lines[:-1], lines[-1] + note]
+            return _broken(f"{start}{name}(", self._call(expression.slots), f"){end}{note}")
         indent = " " * (len(start) - len(start.lstrip()))
         opening, closing = {"nn.ModuleList": ("[", "]"), "nn.ModuleDict": ("{", "}")}.get(expression.target, ("", ""))
+        inner = f"{indent}        " if opening else f"{indent}    "
         lines = []
         for key, item, gives in expression.items:
             label = f'"{key}": ' if opening == "{" else ""
-            lines += self._assign(f"{indent}    {label}", item, ",", gives)
+            lines += self._assign(f"{inner}{label}", item, ",", gives)
         if opening:
-            lines = [f"{indent}    {opening}", *(f"    {line}" for line in lines), f"{indent}    {closing}"]
+            lines = [f"{indent}    {opening}", *lines, f"{indent}    {closing}"]
         return [f"{start}{expression.target}(", *lines, f"{indent}){end}{note}"]
 
     def _call(self, slots: Sequence[Slot]) -> list[str]:
@@ -209,11 +209,14 @@ def _annotation(column: tuple[Argument, ...]) -> str:
 
 
 def _broken(start: str, parts: list[str], end: str) -> list[str]:
-    """`start parts end` on one line, or one part per line when that is too long."""
+    """`start parts end` on one line if it fits, else the parts on a line of their own, else one line for each."""
     line = f"{start}{', '.join(parts)}{end}"
     if len(line) <= WIDTH or not parts:
         return [line]
     indent = " " * (len(start) - len(start.lstrip()))
+    together = f"{indent}    {', '.join(parts)}"
+    if len(together) <= WIDTH:
+        return [start, together, f"{indent}{end}"]
     return [start, *(f"{indent}    {part}," for part in parts), f"{indent}{end}"]
 
 

@@ -119,11 +119,10 @@ class _Grid:
         self._place(names, [self._mean(name, neighbours[name]) for name in names])
 
     def _mean(self, name: str, neighbours: list[str]) -> float:
-        """A box follows boxes more than lanes, so that a column of boxes beside a skip stays straight."""
-        weights = [1.0 if other in self.sizes or name not in self.sizes else 0.05 for other in neighbours]
-        if not neighbours:
-            return self.x[name]
-        return sum(w * self.x[other] for w, other in zip(weights, neighbours, strict=True)) / sum(weights)
+        """A box follows boxes and not lanes where it can, so that a column of boxes beside a skip stays straight."""
+        boxes = [other for other in neighbours if other in self.sizes] if name in self.sizes else []
+        followed = boxes or neighbours
+        return sum(self.x[other] for other in followed) / len(followed) if followed else self.x[name]
 
     def _place(self, names: list[str], wanted: list[float]) -> None:
         """As near to the wanted places as the widths allow; boxes come first, lanes give way."""

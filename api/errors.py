@@ -195,8 +195,10 @@ async def _on_disconnect(request: Request, error: Exception) -> Response:  # noq
     return problem(request, status=400, code="body_incomplete", detail="the connection ended before the body did")
 
 
-async def _on_bug(request: Request, error: Exception) -> Response:  # noqa: ARG001
+async def _on_bug(request: Request, error: Exception) -> Response:
     # The server logs the trace; the answer tells only how to find it.
+    request_id = request.scope.get("state", {}).get("request_id")
+    log.error("request %s, %s %r: %s", request_id, request.method, request.url.path, type(error).__name__)
     return problem(
         request, status=500, code="internal", detail="an internal error; the log has it under this request_id"
     )

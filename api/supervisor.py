@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from api import process
+from api.routes.health import RAY_ADDRESS
 from archsmith.errors import Unavailable
 
 log = logging.getLogger("archsmith.serve")
@@ -89,14 +90,15 @@ class Supervisor:
     def __init__(self, options: Options) -> None:
         self.options = options
         self.stop = threading.Event()
-        self._address_file = options.state / "ray-address"
+        self._address_file = options.state / RAY_ADDRESS
         self.services = {service.name: service for service in self._services()}
 
     def _services(self) -> list[Service]:
         python, options, state = sys.executable, self.options, self.options.state
         store, address = state / "mlflow", self._address_file
         head = [python, "-m", "workers.cluster", "head", "--cpus", str(options.workers), "--address-file", str(address)]
-        mlflow = [python, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(options.mlflow_port)]
+        mlflow = [python, "-m", "api.keeper", python, "-m", "mlflow", "server"]
+        mlflow += ["--host", "127.0.0.1", "--port", str(options.mlflow_port)]
         mlflow += ["--workers", "1", "--serve-artifacts", "--artifacts-destination", str(store / "artifacts")]
         mlflow += ["--backend-store-uri", f"sqlite:///{store / 'mlflow.db'}"]
         mlflow += ["--allowed-hosts", f"127.0.0.1:{options.mlflow_port},localhost:{options.mlflow_port}"]
@@ -138,6 +140,8 @@ class Supervisor:
         """Serve until `stop` is set -> exit status."""
         try:
             for group in (("ray", "mlflow"), ("dispatcher", "api")):
+                if self.stop.is_set():
+                    break
                 for name in group:
                     self._start(self.services[name])
                 for name in group:

@@ -12,9 +12,12 @@ from fastapi import APIRouter, Response
 from api.body import accepts
 from api.context import Here
 from archsmith.errors import Unavailable
+from workers.settings import Settings
 
 router = APIRouter(tags=["health"], dependencies=[accepts("application/json")])
 _TIMEOUT_S = 1.0
+RAY_ADDRESS = "ray-address"
+"""File in the state folder that holds the address of the Ray that the supervisor runs."""
 BEAT = "dispatcher.beat"
 """File in the state folder that the dispatcher touches in each round of its loop."""
 
@@ -32,7 +35,7 @@ def readyz(context: Here, answer: Response) -> dict[str, Any]:
     details = {
         "ledger": _ledger(context),
         "mlflow": _http(settings.mlflow_url),
-        "ray": _port(settings.ray_address),
+        "ray": _port(_ray_address(settings)),
         "dispatcher": _beat(settings.state / BEAT),
     }
     ready = details["ledger"] == "ok" and not context.closing.is_set()
@@ -60,6 +63,14 @@ def _http(url: str) -> str:
         return "away"
     finally:
         connection.close()
+
+
+def _ray_address(settings: Settings) -> str:
+    """A Ray that the supervisor started again has another address than the one this process was started with."""
+    try:
+        return (settings.state / RAY_ADDRESS).read_text().strip()
+    except OSError:
+        return settings.ray_address
 
 
 def _port(address: str) -> str:

@@ -12,6 +12,10 @@ INSTALLED := $(VENV)/.installed
 LOWEST := $(VENV)/lowest
 BENCHMARKS := $(filter-out __init__ load,$(basename $(notdir $(wildcard benchmarks/[a-z]*.py))))
 PYTEST := $(BIN)/python -m pytest
+# Quick ones first, the slow ones last; a folder that is not named here is run in the middle, never left out.
+LATE := tests/integration tests/e2e
+TESTS := $(wildcard tests/test_*.py) \
+  $(filter-out $(LATE),$(patsubst %/,%,$(filter-out tests/__pycache__/,$(wildcard tests/*/)))) $(wildcard $(LATE))
 
 # What the CUDA build of torch brings along. It stays out of the lock, so that a CPU build stays a CPU build.
 NOT_LOCKED := torch triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cublas nvidia-cuda-cupti \
@@ -42,7 +46,7 @@ demo: install ## a whole search on the digits data set, from nothing to a checke
 	$(BIN)/archsmith demo
 
 test: install ## the whole suite: unit, then integration, then end to end
-	$(PYTEST) -m "not chaos"
+	$(PYTEST) -m "not chaos" $(TESTS)
 
 test-lowest: install ## the unit tests on the lowest versions that pyproject.toml allows
 	test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)

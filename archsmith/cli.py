@@ -71,9 +71,9 @@ def demo_command(
     url: Url = None,
     trials: Annotated[int, typer.Option(min=1, help="How many architectures to try.")] = demo.TRIALS,
     folder: Annotated[Path, typer.Option(help="Where the service's state and the bundle go.")] = Path(".demo"),
-) -> int:
+) -> None:
     """Search on the digits data set, up to a checked bundle. Starts and stops its own service unless --url."""
-    return OK if demo.run(url or context.obj, folder=folder, trials=trials, out=sys.stdout) else ENDED_BADLY
+    demo.run(url or context.obj, folder=folder, trials=trials, out=sys.stdout)
 
 
 @app.command()

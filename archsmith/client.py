@@ -224,7 +224,9 @@ class Client:
 
     def register_dataset(self, name: str, format: str, path: str, *, image_size: int | None = None) -> Dataset:  # noqa: A002
         """A data set that lies on the service's own disk, below one of its data roots; nothing is sent."""
-        body = {"name": name, "format": format, "path": path} | ({} if image_size is None else {"image_size": image_size})
+        body: Json = {"name": name, "format": format, "path": path}
+        if image_size is not None:
+            body["image_size"] = image_size
         return Dataset.from_json(self._json("POST", "/v1/datasets", json=body, timeout=_NO_LIMIT))
 
     def ready(self) -> bool:

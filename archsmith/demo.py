@@ -19,11 +19,12 @@ from archsmith.refusals import ClientError
 TRIALS = 20
 
 
-def run(url: str | None, *, folder: Path, trials: int = TRIALS, out: TextIO) -> bool:
-    """Search on the digits, check the bundle, print what came out; True when all went well.
+def run(url: str | None, *, folder: Path, trials: int = TRIALS, out: TextIO) -> Path:
+    """Search on the digits, check the bundle, print what came out; returns the bundle's path.
 
     url: a service that runs already; None starts one of its own and stops it at the end.
     folder: gets a fresh folder for this run, with the service's state, its log and the bundle.
+    Raises ClientError when the service does not start, the job does not succeed, or the bundle is not what it says.
     """
     folder.mkdir(parents=True, exist_ok=True)
     place = Path(tempfile.mkdtemp(prefix=time.strftime("%Y%m%d-%H%M%S-"), dir=folder.absolute()))
@@ -41,7 +42,7 @@ def run(url: str | None, *, folder: Path, trials: int = TRIALS, out: TextIO) -> 
     for line in summary_lines(report):
         print(line, file=out)
     print(f"bundle: {bundle}", file=out, flush=True)
-    return True
+    return bundle
 
 
 def check(bundle: Path, folder: Path) -> dict[str, Any]:
@@ -69,7 +70,7 @@ def check(bundle: Path, folder: Path) -> dict[str, Any]:
 
 def open_with_torch_only(folder: Path) -> dict[str, Any]:
     """Build, load and run the model in a fresh interpreter that can import torch, and nothing else of this one's."""
-    command = [sys.executable, "-I", torch_only.__file__, str(folder)]
+    command = [sys.executable, "-I", "-B", torch_only.__file__, str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]

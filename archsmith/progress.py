@@ -10,13 +10,15 @@ from archsmith.values import Job
 
 
 def eta_s(job: Job) -> float | None:
-    """Seconds of search left: by the pace of the trials so far, or the budget's clock when that ends sooner."""
+    """Seconds of search left: by the pace of the trials so far, or the budget's clock when that ends sooner.
+
+    None before the first trial has ended: the clock alone would promise an hour for what takes a minute.
+    """
     progress = job.progress
-    left = progress.seconds_left
     if progress.trials_total is None or not progress.done or progress.seconds_used <= 0:
-        return left
+        return None
     by_pace = progress.seconds_used / progress.done * max(progress.trials_total - progress.done, 0)
-    return by_pace if left is None else min(by_pace, left)
+    return by_pace if progress.seconds_left is None else min(by_pace, progress.seconds_left)
 
 
 def duration(seconds: float) -> str:
@@ -40,7 +42,7 @@ def summary(job: Job) -> str:
     if job.final_score is not None:
         parts.append(f"final score {job.final_score:.4f}")
     remaining = None if job.finished or job.state == "paused" else eta_s(job)
-    if job.phase not in ("", "search"):
+    if not job.finished and job.phase not in ("", "search"):
         parts.append(job.phase)
     elif remaining is not None:
         parts.append(f"about {duration(remaining)} left")

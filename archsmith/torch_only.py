@@ -71,8 +71,10 @@ def main(folder: Path) -> None:
     shape = [2, *architecture["input_shape"]]
     with torch.inference_mode():
         logits = network(torch.zeros(shape))
-    if list(logits.shape) != [2, architecture["classes"]] or not torch.isfinite(logits).all():
-        raise SystemExit(f"two samples gave {logits}")
+    if list(logits.shape) != [2, architecture["classes"]]:
+        raise SystemExit(f"two samples gave logits of shape {tuple(logits.shape)}")
+    if not torch.isfinite(logits).all():
+        raise SystemExit("two samples gave logits that are not finite")
     parameters = sum(parameter.numel() for parameter in network.parameters())
     json.dump({"parameters": parameters, "input": shape, "output": list(logits.shape)}, sys.stdout)
 

@@ -262,7 +262,7 @@ def test_durations_read_well(seconds: float, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("used", "left", "done", "total", "expected"),
-    [(10, 90, 5, 10, 10.0), (10, 4, 5, 10, 4.0), (0, 90, 0, 10, 90.0), (10, 90, 10, 10, 0.0), (5, None, 0, 10, None)],
+    [(10, 90, 5, 10, 10.0), (10, 4, 5, 10, 4.0), (3, 90, 0, 10, None), (10, 90, 10, 10, 0.0), (10, None, 5, 10, 10.0)],
 )
 def test_time_left_is_by_pace_or_by_the_clock(
     used: float, left: float | None, done: int, total: int, expected: float | None

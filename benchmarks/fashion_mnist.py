@@ -3,8 +3,8 @@
     python -m benchmarks.fashion_mnist --data ../shared/data/fashion_mnist [--controllers tpe reinforce] [--seconds 600]
                                        [--space chain] [--epochs 4] [--json OUT]
 
-Starts a service of its own, or uses the one at --url (which must have the folder below its data roots). Prints, for each
-controller, what the search saw (search_score) and what the final training reached on the test split (final_score).
+Starts a service of its own, or uses the one at --url (which must have the folder below its data roots). Prints, for
+each controller, what the search saw (search_score) and what the final training reached on the test split (final_score).
 """
 
 import argparse

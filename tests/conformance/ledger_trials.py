@@ -1,0 +1,218 @@
+"""Trials, attempts and measurements."""
+
+import math
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import sqlalchemy as sa
+
+from archsmith.errors import AlreadyExists, Conflict, LeaseLost
+from search.ledger import Lease, Ledger
+from search.ledger.tables import trials
+from search.trial import MAX_ATTEMPTS, TRIAL_MOVES, TrialState
+from tests.conformance.ledger_base import WithLedger, trial_in
+from tests.factories import completed, ended, measurement, owned_job, running_trial, trial_fields
+
+
+def move(ledger: Ledger, lease: Lease, number: int, attempt: int, to: TrialState) -> None:
+    """Ask for a move of a trial, whatever its state."""
+    if to is TrialState.RUNNING:
+        ledger.start_attempt(lease, number)
+    elif to is TrialState.WAITING:
+        ledger.interrupt(lease, number, attempt)
+    elif to is TrialState.LOST:
+        ledger.end_attempt_lost(lease, number, attempt)
+    else:
+        outcome = ended(number, to)
+        ledger.finish_trial(lease, number, None, outcome, outcome.value)
+
+
+class TrialConformance(WithLedger):
+    def test_a_trial_comes_back_as_it_was_given(self, ledger: Ledger) -> None:
+        lease = owned_job(ledger)
+        fields = trial_fields(4, macs=2**40, provenance="baseline")
+        ledger.add_trial(lease, **fields)
+        trial = ledger.trial(lease.job_id, 4)
+        assert {key: getattr(trial, key) for key in fields} == fields
+        assert list(trial.choices) == list(fields["choices"]), "in the order asked"
+        assert (trial.state, trial.attempts, trial.seconds, trial.value) == (TrialState.WAITING, 0, 0.0, None)
+        assert ledger.trials(lease.job_id) == [trial]
+
+    def test_a_number_is_given_once(self, ledger: Ledger) -> None:
+        lease = owned_job(ledger)
+
+        def add(number: int) -> bool:
+            try:
+                ledger.add_trial(lease, **trial_fields(number))
+            except AlreadyExists:
+                return False
+            return True
+
+        with ThreadPoolExecutor(8) as pool:
+            added = list(pool.map(add, [n for n in range(10) for _ in range(4)]))
+        assert sum(added) == 10
+        with ledger._database.read() as connection:
+            row = dict(connection.execute(sa.select(trials).limit(1)).mappings().one())
+        with pytest.raises(sa.exc.IntegrityError), ledger._database.write() as connection:
+            connection.execute(sa.insert(trials).values(row))
+
+    @pytest.mark.parametrize("seen", list(TrialState))
+    def test_moves_follow_the_law(self, ledger: Ledger, seen: TrialState) -> None:
+        lease = owned_job(ledger)
+        for number, to in enumerate(TrialState):
+            attempt = trial_in(ledger, lease, number, seen)
+            before, events = ledger.trial(lease.job_id, number), ledger.events(lease.job_id, limit=1000)
+            rows = ledger.outbox(lease.job_id)
+            if to in TRIAL_MOVES[seen]:
+                move(ledger, lease, number, attempt, to)
+                assert ledger.trial(lease.job_id, number).state is to
+                assert len(ledger.events(lease.job_id, limit=1000)) > len(events)
+            else:
+                with pytest.raises((Conflict, LeaseLost)):
+                    move(ledger, lease, number, attempt, to)
+                assert ledger.trial(lease.job_id, number) == before
+                assert ledger.events(lease.job_id, limit=1000) == events
+                assert ledger.outbox(lease.job_id) == rows
+
+    def test_infeasible_at_once(self, ledger: Ledger) -> None:
+        lease = owned_job(ledger)
+        ledger.add_trial(lease, **trial_fields(0), outcome=ended(0, TrialState.INFEASIBLE))
+        trial = ledger.trial(lease.job_id, 0)
+        assert (trial.state, trial.attempts, trial.reason) == (TrialState.INFEASIBLE, 0, "made to be infeasible")
+        with pytest.raises(Conflict):
+            ledger.start_attempt(lease, 0)
+        with pytest.raises(ValueError, match="only be infeasible"):
+            ledger.add_trial(lease, **trial_fields(1), outcome=completed(1))
+        assert [r.kind for r in ledger.outbox(lease.job_id)] == ["job_started", "trial_started", "trial_ended"]
+
+    def test_attempts_have_fences_times_and_ends(self, ledger: Ledger) -> None:
+        lease = owned_job(ledger)
+        first = running_trial(ledger, lease)
+        assert ledger.end_attempt_lost(lease, 0, first) is TrialState.LOST
+        second = ledger.start_attempt(lease, 0)
+        ledger.interrupt(lease, 0, second)
+        third = ledger.start_attempt(lease, 0)
+        time.sleep(0.05)
+        ledger.finish_trial(lease, 0, third, completed(0, 0.75, epochs=4), 0.75)
+        rows = ledger.attempts(lease.job_id, 0)
+        assert [(r.attempt, r.state, r.fence) for r in rows] == [(1, "lost", 1), (2, "interrupted", 1), (3, "ok", 1)]
+        assert all(r.finished_at is not None and r.started_at <= r.finished_at for r in rows)
+        trial = ledger.trial(lease.job_id, 0)
+        assert (trial.attempts, trial.epochs, trial.search_score, trial.value) == (3, 4, 0.75, 0.75)
+        assert 0.04 < trial.seconds < 60
+
+    def test_a_killer_trial_is_stopped(self, ledger: Ledger) -> None:
+        lease = owned_job(ledger)
+        attempt = running_trial(ledger, lease)
+        for lost in range(1, MAX_ATTEMPTS + 1):
+            state = ledger.end_attempt_lost(lease, 0, attempt)
+            if lost < MAX_ATTEMPTS:
+                assert state is TrialState.LOST
+                attempt = ledger.start_attempt(lease, 0)
+        assert state is TrialState.FAILED
+        assert "worker lost repeatedly" in str(ledger.trial(lease.job_id, 0).reason)
+
+    def test_interruptions_count_against_nobody(self, ledger: Ledger) -> None:
+        lease = owned_job(ledger)
+        ledger.add_trial(lease, **trial_fields(0))
+        for _ in range(MAX_ATTEMPTS + 2):
+            ledger.interrupt(lease, 0, ledger.start_attempt(lease, 0))
+        assert ledger.end_attempt_lost(lease, 0, ledger.start_attempt(lease, 0)) is TrialState.LOST
+
+    def test_a_new_owner_recovers_what_ran(self, ledger: Ledger) -> None:
+        old = owned_job(ledger)
+        states = [TrialState.RUNNING, TrialState.COMPLETED, TrialState.WAITING, TrialState.RUNNING]
+        for number, state in enumerate(states):
+            trial_in(ledger, old, number, state)
+        ledger.expire(old)
+        new = ledger.claim("driver-2", 30.0)
+        assert new is not None
+        assert ledger.recover(new) == [0, 3]
+        assert ledger.recover(new) == []
+        assert ledger.start_attempt(new, 0) == 2
+        assert ledger.recover(new) == [], "its own trials are not lost"
+        assert [t.state for t in ledger.history(new.job_id)] == [
+            TrialState.RUNNING, TrialState.COMPLETED, TrialState.WAITING, TrialState.LOST
+        ]  # fmt: skip
+        assert [a.fence for a in ledger.attempts(new.job_id, 0)] == [1, 2]
+
+    def test_a_superseded_attempt_changes_nothing(self, ledger: Ledger) -> None:
+        lease = owned_job(ledger)
+        old = running_trial(ledger, lease)
+        ledger.end_attempt_lost(lease, 0, old)
+        new = ledger.start_attempt(lease, 0)
+        before = ledger.trial(lease.job_id, 0), ledger.events(lease.job_id)
+        writes: list[Callable[[], object]] = [
+            lambda: ledger.add_measurement(lease, 0, old, measurement(1)),
+            lambda: ledger.finish_trial(lease, 0, old, completed(0), 0.9),
+            lambda: ledger.end_attempt_lost(lease, 0, old),
+            lambda: ledger.interrupt(lease, 0, old),
+        ]
+        for write in writes:
+            with pytest.raises(LeaseLost):
+                write()
+        assert before == (ledger.trial(lease.job_id, 0), ledger.events(lease.job_id))
+        assert ledger.add_measurement(lease, 0, new, measurement(1))
+
+    def test_an_epoch_is_measured_once(self, ledger: Ledger) -> None:
+        lease = owned_job(ledger)
+        first = running_trial(ledger, lease)
+        assert [ledger.add_measurement(lease, 0, first, measurement(e)) for e in (1, 2)] == [True, True]
+        ledger.end_attempt_lost(lease, 0, first)
+        second = ledger.start_attempt(lease, 0)
+        events, rows = ledger.events(lease.job_id), ledger.outbox(lease.job_id)
+        assert not ledger.add_measurement(lease, 0, second, measurement(2, score=0.0))
+        assert (ledger.events(lease.job_id), ledger.outbox(lease.job_id)) == (events, rows)
+        assert ledger.add_measurement(lease, 0, second, measurement(3, train_loss=math.inf))
+        stored = ledger.measurements(lease.job_id)
+        assert [(m.measurement.epoch, m.attempt) for m in stored] == [(1, 1), (2, 1), (3, 2)]
+        assert ledger.trial(lease.job_id, 0).measurements[:2] == (measurement(1), measurement(2))
+        assert math.isnan(stored[2].measurement.train_loss)
+        assert ledger.trial(lease.job_id, 0).epochs == 3
+        assert ledger.trials(lease.job_id)[0].measurements == ()
+
+    def test_the_incumbent_is_the_best_whatever_the_order(self, ledger: Ledger) -> None:
+        lease = owned_job(ledger)
+        for number in range(5):
+            running_trial(ledger, lease, number)
+        for number, value in [(3, 0.5), (2, 0.9), (4, 0.9), (1, 0.9), (0, 0.1)]:
+            ledger.finish_trial(lease, number, 1, completed(number, value), value)
+        job = ledger.job(lease.job_id)
+        assert (job.best_trial, job.best_score) == (1, 0.9)
+        assert [e.data["number"] for e in ledger.events(lease.job_id) if e.kind == "incumbent"] == [3, 2, 1]
+
+    def test_scores_go_with_their_values(self, ledger: Ledger) -> None:
+        lease = owned_job(ledger)
+        running_trial(ledger, lease)
+        for outcome, score in [
+            (completed(0), None), (completed(0), math.nan), (completed(0), math.inf), (completed(1), 0.9)
+        ]:  # fmt: skip
+            with pytest.raises(ValueError, match=r"value of|outcome is of"):
+                ledger.finish_trial(lease, 0, 1, outcome, score)
+        assert ledger.trial(lease.job_id, 0).state is TrialState.RUNNING
+        ledger.finish_trial(lease, 0, 1, ended(0, TrialState.FAILED), 0.5)
+        assert ledger.trial(lease.job_id, 0).search_score is None, (
+            "a failed trial has no score, whatever it had measured"
+        )
+
+    def test_pages_and_history(self, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("search.ledger.trials._PAGE", 3)
+        lease = owned_job(ledger)
+        for number in (7, 1, 3, 10, 2, 5, 4):
+            ledger.add_trial(lease, **trial_fields(number))
+        ledger.start_attempt(lease, 3)
+        assert [t.number for t in ledger.history(lease.job_id)] == [1, 2, 3, 4, 5, 7, 10]
+        assert [t.number for t in ledger.trials(lease.job_id, after=2, limit=2)] == [3, 4]
+        assert [t.number for t in ledger.trials(lease.job_id, state=TrialState.RUNNING)] == [3]
+
+    def test_reasons_are_one_storable_line(self, ledger: Ledger) -> None:
+        lease = owned_job(ledger)
+        running_trial(ledger, lease)
+        outcome = ended(0, TrialState.FAILED)
+        object.__setattr__(outcome, "reason", "bad\nthing\x00 \ud800 " + "x" * 900)
+        ledger.finish_trial(lease, 0, 1, outcome)
+        reason = str(ledger.trial(lease.job_id, 0).reason)
+        assert reason.startswith("bad thing ? x")
+        assert len(reason) == 500

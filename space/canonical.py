@@ -9,10 +9,10 @@ that reaches an add, a grouped convolution or the output unmixed keeps its order
 The hash is of a full description of the graph in a canonical order (each node: operation, attributes, numbers of its
 inputs), so a node used twice never equals two copies of it, and different graphs never share a text. The order comes
 from a walk from the output; inputs that may be swapped are visited by colour. A colour starts as a bottom-up hash and
-is refined with the colours of the readers where siblings tie (Weisfeiler, Leman 1968). Siblings that still tie are
-equal in every way colours can see; whichever goes first, the text is the same, except for contrived highly regular
-graphs that colour refinement cannot tell apart. For those two spellings may keep two hashes: a repeat trained twice,
-never two networks taken for one.
+is refined with the colours of the readers where siblings tie (Weisfeiler, Leman 1968). Siblings that tie even then
+and are no plain twins are told apart by choosing one and refining again. In graphs of real spaces they are mirror
+images, so that any choice gives the same text; in contrived, highly regular graphs they need not be, and two spellings
+may keep two hashes: a repeat trained twice, never two networks taken for one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,8 +22,8 @@ from typing import Protocol
 from space.operations import OPERATIONS
 from space.operations.base import Attrs, Channels, Shape
 
-MAX_ROUNDS = 64
-"""Of refinement. Two or three settle the graphs of real spaces; the bound keeps hostile ones from taking minutes."""
+MAX_ROUNDS = 256
+"""Of refinement in one graph. Two or three settle those of real spaces; hostile ones of 4,096 nodes end in seconds."""
 
 
 class NodeLike(Protocol):
@@ -73,6 +73,8 @@ class _Graph:
             for source in inputs:
                 self.readers[source].append(number)
         self.swappable = self._swappable(kept, shapes)
+        self.rounds = MAX_ROUNDS
+        self.colours = self._first_colours()
 
     def _swappable(self, kept: Sequence[NodeLike], shapes: Mapping[str, Shape]) -> list[bool]:
         """Per node: whether the order of its inputs is a matter of spelling."""
@@ -93,14 +95,13 @@ class _Graph:
 
     def text(self) -> str:
         """The description of the graph in canonical order."""
-        colours = self._colours()
         numbers: dict[int, int] = {}
         lines: list[str] = []
         stack: list[tuple[int, list[int] | None]] = [(self.output, None)]
         while stack:
             node, order = stack.pop()
             if order is None and node not in numbers:
-                order = self._order(node, colours, numbers)
+                order = self._order(node, numbers)
                 stack.append((node, order))
                 stack.extend((source, None) for source in reversed(order))
             elif order is not None and node not in numbers:
@@ -111,46 +112,53 @@ class _Graph:
                 lines.append(f"{self.kinds[node]}{sources}")
         return "\n".join(lines)
 
-    def _order(self, node: int, colours: list[bytes], numbers: dict[int, int]) -> list[int]:
+    def _order(self, node: int, numbers: dict[int, int]) -> list[int]:
         """The inputs of a node in the order to visit them."""
         inputs = self.inputs[node]
         if not self.swappable[node] or len(set(inputs)) == 1:
             return inputs
-        if len({colours[source] for source in inputs}) == len(set(inputs)):
-            return sorted(inputs, key=lambda source: colours[source])
-        return sorted(inputs, key=lambda source: (colours[source], self._footing(source, numbers)))
+        while self.rounds and (tied := self._tie(set(inputs))):
+            chosen = min(tied, key=lambda source: numbers.get(source, len(self.kinds)))
+            self.colours[chosen] = _colour(f"chosen {self.colours[chosen].hex()}")
+            self.colours = self._refined(self.colours)
+        return sorted(inputs, key=lambda source: self.colours[source])
 
-    def _footing(self, node: int, numbers: dict[int, int]) -> tuple[bool, list[int]]:
-        """The numbers given so far that a node stands on: earlier choices between ties decide later ones."""
-        found: set[int] = set()
-        seen = {node}
-        stack = [node]
-        while stack:
-            here = stack.pop()
-            if here in numbers:
-                found.add(numbers[here])
-                continue
-            fresh = [source for source in self.inputs[here] if source not in seen]
-            seen.update(fresh)
-            stack.extend(fresh)
-        return node not in numbers, sorted(found)
+    def _tie(self, inputs: set[int]) -> list[int]:
+        """Inputs of one colour between which the choice may matter elsewhere; empty if there are none."""
+        groups: dict[bytes, list[int]] = {}
+        for source in inputs:
+            groups.setdefault(self.colours[source], []).append(source)
+        for colour in sorted(groups):
+            if len(groups[colour]) > 1 and len({self._root(source) for source in groups[colour]}) > 1:
+                return groups[colour]
+        return []
 
-    def _colours(self) -> list[bytes]:
-        """Bottom-up hashes; refined with the readers' side until nothing splits, but only where siblings tie."""
+    def _root(self, node: int) -> int:
+        """Where the unbranched row that ends in this node begins: rows of one colour from one root are twins."""
+        while len(self.readers[node]) == 1 and len(self.inputs[node]) == 1:
+            node = self.inputs[node][0]
+        return node
+
+    def _first_colours(self) -> list[bytes]:
+        """Bottom-up hashes; refined only where siblings tie, which is seldom."""
         colours = self._upward([b""] * len(self.kinds))
-        classes = len(set(colours))
-        for _ in range(MAX_ROUNDS):
-            if not any(self._tied(number, colours) for number, swap in enumerate(self.swappable) if swap):
-                break
+        tied = any(
+            len({colours[source] for source in self.inputs[node]}) < len(set(self.inputs[node]))
+            for node, swappable in enumerate(self.swappable)
+            if swappable
+        )
+        return self._refined(colours) if tied else colours
+
+    def _refined(self, colours: list[bytes]) -> list[bytes]:
+        """Colours with what the readers of each node know, again until nothing splits any more."""
+        classes = 0
+        while self.rounds:
+            self.rounds -= 1
             colours = self._upward(self._downward(colours))
             if len(set(colours)) == classes:
                 break
             classes = len(set(colours))
         return colours
-
-    def _tied(self, node: int, colours: list[bytes]) -> bool:
-        inputs = set(self.inputs[node])
-        return len({colours[source] for source in inputs}) < len(inputs)
 
     def _upward(self, start: list[bytes]) -> list[bytes]:
         colours: list[bytes] = []

@@ -24,13 +24,13 @@ def _job(connection: sa.Connection, row: sa.RowMapping) -> None:
         assert row[count_column(state)] == sum(t["state"] == state for t in mine), f"count of {state}"
     ids = connection.execute(sa.select(events.c.id).where(events.c.job_id == job_id).order_by(events.c.id)).scalars()
     assert list(ids) == list(range(1, row["last_event"] + 1)), "event ids are dense"
-    state = JobState(row["state"])
-    assert (row["owner"] is not None) == (state is JobState.RUNNING), "running = owned"
-    assert (row["lease_until"] is not None) == (state is JobState.RUNNING), "running = leased"
-    assert (row["finished_at"] is not None) == state.terminal, "finished = terminal"
-    if state is not JobState.RUNNING:
+    now = JobState(row["state"])
+    assert (row["owner"] is not None) == (now is JobState.RUNNING), "running = owned"
+    assert (row["lease_until"] is not None) == (now is JobState.RUNNING), "running = leased"
+    assert (row["finished_at"] is not None) == now.terminal, "finished = terminal"
+    if now is not JobState.RUNNING:
         assert not row["trials_running"], "no trial runs outside a running job"
-    if state.terminal:
+    if now.terminal:
         assert not row["trials_waiting"] + row["trials_lost"], "a job's end closes its trials"
     done = [t for t in mine if t["state"] == TrialState.COMPLETED]
     best = max(done, key=lambda t: (t["value"], -t["number"]), default=None)

@@ -60,7 +60,7 @@ def _database(server: str, template: str) -> Iterator[str]:
 
 def _sql(url: str, statement: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(statement)  # type: ignore[call-overload]
+        connection.execute(statement)
 
 
 def _other(url: str, database: str) -> str:

@@ -8,21 +8,16 @@ on the host's loopback only.
 import logging
 import os
 import sys
-import threading
 from types import FrameType
 
 import uvicorn
 
-from api import ingestion
 from api.app import create_app
 from api.context import Context
 from api.serve import is_loopback
-from archsmith.errors import ConfigurationError, Unavailable
+from archsmith.errors import ConfigurationError
 from search.ledger import open_ledger
-from workers.datasets.store import BUILT_IN
 from workers.settings import Settings
-
-log = logging.getLogger("archsmith.api")
 
 GRACE_S = 5
 """Seconds for open requests after SIGTERM; without a limit one watcher of a stream keeps the process alive for ever."""
@@ -53,15 +48,6 @@ def place() -> tuple[str, int]:
     return host, int(text)
 
 
-def _unpack(settings: Settings) -> None:
-    for name in BUILT_IN:
-        if not (settings.datasets / name).is_dir():
-            try:
-                ingestion.unpack(name, settings)
-            except Unavailable as error:
-                log.warning("%s", error)
-
-
 def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -85,8 +71,6 @@ def main() -> int:
         timeout_graceful_shutdown=GRACE_S,
         h11_max_incomplete_event_size=64 * 1024,
     )
-    # Now rather than when the first job asks for it: the libraries it needs take seconds to load, in a child.
-    threading.Thread(target=_unpack, args=(settings,), daemon=True).start()
     Server(config, app.state.context).run()
     ledger.close()
     return 0

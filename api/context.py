@@ -7,12 +7,10 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import Request
 
-from api import ingestion
 from api.edge import Edge
-from archsmith.errors import NotFound
 from search.check import DataShape
 from search.ledger import Ledger
-from workers.datasets import DatasetInfo, DataStore
+from workers.datasets import DataStore
 from workers.settings import Settings
 
 
@@ -26,19 +24,11 @@ class Context:
     store: DataStore
     closing: threading.Event = field(default_factory=threading.Event)
 
-    def describe(self, name: str) -> DatasetInfo:
-        """A data set without its samples. Raises NotFound."""
-        if name not in self.store.names():
-            raise NotFound("data set", name)
-        if not (self.store.root / name).is_dir():
-            ingestion.unpack(name, self.settings)
-        return self.store.describe(name)
-
     def shape(self, name: str) -> DataShape | None:
         """The shape of a data set, None when there is none of that name."""
         if name not in self.store.names():
             return None
-        info = self.describe(name)
+        info = self.store.describe(name)
         return DataShape(input_shape=info.input_shape, classes=info.classes)
 
 

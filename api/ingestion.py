@@ -1,7 +1,4 @@
-"""Reading a new data set in a child process, so that no uploaded byte is ever parsed where requests are answered.
-
-`python -m api.ingestion NAME` unpacks a built-in one: it takes libraries that would double the service's memory.
-"""
+"""Reading a new data set in a child process, so that no uploaded byte is ever parsed where requests are answered."""
 
 import json
 import subprocess
@@ -11,8 +8,7 @@ from pathlib import Path
 
 from api import process
 from api.errors import Refused
-from archsmith.errors import AlreadyExists, Fault, InvalidDataset, Unavailable
-from workers.datasets import DataStore
+from archsmith.errors import AlreadyExists, Fault, InvalidDataset
 from workers.settings import Settings
 
 TIMEOUT_S = 600.0
@@ -32,16 +28,6 @@ def run(*, name: str, kind: str, sources: Sequence[Path], settings: Settings, im
         detail = f"reading took longer than {TIMEOUT_S:.0f} s"
         raise InvalidDataset(Fault(pointer="", rule="check_timeout", detail=detail)) from None
     _check(output, name)
-
-
-def unpack(name: str, settings: Settings) -> None:
-    """Make sure that a built-in data set lies in the store. Raises Unavailable."""
-    try:
-        code = _child(["-m", "api.ingestion", name], settings).returncode
-    except subprocess.TimeoutExpired:
-        code = -1
-    if code != 0:
-        raise Unavailable(f"the data set {name} could not be unpacked")
 
 
 def _child(arguments: Sequence[str], settings: Settings) -> subprocess.CompletedProcess[bytes]:
@@ -75,7 +61,3 @@ def _check(output: bytes, name: str) -> None:
         raise Refused(507, "storage_full", faults[0].detail)
     if faults:
         raise InvalidDataset(faults)
-
-
-if __name__ == "__main__":
-    DataStore(Settings.from_env().datasets).describe(sys.argv[1])

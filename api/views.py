@@ -113,7 +113,7 @@ class BestArchitecture(View):
     trial: int
     search_score: float
     hash: str
-    measures: dict[str, float]
+    measures: dict[str, int | float]
     architecture: dict[str, Any]
 
 
@@ -190,7 +190,7 @@ class SpaceReport(View):
     feasible_share: float
     costs: dict[str, QuantilesView]
     example: dict[str, Any] | None
-    example_measures: dict[str, float] | None
+    example_measures: dict[str, int | float] | None
 
 
 def run_url(settings: Settings, job: Job, run_id: str | None) -> str | None:

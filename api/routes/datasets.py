@@ -26,13 +26,13 @@ UPLOADS = "uploads"
 @router.get("")
 def browse(context: Here) -> views.DatasetList:
     rows = {row.name: row for row in context.ledger.datasets()}
-    infos = [context.describe(name) for name in context.store.names()]
+    infos = [context.store.describe(name) for name in context.store.names()]
     return views.DatasetList(items=[views.dataset_view(info, rows.get(info.name)) for info in infos])
 
 
 @router.get("/{name}")
 def show(context: Here, name: str) -> views.DatasetView:
-    info = context.describe(name)
+    info = context.store.describe(name)
     rows = {row.name: row for row in context.ledger.datasets()}
     return views.dataset_view(info, rows.get(name))
 

@@ -2,20 +2,20 @@
 
 A controller proposes architectures (`ask`) and learns from their outcomes (`tell`). Law:
 
-1. `ask(number)` returns a `Proposal` whose architecture belongs to the space, is feasible (constraints hold, shapes fit),
-   and whose hash differs from every earlier proposal of this controller, told or not. It never trains and never learns.
+1. `ask(number)` returns a `Proposal` whose architecture belongs to the space, is feasible (constraints hold, shapes
+   fit), and whose hash differs from every earlier proposal of this controller, told or not. It never trains or learns.
 2. Any number of asks may stand open; tells may come in any order; a told outcome is matched to *its own* ask by
    `number`. Telling a number that was not asked, or twice, raises `UnknownTrial`.
 3. Only `tell` learns. Outcomes that are failed, infeasible or pruned are accepted like completed ones. A cancelled
    one only closes the ask.
-4. When no new architecture can be found, `ask` raises `SpaceExhausted`; a space of one point is exhausted after one ask.
+4. When no new architecture can be found, `ask` raises `SpaceExhausted`; a space of one point after one ask.
 5. `restore(proposal, outcome)` replays history in a fresh process: the ledger's trials in order of their numbers.
    outcome None means still open. After the same history, in any process and under any hash seed, the next asks are
    the same as they would have been. Randomness comes from (seed, number) alone, never from hidden generator state.
 6. `state()` is JSON for people (probabilities, incumbents); nothing is rebuilt from it.
 
-The baseline architecture (trial 0) is proposed by `Proposer` in `search/propose.py` for all controllers alike, which also
-rejects infeasible draws and repeats, so that a controller's own file is only its idea.
+The baseline architecture (trial 0) is proposed by `Proposer` in `search/propose.py` for all controllers alike, which
+also rejects infeasible draws and repeats, so that a controller's own file is only its idea.
 """
 
 from abc import ABC, abstractmethod

@@ -213,7 +213,8 @@ class Proposer(Controller):
         self.opened(asked)
 
     def _draw(self, number: int) -> tuple[Walk, Architecture] | None:
-        for picker in self._pickers(number):
+        repeats: list[Choices] = []  # what the idea wants again
+        for picker in self._pickers(number, repeats):
             walk = Walk(picker=picker)
             try:
                 architecture = self.space.sample(walk.choose)
@@ -221,17 +222,20 @@ class Proposer(Controller):
                 continue
             if self._new_and_feasible(architecture):
                 return walk, architecture
+            if architecture.hash in self._tried:
+                repeats.append(walk.choices)
         return None
 
-    def _pickers(self, number: int) -> Iterator[Picker]:
+    def _pickers(self, number: int, repeats: list[Choices]) -> Iterator[Picker]:
         if number == 0:
             yield follow(replay(self.space.baseline()))
         attempts = itertools.count()
         for attempt in itertools.islice(attempts, self.patience):
             yield self.picker(self._rng(number, attempt))
-        for attempt in itertools.islice(attempts, NEIGHBOURS if self._walked else 0):
+        centres = tuple(repeats or self._walked)
+        for attempt in itertools.islice(attempts, NEIGHBOURS if centres else 0):
             rng = self._rng(number, attempt)
-            yield neighbour(self._walked[int(rng.integers(len(self._walked)))], rng)
+            yield neighbour(centres[int(rng.integers(len(centres)))], rng)
         for attempt in itertools.islice(attempts, UNIFORM):
             yield uniform(self._rng(number, attempt))
 

@@ -102,6 +102,18 @@ def fork() -> Toy:
     return Toy("fork", grow, reward)
 
 
+def cliff() -> Toy:
+    """Halves an 8×8 map up to six times, of which only three are possible: ImpossibleShape beyond. 6 points."""
+
+    def grow(ask: Ask) -> list[tuple[str, dict[str, object]]]:
+        kind = str(ask("kind", ("maxpool", "avgpool"), False))
+        halvings = int(ask("halvings", (1, 2, 3, 4, 5, 6), True))
+        halving: dict[str, object] = {"kernel": 2, "stride": 2}
+        return [(kind, halving)] * halvings
+
+    return Toy("cliff", grow, lambda choices: 0.1 * float(choices["halvings"]))
+
+
 KERNELS = (1, 3, 5)
 WIDTHS = (4, 8, 12, 16)
 KINDS = ("relu", "silu", "gelu")

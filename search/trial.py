@@ -56,7 +56,7 @@ class JobState(StrEnum):
 
 
 MAX_ATTEMPTS = 3
-"""A trial that lost its machine this often is failed: it may be what kills the machine."""
+"""A trial that lost its machine this often without a new epoch is failed: it may be what kills the machine."""
 
 _LIVE = frozenset({TrialState.WAITING, TrialState.RUNNING, TrialState.LOST})
 

@@ -216,9 +216,15 @@ def _exists(connection: sa.Connection, job_id: str, number: int) -> bool:
 
 
 def _lose(connection: sa.Connection, job_id: str, number: int) -> TrialState:
-    """Close the running attempt of a trial as lost and move the trial -> its new state."""
+    """Close the running attempt of a trial as lost and move the trial -> its new state.
+
+    Only attempts that measured no new epoch count: a trial that gets on is not what kills its machines.
+    """
     end_attempt(connection, job_id, number, "lost")
-    of_trial = (attempts.c.job_id == job_id) & (attempts.c.number == number) & (attempts.c.state == "lost")
+    got_on = sa.exists().where(
+        measurements.c.job_id == job_id, measurements.c.number == number, measurements.c.attempt == attempts.c.attempt
+    )
+    of_trial = (attempts.c.job_id == job_id) & (attempts.c.number == number) & (attempts.c.state == "lost") & ~got_on
     times = connection.execute(sa.select(sa.func.count()).select_from(attempts).where(of_trial)).scalar_one()
     if times < MAX_ATTEMPTS:
         move_trial(connection, job_id, number, TrialState.LOST)

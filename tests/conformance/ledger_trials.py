@@ -114,6 +114,14 @@ class TrialConformance(WithLedger):
         assert state is TrialState.FAILED
         assert "worker lost repeatedly" in str(ledger.trial(lease.job_id, 0).reason)
 
+    def test_a_trial_that_gets_on_may_lose_its_machine_often(self, ledger: Ledger) -> None:
+        lease = owned_job(ledger)
+        attempt = running_trial(ledger, lease)
+        for epoch in range(1, MAX_ATTEMPTS + 3):
+            assert ledger.add_measurement(lease, 0, attempt, measurement(epoch))
+            assert ledger.end_attempt_lost(lease, 0, attempt) is TrialState.LOST
+            attempt = ledger.start_attempt(lease, 0)
+
     def test_interruptions_count_against_nobody(self, ledger: Ledger) -> None:
         lease = owned_job(ledger)
         ledger.add_trial(lease, **trial_fields(0))

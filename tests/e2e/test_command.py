@@ -1,0 +1,98 @@
+"""The command as a person uses it: a service, a job, a bundle; every exit code; Ctrl-C."""
+
+import re
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from archsmith import demo, serving
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
+PROGRAM = str(Path(sys.executable).with_name("archsmith"))
+SMALL = ["--dataset", "digits", "--space", "tiny", "--trials", "3", "--epochs", "1", "--controller", "random"]
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with serving.service(tmp_path_factory.mktemp("command") / "state") as base:
+        yield base
+
+
+def archsmith(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([PROGRAM, "--url", url, *arguments], capture_output=True, text=True, check=False, timeout=240)
+
+
+def refused(done: subprocess.CompletedProcess[str], code: int, says: str) -> None:
+    assert done.returncode == code, done.stderr
+    assert done.stderr.startswith("archsmith: ")
+    assert done.stderr.count("\n") == 1
+    assert says in done.stderr
+
+
+def test_a_job_from_its_submission_to_its_bundle(url: str, tmp_path: Path) -> None:
+    done = archsmith(url, "submit", *SMALL, "--name", "walk", "--watch")
+    assert done.returncode == 0, done.stderr
+    job, *progress = done.stdout.splitlines()
+    assert re.fullmatch(r"[0-9a-f-]{36}", job)
+    assert any("3/3 trials done" in line for line in progress)
+    assert "final score" in done.stdout
+    assert job in archsmith(url, "jobs").stdout
+    refused(archsmith(url, "cancel", job), 4, "succeeded")
+    fetched = archsmith(url, "download", job, "-o", str(tmp_path / "walk.zip"))
+    assert (fetched.returncode, fetched.stdout.strip()) == (0, str(tmp_path / "walk.zip"))
+    report = demo.check(tmp_path / "walk.zip", tmp_path / "walk")
+    assert report["job"]["id"] == job
+    assert 0 <= report["final_score"] <= 1
+    with zipfile.ZipFile(tmp_path / "walk.zip") as archive:
+        assert "architecture.svg" in archive.namelist()
+
+
+def test_interrupting_a_watch_leaves_the_job_and_cancel_ends_it(url: str) -> None:
+    job = archsmith(url, "submit", "--dataset", "digits", "--space", "tiny", "--trials", "200").stdout.strip()
+    refused(archsmith(url, "download", job), 4, "running" if "running" in archsmith(url, "jobs").stdout else "queued")
+    watch = subprocess.Popen(
+        [PROGRAM, "--url", url, "watch", job], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert watch.stdout is not None
+    assert watch.stdout.readline() != ""
+    watch.send_signal(signal.SIGINT)
+    _, errors = watch.communicate(timeout=20)
+    assert watch.returncode == 130
+    assert f"job {job} goes on" in errors
+    assert archsmith(url, "cancel", job).returncode == 0
+    ended = archsmith(url, "watch", job)
+    refused(ended, 1, "cancelled")
+    refused(archsmith(url, "cancel", job), 4, "cancelled")
+
+
+def test_wrong_things_are_one_line_each(url: str) -> None:
+    refused(archsmith(url, "submit", "--dataset", "nothing"), 2, "no data set 'nothing'")
+    refused(archsmith(url, "submit", "--dataset", "digits", "--trials", "0"), 2, "/budget/trials")
+    refused(archsmith(url, "submit", "--dataset", "digits", "--controller", "magic"), 2, "magic")
+    refused(archsmith(url, "submit", "--dataset", "digits", "--constraint", "params <= 1"), 2, "params <= 1")
+    refused(archsmith(url, "watch", "nothing"), 4, "nothing")
+    refused(archsmith("http://127.0.0.1:1", "jobs"), 3, "http://127.0.0.1:1")
+
+
+def test_a_port_in_use_ends_serve_with_its_number(url: str, tmp_path: Path) -> None:
+    port = url.rpartition(":")[2]
+    command = [PROGRAM, "serve", "--state", str(tmp_path / "other"), "--port", port]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    refused(done, 2, port)
+
+
+def test_the_demo_cleans_up_after_itself(tmp_path: Path) -> None:
+    began = time.monotonic()
+    command = [PROGRAM, "demo", "--trials", "3", "--folder", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
+    last = done.stdout.splitlines()[-1]
+    assert Path(last.removeprefix("bundle: ")).is_file()
+    assert "opens with torch alone" in done.stdout
+    assert time.monotonic() - began < 300

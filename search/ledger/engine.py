@@ -20,6 +20,7 @@ BUSY_S = 30.0
 
 _POSTGRESQL = {
     "application_name": "archsmith",
+    "client_encoding": "utf8",  # a cluster made under the C locale says SQL_ASCII, and text would come as bytes
     "connect_timeout": "3",
     # A peer that vanished without a word is noticed after about 20 s instead of the kernel's two hours.
     "keepalives_idle": "10",

@@ -102,7 +102,7 @@ class Dispatcher:
         # A driver that got further than the last one did is no reason to give up.
         deaths = before[0] + 1 if before and now == one.progress == before[1] else 1
         self._deaths[job.id] = (deaths, now)
-        log.warning("job %s: driver died, %d in a row without progress", job.id, deaths)
+        log.warning("job %s: driver died (%d in a row without progress)", job.id, deaths)
         if deaths < MAX_DEATHS:
             self._ledger.expire(one.lease)
             return

@@ -207,9 +207,8 @@ class DataStore:
             (temp / "meta.json").write_text(json.dumps(meta, indent=1), encoding="utf-8")
             temp.chmod(0o755)
             _publish(temp, self._root / name)
-        except BaseException:
+        finally:  # published, it has another name by now
             shutil.rmtree(temp, ignore_errors=True)
-            raise
         return info
 
 

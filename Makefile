@@ -53,6 +53,7 @@ test-lowest: install ## the unit tests on the lowest versions that pyproject.tom
 	$(LOWEST)/bin/python -m pip install -q --disable-pip-version-check $(TORCH)
 	echo '$(firstword $(TORCH))' | $(UV) $(RESOLVE) --extra dev --resolution lowest-direct -o $(LOWEST)/requirements.txt
 	$(UV) pip install -q --python $(LOWEST)/bin/python -r $(LOWEST)/requirements.txt
+	$(UV) pip install -q --python $(LOWEST)/bin/python --no-deps --no-build-isolation -e .
 	$(LOWEST)/bin/python -m pytest -m "not integration and not e2e and not chaos" tests/unit
 
 lint: install ## ruff and mypy, strict

@@ -1,5 +1,7 @@
 """Random search: every open decision is answered uniformly (Bergstra & Bengio 2012)."""
 
+from typing import ClassVar
+
 import numpy as np
 
 from search.propose import Picker, Proposer, uniform
@@ -7,6 +9,8 @@ from search.propose import Picker, Proposer, uniform
 
 class RandomController(Proposer):
     """The yardstick: it learns nothing, and nothing can mislead it."""
+
+    patience: ClassVar[int] = 200  # uniform to the end: neighbours only where one walk in 70 or fewer would be new
 
     def picker(self, rng: np.random.Generator) -> Picker:
         return uniform(rng)

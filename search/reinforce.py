@@ -80,11 +80,15 @@ class Policy:
         offered: Vector = self.logits[decision.name][places]
         return _softmax(offered)
 
-    def move(self, decision: Decision, step: Vector) -> None:
-        places = self.places(decision)
-        vector = self.logits[decision.name].copy()
-        vector[places] += step
-        self.logits[decision.name] = vector
+    def learn(self, asked: Asked, *, advantage: float, rate: float, entropy: float) -> None:
+        """One told trial moves the logits of the decisions on its walk, and no others."""
+        for decision in asked.decisions:
+            chosen = decision.options.index(asked.proposal.choices[decision.name])
+            behaviour = asked.proposal.behaviour.get(decision.name, 1.0)
+            change = step(self.probabilities(decision), chosen, behaviour, advantage=advantage, entropy=entropy)
+            moved = self.logits[decision.name].copy()
+            moved[self.places(decision)] += rate * change
+            self.logits[decision.name] = moved
 
 
 def _label(option: Option) -> Label:
@@ -131,16 +135,14 @@ class Values:
         return max(0.0, (low + high) / 2 / len(self.so_far) - TOP) / (1.0 - TOP)
 
 
-def step(
-    probabilities: Vector, chosen: int, behaviour: float, *, advantage: float, rate: float, entropy: float
-) -> Vector:
-    """The move of one decision's offered logits; see the equations above. Shapes: (options,)."""
+def step(probabilities: Vector, chosen: int, behaviour: float, *, advantage: float, entropy: float) -> Vector:
+    """The direction in which one decision's offered logits move; see the equations above. Shapes: (options,)."""
     rho = min(1.0, float(probabilities[chosen]) / behaviour)
     score = -probabilities
     score[chosen] += 1.0
     logs = np.log(np.maximum(probabilities, np.finfo(np.float64).tiny))
     spread = -probabilities * (logs - probabilities @ logs)
-    return rate * (rho * advantage * score + entropy * spread)
+    return rho * advantage * score + entropy * spread
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -207,7 +209,13 @@ class ReinforceController(Proposer):
             if self._folded % CHECKPOINT_EVERY == 0:
                 del self._checkpoints[self._folded // CHECKPOINT_EVERY :]
                 self._checkpoints.append((self._policy.copy(), self._values.copy()))
-            self._learn(self._ends[self._folded])
+            end = self._ends[self._folded]
+            self._policy.learn(
+                end.asked,
+                advantage=self._values.advantage(end.value),
+                rate=self.learning_rate,
+                entropy=self.entropy,
+            )
             self._folded += 1
         return self._policy
 
@@ -216,22 +224,6 @@ class ReinforceController(Proposer):
         policy, values = self._checkpoints[kept]
         self._policy, self._values = policy.copy(), values.copy()
         self._folded = kept * CHECKPOINT_EVERY
-
-    def _learn(self, end: _End) -> None:
-        advantage = self._values.advantage(end.value)
-        proposal = end.asked.proposal
-        for decision in end.asked.decisions:
-            self._policy.move(
-                decision,
-                step(
-                    self._policy.probabilities(decision),
-                    decision.options.index(proposal.choices[decision.name]),
-                    proposal.behaviour.get(decision.name, 1.0),
-                    advantage=advantage,
-                    rate=self.learning_rate,
-                    entropy=self.entropy,
-                ),
-            )
 
     def state(self) -> dict[str, Any]:
         """Per decision, the probability of each option were all of them offered."""

@@ -1,0 +1,30 @@
+"""Each controller against the law that all share."""
+
+import pytest
+
+from search.spec import ControllerSpec
+from tests.conformance.controllers import ControllerConformance
+
+
+class TestRandom(ControllerConformance):
+    @pytest.fixture
+    def spec(self) -> ControllerSpec:
+        return ControllerSpec(name="random")
+
+
+class TestTpe(ControllerConformance):
+    @pytest.fixture
+    def spec(self) -> ControllerSpec:
+        return ControllerSpec(name="tpe")
+
+
+class TestReinforce(ControllerConformance):
+    @pytest.fixture
+    def spec(self) -> ControllerSpec:
+        return ControllerSpec(name="reinforce")
+
+
+class TestReinforceByQuantile(ControllerConformance):
+    @pytest.fixture
+    def spec(self) -> ControllerSpec:
+        return ControllerSpec(name="reinforce", options={"advantage": "quantile", "learning_rate": 2.0})

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import Depends, FastAPI
 
 import archsmith
-from api import errors, openapi
+from api import document, errors
 from api.body import plain_query
 from api.context import Context
 from api.edge import BodyLimit, Edge, HostCheck, OriginCheck, RequestId
@@ -48,7 +48,7 @@ def create_app(settings: Settings, ledger: Ledger, *, edge: Edge | None = None) 
     app.state.routes = [route for router in routers for route in router.routes]
     errors.install(app)
     _wall(app, context)
-    openapi.install(app)
+    document.install(app)
     return app
 
 

@@ -1,5 +1,6 @@
 """The command as a person uses it: a service, a job, a bundle; every exit code; Ctrl-C."""
 
+import json
 import re
 import signal
 import subprocess
@@ -15,7 +16,7 @@ from archsmith import demo, serving
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 PROGRAM = str(Path(sys.executable).with_name("archsmith"))
-SMALL = ["--dataset", "digits", "--space", "tiny", "--trials", "3", "--epochs", "1", "--controller", "random"]
+SMALL = {"dataset": "digits", "space": "tiny", "budget": {"epochs": 1}, "finalists": {"top": 1, "epochs": 1}}
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,8 @@ def refused(done: subprocess.CompletedProcess[str], code: int, says: str) -> Non
 
 
 def test_a_job_from_its_submission_to_its_bundle(url: str, tmp_path: Path) -> None:
-    done = archsmith(url, "submit", *SMALL, "--name", "walk", "--watch")
+    (tmp_path / "job.json").write_text(json.dumps(SMALL))
+    done = archsmith(url, "submit", str(tmp_path / "job.json"), "--name", "walk", "--trials", "3", "--watch")
     assert done.returncode == 0, done.stderr
     job, *progress = done.stdout.splitlines()
     assert re.fullmatch(r"[0-9a-f-]{36}", job)

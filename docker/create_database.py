@@ -1,4 +1,4 @@
-"""create_database.py NAME: makes a PostgreSQL database unless it is there, on the server of PGHOST, PGUSER, PGPASSWORD."""
+"""create_database.py NAME: makes a PostgreSQL database unless it is there, on the server that PGHOST names."""
 
 import sys
 import time

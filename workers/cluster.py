@@ -21,13 +21,15 @@ from typing import Any, NoReturn, TypeVar
 
 import ray
 from ray import tune
+from ray.exceptions import RayError, RayTaskError
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 from ray.tune.search import SearchGenerator
 
+from archsmith.errors import TrialFailure
 from search.spec import JobSpec
 from workers.control import Control
 from workers.searcher import LedgerSearcher
-from workers.trial import Start, TrialActor
+from workers.trial import ProcessSpoiled, Start, TrialActor
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +45,7 @@ ENVIRONMENT = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # a failed trial reports a reason instead of a score
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",  # the callback below says it in one line
     "TUNE_GLOBAL_CHECKPOINT_S": "3600",  # Tune's own state is never read back, so it need not be written
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
     "TUNE_MAX_PENDING_TRIALS_PG": "1",
@@ -52,7 +55,12 @@ ENVIRONMENT = {
 
 
 def connect(address: str, *, cpus: int | None = None) -> None:
-    """Join the cluster at `address` ("host:port"), or start a private one when it is empty."""
+    """Join the cluster at `address` ("host:port"), or start a private one when it is empty.
+
+    A process that has joined one already stays there.
+    """
+    if ray.is_initialized():
+        return
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     logging.getLogger("ray.tune").setLevel(logging.ERROR)  # it warns of result files that we tell it not to write
@@ -98,6 +106,7 @@ def run_search(
 ) -> None:
     """Run trials until the searcher or the control says that the search is over; no trial runs any more then."""
     actor = tune.with_parameters(TrialActor, data=data, start=start)
+    actors = _Actors(searcher)
     tuner = tune.Tuner(
         tune.with_resources(actor, {"CPU": spec.trial.cpus, "GPU": spec.trial.gpus}),
         tune_config=tune.TuneConfig(
@@ -111,12 +120,12 @@ def run_search(
         run_config=tune.RunConfig(
             name="search",
             storage_path=str(folder),
-            stop=_ControlStopper(control),
+            stop=_ControlStopper(control, actors),
             verbose=0,
             log_to_file=False,
             # Trials write their own checkpoints, by rename and only while they live.
             checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
-            callbacks=[_DeathNotes()],
+            callbacks=[actors],
         ),
     )
     tuner.fit()
@@ -131,10 +140,10 @@ def run_tasks(
     cpus: float,
     gpus: float,
     should_stop: Callable[[], bool] = lambda: False,
-) -> Iterator[tuple[Task, Result]]:
-    """Call function(task, shared) for each task on the cluster; yields (task, result) as they finish.
+) -> Iterator[tuple[Task, Result | TrialFailure]]:
+    """Call function(task, shared) for each task on the cluster; yields (task, result or failure) as they finish.
 
-    A task whose machine dies is run again, twice at most. Stops early, ending what runs, when `should_stop` says so.
+    A task whose process dies is run again, twice at most. Stops early, ending what runs, when `should_stop` says so.
     """
     reference = ray.put(shared)
     remote: Any = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=2, max_calls=1)(_call)
@@ -142,9 +151,20 @@ def run_tasks(
     while running and not should_stop():
         done, _ = ray.wait(list(running), num_returns=1, timeout=0.5)
         for item in done:
-            yield running.pop(item), ray.get(item)
+            yield running.pop(item), _result(item)
     for item in running:
         ray.cancel(item, force=True)
+
+
+def _result(item: Any) -> Any:
+    try:
+        return ray.get(item)
+    except RayTaskError as error:
+        first = (str(error.cause).splitlines() or [""])[0]
+        return TrialFailure(f"crashed: {type(error.cause).__name__}: {first[:300]}", cause="crashed")
+    except RayError as error:
+        log.warning("%s", error)
+        return TrialFailure(f"worker lost repeatedly: {type(error).__name__}", cause="lost")
 
 
 def _call(function: Callable[[Task, Any], Result], task: Task, shared: Any) -> Result:
@@ -160,24 +180,46 @@ def _scheduler(spec: JobSpec) -> TrialScheduler:
     )
 
 
-class _DeathNotes(tune.Callback):
-    """Says in the driver's log how a trial's process died; the outcome itself is the searcher's to write."""
+class _Actors(tune.Callback):
+    """The processes that trials run in: when they begin, how they die, and their end with the search."""
+
+    def __init__(self, searcher: LedgerSearcher) -> None:
+        self._searcher = searcher
+        self._alive: dict[str, Any] = {}
+
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:  # noqa: ARG002
+        self._searcher.on_trial_start(trial.trial_id)
+        self._alive[trial.trial_id] = trial.temporary_state.ray_actor
+
+    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:  # noqa: ARG002
+        self._alive.pop(trial.trial_id, None)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:  # noqa: ARG002
-        log.warning("the process of Tune trial %s died: %s", trial.trial_id, str(trial.get_error())[-2000:])
+        told = Path(trial.error_file).read_text(encoding="utf-8") if trial.error_file else ""
+        if ProcessSpoiled.__name__ not in told:
+            log.warning("the process of Tune trial %s died: %s", trial.trial_id, told[-2000:])
+        self._alive.pop(trial.trial_id, None)
+
+    def end(self) -> None:
+        """End those in the middle of an epoch. Asked to end, they would finish it first; Tune waits 10 s and more."""
+        while self._alive:
+            ray.kill(self._alive.popitem()[1])
 
 
 class _ControlStopper(tune.Stopper):
     """Ends the whole search, never a single trial."""
 
-    def __init__(self, control: Control) -> None:
-        self._control = control
+    def __init__(self, control: Control, actors: _Actors) -> None:
+        self._control, self._actors = control, actors
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:  # noqa: ARG002
         return False
 
     def stop_all(self) -> bool:
-        return self._control.stopping
+        stopping = self._control.stopping
+        if stopping:
+            self._actors.end()
+        return stopping
 
     def __getstate__(self) -> dict[str, Any]:  # Tune pickles it to resume; we resume from the ledger
         return {}
@@ -185,7 +227,13 @@ class _ControlStopper(tune.Stopper):
 
 def _head(options: argparse.Namespace) -> int:
     if options.port:
-        _ray_start("--head", f"--port={options.port}", *_size(options), f"--node-ip-address={options.node_ip}")
+        _ray_start(
+            "--head",
+            "--include-dashboard=false",
+            f"--port={options.port}",
+            *_size(options),
+            f"--node-ip-address={options.node_ip}",
+        )
     connect("", cpus=options.cpus)
     address = ray.get_runtime_context().gcs_address
     if options.address_file:
@@ -211,7 +259,7 @@ def _size(options: argparse.Namespace) -> list[str]:
 
 def _ray_start(*arguments: str) -> NoReturn:
     program = str(Path(sys.executable).with_name("ray"))
-    fixed = ["--block", "--disable-usage-stats", "--include-dashboard=false"]
+    fixed = ["--block", "--disable-usage-stats"]
     os.execve(program, [program, "start", *arguments, *fixed], {**os.environ, **ENVIRONMENT})  # noqa: S606
 
 

@@ -9,12 +9,13 @@ new driver does what is left: finished trials are replayed into the controller, 
 import argparse
 import logging
 import os
+import shutil
 import signal
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from archsmith.errors import ArchsmithError, ConfigurationError, LeaseLost
+from archsmith.errors import ArchsmithError, ConfigurationError, LeaseLost, Unavailable
 from search.controller import Controller, Proposal
 from search.factory import make_controller
 from search.ledger import Job, Lease, Ledger, Trial, open_ledger
@@ -39,6 +40,7 @@ from workers.trial import Start, TrialTask
 log = logging.getLogger("archsmith.driver")
 
 DRAIN_S = 60.0
+EXIT_UNAVAILABLE = 69
 
 
 class Driver:
@@ -56,7 +58,10 @@ class Driver:
         return self._control
 
     def run(self) -> None:
-        """Do what is left of the job. Raises LeaseLost; any other of our errors becomes the job's reason to fail."""
+        """Do what is left of the job. Any of our errors becomes the job's reason to fail, but for two.
+
+        Raises LeaseLost, and Unavailable when the ledger does not answer: the next driver goes on where this one stood.
+        """
         self._folder.mkdir(parents=True, exist_ok=True)
         heartbeat = Heartbeat(
             self._ledger,
@@ -71,7 +76,7 @@ class Driver:
             writer.start()
         try:
             self._steps()
-        except LeaseLost:
+        except (LeaseLost, Unavailable):
             raise
         except ArchsmithError as error:
             log.error("the job fails: %s", error)
@@ -124,6 +129,7 @@ class Driver:
             pending=pending,
             next_number=len(history),
             counted=sum(1 for t in history if t.state.terminal and t.state is not TrialState.INFEASIBLE),
+            forget=self._forget,
         )
         self._control.start()
         cluster.run_search(
@@ -175,6 +181,10 @@ class Driver:
     def _checkpoint(self, number: int) -> Path:
         return self._folder / "checkpoints" / f"{number}.pt"
 
+    def _forget(self, number: int) -> None:
+        for path in self._checkpoint(number).parent.glob(f"{number}.pt*"):
+            path.unlink(missing_ok=True)
+
     def _settle(self, searcher: LedgerSearcher) -> None:
         """Close what Tune stopped without a word, by the reason why the search ended."""
         if self._control.leaving:
@@ -187,6 +197,7 @@ class Driver:
                 outcome = Outcome(number=trial.number, state=TrialState.CANCELLED, reason=f"the search ended: {reason}")
                 self._ledger.finish_trial(self._lease, trial.number, None, outcome)
         self._ledger.update_job(self._lease, stopped_because=reason, seconds_used=self._control.seconds_used())
+        shutil.rmtree(self._folder / "checkpoints", ignore_errors=True)
 
     def _leave(self) -> None:
         """Put the job down: paused or cancelled as the user wants, else queued for the next driver."""
@@ -249,6 +260,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LeaseLost as error:
         log.error("%s", error)
         return EXIT_LEASE_LOST
+    except Unavailable as error:
+        log.error("%s", error)
+        return EXIT_UNAVAILABLE
     finally:
         cluster.disconnect()
         ledger.close()

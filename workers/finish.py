@@ -13,7 +13,7 @@ from statistics import fmean
 from typing import Any
 
 from archsmith import __version__
-from archsmith.errors import ArchsmithError
+from archsmith.errors import ArchsmithError, TrialFailure
 from search.ledger import Finalist, Job, Lease, Ledger, Trial
 from search.ledger.values import FinalistState
 from search.trial import JobState
@@ -45,7 +45,10 @@ class Finish:
         self._train(self._tasks(chosen, setting, dataset), dataset)
         if self._control.leaving:
             return
-        finalists = [f for f in self._ledger.finalists(self._job.id) if f.test_score is not None]
+        finalists = [
+            f for f in self._ledger.finalists(self._job.id)
+            if f.test_score is not None and self._weights(f.rank, f.seed).is_file()
+        ]  # fmt: skip
         if not finalists:
             reasons = {f.reason for f in self._ledger.finalists(self._job.id)}
             raise _NoFinalist(f"no finalist could be trained: {'; '.join(str(r) for r in reasons)[:300]}")
@@ -75,8 +78,8 @@ class Finish:
         ]
 
     def _train(self, tasks: Sequence[FinalistTask], dataset: Dataset) -> None:
-        done = {(f.rank, f.seed) for f in self._ledger.finalists(self._job.id) if f.state == "completed"}
-        missing = [t for t in tasks if (t.rank, t.seed) not in done or not self._weights(t.rank, t.seed).is_file()]
+        ended = {(f.rank, f.seed) for f in self._ledger.finalists(self._job.id) if f.state in ("completed", "failed")}
+        missing = [t for t in tasks if (t.rank, t.seed) not in ended]
         for task in missing:
             self._ledger.set_finalist(self._lease, self._row(task))
         spec = self._job.spec.trial
@@ -91,7 +94,9 @@ class Finish:
         for task, result in results:
             self._store(task, result)
 
-    def _store(self, task: FinalistTask, result: FinalistResult) -> None:
+    def _store(self, task: FinalistTask, result: FinalistResult | TrialFailure) -> None:
+        if isinstance(result, TrialFailure):
+            result = FinalistResult(test_score=None, weights=b"", seconds=0.0, reason=str(result))
         if result.test_score is not None:
             path = self._weights(task.rank, task.seed)
             path.parent.mkdir(parents=True, exist_ok=True)

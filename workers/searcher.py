@@ -32,6 +32,7 @@ class _Open:
     started: float
     epochs: int = 0
     score: float | None = None
+    failure: str | None = None
 
 
 class LedgerSearcher(Searcher):
@@ -39,7 +40,7 @@ class LedgerSearcher(Searcher):
 
     pending: proposals stored earlier whose trial has no outcome yet (lost or interrupted): handed out first.
     next_number: the first number not used yet. counted: trials that count against the budget already.
-    make_task: (proposal, attempt) -> TrialTask.
+    make_task: (proposal, attempt) -> TrialTask. forget: called with the number of a trial that has ended.
     """
 
     def __init__(
@@ -55,11 +56,12 @@ class LedgerSearcher(Searcher):
         pending: list[Proposal],
         next_number: int,
         counted: int,
+        forget: Callable[[int], None] = lambda _: None,
     ) -> None:
         super().__init__(metric="score", mode="max")
         self._ledger, self._lease, self._spec = ledger, lease, spec
         self._controller, self._control = controller, control
-        self._slots, self._make_task = slots, make_task
+        self._slots, self._make_task, self._forget = slots, make_task, forget
         self._pending = deque(pending)
         self._next, self._counted = next_number, counted
         self._proposals: dict[int, Proposal] = {}
@@ -127,18 +129,31 @@ class LedgerSearcher(Searcher):
 
     # ---- up: tell
 
+    def on_trial_start(self, trial_id: str) -> None:
+        """A trial may wait long for a place beside other jobs; its own time begins now."""
+        self._open[trial_id].started = time.monotonic()
+
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        self._measure(self._open[trial_id], result)
+        trial = self._open[trial_id]
+        if result.get("failure"):
+            trial.failure = result["reason"]
+        else:
+            self._measure(trial, result)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         trial = self._open.pop(trial_id, None)
         if trial is None:  # it has ended already; its process died afterwards
             return
+        if result and result.get("failure"):
+            trial.failure = result["reason"]
+        if trial.failure:
+            self._tell(trial, Outcome(number=trial.number, state=TrialState.FAILED, reason=trial.failure))
+            return
         if error or result is None:
             self._process_died(trial)
             return
         self._measure(trial, result)
-        self._tell(trial, self._outcome(trial, result))
+        self._tell(trial, self._outcome(trial))
 
     def _measure(self, trial: _Open, result: dict[str, Any]) -> None:
         epoch = result.get("epoch", 0)
@@ -148,9 +163,7 @@ class LedgerSearcher(Searcher):
         trial.epochs, trial.score = measurement.epoch, measurement.score
         self._ledger.add_measurement(self._lease, trial.number, trial.attempt, measurement)
 
-    def _outcome(self, trial: _Open, result: dict[str, Any]) -> Outcome:
-        if result.get("failure"):
-            return Outcome(number=trial.number, state=TrialState.FAILED, reason=result["reason"])
+    def _outcome(self, trial: _Open) -> Outcome:
         if trial.score is None:
             return Outcome(number=trial.number, state=TrialState.FAILED, reason="crashed: reported no measurement")
         full = trial.epochs >= self._spec.budget.epochs
@@ -182,6 +195,7 @@ class LedgerSearcher(Searcher):
         self._counted += 1
         self._proposals.pop(outcome.number, None)
         self._controller.tell(outcome)
+        self._forget(outcome.number)
 
     # ---- the end
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from archsmith.errors import TrialFailure
 from search.spec import JobSpec
 from workers import cluster
 from workers.datasets import Dataset
@@ -65,6 +66,8 @@ def _measured(spec: JobSpec, shape: tuple[int, ...], state: Path) -> dict[str, A
         return dict(json.loads(path.read_text(encoding="utf-8")))
     task = {"shape": list(shape), "device": device(spec), "threads": threads(spec)}
     [(_, measured)] = cluster.run_tasks(_calibrate, [task], shared=None, cpus=spec.trial.cpus, gpus=spec.trial.gpus)
+    if isinstance(measured, TrialFailure):
+        raise measured
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(f".{os.getpid()}.part")
     part.write_text(json.dumps(measured), encoding="utf-8")

@@ -55,12 +55,20 @@ class Session(Protocol):
     def epoch(self) -> Measurement: ...
 
 
+CLEAN = ("diverged", "timeout")
+"""Failures that leave nothing behind. Others may leave memory or threads: the next trial gets a new process."""
+
+
+class ProcessSpoiled(Exception):
+    """Raised by the step after one that reported a failure: Tune uses no process again whose trial ended so."""
+
+
 Start = Callable[[TrialTask, Any], Session]
 """How a session begins, from the task and the job's data; `start_training` unless a test says otherwise."""
 
 
 class TrialActor(tune.Trainable):
-    """Ray Tune's side of a trial. Reused from trial to trial (`reset_config`), except after a failure."""
+    """Ray Tune's side of a trial. Reused from trial to trial (`reset_config`), but not after one that spoiled it."""
 
     def setup(self, config: dict[str, Any], *, data: Any = None, start: Start | None = None) -> None:
         self._data = data
@@ -69,17 +77,19 @@ class TrialActor(tune.Trainable):
         self._take(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        if self._spoiled:  # a failed trial may leave memory or threads behind: begin in a new process
-            return False
         self._take(new_config)
-        return True
+        return True  # anything else would not make Tune start a new process, but drop the trial without a word
 
     def _take(self, config: dict[str, Any]) -> None:
         self._task = TrialTask.loads(config["trial"])
         self._session: Session | None = None
-        self._deadline = time.monotonic() + self._task.timeout_s
+        self._deadline: float | None = None
 
     def step(self) -> dict[str, Any]:
+        if self._spoiled:
+            raise ProcessSpoiled
+        if self._deadline is None:  # the first step: waiting for a place on a machine is no part of the limit
+            self._deadline = time.monotonic() + self._task.timeout_s
         left = self._deadline - time.monotonic()
         if left <= 0:
             return self._failure("timeout", f"ran longer than its limit of {self._task.timeout_s:g} s")
@@ -98,10 +108,10 @@ class TrialActor(tune.Trainable):
         return {**asdict(measurement), "done": measurement.epoch >= self._task.epochs}
 
     def _failure(self, cause: str, reason: str) -> dict[str, Any]:
-        self._spoiled = True
         self._session = None
+        self._spoiled = cause not in CLEAN
         lines = reason.strip().splitlines() or [cause]
-        return {"failure": cause, "reason": f"{cause}: {lines[0][:300]}", "done": True}
+        return {"failure": cause, "reason": f"{cause}: {lines[0][:300]}", "done": not self._spoiled}
 
 
 class TrainingSession:
@@ -114,17 +124,22 @@ class TrainingSession:
         self._task = task
         self._trainer = new_trainer(task.architecture, data, task.recipe)
         self._path = Path(task.checkpoint) if task.checkpoint else None
+        self._again: Measurement | None = None
         if self._path and task.attempt > 1:
             state = checkpoint.load(self._path)
             if state is not None:
-                self._trainer.load_state_dict(state)
+                self._trainer.load_state_dict(state["trainer"])
+                self._again = Measurement(**state["measurement"])
 
     def epoch(self) -> Measurement:
         from workers import checkpoint
 
+        if self._again:  # its report may have died with the attempt before; one that arrived is not written twice
+            measurement, self._again = self._again, None
+            return measurement
         measurement = self._trainer.epoch()
         if self._path and measurement.epoch < self._task.epochs:
-            checkpoint.save(self._path, self._trainer.state_dict())
+            checkpoint.save(self._path, {"trainer": self._trainer.state_dict(), "measurement": asdict(measurement)})
         return measurement
 
 

@@ -1,0 +1,179 @@
+"""One job after another on a real Ray cluster and a real ledger, with pretended trainings where training is not the
+point: what a search leaves behind, and what a user's wish does to it."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from search.controller import Controller
+from search.spec import Budget, ControllerSpec
+from search.trial import JobState, TrialState
+from tests.driving import Yard, until
+from tests.fakes import Fake, score
+from tests.invariants import audit
+from workers import driver as driver_module
+from workers.datasets import DataStore
+from workers.driver import Driver
+from workers.recipe import new_trainer
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+
+TWO_POINTS = {"schema": 1, "name": "two", "stages": [{"operation": ["conv"], "kernel": [3, 5], "width": [8]}]}
+
+
+@pytest.fixture
+def controllers(monkeypatch: pytest.MonkeyPatch) -> list[Controller]:
+    """Every controller that a driver makes, as it makes them."""
+    made: list[Controller] = []
+    make = driver_module.make_controller
+
+    def noted(*args: Any, **options: Any) -> Controller:
+        made.append(make(*args, **options))
+        return made[-1]
+
+    monkeypatch.setattr(driver_module, "make_controller", noted)
+    return made
+
+
+@pytest.mark.parametrize("name", ["tpe", "reinforce"])
+def test_a_search_is_its_rows(yard: Yard, controllers: list[Controller], name: str) -> None:
+    yard.submit(trials=14, controller=ControllerSpec(name=name))
+    lost = Fake(diverged=frozenset({3, 7, 8, 11}))  # 30 %
+    job = yard.drive(lost)
+    trials = yard.trials(job.id)
+    assert (job.state, job.reason, job.stopped_because) == (JobState.SUCCEEDED, None, "budget_trials")
+    assert sorted(trials) == list(range(14))
+    assert {t.attempts for t in trials.values()} == {1}
+    assert len({t.hash for t in trials.values()}) == 14
+    assert [n for n, t in trials.items() if t.provenance == "baseline"] == [0]
+    assert {n for n, t in trials.items() if t.state is TrialState.FAILED} == lost.diverged
+    assert all(t.search_score == score(n) for n, t in trials.items() if t.state is TrialState.COMPLETED)
+    assert job.best_score == max(score(n) for n in set(trials) - lost.diverged)
+    assert (yard.settings.job_folder(job.id) / "bundle.zip").stat().st_size == job.bundle_bytes
+    audit(yard.ledger)
+    _is_restored_as_it_was(yard, job.id, controllers)
+
+
+def _is_restored_as_it_was(yard: Yard, job_id: str, controllers: list[Controller]) -> None:
+    [live] = controllers
+    other = Yard(
+        yard.settings.state
+    )  # a new driver of the same job would be made with a lease; restoring writes nothing
+    other.submit()
+    driver = other.driver()
+    driver._job, driver._spec = other.ledger.job(job_id), other.ledger.job(job_id).spec
+    restored, pending, _ = driver._restored(DataStore(yard.settings.datasets).open("digits", seed=0))
+    assert not pending
+    told, asked = live.ask(14), restored.ask(14)
+    assert told == asked
+    other.close()
+
+
+def test_a_space_smaller_than_the_budget_is_searched_whole(yard: Yard) -> None:
+    yard.submit(trials=10, space=TWO_POINTS)
+    job = yard.drive(Fake())
+    assert (job.state, job.stopped_because) == (JobState.SUCCEEDED, "space_exhausted")
+    assert job.counts[TrialState.COMPLETED] == 2
+    audit(yard.ledger)
+
+
+class _Wish:
+    """Comes once two trials are in the middle of an epoch, and notes when."""
+
+    def __init__(self, yard: Yard, job_id: str, act: Callable[[Driver], object]) -> None:
+        self._yard, self._job_id, self._act = yard, job_id, act
+
+    def __call__(self, driver: Driver) -> None:
+        until(lambda: self._yard.ledger.job(self._job_id).counts[TrialState.RUNNING] == 2)
+        until(lambda: self._yard.ledger.job(self._job_id).counts[TrialState.COMPLETED] == 1)
+        time.sleep(1.0)  # for the epochs to have begun
+        self._act(driver)
+        self._at = time.monotonic()
+
+    def let_go(self) -> None:
+        """The heartbeat carries a wish within a sixth of the lease, then the epochs end: 1 to 6 s, not 600."""
+        assert time.monotonic() - self._at < 100
+
+
+def test_wishes_are_obeyed_in_the_middle_of_a_long_epoch(yard: Yard) -> None:
+    """Pause, go on, shut down, go on, cancel: the trials in training would take ten more minutes for their epoch."""
+    job_id = yard.submit(trials=5)
+    ledger = yard.ledger
+    slow = Fake(slow=frozenset({1, 2}))
+
+    pause = _Wish(yard, job_id, lambda _: ledger.request(job_id, "pause"))
+    assert yard.drive(slow, meanwhile=pause).state is JobState.PAUSED
+    pause.let_go()
+    assert yard.states(job_id) == {0: TrialState.COMPLETED, 1: TrialState.WAITING, 2: TrialState.WAITING}
+    assert ledger.claim("other", 30) is None
+
+    ledger.request(job_id, "run")
+    stop = _Wish(yard, job_id, lambda driver: driver.control.leave("shutdown"))
+    assert yard.drive(slow, meanwhile=stop).state is JobState.QUEUED
+    stop.let_go()
+    assert yard.states(job_id) == {0: TrialState.COMPLETED, 1: TrialState.WAITING, 2: TrialState.WAITING}
+
+    cancel = _Wish(yard, job_id, lambda _: ledger.request(job_id, "cancel"))
+    job = yard.drive(slow, meanwhile=cancel)
+    cancel.let_go()
+    assert (job.state, job.reason) == (JobState.CANCELLED, "cancelled on request")
+    assert yard.states(job_id) == {0: TrialState.COMPLETED, 1: TrialState.CANCELLED, 2: TrialState.CANCELLED}
+    assert [t.attempts for t in yard.trials(job_id).values()] == [1, 3, 3]
+    assert ledger.claim("other", 30) is None
+    audit(ledger)
+
+
+def test_the_search_ends_with_its_seconds(yard: Yard) -> None:
+    job_id = yard.submit(trials=5, budget=Budget(trials=5, epochs=1, seconds=25))
+    job = yard.drive(Fake(slow=frozenset({1, 2})))
+    assert (job.state, job.stopped_because) == (JobState.SUCCEEDED, "budget_seconds")
+    assert 25 <= job.seconds_used < 60
+    trials = yard.trials(job_id)
+    assert [t.state for t in trials.values()] == [TrialState.COMPLETED, TrialState.CANCELLED, TrialState.CANCELLED]
+    assert trials[1].reason == "the search ended: budget_seconds"
+    audit(yard.ledger)
+
+
+def test_a_paused_training_goes_on_from_its_epoch(yard: Yard) -> None:
+    """And ends with the very score of a training that was never interrupted."""
+    job_id = yard.submit(trials=1, epochs=25)
+    ledger = yard.ledger
+
+    def pause(driver: Driver) -> None:
+        until(lambda: len(ledger.trial(job_id, 0).measurements) >= 2 if yard.trials(job_id) else False)
+        driver.control.leave("pause")
+        ledger.request(job_id, "pause")
+
+    assert yard.drive(meanwhile=pause).state is JobState.PAUSED
+    before = ledger.trial(job_id, 0)
+    assert 2 <= len(before.measurements) < 25
+    ledger.request(job_id, "run")
+    driver = yard.driver()
+    dataset = DataStore(yard.settings.datasets).open("digits", seed=0)
+    driver.run()
+    after = ledger.trial(job_id, 0)
+    assert (after.state, after.attempts) == (TrialState.COMPLETED, 2)
+    assert after.measurements[: len(before.measurements)] == before.measurements
+    assert [m.epoch for m in after.measurements] == list(range(1, 26))
+    stored = [s.attempt for s in ledger.measurements(job_id)]
+    assert stored == sorted(stored)
+    assert stored.count(1) in (len(before.measurements), len(before.measurements) + 1)
+    _equals_one_without_pause(driver, dataset, after)
+
+
+def _equals_one_without_pause(driver: Driver, dataset: Any, paused: Any) -> None:
+    from search.controller import Proposal
+    from space.architecture import Architecture
+    from workers.data import search_data
+    from workers.setting import Setting
+
+    proposal = Proposal(
+        number=0, architecture=Architecture.from_json(paused.architecture), choices=paused.choices, behaviour={}
+    )
+    setting = Setting(precision="fp32", layout="nchw", source="fixed")
+    task = driver._task(proposal, 1, dataset, setting)
+    trainer = new_trainer(task.architecture, search_data(dataset), task.recipe)
+    scores = [trainer.epoch().score for _ in range(25)]
+    assert scores == [m.score for m in paused.measurements]

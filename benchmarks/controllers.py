@@ -49,7 +49,7 @@ def finds(spec: ControllerSpec, toy: Toy, seed: int, *, trials: int, workers: in
 
 def sign_test(won: int, lost: int) -> float:
     games = won + lost
-    return sum(math.comb(games, k) for k in range(won, games + 1)) / 2**games
+    return float(sum(math.comb(games, k) for k in range(won, games + 1)) / 2**games)
 
 
 def compare(toy: Toy, *, seeds: int, trials: int, workers: int, failing: float) -> list[dict[str, Any]]:

@@ -22,9 +22,3 @@ class TestReinforce(ControllerConformance):
     @pytest.fixture
     def spec(self) -> ControllerSpec:
         return ControllerSpec(name="reinforce")
-
-
-class TestReinforceByQuantile(ControllerConformance):
-    @pytest.fixture
-    def spec(self) -> ControllerSpec:
-        return ControllerSpec(name="reinforce", options={"advantage": "quantile", "learning_rate": 2.0})

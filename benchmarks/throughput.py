@@ -3,18 +3,20 @@
     python -m benchmarks.throughput --data ../shared/data/fashion_mnist [--threads 1] [--rounds 15] [--json]
 
 The network is the reference one (conv 16-32-64, 3 x 3, batch norm, ReLU, max-pool), the batch 128, the data
-Fashion-MNIST. The two take short turns, so that what else the machine does hits both alike; medians are compared. Both
-begin a turn with new weights and train on its samples once. Our trainer also shifts the samples, the plain loop does
-not. The ratio in processor time says the same without the waiting; on an idle machine the two agree.
+Fashion-MNIST. Each of the two lives in a process of its own and they take short turns, so that what else the machine
+does hits both alike; medians are compared. Both begin a turn with new weights and train on its samples once. Our
+trainer also shifts the samples, the plain loop does not. The ratio in processor time leaves out the waiting.
 """
 
 import argparse
 import json
+import multiprocessing
 import os
 import statistics
 import sys
 import tempfile
 import time
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -72,20 +74,40 @@ def our_trainer(data: TrainData, shape: tuple[int, int, int], choice: Calibratio
     return clock.rates(len(data.train.y) // BATCH * BATCH)
 
 
-def measure(dataset: Dataset, *, threads: int, rounds: int) -> dict[str, Any]:
-    torch.set_num_threads(threads)
+def player(pipe: Connection, who: str, dataset: Dataset, choice: Calibration) -> None:
+    """A process of its own for each of the two: plays a turn whenever it is asked to, until it is told None."""
+    torch.set_num_threads(choice.threads)
     shape = dataset.info.input_shape
-    choice = calibrate(shape, threads=threads)
     whole = dataset.search_train
     split = Split(x=whole.x[:SAMPLES], y=whole.y[:SAMPLES])
     data = TrainData.on("cpu", train=split, val=None, mean=dataset.mean, std=dataset.std)
-    floats = (data.train.x.float() - torch.tensor(dataset.mean).view(1, -1, 1, 1)) / dataset.std[0]
-    samples = TensorDataset(floats, data.train.y)
-    turns = [(plain_loop(samples, shape), our_trainer(data, shape, choice)) for _ in range(rounds + 1)]
+    mean, std = (torch.tensor(values).view(1, -1, 1, 1) for values in (dataset.mean, dataset.std))
+    samples = TensorDataset((data.train.x.float() - mean) / std, data.train.y)
+    while pipe.recv():
+        pipe.send(plain_loop(samples, shape) if who == "plain" else our_trainer(data, shape, choice))
+
+
+def measure(dataset: Dataset, *, threads: int, rounds: int) -> dict[str, Any]:
+    choice = calibrate(dataset.info.input_shape, threads=threads)
+    context = multiprocessing.get_context("spawn")
+    pipes: list[Connection] = []
+    for who in ("plain", "ours"):
+        pipe, other = context.Pipe()
+        context.Process(target=player, args=(other, who, dataset, choice), daemon=True).start()
+        pipes.append(pipe)
+    turns = [tuple(_turn(pipe) for pipe in pipes) for _ in range(rounds + 1)]
+    for pipe in pipes:
+        pipe.send(None)
     return summary(turns[1:], choice)  # the first one warms up
 
 
-def summary(turns: list[tuple[tuple[float, float], tuple[float, float]]], choice: Calibration) -> dict[str, Any]:
+def _turn(pipe: Connection) -> tuple[float, float]:
+    pipe.send("go")
+    rates: tuple[float, float] = pipe.recv()
+    return rates
+
+
+def summary(turns: list[tuple[tuple[float, float], ...]], choice: Calibration) -> dict[str, Any]:
     plain, ours, plain_cpu, ours_cpu = (
         statistics.median(turn[who][clock] for turn in turns) for clock in (0, 1) for who in (0, 1)
     )

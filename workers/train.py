@@ -8,11 +8,13 @@ architectures that are not known beforehand: label smoothing, a high learning ra
 All randomness of an epoch comes from (seed, epoch), so a resumed training goes on exactly as an unbroken one.
 """
 
+import ctypes
 import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -109,6 +111,19 @@ def one_cycle(step: int, steps: int) -> float:
     return min((step + 1) / peak, (steps - step) / (steps - peak + 1))
 
 
+@cache
+def keep_freed_memory() -> None:
+    """Tells the C library to keep what this process frees, up to 256 MiB, for the next step.
+
+    Activations of a few megabytes are otherwise given back to the system and faulted in again at every step: 500 to
+    2,600 page faults a step on the reference network, which was 9 to 22 % slower for it. Only glibc knows the call.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(-3, 2**28)  # M_MMAP_THRESHOLD
+        mallopt(-1, 2**28)  # M_TRIM_THRESHOLD
+
+
 class Trainer:
     """Trains one network on one recipe, an epoch at a time. Raises TrialFailure (`diverged`, `out_of_memory`)."""
 
@@ -116,6 +131,7 @@ class Trainer:
         """The module's initial weights are the caller's: seed torch before building it."""
         if recipe.device == "cpu":
             torch.set_num_threads(recipe.threads)
+            keep_freed_memory()
         self._recipe, self._data = recipe, data
         self._channels_last = recipe.layout == "nhwc"
         with _memory_guard():

@@ -1,0 +1,164 @@
+"""A job in a real MLflow server: everything once, whether it is delivered twice, late or by somebody else."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+
+from api import process
+from search.ledger import OutboxRow
+from search.spec import FinalistSpec
+from search.trial import JobState
+from tests.driving import Yard, until
+from tests.fakes import Fake, score
+from workers.tracking import EXPERIMENT, MlflowTracker
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
+
+QUIET = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def mlflow_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder, port = tmp_path_factory.mktemp("mlflow"), _free_port()
+    command = [sys.executable, "-m", "api.keeper", sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
+    command += ["--port", str(port), "--workers", "1", "--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"]
+    command += ["--serve-artifacts", "--artifacts-destination", str(folder / "artifacts")]
+    url = f"http://127.0.0.1:{port}"
+    server = process.spawn(command, cwd=folder, env=process.environment(QUIET), log=folder / "log")
+    until(lambda: process.ended(server) or _answers(url))
+    assert not process.ended(server), (folder / "log").read_text()
+    yield url
+    process.stop([server], grace_s=20)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/health", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _job(yard: Yard, **changes: Any) -> str:
+    return yard.submit(trials=5, epochs=2, finalists=FinalistSpec(top=2, epochs=1), **changes)
+
+
+FAULTS = Fake(crashed=frozenset({3}), killed_once=frozenset({2}))
+
+
+def _seen(client: MlflowClient, job_id: str) -> dict[str, Any]:
+    """All that MLflow knows of a job, by the keys of its runs."""
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id], f"tags.`archsmith.job` = '{job_id}'", max_results=1000)
+    seen: dict[str, Any] = {"versions": [], "keys": sorted(r.data.tags["archsmith.key"] for r in runs)}
+    for run in runs:
+        run_id = run.info.run_id
+        metrics = {
+            name: sorted((m.step, m.timestamp, m.value) for m in client.get_metric_history(run_id, name))
+            for name in run.data.metrics
+        }
+        seen[run.data.tags["archsmith.key"]] = {
+            "id": run_id,
+            "status": run.info.status,
+            "times": (run.info.start_time, run.info.end_time),
+            "parent": run.data.tags.get("mlflow.parentRunId"),
+            "params": dict(run.data.params),
+            "metrics": metrics,
+            "files": sorted(f.path for f in client.list_artifacts(run_id)),
+        }
+        versions = client.search_model_versions(f"run_id = '{run_id}'")
+        seen["versions"] += sorted((v.name, v.version, v.source) for v in versions)
+    return seen
+
+
+def _is_whole(seen: dict[str, Any], yard: Yard, job_id: str) -> None:
+    parent = seen["job"]
+    assert seen["keys"] == ["finalist/1/0", "finalist/2/0", "job", *(f"trial/{n}" for n in range(5))]
+    assert {seen[key]["parent"] for key in seen["keys"] if key != "job"} == {parent["id"]}
+    trials = yard.trials(job_id)
+    for number, trial in trials.items():
+        run = seen[f"trial/{number}"]
+        assert run["status"] == ("FAILED" if number == 3 else "FINISHED")
+        assert trial.choices.items() <= {k: _typed(v) for k, v in run["params"].items()}.items()
+        assert run["params"]["hash"] == trial.hash
+        assert {"architecture.json", "architecture.svg"} <= set(run["files"])
+        epochs = [] if number == 3 else [1, 2]
+        assert [step for step, _, _ in run["metrics"].get("score", [])] == epochs
+        assert [value for _, _, value in run["metrics"].get("score", [])] == [score(number, e) for e in epochs]
+        assert trial.mlflow_run_id == run["id"]
+    assert parent["status"] == "FINISHED"
+    assert len(parent["metrics"]["search_score"]) == 4
+    assert parent["metrics"]["final_score"][0][2] == yard.ledger.job(job_id).final_score
+    [(name, _, source)] = seen["versions"]
+    assert (name, source) == ("archsmith-search", f"runs:/{parent['id']}/bundle")
+    assert "bundle" in parent["files"]
+    assert yard.ledger.job(job_id).mlflow_run_id == parent["id"]
+
+
+def _typed(value: str) -> Any:
+    return int(value) if value.lstrip("-").isdigit() else value
+
+
+def test_a_job_is_delivered_once(yard: Yard, mlflow_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    yard.settings = replace(yard.settings, mlflow_url=mlflow_url)
+    rows: list[OutboxRow] = []
+    deliver = MlflowTracker.deliver
+
+    def noted(self: MlflowTracker, given: list[OutboxRow]) -> None:
+        deliver(self, given)
+        rows.extend(given)
+
+    monkeypatch.setattr(MlflowTracker, "deliver", noted)
+    job_id = _job(yard)
+    assert yard.drive(FAULTS).state is JobState.SUCCEEDED
+    assert yard.ledger.outbox_jobs() == []
+    client = MlflowClient(mlflow_url, mlflow_url)
+    seen = _seen(client, job_id)
+    _is_whole(seen, yard, job_id)
+
+    # A writer that died before it acknowledged anything, and before it filed its runs' ids.
+    monkeypatch.setattr(yard.ledger, "runs", lambda _: {})
+    tracker = MlflowTracker(mlflow_url, yard.ledger, job_id, yard.settings.job_folder(job_id))
+    deliver(tracker, rows)
+    assert _seen(client, job_id) == seen
+
+
+def test_mlflow_away_during_the_job(yard: Yard, mlflow_url: str) -> None:
+    yard.settings = replace(yard.settings, mlflow_url=f"http://127.0.0.1:{_free_port()}")
+    job_id = _job(yard)
+    assert yard.drive(FAULTS).state is JobState.SUCCEEDED
+    assert yard.ledger.outbox_jobs() == [job_id]
+    _deliver(yard, mlflow_url)
+    assert yard.ledger.outbox_jobs() == []
+    client = MlflowClient(mlflow_url, mlflow_url)
+    seen = _seen(client, job_id)
+    _is_whole(seen, yard, job_id)
+    _deliver(yard, mlflow_url)
+    assert _seen(client, job_id) == seen
+
+
+def _deliver(yard: Yard, url: str) -> None:
+    state: Path = yard.settings.state
+    env = os.environ | {"ARCHSMITH_STATE": str(state), "ARCHSMITH_MLFLOW_URL": url}
+    command = [sys.executable, "-m", "workers.tracking"]
+    done = subprocess.run(command, env=env, cwd=state, capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.dumps(done.stdout) == '""'

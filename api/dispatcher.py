@@ -2,6 +2,8 @@
 
 A claim carries a lease and a fence. The driver renews the lease; a job whose driver is gone is claimed again, here as
 soon as its exit is seen, elsewhere when the lease has run out. Several dispatchers may share one ledger.
+
+It also sees to what ended jobs could not tell MLflow because that was away: one courier at a time delivers it later.
 """
 
 import argparse
@@ -13,8 +15,10 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from api import process
 from api.routes.health import BEAT
@@ -30,6 +34,10 @@ JOBS_AT_A_TIME = 2
 MAX_DEATHS = 3
 ROUND_S = 0.5
 GRACE_S = 10.0
+COURIER_S = 60.0
+COURIER_JOBS = 100
+SETTLED_S = 120.0
+"""A job that ended this long ago has no driver any more that delivers the same rows; one takes 60 s at most."""
 Progress = tuple[int, str]
 Spawn = Callable[[Lease], subprocess.Popen[bytes]]
 
@@ -54,6 +62,8 @@ class Dispatcher:
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._running: list[Running] = []
         self._deaths: dict[str, tuple[int, Progress]] = {}
+        self._courier: subprocess.Popen[bytes] | None = None
+        self._courier_due = 0.0
 
     def run(self, stop: threading.Event) -> None:
         """Serve until `stop` is set, then let every driver put its job back into the queue."""
@@ -69,6 +79,7 @@ class Dispatcher:
         """One look at the children and, where there is room, at the queue."""
         (self._settings.state / BEAT).touch()
         self._reap()
+        self._send_courier()
         while len(self._running) < self._slots:
             lease = self._ledger.claim(self._owner, self._settings.lease_s)
             if lease is None:
@@ -79,7 +90,9 @@ class Dispatcher:
 
     def close(self, grace_s: float = GRACE_S) -> None:
         """End all drivers. One that had no time to put its job back loses its lease at once."""
-        process.stop([one.child for one in self._running], grace_s=grace_s)
+        courier = [self._courier] if self._courier is not None else []
+        process.stop([*courier, *(one.child for one in self._running)], grace_s=grace_s)
+        self._courier = None
         for one in self._running:
             self._ledger.expire(one.lease)
         self._running.clear()
@@ -112,6 +125,21 @@ class Dispatcher:
         except LeaseLost:
             log.info("job %s: another dispatcher has it", job.id)
 
+    def _send_courier(self) -> None:
+        if self._courier is not None and process.ended(self._courier):
+            process.reap(self._courier)
+            self._courier = None
+        now = time.monotonic()
+        if self._courier is not None or now < self._courier_due or not self._settings.mlflow_url:
+            return
+        self._courier_due = now + COURIER_S
+        left = [job_id for job_id in self._ledger.outbox_jobs() if _settled(self._ledger.job(job_id))]
+        if left:
+            log.info("delivering to MLflow what is left of %d ended jobs", len(left))
+            arguments = [sys.executable, "-m", "workers.tracking", *left[:COURIER_JOBS]]
+            path = self._settings.state / "logs" / "tracking.log"
+            self._courier = process.spawn(arguments, cwd=self._settings.state, env=process.environment(), log=path)
+
     def _driver(self, lease: Lease) -> subprocess.Popen[bytes]:
         folder = self._settings.job_folder(lease.job_id)
         folder.mkdir(parents=True, exist_ok=True)
@@ -119,6 +147,10 @@ class Dispatcher:
         arguments += ["--owner", lease.owner, "--fence", str(lease.fence)]
         # The state folder, not ours or the user's: Ray puts the driver's folder on every worker's import path.
         return process.spawn(arguments, cwd=self._settings.state, env=process.environment(), log=folder / "driver.log")
+
+
+def _settled(job: Job) -> bool:
+    return job.finished_at is not None and (datetime.now(UTC) - job.finished_at).total_seconds() > SETTLED_S
 
 
 def _progress(job: Job) -> Progress:

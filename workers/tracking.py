@@ -6,9 +6,10 @@
 Delivery is at least once, and repeating it changes nothing: runs are found again by their key, params and metrics are
 the same rows (same step and time). So MLflow may be down for any while: rows wait in the outbox.
 
-`python -m workers.tracking` delivers what ended jobs left behind.
+`python -m workers.tracking [JOB_ID…]` delivers what these, or all, ended jobs left behind.
 """
 
+import argparse
 import contextlib
 import itertools
 import json
@@ -266,12 +267,19 @@ def deliver_leftovers(settings: Settings, ledger: Ledger, job_ids: Iterable[str]
         writer.finish(timeout_s=300)
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m workers.tracking", description="Deliver what ended jobs left.")
+    parser.add_argument("job_ids", nargs="*", metavar="JOB_ID")
+    wanted = parser.parse_args(arguments).job_ids
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     settings = Settings.from_env()
+    if not settings.mlflow_url:
+        log.error("ARCHSMITH_MLFLOW_URL is not set")
+        return 2
     ledger = open_ledger(settings.database_url)
     began = time.monotonic()
-    deliver_leftovers(settings, ledger, [j for j in ledger.outbox_jobs() if ledger.job(j).state.terminal])
+    left = [job_id for job_id in ledger.outbox_jobs() if ledger.job(job_id).state.terminal]
+    deliver_leftovers(settings, ledger, [job_id for job_id in left if not wanted or job_id in wanted])
     log.info("delivered in %.1f s", time.monotonic() - began)
     return 0
 

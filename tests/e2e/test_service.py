@@ -1,0 +1,201 @@
+"""`archsmith serve` as a user has it: jobs over HTTP to their bundles, refusals, a driver killed, a second start."""
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from archsmith import torch_only
+from archsmith.serving import service
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
+
+SMALL = {
+    "dataset": "digits",
+    "space": "tiny",
+    "controller": "tpe",
+    "budget": {"trials": 4, "epochs": 2},
+    "finalists": {"top": 1, "seeds": 1, "epochs": 3},
+}
+ENDS = ("succeeded", "failed", "cancelled")
+
+
+class House:
+    """A running service; `again` ends it and starts it anew on the same state."""
+
+    def __init__(self, state: Path) -> None:
+        self.state = state
+        self._stack = contextlib.ExitStack()
+        self.start()
+
+    def start(self) -> None:
+        self.http = httpx.Client(base_url=self._stack.enter_context(service(self.state)), timeout=60)
+
+    def close(self) -> None:
+        self.http.close()
+        self._stack.close()
+
+    def again(self) -> None:
+        self.close()
+        self.start()
+
+    def submit(self, **changes: Any) -> str:
+        answer = self.http.post("/v1/jobs", json={**SMALL, **changes})
+        assert answer.status_code == 202, answer.text
+        assert answer.headers["location"] == f"/v1/jobs/{answer.json()['id']}"
+        return str(answer.json()["id"])
+
+    def job(self, job_id: str) -> Any:
+        return self.http.get(f"/v1/jobs/{job_id}").json()
+
+    def trials(self, job_id: str) -> dict[int, Any]:
+        return {t["number"]: t for t in self.http.get(f"/v1/jobs/{job_id}/trials?limit=200").json()["items"]}
+
+    def log(self, job_id: str) -> str:
+        return (self.state / "jobs" / job_id / "driver.log").read_text()
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    house = House(tmp_path_factory.mktemp("service") / "state")
+    yield house
+    house.close()
+
+
+def _until(condition: Callable[[], object], limit_s: float = 180) -> None:
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < deadline, "this never came true"
+        time.sleep(0.1)
+
+
+def _refused(answer: httpx.Response, status: int) -> Any:
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    return answer.json()
+
+
+def _watch(house: House, job_id: str) -> list[dict[str, Any]]:
+    """All events of a job until the stream says that it has ended."""
+    seen: list[dict[str, Any]] = []
+    with house.http.stream("GET", f"/v1/jobs/{job_id}/events", headers={"Accept": "text/event-stream"}) as stream:
+        name = ""
+        for line in stream.iter_lines():
+            field, _, value = line.partition(": ")
+            name = value if field == "event" else name
+            if field == "data" and name == "end":
+                return [*seen, json.loads(value)]
+            if field == "data":
+                seen.append(json.loads(value))
+    raise AssertionError("the stream ended before the job")
+
+
+def test_a_job_over_http_to_its_bundle(house: House, tmp_path: Path) -> None:
+    job_id = house.submit(name="digits-e2e")
+    problem = _refused(house.http.get(f"/v1/jobs/{job_id}/bundle"), 409)
+    assert problem["state"] in ("queued", "running")
+    *events, end = _watch(house, job_id)
+    assert end == {"state": "succeeded"}, house.log(job_id)
+    assert [e["id"] for e in events] == list(range(1, len(events) + 1))
+
+    job = house.job(job_id)
+    assert (job["state"], job["reason"], job["stopped_because"]) == ("succeeded", None, "budget_trials")
+    assert job["final_score"] > 0.5
+    assert {t["state"] for t in house.trials(job_id).values()} == {"completed"}
+
+    answer = house.http.get(f"/v1/jobs/{job_id}/bundle")
+    digest = hashlib.sha256(answer.content).hexdigest()
+    assert answer.headers["etag"] == f'"{digest}"'
+    folder = tmp_path / "bundle"
+    zipfile.ZipFile(BytesIO(answer.content)).extractall(folder)
+    for line in (folder / "SHA256SUMS").read_text().splitlines():
+        expected, name = line.split("  ")
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == expected
+    _opens_with_torch_alone(folder)
+    _is_in_mlflow(job)
+
+
+def _opens_with_torch_alone(folder: Path) -> None:
+    command = [sys.executable, "-I", torch_only.__file__, str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["parameters"] > 0
+
+
+def _is_in_mlflow(job: Any) -> None:
+    url, _, run_id = job["mlflow_url"].rpartition("/")
+    base = url.partition("/#")[0]
+    assert httpx.get(job["mlflow_url"], timeout=60).status_code == 200
+    api = f"{base}/api/2.0/mlflow/runs/get"
+    # The last rows are delivered after the job has ended.
+    _until(lambda: httpx.get(api, params={"run_id": run_id}).json()["run"]["info"]["status"] == "FINISHED")
+
+
+def test_refusals(house: House) -> None:
+    problem = _refused(house.http.post("/v1/jobs", json={**SMALL, "dataset": "nothing"}), 422)
+    assert [e["pointer"] for e in problem["errors"]] == ["/dataset"]
+    job_id = house.submit(budget={"trials": 500, "epochs": 50})
+    assert house.http.post(f"/v1/jobs/{job_id}/cancel").status_code in (200, 202)
+    _until(lambda: house.job(job_id)["state"] == "cancelled")
+    problem = _refused(house.http.post(f"/v1/jobs/{job_id}/cancel"), 409)
+    assert problem["state"] == "cancelled"
+    assert _refused(house.http.get(f"/v1/jobs/{job_id}/bundle"), 409)["state"] == "cancelled"
+
+
+def _drivers(job_id: str) -> list[int]:
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            line = (folder / "cmdline").read_bytes().split(b"\0")
+            if b"workers.driver" in line and job_id.encode() in line:
+                found.append(int(folder.name))
+    return found
+
+
+def test_a_driver_killed_without_warning_costs_nothing_that_ended(house: House) -> None:
+    job_id = house.submit(budget={"trials": 6, "epochs": 4})
+    _until(lambda: house.job(job_id)["progress"]["trials"]["completed"] >= 2)
+    [pid] = _drivers(job_id)
+    os.kill(pid, signal.SIGKILL)
+    before = {n: t for n, t in house.trials(job_id).items() if t["state"] == "completed"}
+    _until(lambda: house.job(job_id)["state"] in ENDS)
+    job = house.job(job_id)
+    assert (job["state"], job["reason"]) == ("succeeded", None), house.log(job_id)
+    after = house.trials(job_id)
+    assert sorted(after) == list(range(6))
+    for number, trial in before.items():
+        assert {**after[number], "mlflow_url": None} == {**trial, "mlflow_url": None}
+    assert len(re.findall(r"INFO archsmith.driver job ", house.log(job_id))) >= 2
+    assert house.http.get(f"/v1/jobs/{job_id}/bundle").status_code == 200
+
+
+def test_a_second_start_on_the_same_state(house: House) -> None:
+    jobs = house.http.get("/v1/jobs").json()["items"]
+    done = [job["id"] for job in jobs if job["state"] == "succeeded"]
+    assert done
+    bundle = house.http.get(f"/v1/jobs/{done[0]}/bundle").content
+    running = house.submit(budget={"trials": 5, "epochs": 3})
+    _until(lambda: house.job(running)["progress"]["trials"]["completed"] >= 1)
+    ended = {n for n, t in house.trials(running).items() if t["state"] == "completed"}
+
+    house.again()
+    assert {job["id"] for job in jobs} <= {job["id"] for job in house.http.get("/v1/jobs").json()["items"]}
+    assert house.http.get(f"/v1/jobs/{done[0]}/bundle").content == bundle
+    _until(lambda: house.job(running)["state"] in ENDS)
+    assert house.job(running)["state"] == "succeeded", house.log(running)
+    after = house.trials(running)
+    assert sorted(after) == list(range(5))
+    assert {after[n]["attempts"] for n in ended} == {1}

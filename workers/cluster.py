@@ -54,6 +54,9 @@ ENVIRONMENT = {
 """Set in every process that talks to Ray, before Ray reads them."""
 
 
+_own_folders: list[str] = []
+
+
 def connect(address: str, *, cpus: int | None = None) -> None:
     """Join the cluster at `address` ("host:port"), or start a private one when it is empty.
 
@@ -70,11 +73,15 @@ def connect(address: str, *, cpus: int | None = None) -> None:
         return
     # Ray puts unix sockets below its folder; a path of 107 bytes is the kernel's limit, so the folder must be short.
     folder = tempfile.mkdtemp(prefix="archsmith-ray-")
+    _own_folders.append(folder)
     ray.init(num_cpus=cpus, include_dashboard=False, _temp_dir=folder, **options)
 
 
 def disconnect() -> None:
+    """Leave the cluster; a private one ends, and its folder goes with it."""
     ray.shutdown()
+    while _own_folders:
+        shutil.rmtree(_own_folders.pop(), ignore_errors=True)
 
 
 def slots(cpus: float, gpus: float) -> int:

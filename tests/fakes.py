@@ -67,3 +67,12 @@ class FakeSession:
         time.sleep(FOREVER_S if number in fake.slow and self._epoch >= fake.slow_from else fake.epoch_s)
         value = math.nan if number in fake.nan else score(number, self._epoch)
         return Measurement(epoch=self._epoch, score=value, train_loss=1.0, seconds=0.0)
+
+
+def task(kind: str, shared: Any) -> str:
+    """Work for `cluster.run_tasks`: well, raising, or killing its own process."""
+    if kind == "raises":
+        raise KeyError("missing\nand more lines")
+    if kind == "dies":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return f"{kind} with {shared}"

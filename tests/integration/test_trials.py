@@ -2,11 +2,14 @@
 
 import pytest
 
+from archsmith.errors import TrialFailure
 from search.spec import TrialSpec
 from search.trial import JobState, TrialState
+from tests import fakes
 from tests.driving import Yard
 from tests.fakes import Fake
 from tests.invariants import audit
+from workers import cluster
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
@@ -53,3 +56,12 @@ def test_a_job_whose_trials_all_fail_says_why(yard: Yard) -> None:
     assert (job.state, job.reason) == (JobState.FAILED, "no trial succeeded: 3 × crashed")
     assert job.counts[TrialState.FAILED] == 3
     audit(yard.ledger)
+
+
+@pytest.mark.usefixtures("ray_address")
+def test_tasks_that_fail_come_back_as_failures() -> None:
+    done = dict(cluster.run_tasks(fakes.task, ["well", "raises", "dies"], shared="data", cpus=1, gpus=0))
+    assert done["well"] == "well with data"
+    failures = {kind: str(result) for kind, result in done.items() if isinstance(result, TrialFailure)}
+    assert failures["raises"].startswith("crashed: KeyError: ")
+    assert failures["dies"].startswith("worker lost repeatedly: ")

@@ -1,0 +1,48 @@
+"""Why a search stops: the first reason wins, but a wish of the user beats an end of the search."""
+
+import pytest
+
+from workers import control as module
+from workers.control import Control
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The monotonic clock, as its only element."""
+    now = [100.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_seconds_count_while_searching_only(clock: list[float]) -> None:
+    control = Control(used_s=5.0, limit_s=20.0)
+    clock[0] += 50
+    assert (control.seconds_used(), control.stopping, control.searching) == (5.0, False, False)
+    control.start()
+    clock[0] += 14
+    assert (control.seconds_used(), control.stopping, control.searching) == (19.0, False, True)
+    clock[0] += 1
+    assert control.reason == "budget_seconds"
+    assert not control.leaving
+    control.halt()
+    clock[0] += 50
+    assert control.seconds_used() == 20.0
+
+
+def test_the_first_end_wins() -> None:
+    control = Control()
+    control.end("space_exhausted")
+    control.end("budget_trials")
+    assert control.reason == "space_exhausted"
+    assert control.stopping
+
+
+@pytest.mark.parametrize("wish", ["pause", "cancel", "shutdown"])
+def test_a_wish_takes_the_place_of_an_end(wish: str) -> None:
+    control = Control()
+    control.end("budget_trials")
+    control.leave(wish)
+    assert control.leaving
+    control.end("budget_seconds")
+    control.leave("pause")
+    assert control.reason == wish, "the first wish wins"

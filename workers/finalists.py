@@ -38,10 +38,18 @@ class FinalistResult:
 
 
 def choose(trials: Sequence[Trial], top: int) -> list[Trial]:
-    """The `top` best by the value of the search, fully trained ones before pruned ones, ties to the smaller model."""
+    """The `top` best by the value of the search, fully trained ones before pruned ones.
+
+    Of the pruned those that came further are first, of equals the smaller model: values of different epochs do not compare.
+    """
     trained = [t for t in trials if t.state in (TrialState.COMPLETED, TrialState.PRUNED) and t.value is not None]
-    full = [t for t in trained if t.state is TrialState.COMPLETED] or trained
-    return sorted(full, key=lambda t: (-(t.value or -math.inf), t.params, t.number))[:top]
+    return sorted(trained, key=_rank)[:top]
+
+
+def _rank(trial: Trial) -> tuple[bool, int, float, int, int]:
+    pruned = trial.state is TrialState.PRUNED
+    value = -math.inf if trial.value is None else trial.value
+    return (pruned, -trial.epochs if pruned else 0, -value, trial.params, trial.number)
 
 
 def final_epochs(spec: JobSpec) -> int:

@@ -1,0 +1,48 @@
+"""Which trials are retrained, and for how long."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from search.ledger import Trial
+from search.spec import Budget, FinalistSpec, JobSpec
+from search.trial import TrialState
+from workers.finalists import choose, final_epochs
+
+
+def trial(number: int, value: float | None, *, epochs: int = 8, state: str = "completed", params: int = 100) -> Trial:
+    fields: dict[str, Any] = {
+        "job_id": "j", "number": number, "state": TrialState(state), "reason": None, "architecture": {}, "hash": "h",
+        "choices": {}, "behaviour": {}, "params": params, "macs": 1, "search_score": value, "value": value,
+        "epochs": epochs, "attempts": 1, "seconds": 1.0, "created_at": datetime.now(UTC), "started_at": None,
+        "finished_at": None, "mlflow_run_id": None, "provenance": "controller",
+    }  # fmt: skip
+    return Trial(**fields)
+
+
+def numbers(trials: list[Trial], top: int) -> list[int]:
+    return [t.number for t in choose(trials, top)]
+
+
+def test_the_best_are_chosen_and_ties_go_to_the_smaller_model() -> None:
+    assert numbers([trial(0, 0.7), trial(1, 0.9, params=200), trial(2, 0.9), trial(3, 0.8)], 3) == [2, 1, 3]
+
+
+def test_pruned_ones_only_fill_up_those_that_came_further_first() -> None:
+    trials = [
+        trial(0, 0.95, epochs=1, state="pruned"),
+        trial(1, 0.80, epochs=3, state="pruned"),
+        trial(2, 0.70),
+        trial(3, None, state="failed"),
+    ]
+    assert numbers(trials, 2) == [2, 1]
+    assert numbers(trials, 5) == [2, 1, 0]
+    assert numbers([trials[3]], 3) == []
+
+
+def test_final_trainings_are_longer_than_those_of_the_search() -> None:
+    def spec(**changes: Any) -> JobSpec:
+        return JobSpec(dataset="digits", space={}, **changes)
+
+    assert final_epochs(spec(budget=Budget(epochs=8))) == 24
+    assert final_epochs(spec(budget=Budget(epochs=2))) == 12
+    assert final_epochs(spec(finalists=FinalistSpec(epochs=5))) == 5

@@ -40,7 +40,7 @@ class FinalistResult:
 def choose(trials: Sequence[Trial], top: int) -> list[Trial]:
     """The `top` best by the value of the search, fully trained ones before pruned ones.
 
-    Of pruned ones those that came further are first, as values at different epochs do not compare; of equals the smaller.
+    Of pruned ones those that came further are first: values at different epochs do not compare. Of equals the smaller.
     """
     trained = [t for t in trials if t.state in (TrialState.COMPLETED, TrialState.PRUNED) and t.value is not None]
     return sorted(trained, key=_rank)[:top]

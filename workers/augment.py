@@ -8,11 +8,12 @@ from torch import Tensor
 
 
 def shift_for(height: int, width: int) -> int:
-    """How far a sample may be moved, pixels: a fourteenth of the side, at most 4 (28 and 32: 2, 64: 4).
+    """How far a sample may be moved, pixels: one for each 28 of the shorter side, at most 4.
 
-    Nothing below 14 pixels: on the 8 x 8 digits one pixel costs more than it gives (0.982 with, 0.996 without).
+    Measured, validation accuracy: 20,000 samples of Fashion-MNIST (28 x 28), 12 epochs, with shifts of 0, 1, 2: 0.923,
+    0.926, 0.920; digits (8 x 8), 8 epochs, with 0 and 1: 0.996 and 0.982.
     """
-    return min(4, min(height, width) // 14)
+    return min(4, min(height, width) // 28)
 
 
 def pad_reflect(x: Tensor, pad: int) -> Tensor:

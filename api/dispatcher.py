@@ -145,8 +145,8 @@ class Dispatcher:
         folder.mkdir(parents=True, exist_ok=True)
         arguments = [sys.executable, "-m", "workers.driver", lease.job_id]
         arguments += ["--owner", lease.owner, "--fence", str(lease.fence)]
-        # The state folder, not ours or the user's: Ray puts the driver's folder on every worker's import path.
-        return process.spawn(arguments, cwd=self._settings.state, env=process.environment(), log=folder / "driver.log")
+        # The job's folder, which nobody else writes to: Ray puts the driver's folder on every worker's import path.
+        return process.spawn(arguments, cwd=folder, env=process.environment(), log=folder / "driver.log")
 
 
 def _settled(job: Job) -> bool:

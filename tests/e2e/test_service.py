@@ -33,15 +33,33 @@ SMALL = {
 ENDS = ("succeeded", "failed", "cancelled")
 
 
-class House:
-    """A running service; `again` ends it and starts it anew on the same state."""
+def trap(folder: Path) -> Path:
+    """Folders of a user's that bear the names of our rooms: whoever imports one of them fails."""
+    for room in ("api", "archsmith", "search", "space", "workers"):
+        (folder / room).mkdir(parents=True)
+        (folder / room / "__init__.py").write_text(
+            "raise RuntimeError('a folder of the user shadows a room of ours')\n"
+        )
+    return folder
 
-    def __init__(self, state: Path) -> None:
-        self.state = state
+
+class House:
+    """A running service; `again` ends it and starts it anew on the same state.
+
+    It is started from a folder, and keeps its state in one, that hold packages of the same names as ours.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.state = trap(folder / "state")
+        self._user = trap(folder / "user")
         self._stack = contextlib.ExitStack()
         self.start()
 
     def start(self) -> None:
+        with contextlib.chdir(self._user):
+            self._start()
+
+    def _start(self) -> None:
         self.http = httpx.Client(base_url=self._stack.enter_context(service(self.state)), timeout=60)
 
     def close(self) -> None:
@@ -70,7 +88,7 @@ class House:
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    house = House(tmp_path_factory.mktemp("service") / "state")
+    house = House(tmp_path_factory.mktemp("service"))
     yield house
     house.close()
 

@@ -51,6 +51,13 @@ def check_job(spec: JobSpec, *, data: DataShape | None, datasets: Sequence[str],
         detail = f"there is no data set {spec.dataset[:80]!r}; there are {', '.join(datasets)}"
         faults.append(Fault(pointer="/dataset", rule="dataset_not_found", detail=detail, allowed=list(datasets)))
     faults += _controller_faults(spec)
+    if spec.reproducible and spec.trial.scheduler != "none":
+        detail = (
+            f"a reproducible job needs the scheduler 'none': {spec.trial.scheduler!r} stops trials by who comes first"
+        )
+        faults.append(
+            Fault(pointer="/trial/scheduler", rule="combination_unsupported", detail=detail, allowed=["none"])
+        )
     faults += _pool_faults(spec, pool)
     constraints: list[Constraint] = []
     for index, text in enumerate(spec.objective.constraints):

@@ -50,6 +50,10 @@ class Controller(ABC):
     def ask(self, number: int) -> Proposal:
         """Propose an architecture for trial `number`. Raises SpaceExhausted."""
 
+    def ready(self, number: int) -> bool:  # noqa: ARG002  # only controllers that wait look at it
+        """Whether `ask(number)` may be called now, or must wait for more tells. Most controllers never wait."""
+        return True
+
     @abstractmethod
     def tell(self, outcome: Outcome) -> None:
         """Learn how trial `outcome.number` ended. Raises UnknownTrial."""

@@ -41,7 +41,7 @@ def search(controller: Controller, evaluator: Evaluator, *, trials: int, workers
     history: list[Told] = []
     clock, number = 0.0, 0
     while True:
-        while number < trials and len(running) < workers:
+        while number < trials and len(running) < workers and controller.ready(number):
             try:
                 proposal = controller.ask(number)
             except SpaceExhausted:

@@ -18,6 +18,7 @@ from pathlib import Path
 from archsmith.errors import ArchsmithError, ConfigurationError, LeaseLost, Unavailable
 from search.controller import Controller, Proposal
 from search.factory import make_controller
+from search.inorder import InOrder
 from search.ledger import Job, Lease, Ledger, Trial, open_ledger
 from search.spec import JobSpec
 from search.trial import JobState, Outcome, TrialState
@@ -148,6 +149,8 @@ class Driver:
         space = Space.parse(self._spec.space, input_shape=dataset.info.input_shape, classes=dataset.info.classes)
         constraints = tuple(Constraint.parse(text) for text in self._spec.objective.constraints)
         controller = make_controller(self._spec.controller, space=space, constraints=constraints, seed=self._spec.seed)
+        if self._spec.reproducible:
+            controller = InOrder(controller)
         history = list(self._ledger.history(self._job.id))
         pending = []
         for trial in history:

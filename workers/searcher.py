@@ -99,6 +99,8 @@ class LedgerSearcher(Searcher):
     def _propose(self) -> Proposal | None:
         if self._exhausted or self._counted + len(self._open) >= self._spec.budget.trials:
             return None
+        if not self._controller.ready(self._next):
+            return None
         try:
             proposal = self._controller.ask(self._next)
         except SpaceExhausted:

@@ -73,6 +73,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({**DIGITS, "trial": {"gpus": 1}}, "/trial/gpus", "resource_unavailable"),
     ({**DIGITS, "trial": {"learning_rate": 0}}, "/trial/learning_rate", "out_of_range"),
     ({**DIGITS, "trial": {"scheduler": "hyperband"}}, "/trial/scheduler", "choice_unknown"),
+    ({**DIGITS, "reproducible": True, "trial": {"scheduler": "asha"}}, "/trial/scheduler", "combination_unsupported"),
     ({**DIGITS, "finalists": {"top": 11}}, "/finalists/top", "out_of_range"),
     ({**DIGITS, "finalists": {"seeds": 0}}, "/finalists/seeds", "out_of_range"),
     ({**DIGITS, "controller": "evolve"}, "/controller", "choice_unknown"),

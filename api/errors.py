@@ -27,6 +27,7 @@ from archsmith.errors import (
     InvalidExpression,
     InvalidInput,
     InvalidSpace,
+    JobFailure,
     LeaseLost,
     MalformedInput,
     NotFound,
@@ -56,6 +57,7 @@ STATUS: dict[type[ArchsmithError], int] = {
     Unavailable: 503,
     # A route that lets one of these through has a bug: they belong to drivers, trials and start-up.
     UnknownTrial: 500,
+    JobFailure: 500,
     TrialFailure: 500,
     ConfigurationError: 500,
 }

@@ -16,6 +16,7 @@ ArchsmithError
 ├── SpaceExhausted          a controller has no architecture left that was not tried
 ├── UnknownTrial            a controller was told of a trial that it did not ask, or twice
 ├── LeaseLost               another process owns the job now; stop writing
+    ├── JobFailure              a job cannot go on: not one trial or finalist could be trained
 ├── TrialFailure            a trial ended by its own fault (diverged, out of memory, crashed)
 └── ConfigurationError      the service cannot start as it was asked to
 """
@@ -157,6 +158,12 @@ class LeaseLost(ArchsmithError):
     """The lease ran out and another owner holds the job; nothing more may be written."""
 
     code = "lease_lost"
+
+
+class JobFailure(ArchsmithError):
+    """A job cannot go on: not one trial, or not one finalist, could be trained. The message is the job's reason."""
+
+    code = "job_failure"
 
 
 class TrialFailure(ArchsmithError):

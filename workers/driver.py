@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from archsmith.errors import ArchsmithError, ConfigurationError, LeaseLost, Unavailable
+from archsmith.errors import ArchsmithError, ConfigurationError, JobFailure, LeaseLost, Unavailable
 from search.controller import Controller, Proposal
 from search.factory import make_controller
 from search.inorder import InOrder
@@ -98,7 +98,7 @@ class Driver:
         if not self._control.leaving:
             trained = [t for t in self._ledger.history(self._job.id) if t.value is not None]
             if not trained:
-                raise _NothingTrained(self._failures())
+                raise JobFailure(f"no trial succeeded: {self._failures()}")
             Finish(self._settings, self._ledger, self._lease, self._control).run(dataset, setting, trained)
         if self._control.leaving:
             self._leave()
@@ -213,13 +213,6 @@ class Driver:
             (t.reason or t.state.value).split(":")[0] for t in self._ledger.history(self._job.id) if t.state.terminal
         )
         return ", ".join(f"{count} × {reason}" for reason, count in reasons.most_common(5)) or "none was run"
-
-
-class _NothingTrained(ArchsmithError):
-    """Not one trial was trained."""
-
-    def __init__(self, causes: str) -> None:
-        super().__init__(f"no trial succeeded: {causes}")
 
 
 def _proposal(trial: Trial) -> Proposal:

@@ -13,7 +13,7 @@ from statistics import fmean
 from typing import Any
 
 from archsmith import __version__
-from archsmith.errors import ArchsmithError, TrialFailure
+from archsmith.errors import JobFailure, TrialFailure
 from search.ledger import Finalist, Job, Lease, Ledger, Trial
 from search.ledger.values import FinalistState
 from search.trial import JobState
@@ -39,7 +39,7 @@ class Finish:
         self._job: Job = ledger.job(lease.job_id)
 
     def run(self, dataset: Dataset, setting: Setting, trained: Sequence[Trial]) -> None:
-        """Raises ArchsmithError when no finalist could be trained. Returns early when the job must be put down."""
+        """Raises JobFailure when no finalist could be trained. Returns early when the job must be put down."""
         chosen = choose(trained, self._job.spec.finalists.top)
         self._ledger.update_job(self._lease, phase="finalists")
         self._train(self._tasks(chosen, setting, dataset), dataset)
@@ -51,7 +51,7 @@ class Finish:
         ]  # fmt: skip
         if not finalists:
             reasons = {f.reason for f in self._ledger.finalists(self._job.id)}
-            raise _NoFinalist(f"no finalist could be trained: {'; '.join(str(r) for r in reasons)[:300]}")
+            raise JobFailure(f"no finalist could be trained: {'; '.join(str(r) for r in reasons)[:300]}")
         self._publish(dataset, setting, chosen, finalists)
 
     # ---- finalists
@@ -197,7 +197,3 @@ class Finish:
                 "cpus": os.cpu_count(),
             },
         }
-
-
-class _NoFinalist(ArchsmithError):
-    """Not one final training succeeded."""

@@ -50,6 +50,7 @@ def _until(condition: Callable[[], bool], dispatcher: Dispatcher, limit_s: float
 
 
 def _job(ledger: Ledger, **changes: object) -> str:
+    time.sleep(0.002)  # SQLite's clock counts milliseconds, and jobs of one millisecond have no order
     return ledger.create_job(factories.job_spec(**changes))[0].id
 
 

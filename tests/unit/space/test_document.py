@@ -223,7 +223,7 @@ def mutants(draw: Callable[..., Any]) -> object:
     value: Any = copy.deepcopy(presets.load(draw(st.sampled_from(presets.names()))))
     for _ in range(draw(st.integers(1, 4))):
         path = draw(st.sampled_from(paths(value)))
-        new = draw(junk)
+        new = copy.deepcopy(draw(junk))  # the document grows inside it
         if not path:
             continue
         parent = value

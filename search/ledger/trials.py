@@ -93,7 +93,7 @@ class Trials:
         with self._database.write() as connection:
             guard(connection, lease)
             look(connection, lease.job_id, number, attempt)
-            return _lose(connection, lease.job_id, number)
+            return _lose(connection, lease, number)
 
     def recover(self, lease: Lease) -> list[int]:
         """What earlier owners left running is lost -> numbers of the trials to start again. Raises LeaseLost."""
@@ -105,7 +105,7 @@ class Trials:
         with self._database.write() as connection:
             guard(connection, lease)
             numbers = list(connection.execute(left).scalars())
-            return [n for n in numbers if _lose(connection, lease.job_id, n) is TrialState.LOST]
+            return [n for n in numbers if _lose(connection, lease, n) is TrialState.LOST]
 
     def interrupt(self, lease: Lease, number: int, attempt: int) -> None:
         """running -> waiting, on purpose (a pause): the attempt counts against nobody. Raises Conflict, LeaseLost."""
@@ -215,21 +215,26 @@ def _exists(connection: sa.Connection, job_id: str, number: int) -> bool:
     return connection.execute(query).one_or_none() is not None
 
 
-def _lose(connection: sa.Connection, job_id: str, number: int) -> TrialState:
+def _lose(connection: sa.Connection, lease: Lease, number: int) -> TrialState:
     """Close the running attempt of a trial as lost and move the trial -> its new state.
 
-    Only attempts that measured no new epoch count: a trial that gets on is not what kills its machines.
+    Only attempts count that this owner started and that measured no new epoch: a trial that gets on is not what kills
+    its machines, and what died with an earlier owner may have died of that.
     """
-    end_attempt(connection, job_id, number, "lost")
+    end_attempt(connection, lease.job_id, number, "lost")
+    of_trial = (attempts.c.job_id == lease.job_id) & (attempts.c.number == number)
     got_on = sa.exists().where(
-        measurements.c.job_id == job_id, measurements.c.number == number, measurements.c.attempt == attempts.c.attempt
+        measurements.c.job_id == lease.job_id,
+        measurements.c.number == number,
+        measurements.c.attempt == attempts.c.attempt,
     )
-    of_trial = (attempts.c.job_id == job_id) & (attempts.c.number == number) & (attempts.c.state == "lost") & ~got_on
-    times = connection.execute(sa.select(sa.func.count()).select_from(attempts).where(of_trial)).scalar_one()
+    counted = of_trial & (attempts.c.state == "lost") & (attempts.c.fence == lease.fence) & ~got_on
+    times = connection.execute(sa.select(sa.func.count()).select_from(attempts).where(counted)).scalar_one()
     if times < MAX_ATTEMPTS:
-        move_trial(connection, job_id, number, TrialState.LOST)
+        move_trial(connection, lease.job_id, number, TrialState.LOST)
         return TrialState.LOST
-    move_trial(connection, job_id, number, TrialState.FAILED, reason=f"worker lost repeatedly ({times} attempts)")
+    reason = f"worker lost repeatedly ({times} attempts)"
+    move_trial(connection, lease.job_id, number, TrialState.FAILED, reason=reason)
     return TrialState.FAILED
 
 

@@ -122,6 +122,17 @@ class TrialConformance(WithLedger):
             assert ledger.end_attempt_lost(lease, 0, attempt) is TrialState.LOST
             attempt = ledger.start_attempt(lease, 0)
 
+    def test_what_dies_with_its_driver_counts_against_nobody(self, ledger: Ledger) -> None:
+        lease = owned_job(ledger)
+        running_trial(ledger, lease)
+        for owner in range(MAX_ATTEMPTS + 2):
+            ledger.expire(lease)
+            again = ledger.claim(f"driver-{owner}", 30.0)
+            assert again is not None
+            assert ledger.recover(again) == [0]
+            ledger.start_attempt(again, 0)
+            lease = again
+
     def test_interruptions_count_against_nobody(self, ledger: Ledger) -> None:
         lease = owned_job(ledger)
         ledger.add_trial(lease, **trial_fields(0))

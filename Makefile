@@ -69,7 +69,7 @@ bench: install ## the measurements of benchmarks/, one after the other
 	set -e; for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name; done
 
 chaos: install ## faults injected into a running service
-	$(PYTEST) -m chaos
+	$(PYTEST) -m chaos -s
 
 load: install ## many readers and writers against one running API
 	$(BIN)/python -m benchmarks.load

@@ -35,10 +35,15 @@ class Pool:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DataShape:
-    """What a space needs to know of a data set. input_shape: (C, H, W)."""
+    """What a space needs to know of a data set.
+
+    input_shape: (C, H, W) of pictures, (C, D, H, W) of volumes, (F,) of the nodes of graphs.
+    tasks: what may be asked about the data, the usual one first.
+    """
 
     input_shape: tuple[int, ...]
     classes: int
+    tasks: tuple[str, ...] = ("image",)
 
 
 def check_job(spec: JobSpec, *, data: DataShape | None, datasets: Sequence[str], pool: Pool) -> None:

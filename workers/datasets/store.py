@@ -30,6 +30,7 @@ from archsmith.errors import AlreadyExists, Fault, InvalidDataset, NotFound
 from workers.datasets import digits
 from workers.datasets.raw import Array, Labels, RawDataset, class_warnings
 from workers.datasets.splits import Splits, channel_statistics, duplicates_across, make_splits
+from workers.datasets.values import Split
 
 BUILT_IN = {"digits": digits.read}
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -68,17 +69,6 @@ class DatasetInfo:
         values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in document.items()}
         values["parts"] = {k: (v[0], v[1]) for k, v in document["parts"].items()}
         return cls(**values)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Split:
-    """x: (N, C, H, W) uint8 or float32, y: (N,) int64."""
-
-    x: Array
-    y: Labels
-
-    def __len__(self) -> int:
-        return len(self.y)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

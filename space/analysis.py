@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from space.architecture import Architecture
+from space.kinds import KINDS
 from space.operations import OPERATIONS
 from space.operations.base import Shape, Window
 
@@ -26,13 +27,16 @@ class Analysis:
     macs: multiply-accumulates of convolutions and linear layers in one sample's forward pass.
     receptive_field: side in input pixels of the square that one position of the last feature map can see, on an input
         without edges (so it may exceed the input); the longer side if it is no square. Global pooling, flatten and
-        linear layers read all positions and leave the figure as it stands before them.
-    depth: convolutions and linear layers on the longest path.
+        linear layers read all positions and leave the figure as it stands before them. Of graph data: hops from a
+        node that its row can see.
+    output_stride: input pixels between two neighbours on the last feature map, on its longer side; 1 for graph data.
+    depth: convolutions, message passings and linear layers on the longest path.
     """
 
     params: int
     macs: int
     receptive_field: int
+    output_stride: int
     depth: int
     output_shape: Shape
     nodes: tuple[NodeCost, ...]
@@ -44,6 +48,7 @@ class Analysis:
             "params": self.params,
             "macs": self.macs,
             "receptive_field": self.receptive_field,
+            "output_stride": self.output_stride,
             "depth": self.depth,
         }
 
@@ -60,26 +65,31 @@ class _View:
         """After a window has slid over the map."""
         before = window.padding[axis] * self.jump
         reach = window.dilation * (window.kernel[axis] - 1) * self.jump
-        return _View(jump=self.jump * window.stride, low=self.low - before, high=self.high - before + reach)
+        return _View(
+            jump=max(1, self.jump * window.stride // window.up), low=self.low - before, high=self.high - before + reach
+        )
 
     def joined(self, other: "_View") -> "_View":
         """What both see together. Maps that meet have one size, so one jump, unless borders were cut unevenly."""
         return _View(jump=max(self.jump, other.jump), low=min(self.low, other.low), high=max(self.high, other.high))
 
 
-_Views = tuple[_View, _View]
+_Views = tuple[_View, ...]
 
 
 def analyse(architecture: Architecture) -> Analysis:
     """Walk the graph once; the output is its last node. Never fails: an Architecture was checked when it was made."""
     shapes = architecture.shapes
+    graph = KINDS[architecture.data].is_graph
+    sides = 1 if graph else len(architecture.input_shape) - 1
     views: dict[str, _Views] = {}
     depths: dict[str, int] = {}
     costs: list[NodeCost] = []
     for node in architecture.nodes:
         operation = OPERATIONS[node.op]
         inputs = [shapes[source] for source in node.inputs]
-        views[node.name] = view = _view(operation.window(node.attrs), [views[source] for source in node.inputs])
+        window = operation.window(node.attrs, inputs) if inputs else None
+        views[node.name] = view = _view(window, [views[source] for source in node.inputs], sides)
         depths[node.name] = max((depths[source] for source in node.inputs), default=0) + operation.weighted
         costs.append(
             NodeCost(
@@ -87,25 +97,26 @@ def analyse(architecture: Architecture) -> Analysis:
                 shape=shapes[node.name],
                 params=operation.params(node.attrs, inputs),
                 macs=operation.macs(node.attrs, inputs),
-                receptive_field=max(axis.high - axis.low + 1 for axis in view),
+                receptive_field=max(side.high - side.low + (not graph) for side in view),
             )
         )
     return Analysis(
         params=sum(cost.params for cost in costs),
         macs=sum(cost.macs for cost in costs),
         receptive_field=costs[-1].receptive_field,
+        output_stride=max(side.jump for side in views[architecture.output]),
         depth=depths[architecture.output],
         output_shape=shapes[architecture.output],
         nodes=tuple(costs),
     )
 
 
-def _view(window: Window | None, inputs: list[_Views]) -> _Views:
+def _view(window: Window | None, inputs: list[_Views], sides: int) -> _Views:
     if not inputs:
-        return _View(), _View()
-    rows, columns = inputs[0]
-    for other_rows, other_columns in inputs[1:]:
-        rows, columns = rows.joined(other_rows), columns.joined(other_columns)
+        return (_View(),) * sides
+    views = inputs[0]
+    for other in inputs[1:]:
+        views = tuple(mine.joined(theirs) for mine, theirs in zip(views, other, strict=True))
     if window is None:
-        return rows, columns
-    return rows.through(window, 0), columns.through(window, 1)
+        return views
+    return tuple(view.through(window, axis) for axis, view in enumerate(views))

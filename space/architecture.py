@@ -10,15 +10,22 @@ from typing import Any, cast
 
 from archsmith.errors import ImpossibleShape, InvalidArchitecture
 from space.canonical import canonical_hash
+from space.kinds import KINDS, MAX_CHANNELS, Kind, kind_of
 from space.names import check_name
 from space.operations import OPERATIONS
 from space.operations.attributes import Misfit
-from space.operations.base import Attrs, Shape
+from space.operations.base import Attrs, Operation, Shape
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
 MAX_NODES = 4096
-MAX_SIDE = 4096
-MAX_CHANNELS = 65_536
+TRAINING: dict[str, type | tuple[type, ...]] = {
+    "optimizer": str,
+    "learning_rate": (int, float),
+    "weight_decay": (int, float),
+    "augment": (int, float),
+    "label_smoothing": (int, float),
+}
+"""What an architecture may say of its own training, and the types."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,12 +46,14 @@ class Node:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Architecture:
-    """A network as data: maps a batch (B, C, H, W) to logits (B, classes).
+    """A network as data: maps a batch to logits, one row of `classes` for each sample, node, graph or pair.
 
-    nodes: in topological order, the first is the input; none is dead.
+    data: the kind of data it reads, a name of `space.kinds.KINDS`; the network is called with what the kind names.
+    nodes: in topological order, the first is the input, then the kind's indices; no other is dead.
     output: name of the node that gives the logits.
-    input_shape: (C, H, W) of one sample.
+    input_shape: of one sample: (C, H, W), (C, D, H, W), or (F,) for each node of a graph.
     shapes: output shape of every node by name, without the batch.
+    training: what the space decided about the training of this network, by the names of `TRAINING`; often nothing.
 
     Equal when every node is equal, names included; `hash` is equal for all spellings of the same network.
     """
@@ -53,6 +62,8 @@ class Architecture:
     output: str
     input_shape: Shape
     classes: int
+    data: str = "image"
+    training: Mapping[str, float | str] = field(default_factory=dict)
     shapes: Mapping[str, Shape] = field(repr=False, compare=False)
     _hash: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
 
@@ -63,7 +74,7 @@ class Architecture:
     def hash(self) -> str:
         """32 hex digits; see `space/canonical.py` for what counts as the same network. Computed once."""
         if not self._hash:
-            header = (SCHEMA_VERSION, self.input_shape, self.classes)
+            header = (SCHEMA_VERSION, self.data, self.input_shape, self.classes, sorted(self.training.items()))
             self._hash.append(canonical_hash(self.nodes, self.shapes, self.output, header))
         return self._hash[0]
 
@@ -71,9 +82,11 @@ class Architecture:
         """Plain JSON; `from_json` is its inverse."""
         return {
             "schema_version": SCHEMA_VERSION,
+            "data": self.data,
             "input_shape": list(self.input_shape),
             "classes": self.classes,
             "output": self.output,
+            "training": dict(self.training),
             "nodes": [
                 {
                     "name": node.name,
@@ -88,7 +101,7 @@ class Architecture:
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "Architecture":
         """Read what `to_json` wrote, or a person. Dead nodes are dropped. Raises InvalidArchitecture."""
-        members = {"schema_version", "input_shape", "classes", "output", "nodes"}
+        members = {"schema_version", "data", "input_shape", "classes", "output", "training", "nodes"}
         _members("an architecture", document, members)
         if document["schema_version"] != SCHEMA_VERSION:
             shown = repr(document["schema_version"])[:40]
@@ -98,15 +111,31 @@ class Architecture:
             raise InvalidArchitecture(f"nodes must be a list of 2 to {MAX_NODES} nodes")
         for number, node in enumerate(nodes):
             _check_node(f"node {number}", node)
-        first = nodes[0]
-        if first["op"] != "input" or first["attrs"] != {} or first["inputs"] != []:
-            raise InvalidArchitecture("the first node must be the input, without attributes and inputs")
-        builder = GraphBuilder(document["input_shape"], document["classes"], input_name=first["name"])
-        for node in nodes[1:]:
+        builder = GraphBuilder(document["input_shape"], document["classes"], data=document["data"])
+        own = builder.rename([node["name"] for node in nodes])
+        for node, expected in zip(nodes, own, strict=False):
+            if (node["op"], node["attrs"], node["inputs"]) != (expected.op, dict(expected.attrs), []):
+                law = "the first nodes must be the input and the indices of its data"
+                raise InvalidArchitecture(f"{law}; {expected.name} must be {expected.op} {dict(expected.attrs)}")
+        for node in nodes[len(own) :]:
             builder.add(node["name"], node["op"], node["attrs"], *node["inputs"])
         if not isinstance(document["output"], str):
             raise InvalidArchitecture("output must be the name of a node")
-        return builder.finish(document["output"])
+        return builder.finish(document["output"], training=document["training"])
+
+
+def row_kinds(nodes: Sequence[Node]) -> dict[str, str]:
+    """What a row of each node's output is, by name: "sample", "node", "graph" or "pair"; of an index its name."""
+    graph = any(node.op == "index" for node in nodes)
+    rows: dict[str, str] = {}
+    for node in nodes:
+        if node.op == "index":
+            rows[node.name] = str(node.attrs["of"])
+        elif node.op == "input":
+            rows[node.name] = "node" if graph else "sample"
+        else:
+            rows[node.name] = OPERATIONS[node.op].rows or rows[node.inputs[0]]
+    return rows
 
 
 def _check_node(what: str, node: object) -> None:
@@ -140,39 +169,64 @@ class GraphBuilder:
     (H, W) left), `InvalidArchitecture` for everything else.
     """
 
-    def __init__(self, input_shape: Sequence[int], classes: int, *, input_name: str = "input") -> None:
-        limits = (MAX_CHANNELS, MAX_SIDE, MAX_SIDE)
+    def __init__(self, input_shape: Sequence[int], classes: int, *, data: str | None = None) -> None:
+        """data: the kind of data; None for pictures and volumes, which the shape tells apart."""
         shape = tuple(input_shape) if isinstance(input_shape, list | tuple) else ()
-        if len(shape) != 3 or not all(_size(v) and v <= limit for v, limit in zip(shape, limits, strict=True)):
-            raise InvalidArchitecture(f"input_shape must be (C, H, W) of 1 to {limits}, got {str(input_shape)[:60]}")
+        self.kind = _kind(kind_of(shape) or "image" if data is None else data, shape)
         if not _size(classes) or classes > MAX_CHANNELS:
             raise InvalidArchitecture(f"classes must be a number from 1 to {MAX_CHANNELS}, got {str(classes)[:60]}")
         self._classes = classes
         self._input_shape = shape
         self._nodes: dict[str, Node] = {}
         self._shapes: dict[str, Shape] = {}
+        self._rows: dict[str, str] = {}
         self._folders: set[str] = set()
-        self._place(input_name)
-        self._nodes[input_name] = Node(name=input_name, op="input", attrs={}, inputs=())
-        self._shapes[input_name] = shape
-        self.input = input_name
+        self.rename(["input", *self.kind.indices])
+
+    def rename(self, names: Sequence[str]) -> tuple[Node, ...]:
+        """Give the nodes that stand there from the beginning other names, before any other is added; returns them."""
+        self._nodes.clear()
+        self._shapes.clear()
+        self._folders.clear()
+        for name, of in zip(names, ("", *self.kind.indices), strict=False):
+            self._place(name)
+            attrs: Attrs = {"of": of} if of else {}
+            self._nodes[name] = Node(name=name, op="index" if of else "input", attrs=attrs, inputs=())
+            self._shapes[name] = () if of else self._input_shape
+            self._rows[name] = of or ("node" if self.kind.is_graph else "sample")
+        own = tuple(self._nodes.values())
+        if len(own) != 1 + len(self.kind.indices):
+            wanted = ", ".join(("input", *self.kind.indices))
+            raise InvalidArchitecture(f"data of the kind {self.kind.name} needs the nodes {wanted}")
+        self.input = own[0].name
+        self._indices = {str(node.attrs["of"]): node.name for node in own[1:]}
+        return own
+
+    def index(self, of: str) -> str:
+        """The node of an index: "edges", "graph" or "pairs". Raises InvalidArchitecture where the data has none."""
+        if of not in self._indices:
+            raise InvalidArchitecture(f"data of the kind {self.kind.name} has no index {of}")
+        return self._indices[of]
 
     def add(self, name: str, op: str, attrs: Mapping[str, object], *inputs: str) -> str:
-        """Add a node that reads `inputs`; returns its name. Raises InvalidArchitecture, ImpossibleShape."""
-        operation = OPERATIONS.get(op)
-        if operation is None or op == "input":
-            known = ", ".join(sorted(set(OPERATIONS) - {"input"}))
-            raise InvalidArchitecture(f"{name[:60]}: unknown operation {op[:40]!r}, known are {known}")
+        """Add a node that reads `inputs`; returns its name. Raises InvalidArchitecture, ImpossibleShape.
+
+        The indices that an operation reads are added to the inputs where they are left out.
+        """
+        operation = self._operation(name, op)
         self._place(name)
+        fewest, most = operation.arity
+        if operation.indices and len(inputs) < fewest:
+            inputs = (*inputs, *(self.index(of) for of in operation.indices))
         try:
             shapes = [self._shapes[source] for source in inputs]
         except KeyError as missing:
             raise InvalidArchitecture(f"{name} reads {str(missing)[:60]}, which does not stand before it") from None
-        fewest, most = operation.arity
         if not fewest <= len(inputs) <= most:
             law = str(fewest) if fewest == most else f"{fewest} to {most}"
             raise InvalidArchitecture(f"{name}: {op} expects {law} inputs, got {len(inputs)}")
         try:
+            rows = self._rows_of(operation, inputs)
             checked = operation.check(attrs)
             shape = operation.shape(checked, shapes)
         except Misfit as misfit:
@@ -181,13 +235,36 @@ class GraphBuilder:
             raise InvalidArchitecture(f"{name}: {misfit}") from None
         self._nodes[name] = Node(name=name, op=op, attrs=checked, inputs=inputs)
         self._shapes[name] = shape
+        self._rows[name] = rows
         return name
 
+    def _operation(self, name: str, op: str) -> Operation:
+        operation = OPERATIONS.get(op)
+        if operation is None or op in ("input", "index"):
+            known = ", ".join(sorted(set(OPERATIONS) - {"input", "index"}))
+            detail = OPERATIONS.missing(op) or f"known are {known}"
+            raise InvalidArchitecture(f"{name[:60]}: unknown operation {op[:40]!r}, {detail[:2000]}")
+        return operation
+
+    def _rows_of(self, operation: Operation, inputs: Sequence[str]) -> str:
+        """What a row of the output is. Raises Misfit when the inputs' rows are not of one kind, or no indices."""
+        features = inputs[: len(inputs) - len(operation.indices)]
+        read = [self._rows[source] for source in inputs[len(features) :]]
+        if read != list(operation.indices):
+            raise Misfit(f"{operation.name} reads the indices {', '.join(operation.indices)} last, got {read}")
+        rows = {self._rows[source] for source in features}
+        if len(rows) > 1:
+            raise Misfit(f"{operation.name} reads rows of different things: {', '.join(sorted(rows))}")
+        given = rows.pop()
+        if operation.indices and given != "node":
+            raise Misfit(f"{operation.name} reads nodes of a graph, got rows of {given}")
+        return operation.rows or given
+
     def shape(self, name: str) -> Shape:
-        """Output shape of a node added before: (C, H, W) or (F,)."""
+        """Output shape of a node added before: a map, (F,), or () for an index."""
         return self._shapes[name]
 
-    def finish(self, output: str) -> Architecture:
+    def finish(self, output: str, *, training: Mapping[str, float | str] | None = None) -> Architecture:
         """The architecture whose logits are `output`; nodes that do not lead there are dropped."""
         if output not in self._nodes:
             raise InvalidArchitecture(f"output {output[:60]!r} is no node")
@@ -195,13 +272,20 @@ class GraphBuilder:
             raise InvalidArchitecture(
                 f"{output} must give one value per class, ({self._classes},), got {self._shapes[output]}"
             )
+        if self._rows[output] != self.kind.rows:
+            raise InvalidArchitecture(
+                f"{output} must give a row per {self.kind.rows}, got one per {self._rows[output]}"
+            )
         alive = {output}
         for node in reversed(self._nodes.values()):
             if node.name in alive:
                 alive.update(node.inputs)
         if self.input not in alive:
             raise InvalidArchitecture(f"{output} does not depend on the input")
+        alive.update(self._indices.values())
         return Architecture(
+            data=self.kind.name,
+            training=_training(training or {}),
             nodes=tuple(node for node in self._nodes.values() if node.name in alive),
             output=output,
             input_shape=self._input_shape,
@@ -225,6 +309,28 @@ class GraphBuilder:
                 raise InvalidArchitecture(f"the name {path!r} lies inside the node {folder!r}")
             self._folders.add(folder)
             folder = folder.rpartition(".")[0]
+
+
+def _kind(data: object, shape: Shape) -> Kind:
+    kind = KINDS.get(data) if isinstance(data, str) else None
+    if kind is None:
+        raise InvalidArchitecture(f"data must be one of {', '.join(KINDS)}, got {str(data)[:60]}")
+    fits = len(shape) == len(kind.limits) and all(
+        _size(length) and length <= limit for length, limit in zip(shape, kind.limits, strict=True)
+    )
+    if not fits:
+        law = f"({', '.join(kind.axes)}) of 1 to {kind.limits}"
+        raise InvalidArchitecture(f"input_shape must be {law}, got {str(shape)[:60]}")
+    return kind
+
+
+def _training(given: object) -> dict[str, float | str]:
+    if not isinstance(given, Mapping):
+        raise InvalidArchitecture("training must be an object")
+    for name, value in given.items():
+        if name not in TRAINING or isinstance(value, bool) or not isinstance(value, TRAINING[name]):
+            raise InvalidArchitecture(f"training has no {str(name)[:40]!r} of {str(value)[:40]}")
+    return {name: given[name] for name in TRAINING if name in given}
 
 
 def _size(value: object) -> bool:

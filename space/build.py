@@ -25,15 +25,16 @@ class _Step(NamedTuple):
 
 
 class Network(nn.Module):
-    """Maps a batch (B, C, H, W) to logits (B, classes). Layers stand in the tree that the nodes' paths draw."""
+    """Maps a batch to logits (rows, classes). Layers stand in the tree that the nodes' paths draw."""
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         nodes = architecture.nodes
         numbers = {node.name: number for number, node in enumerate(nodes)}
         last_read = {numbers[source]: number for number, node in enumerate(nodes) for source in node.inputs}
+        self._inputs = sum(node.op in ("input", "index") for node in nodes)
         self._steps: list[_Step] = []
-        for number, node in enumerate(nodes[1:], start=1):
+        for number, node in enumerate(nodes[self._inputs :], start=self._inputs):
             operation = OPERATIONS[node.op]
             sources = tuple(numbers[source] for source in node.inputs)
             home, key = None, ""
@@ -45,17 +46,18 @@ class Network(nn.Module):
             spent = tuple({source for source in sources if last_read[source] == number})
             self._steps.append(_Step(home, key, function, sources, spent))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) -> (B, classes)."""
-        values = {0: x}
-        for number, step in enumerate(self._steps, start=1):
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """The features, then the indices of the kind of data (see `space.kinds`) -> (rows, classes)."""
+        values = dict(enumerate(inputs))
+        number = self._inputs - 1
+        for number, step in enumerate(self._steps, start=self._inputs):  # the last one is the output
             if step.home is not None:
-                values[number] = step.home.get_submodule(step.key)(values[step.sources[0]])
+                values[number] = step.home.get_submodule(step.key)(*(values[source] for source in step.sources))
             elif step.function is not None:
                 values[number] = step.function.apply([values[source] for source in step.sources])
             for source in step.spent:
                 del values[source]
-        return values[len(self._steps)]
+        return values[number]
 
 
 def _folder(root: nn.Module, path: str) -> tuple[nn.Module, str]:

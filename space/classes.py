@@ -32,7 +32,7 @@ class Slot:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Made:
-    """A constructor call: of torch.nn ("nn.Conv2d") or of a class of the file."""
+    """A constructor call: of torch.nn ("nn.Conv2d"), of an imported class, or of a class of the file."""
 
     target: Union[str, "Blueprint"]
     slots: tuple[Slot, ...]
@@ -169,7 +169,7 @@ def _construct(architecture: Architecture, scope: Scope, unit: Unit, made: Mappi
         Slot(owner=owner, name=name, value=value, positional=name in call.positional, default=call.defaults.get(name))
         for name, value in (*call.positional.items(), *call.keywords.items())
     )
-    return Made(target=f"nn.{call.target}", slots=slots)
+    return Made(target=f"nn.{call.target}" if call.library == "torch.nn" else call.target, slots=slots)
 
 
 def slots(members: list[tuple[str, Expression]]) -> Iterator[Slot]:
@@ -310,7 +310,7 @@ def _parameter_names(
 
 
 RESERVED = {"Model", "Tensor", "None", "True", "False"}
-SHORT = {"nn.BatchNorm2d": "BN", "nn.GroupNorm": "GN"}
+SHORT = {"BatchNorm": "BN", "GroupNorm": "GN"}
 
 
 def _name(classes: list[Blueprint]) -> None:
@@ -336,8 +336,9 @@ def _hint(blueprint: Blueprint) -> str:
         return "Model"
     rows = [inner for _, inner in blueprint.members]
     targets = [inner.target for inner in rows if isinstance(inner, Made) and isinstance(inner.target, str)]
-    if len(targets) == len(rows) == len(scope.units) <= 3 and targets[0] == "nn.Conv2d":
-        return "".join(SHORT.get(target, target.removeprefix("nn.").removesuffix("2d")) for target in targets)
+    if len(targets) == len(rows) == len(scope.units) <= 3 and targets[0] in ("nn.Conv2d", "nn.Conv3d"):
+        words = [target.removeprefix("nn.").removesuffix("2d").removesuffix("3d") for target in targets]
+        return "".join(SHORT.get(word, word) for word in words)
     *folders, word = scope.path.split(".")
     if word.isdigit():
         word = singular(next(folder for folder in reversed(folders) if not folder.isdigit()))

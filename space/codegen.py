@@ -6,32 +6,41 @@ from collections.abc import Iterator, Sequence
 from typing import cast
 
 from space.analysis import analyse
-from space.architecture import Architecture
+from space.architecture import Architecture, row_kinds
+from space.borrowed import borrowed
 from space.classes import Blueprint, Expression, Made, Slot, Tree, blueprints, is_list, singular, tree
+from space.kinds import INDEX_SHAPES, KINDS
 from space.operations import OPERATIONS
 from space.operations.base import Argument, Function
 from space.outline import Scope, Unit
 
 WIDTH = 110
+LETTERS = {"sample": "B", "node": "N", "graph": "G", "pair": "P"}
+"""The first axis of a batch, by what a row is."""
 
 
 def generate(architecture: Architecture) -> str:
     """The text of `model.py`: `build() -> Model`, with the same state dict keys as `space.build.build` gives."""
     body = "\n\n\n".join(_Writer(architecture, blueprint).text() for blueprint in blueprints(architecture))
-    imports = ("import torch\n" if "torch.cat(" in body else "") + "from torch import Tensor, nn"
+    imports, definitions = borrowed(architecture, body)
+    body = "\n\n\n".join((*definitions, body))
     build = 'def build() -> Model:\n    """The model with fresh weights."""\n    return Model()\n'
     return "\n\n\n".join((f"{_header(architecture)}\n\n{imports}", body, build))
 
 
 def _header(architecture: Architecture) -> str:
     costs = analyse(architecture)
+    kind = KINDS[architecture.data]
+    given = "".join(f"\n{index:<16} {INDEX_SHAPES[index]}" for index in kind.indices)
+    letter = "N" if kind.is_graph else "B"
+    far = "hops" if kind.is_graph else "pixels"
     return f'''"""A classifier found by architecture search.
 
-input            (B, {", ".join(map(str, architecture.input_shape))})
-output           (B, {architecture.classes}), logits
+input            ({letter}, {", ".join(map(str, architecture.input_shape))}){given}
+output           ({LETTERS[kind.rows]}, {architecture.classes}), logits
 parameters       {costs.params:,}
 MACs per sample  {costs.macs:,}
-receptive field  {costs.receptive_field} pixels
+receptive field  {costs.receptive_field} {far}
 architecture     {architecture.hash}
 
     model = build()
@@ -50,6 +59,8 @@ class _Writer:
         self.texts = iter(blueprint.texts)
         self.channels = {p.column: p.name for p in reversed(blueprint.parameters) if p.positional}
         rows = zip(*(_values(scope) for scope in blueprint.instances), strict=True)
+        self.rows = row_kinds(architecture.nodes)
+        self.indices = {node.name: str(node.attrs["of"]) for node in architecture.nodes if node.op == "index"}
         self.shapes = {row[0]: [architecture.shapes[value] for value in row] for row in rows}
 
     def text(self) -> str:
@@ -60,11 +71,19 @@ class _Writer:
         lines.append("        super().__init__()")
         for key, expression in self.blueprint.members:
             lines += self._assign(f"        self.{key} = ", expression)
-        arguments = _arguments(len(scope.inputs))
+        arguments = self._arguments()
         tensors = ", ".join(f"{name}: Tensor" for name in arguments)
         lines += ["", f"    def forward(self, {tensors}) -> Tensor:"]
         lines += [f"        {line}" for line in self._forward(dict(zip(scope.inputs, arguments, strict=True)))]
         return "\n".join(lines)
+
+    def _arguments(self) -> list[str]:
+        """x, x2, … for features, the word for an index."""
+        names: list[str] = []
+        for value in self.scope.inputs:
+            count = 1 + sum(name.startswith("x") for name in names)
+            names.append(self.indices.get(value) or ("x" if count == 1 else f"x{count}"))
+        return names
 
     def _docstring(self) -> str:
         takes = " and ".join(self._shape(value) for value in self.scope.inputs)
@@ -76,8 +95,11 @@ class _Writer:
 
     def _shape(self, value: str) -> str:
         """The shape of a batch; what varies between the uses of the class by its parameter's name or a letter."""
+        if value in self.indices:
+            return INDEX_SHAPES[self.indices[value]]
         rows, given = self.shapes[value], self.shapes[self.scope.inputs[0]]
-        words = ["B"]
+        letters = "DHW" if len(rows[0]) == 4 else "HW"
+        words = [LETTERS[self.rows[value]]]
         for axis, column in enumerate(zip(*rows, strict=True)):
             if axis == 0 and column in self.channels:
                 words.append(self.channels[column])
@@ -86,7 +108,8 @@ class _Writer:
             elif axis == 0:
                 words.append("C")
             else:
-                words.append(_side("HW"[axis - 1], column, tuple(shape[axis] for shape in given)))
+                before = tuple(shape[axis] if axis < len(shape) else 0 for shape in given)
+                words.append(_side(letters[axis - 1], column, before))
         return f"({', '.join(words)})"
 
     def _assign(self, start: str, expression: Expression, end: str = "", value: str | None = None) -> list[str]:
@@ -181,10 +204,6 @@ def _values(scope: Scope) -> list[str]:
     return values
 
 
-def _arguments(count: int) -> list[str]:
-    return ["x", *(f"x{number}" for number in range(2, count + 1))]
-
-
 def _spoken(parts: list[str]) -> str:
     """branches, 0 as branch0; merge as merge."""
     words = [part for part in parts if not part.isdigit()]
@@ -204,7 +223,7 @@ def _side(letter: str, column: tuple[int, ...], given: tuple[int, ...]) -> str:
 
 
 def _annotation(column: tuple[Argument, ...]) -> str:
-    names = {bool: "bool", int: "int", float: "float", tuple: "tuple[int, int]"}
+    names = {bool: "bool", int: "int", float: "float", str: "str", tuple: "tuple[int, ...]"}
     return " | ".join(sorted({names[type(value)] for value in column}))
 
 

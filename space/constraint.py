@@ -15,8 +15,8 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedTok
 
 from archsmith.errors import Fault, InvalidExpression
 
-MEASURES = ("params", "macs", "receptive_field", "depth")
-"""The names an expression may use: parameters, multiply-accumulates per sample, pixels, convolution + linear layers."""
+MEASURES = ("params", "macs", "receptive_field", "output_stride", "depth")
+"""The names an expression may use; `space.analysis.Analysis` says what they are."""
 
 MAX_LENGTH = 500
 MAX_NESTING = 50

@@ -69,10 +69,10 @@ class _Outliner:
             for source in node.inputs:
                 self.readers[source].append(node.name)
         root = _Folder(path="", children={}, members={})
-        for node in architecture.nodes[1:]:
+        given = tuple(node.name for node in architecture.nodes if node.op in ("input", "index"))
+        for node in architecture.nodes[len(given) :]:
             _plant(root, node)
-        first = architecture.nodes[0].name
-        self.root = Scope(path="", inputs=(first,), output=architecture.output, units=self._units(root))
+        self.root = Scope(path="", inputs=given, output=architecture.output, units=self._units(root))
 
     def _inputs(self, folder: _Folder) -> tuple[str, ...]:
         found = [s for node in folder.members.values() for s in node.inputs if s not in folder.members]

@@ -5,9 +5,10 @@ from html import escape
 
 from space.analysis import Analysis, analyse
 from space.architecture import Architecture, Node
+from space.kinds import KINDS
 from space.layout import Layout, lay_out
 from space.operations import OPERATIONS
-from space.operations.base import Layer, Shape
+from space.operations.base import Layer, Shape, times
 
 MARGIN, MARGIN_LEFT, HEAD = 28.0, 160.0, 84.0
 GAP = (22.0, 30.0)
@@ -61,11 +62,11 @@ def draw(architecture: Architecture, *, title: str = "") -> str:
     edges = [(source, box.name) for box in boxes.values() for source in box.inputs]
     layout = lay_out({name: box.size for name, box in boxes.items()}, edges, gap=GAP)
     key = f"arch-{architecture.hash[:8]}"
-    channels, rows, columns = architecture.input_shape
     heading = title or "Architecture"
+    far = "hops" if KINDS[architecture.data].is_graph else "px"
     summary = (
-        f"{channels}×{rows}×{columns} to {architecture.classes} classes, {costs.params:,} parameters, "
-        f"{brief(costs.macs)} MACs, receptive field {costs.receptive_field} px, depth {costs.depth}"
+        f"{times(architecture.input_shape)} to {architecture.classes} classes, {costs.params:,} parameters, "
+        f"{brief(costs.macs)} MACs, receptive field {costs.receptive_field} {far}, depth {costs.depth}"
     )
     width = max(MARGIN_LEFT + layout.width + MARGIN, len(summary) * CHARACTER + 2 * MARGIN)
     height = HEAD + layout.tops[-1] + layout.heights[-1] + MARGIN
@@ -120,7 +121,8 @@ def _boxes(architecture: Architecture) -> dict[str, _Box]:
 
 def _follows(architecture: Architecture, box: _Box, node: Node) -> bool:
     operation = OPERATIONS[node.op]
-    small = isinstance(operation, Layer) and not operation.weighted and operation.window(node.attrs) is None
+    window = operation.window(node.attrs, [architecture.shapes[source] for source in node.inputs])
+    small = isinstance(operation, Layer) and not operation.weighted and window is None
     together = _folder(node.name) == _folder(box.name) and box.nodes[0].op != "input"
     return small and together and architecture.shapes[node.name] == box.shape
 

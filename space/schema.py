@@ -10,26 +10,38 @@ from collections.abc import Mapping
 from typing import Any
 
 from space.constraint import MAX_LENGTH
+from space.document import CELL, PER
 from space.fields import (
     HEAD_FIELDS,
     MAX_CONSTRAINTS,
     MAX_NAME,
     MAX_OPTIONS,
     MAX_STAGES,
+    SPACE_FIELDS,
     STAGE_FIELDS,
     STEM_FIELDS,
+    TRAINING_FIELDS,
     VERSION,
     Field,
 )
+from space.kinds import KINDS
 
 Json = dict[str, Any]
 
 
 def _option(kind: Field) -> Json:
     if kind.kind == "name":
-        return {"type": "string", "enum": list(kind.names)}
+        named: Json = {"type": "string", "enum": list(kind.names)}
+        return {"anyOf": [named, _PLUGIN]} if kind is STAGE_FIELDS["operation"] else named
     limits: Json = {"type": kind.kind, "minimum": kind.low, "maximum": kind.high}
     return limits | ({"not": {"multipleOf": 2}} if kind.odd else {})
+
+
+_PLUGIN: Json = {
+    "description": "a block of an installed plugin",
+    "type": "string",
+    "pattern": r"^[A-Za-z0-9][A-Za-z0-9_-]*\.[A-Za-z0-9_.-]+$",
+}
 
 
 def _field(kind: Field) -> Json:
@@ -46,20 +58,24 @@ def _object(properties: Mapping[str, Json], required: tuple[str, ...] = ()) -> J
 
 def _schema() -> Json:
     per = {
-        "description": "whether a block's questions are asked once for its stage or for each block",
-        "enum": ["stage", "block"],
+        "description": "whether a block's questions are asked once for the space, for its stage, or for each block",
+        "enum": list(PER),
         "default": "stage",
     }
-    stage = _object({**{name: _field(kind) for name, kind in STAGE_FIELDS.items()}, "per": per})
+    cell = {"description": "of per: space, which stages ask together", "type": "string", "pattern": CELL.pattern}
+    stage = _object({**{name: _field(kind) for name, kind in STAGE_FIELDS.items()}, "per": per, "cell": cell})
     stem = _object({name: _field(kind) for name, kind in STEM_FIELDS.items()})
     document = _object(
         {
             "schema": {"description": "version of this format", "const": VERSION},
             "name": {"type": "string", "minLength": 1, "maxLength": MAX_NAME, "default": "space"},
+            "data": {"description": "what it is for; images and volumes if left out", "enum": list(KINDS)},
             "per": per,
             "stem": {"description": "one plain convolution block before the stages", "anyOf": [stem, {"type": "null"}]},
             "stages": {"type": "array", "items": stage, "minItems": 1, "maxItems": MAX_STAGES},
             "head": _object({name: _field(kind) for name, kind in HEAD_FIELDS.items()}),
+            **{name: _field(kind) for name, kind in SPACE_FIELDS.items()},
+            "training": _object({name: _field(kind) for name, kind in TRAINING_FIELDS.items()}),
             "constraints": {
                 "description": "laws that every architecture keeps, such as 'params <= 2e6'",
                 "type": "array",

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
+from space.asker import Asker
 from space.decision import Choices, Choose, Decision, Option
-from space.walk import Asker, Cursor, Program
+from space.walk import Cursor, Program
 
 T = TypeVar("T")
 

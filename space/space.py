@@ -4,23 +4,20 @@ import copy
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, cast
 
 from archsmith.errors import Fault, InvalidSpace
 from space.analysis import Analysis
-from space.architecture import Architecture, GraphBuilder
-from space.blocks import BLOCKS
-from space.blocks.base import Style
+from space.architecture import Architecture
 from space.constraint import Constraint
 from space.decision import Choices, Choose, Decision, Option
-from space.document import SpaceDocument, Stage, parse_document
+from space.document import SpaceDocument
+from space.grow import grow
+from space.kinds import KINDS, MAX_CHANNELS, Kind, kind_of
+from space.parser import parse_document
 from space.reader import read_text
 from space.size import SizeEstimate, every_walk, measure
 from space.walk import Program
-
-MAX_SIDE = 4096
-MAX_CHANNELS = MAX_CLASSES = 65_536
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,26 +25,39 @@ class Space:
     """What can be built for inputs of one shape.
 
     document: the space document as plain JSON. parsed: the same, checked. program: the walk for this input size.
-    input_shape: (C, H, W). classes: length of the logits.
+    data: the kind of data. input_shape: (C, H, W), (C, D, H, W) or (F,). classes: length of the logits.
     """
 
     document: dict[str, Any]
     parsed: SpaceDocument
+    data: str
     program: Program
-    input_shape: tuple[int, int, int]
+    input_shape: tuple[int, ...]
     classes: int
 
     @classmethod
-    def parse(cls, document: Mapping[str, Any] | str, *, input_shape: tuple[int, ...], classes: int) -> "Space":
+    def parse(
+        cls,
+        document: Mapping[str, Any] | str,
+        *,
+        input_shape: tuple[int, ...],
+        classes: int,
+        tasks: tuple[str, ...] | None = None,
+    ) -> "Space":
         """Check a document (mapping, YAML or JSON text) against itself and against the input's shape.
 
-        Raises InvalidSpace with every fault; one that only the input's size brings out names the stage and size left.
+        tasks: the kinds of data that the data set can be read as, the usual one first; None: what the document says,
+        or what the shape tells of images and volumes. Raises InvalidSpace with every fault; one that only the input's
+        size brings out names the stage and the size left.
         """
         value = read_text(document) if isinstance(document, str) else document
         parsed = parse_document(value)
-        shape = _check_input(input_shape, classes)
-        program = Program(parsed, shape[1:])
-        return cls(document=_plain(value), parsed=parsed, program=program, input_shape=shape, classes=classes)
+        data = _data(parsed, tuple(input_shape), tasks)
+        shape = _check_input(KINDS[data], input_shape, classes)
+        program = Program(parsed, data, shape[1:] or (1,))
+        return cls(
+            document=_plain(value), parsed=parsed, data=data, program=program, input_shape=shape, classes=classes
+        )
 
     @property
     def name(self) -> str:
@@ -73,7 +83,7 @@ class Space:
     def walk(self, choose: Choose) -> tuple[Architecture, Choices]:
         """Like `sample`, with the choices that were made, in the order asked."""
         asker = self.program.walk(choose)
-        return _grow(self.parsed, asker.answers, self.input_shape, self.classes), asker.choices
+        return grow(self.parsed, asker.answers, self.data, self.input_shape, self.classes), asker.choices
 
     def baseline(self) -> Choices:
         """The document's baseline on this input; what it leaves open is the middle of a scale or the first of kinds."""
@@ -110,16 +120,27 @@ def _middle(decision: Decision) -> Option:
     return decision.options[(len(decision.options) - 1) // 2 if decision.ordered else 0]
 
 
-def _check_input(input_shape: tuple[int, ...], classes: int) -> tuple[int, int, int]:
-    limits = (MAX_CHANNELS, MAX_SIDE, MAX_SIDE)
-    whole = all(type(n) is int and n >= 1 for n in (*input_shape, classes))
-    if not whole or len(input_shape) != 3 or any(n > top for n, top in zip(input_shape, limits, strict=True)):
-        detail = f"an input must be (channels, height, width) of 1 to {limits}, got {str(input_shape)[:60]}"
+def _data(parsed: SpaceDocument, input_shape: tuple[int, ...], tasks: tuple[str, ...] | None) -> str:
+    """The kind of data. Raises InvalidSpace when the document is for another."""
+    there = tasks or ((kind_of(input_shape) or "image",) if parsed.data is None else (parsed.data,))
+    wanted = (parsed.data,) if parsed.data else ("image", "volume")
+    for task in there:
+        if task in wanted:
+            return task
+    detail = f"the space is for {' and '.join(wanted)}, the data set for {' and '.join(there)}"
+    raise InvalidSpace(Fault(pointer="/data", rule="data_mismatch", detail=detail, allowed=list(there)))
+
+
+def _check_input(kind: Kind, input_shape: tuple[int, ...], classes: int) -> tuple[int, ...]:
+    shape, limits = tuple(input_shape), kind.limits
+    whole = all(type(n) is int and n >= 1 for n in (*shape, classes))
+    if not whole or len(shape) != len(limits) or any(n > top for n, top in zip(shape, limits, strict=True)):
+        detail = f"an input must be ({', '.join(kind.axes)}) of 1 to {limits}, got {str(shape)[:60]}"
         raise InvalidSpace(Fault(pointer="", rule="out_of_range", detail=detail))
-    if classes > MAX_CLASSES:
-        detail = f"there may be at most {MAX_CLASSES} classes, got {str(classes)[:60]}"
+    if classes > MAX_CHANNELS:
+        detail = f"there may be at most {MAX_CHANNELS} classes, got {str(classes)[:60]}"
         raise InvalidSpace(Fault(pointer="", rule="out_of_range", detail=detail))
-    return input_shape[0], input_shape[1], input_shape[2]
+    return shape
 
 
 def _plain(value: object) -> dict[str, Any]:
@@ -133,48 +154,3 @@ def _plain(value: object) -> dict[str, Any]:
         return copy.copy(part)
 
     return cast(dict[str, Any], plain(value))
-
-
-def _grow(
-    document: SpaceDocument, answers: Mapping[str, Option], input_shape: tuple[int, int, int], classes: int
-) -> Architecture:
-    g = GraphBuilder(input_shape, classes)
-    x = g.input
-    for stage in document.all_stages:
-        x = _grow_stage(g, stage, answers, x)
-    pool = "global_avg_pool" if answers["head.pool"] == "global" else None
-    if pool:
-        x = g.add("head.pool", pool, {}, x)
-    x = g.add("head.flatten", "flatten", {}, x)
-    if answers["head.hidden"]:
-        x = g.add("head.hidden", "linear", {"out": answers["head.hidden"]}, x)
-        x = g.add("head.act", "activation", {"kind": answers["head.activation"]}, x)
-    if answers["head.dropout"]:
-        x = g.add("head.dropout", "dropout", {"rate": answers["head.dropout"]}, x)
-    return g.finish(g.add("head.linear", "linear", {"out": classes}, x))
-
-
-def _grow_stage(g: GraphBuilder, stage: Stage, answers: Mapping[str, Option], x: str) -> str:
-    def of(name: str, place: str = stage.place) -> Option:
-        return answers[f"{place}.{name}"]
-
-    depth = cast(int, of("depth"))
-    if depth == 0:
-        return x
-    for i in range(depth):
-        style = Style(
-            width=cast(int, of("width")),
-            stride=cast(int, of("stride")) if i == 0 else 1,
-            padding=str(of("padding")),
-            norm=str(of("norm")),
-            activation=str(of("activation")),
-        )
-        place = stage.question_place(i)
-        block = BLOCKS[str(of("operation", place))]
-        x = block.grow(g, stage.block_place(i), x, partial(of, place=place), style)
-    if of("pool") != "none":
-        pooling = "maxpool" if of("pool") == "max" else "avgpool"
-        x = g.add(f"{stage.place}.pool", pooling, {"kernel": 2, "stride": 2}, x)
-    if of("dropout"):
-        x = g.add(f"{stage.place}.dropout", "dropout", {"rate": of("dropout")}, x)
-    return x

@@ -10,46 +10,21 @@ next to a smaller one: its outer weights would never meet a pixel.
 """
 
 from bisect import bisect_left
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import cast
 
 from archsmith.errors import Fault, ImpossibleShape, InvalidSpace
+from space.asker import Asker
 from space.blocks import BLOCKS
-from space.decision import Choices, Choose, Decision, Option
+from space.decision import Choose, Option
 from space.document import Options, SpaceDocument, Stage
-from space.fields import STAGE_FIELDS
+from space.fields import SPACE_FIELDS, STAGE_FIELDS, TRAINING_FIELDS
+from space.head import ask_head
+from space.operations.base import times
+from space.pools import POOLS
 
-Size = tuple[int, int]
-"""(H, W)."""
-
-
-@dataclass(slots=True)
-class Asker:
-    """Asks `choose` and keeps the answers.
-
-    answers: every question that was reached, fixed ones included. choices: those with more than one option.
-    """
-
-    choose: Choose
-    answers: dict[str, Option] = field(default_factory=dict)
-    choices: Choices = field(default_factory=dict)
-
-    def ask(self, name: str, options: tuple[Option, ...], *, ordered: bool, idle: bool = False) -> Option:  # noqa: ARG002
-        """One of the options. idle: no later question or map size depends on the answer (for counting).
-
-        Raises ValueError when `choose` returns something that is none of the options.
-        """
-        answer = options[0]
-        if len(options) > 1:
-            decision = Decision(name=name, options=options, ordered=ordered)
-            chosen = self.choose(decision)
-            found = [option for option in options if type(option) is type(chosen) and option == chosen]
-            if not found:
-                raise ValueError(f"{name} offers {', '.join(map(repr, options))}, but the answer was {chosen!r:.60}")
-            answer = self.choices[name] = found[0]
-        self.answers[name] = answer
-        return answer
+Size = tuple[int, ...]
+"""(H, W) or (D, H, W); (1,) of graph data, which has no map."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -58,7 +33,7 @@ class Cursor:
 
     stage: index of the stage (the stem counts as one); past the last comes the head, then the end.
     block: -1 before the stage's settings, then the block that comes next, the stage's depth before its end.
-    size: (H, W) of the map now. depth, stride, padding: the stage's settings, once they are known.
+    size: of the map now. depth, stride, padding: the stage's settings, once they are known.
     """
 
     stage: int
@@ -72,9 +47,10 @@ class Cursor:
 class Program:
     """A document and an input size, ready to be walked."""
 
-    def __init__(self, document: SpaceDocument, size: Size) -> None:
-        """Raises InvalidSpace when no walk through the document fits the size."""
+    def __init__(self, document: SpaceDocument, data: str, size: Size) -> None:
+        """data: the kind of data. Raises InvalidSpace when no walk through the document fits the size."""
         self.document = document
+        self._data = data
         self.stages = document.all_stages
         self.start = Cursor(0, -1, size)
         _check_room(self.stages, size)
@@ -94,7 +70,7 @@ class Program:
     def step(self, cursor: Cursor, asker: Asker) -> Cursor:
         """Ask the next few questions."""
         if cursor.stage == len(self.stages):
-            _ask_head(self.document.head, cursor.size, asker)
+            self._ask_rest(cursor.size, asker)
             return Cursor(cursor.stage + 1, -1, cursor.size)
         stage = self.stages[cursor.stage]
         if cursor.block < 0:
@@ -111,7 +87,7 @@ class Program:
             options[name] = (_ask(stage, stage.place, name, name, fits, cursor.size, asker),)
             if options["depth"] == (0,):
                 return Cursor(cursor.stage + 1, -1, cursor.size)
-        for name in ("width", "norm", "activation"):
+        for name in ("width", "bias", "norm", "activation"):
             _ask(stage, stage.place, name, name, options[name], cursor.size, asker, idle=True)
         depth, stride, padding = (options[name][0] for name in ("depth", "stride", "padding"))
         return replace(cursor, block=0, depth=cast(int, depth), stride=cast(int, stride), padding=str(padding))
@@ -127,21 +103,30 @@ class Program:
         def pick(name: str, source: str | None = None) -> Option:
             is_kernel = (source or name) == "kernel"
             options = blocks.kernels(operation) if is_kernel else stage.options[source or name]
-            idle = is_kernel and padding == "same"
+            idle = padding == "same" if is_kernel else name not in BLOCKS[operation].structural
             return _ask(stage, place, name, source or name, options, cursor.size, asker, idle=idle)
 
-        BLOCKS[operation].ask(pick)
+        if stage.asks:
+            BLOCKS[operation].ask(pick)
         kernel = asker.answers[f"{place}.kernel"] if padding == "valid" else 1
-        height, width = (blocks.after(side, kernel, padding) for side in cursor.size)
-        return replace(cursor, block=cursor.block + blocks.together, size=(height, width))
+        size = tuple(blocks.after(side, kernel, padding) for side in cursor.size)
+        return replace(cursor, block=cursor.block + blocks.together, size=size)
 
     def _end(self, stage: Stage, cursor: Cursor, asker: Asker) -> Cursor:
-        height, width = cursor.size
         need = self._needs[cursor.stage + 1]
         fits = tuple(o for o in stage.options["pool"] if _pooled(min(cursor.size), o) >= need)
         pool = _ask(stage, stage.place, "pool", "pool", fits, cursor.size, asker)
-        _ask(stage, stage.place, "dropout", "dropout", stage.options["dropout"], cursor.size, asker, idle=True)
-        return Cursor(cursor.stage + 1, -1, (_pooled(height, pool), _pooled(width, pool)))
+        for name in ("skip", "dropout"):
+            _ask(stage, stage.place, name, name, stage.options[name], cursor.size, asker, idle=True)
+        return Cursor(cursor.stage + 1, -1, tuple(_pooled(side, pool) for side in cursor.size))
+
+    def _ask_rest(self, size: Size, asker: Asker) -> None:
+        """The head, and what concerns all stages: nothing on the way depends on it."""
+        ask_head(self.document.head, self._data, size, asker)
+        for name, options in self.document.general.items():
+            asker.ask(name, options, ordered=SPACE_FIELDS[name].ordered, idle=True)
+        for name, options in self.document.training.items():
+            asker.ask(f"training.{name}", options, ordered=TRAINING_FIELDS[name].ordered, idle=True)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -154,7 +139,7 @@ class _Blocks:
 
     @property
     def together(self) -> int:
-        return self.cursor.depth - self.cursor.block if self.stage.per == "stage" else 1
+        return 1 if self.stage.per == "block" else self.cursor.depth - self.cursor.block
 
     def after(self, side: int, kernel: Option, padding: str) -> int:
         """The side that these blocks leave, 0 when they do not fit."""
@@ -210,7 +195,7 @@ def _slide(side: int, times: int, kernel: int, stride: int, padding: str) -> int
 
 
 def _pooled(side: int, pool: Option) -> int:
-    return side if pool == "none" else side // 2
+    return POOLS[str(pool)].side(side)
 
 
 def _needs(stages: tuple[Stage, ...], side: int) -> list[int]:
@@ -228,15 +213,14 @@ def _needs(stages: tuple[Stage, ...], side: int) -> list[int]:
 def _check_room(stages: tuple[Stage, ...], size: Size) -> None:
     left = size
     for stage in stages:
-        height, width = (room_after(stage.options, side) for side in left)
-        if min(height, width) == 0:
+        after = tuple(room_after(stage.options, side) for side in left)
+        if min(after) == 0:
             where, law = _obstacle(stage.options, min(left))
             detail = (
-                f"{_title(stage)} {law}, but at most {left[0]}×{left[1]} pixels of the "
-                f"{size[0]}×{size[1]} input are left there"
+                f"{_title(stage)} {law}, but at most {times(left)} pixels of the {times(size)} input are left there"
             )
             raise InvalidSpace(Fault(pointer=f"{stage.pointer}/{where}", rule="impossible_shape", detail=detail))
-        left = (height, width)
+        left = after
 
 
 def _obstacle(options: Options, side: int) -> tuple[str, str]:
@@ -265,15 +249,6 @@ def _ask(
     idle: bool = False,
 ) -> Option:
     if not fits:
-        message = f"{_title(stage)} has no {source} that fits in the {size[0]}×{size[1]} left"
+        message = f"{_title(stage)} has no {source} that fits in the {times(size)} left"
         raise ImpossibleShape(message, place=stage.place, size=size)
     return asker.ask(f"{place}.{name}", fits, ordered=STAGE_FIELDS[source].ordered, idle=idle)
-
-
-def _ask_head(head: Mapping[str, tuple[Option, ...]], size: Size, asker: Asker) -> None:
-    # of one pixel the mean and the pixels themselves are the same
-    pools = head["pool"] if size != (1, 1) else head["pool"][:1]
-    asker.ask("head.pool", pools, ordered=False, idle=True)
-    if asker.ask("head.hidden", head["hidden"], ordered=True):
-        asker.ask("head.activation", head["activation"], ordered=False, idle=True)
-    asker.ask("head.dropout", head["dropout"], ordered=True, idle=True)

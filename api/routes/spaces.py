@@ -13,7 +13,7 @@ from api.schemas import SpaceRequest
 from archsmith.errors import Fault, InvalidInput, InvalidSpace
 from search.check import DataShape, Sample, Samples, below, parse_space, sample
 from space import presets
-from space.document import SCHEMA
+from space.schema import SCHEMA
 from space.space import Space
 
 router = APIRouter(prefix="/v1/spaces", tags=["spaces"], dependencies=[accepts("application/json")])

@@ -10,10 +10,11 @@ Law, held to every registered block by `tests/unit/space/test_blocks.py`:
    side is what `padding` gives for the kernel when `pads` is false, and ceil(side / stride) always when it is true.
 """
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from space.architecture import GraphBuilder
 from space.decision import Option
@@ -27,19 +28,40 @@ Answers = Callable[[str], Option]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Style:
-    """What the stage has decided for all of its blocks. stride is that of this block: 1 but for the first."""
+    """What the stage has decided for all of its blocks.
+
+    stride: of this block: 1 but for the first. bias: "auto" (where no norm follows), "always", "never".
+    before: the node that the block before this one read, the input at the beginning.
+    """
 
     width: int
     stride: int
     padding: str
     norm: str
     activation: str
+    bias: str = "auto"
+    before: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Clash:
+    """Why a field's options will not do. field: its name; rule: of the fault; allowed: what would do."""
+
+    field: str
+    detail: str
+    rule: str = "out_of_range"
+    allowed: Any = None
 
 
 class Block(ABC):
     """See the module's text for the law."""
 
+    name: ClassVar[str]
     fields: ClassVar[tuple[str, ...]] = ("kernel",)
+    structural: ClassVar[tuple[str, ...]] = ()
+    """Those of its fields on whose answers its later questions depend."""
+    family: ClassVar[str] = "map"
+    """What it reads: "map" (images and volumes) or "nodes" (features of a graph's nodes)."""
     pads: ClassVar[bool] = False
     """Whether it pads its convolutions to "same" whatever the document says, because paths must meet at one size."""
 
@@ -52,9 +74,43 @@ class Block(ABC):
         for name in self.fields:
             pick(name)
 
+    def clashes(
+        self,
+        options: Mapping[str, tuple[Option, ...]],  # noqa: ARG002
+        widths: tuple[int, ...],  # noqa: ARG002
+    ) -> Iterator["Clash"]:
+        """Options of a stage that cannot stand together. widths: every width the stage may have, multiplied."""
+        return iter(())
+
     @abstractmethod
     def grow(self, g: GraphBuilder, place: str, source: str, answers: Answers, style: Style) -> str:
         """Add the nodes, reading (C, H, W) from node `source`; return the name of the last one."""
+
+
+def conv(
+    g: GraphBuilder,
+    place: str,
+    source: str,
+    *,
+    out: int,
+    kernel: int | tuple[int, ...],
+    stride: int = 1,
+    dilation: int = 1,
+    padding: str = "same",
+    groups: int = 1,
+    bias: bool = True,
+) -> str:
+    """The convolution of the map's rank as node `place`."""
+    attrs: dict[str, object] = {
+        "out": out,
+        "kernel": list(kernel) if isinstance(kernel, tuple) else kernel,
+        "stride": stride,
+        "dilation": dilation,
+        "padding": padding,
+        "groups": groups,
+        "bias": bias,
+    }
+    return g.add(place, f"conv{len(g.shape(source)) - 1}d", attrs, source)
 
 
 def conv_norm_act(
@@ -63,38 +119,70 @@ def conv_norm_act(
     source: str,
     style: Style,
     *,
-    kernel: int,
+    kernel: int | tuple[int, ...],
     width: int | None = None,
     stride: int | None = None,
+    dilation: int = 1,
     padding: str | None = None,
+    groups: int = 1,
     depthwise: bool = False,
     activate: bool = True,
 ) -> str:
     """Convolution, normalisation, activation as `place`.conv, .norm, .act; what is not given comes from the style."""
     channels = g.shape(source)[0]
-    attrs = {
-        "out": channels if depthwise else width or style.width,
-        "kernel": [kernel, kernel],
-        "stride": stride or style.stride,
-        "padding": padding or style.padding,
-        "groups": channels if depthwise else 1,
+    x = conv(
+        g,
+        f"{place}.conv",
+        source,
+        out=channels if depthwise else width or style.width,
+        kernel=kernel,
+        stride=stride or style.stride,
+        dilation=dilation,
+        padding=padding or style.padding,
+        groups=channels if depthwise else groups,
         # a norm subtracts the mean, so a bias before it has no effect
-        "bias": style.norm == "none",
-    }
-    x = normalise(g, f"{place}.norm", g.add(f"{place}.conv", "conv2d", attrs, source), style)
-    return g.add(f"{place}.act", "activation", {"kind": style.activation}, x) if activate else x
+        bias=style.bias == "always" or (style.bias == "auto" and style.norm == "none"),
+    )
+    x = normalise(g, f"{place}.norm", x, style.norm)
+    return activation(g, f"{place}.act", x, style.activation) if activate else x
 
 
-def normalise(g: GraphBuilder, place: str, source: str, style: Style) -> str:
-    """The style's norm as node `place`, or the source itself for "none"."""
-    if style.norm == "batch":
+def activation(g: GraphBuilder, place: str, source: str, kind: str) -> str:
+    """The activation as node `place`, or the source itself for "none"."""
+    return source if kind == "none" else g.add(place, "activation", {"kind": kind}, source)
+
+
+def normalise(g: GraphBuilder, place: str, source: str, norm: str) -> str:
+    """The norm as node `place`, or the source itself for "none" and where there is nothing to normalise.
+
+    layer and instance are group norms with one group and with one for each channel: over all values of a sample, over
+    one channel of it. Of a vector each channel is one value, so instance is layer there.
+    """
+    if norm == "none":
+        return source
+    if norm == "batch":
         return g.add(place, "batch_norm", {}, source)
-    if style.norm == "group":
-        channels, height, width = g.shape(source)
-        groups = group_count(channels)
-        if channels // groups * height * width > 1:  # a single value has no spread to normalise
-            return g.add(place, "group_norm", {"groups": groups}, source)
+    channels, *size = g.shape(source)
+    single = math.prod(size) == 1
+    groups = {"layer": 1, "instance": 1 if single else channels}.get(norm) or group_count(channels)
+    if channels // groups * math.prod(size) > 1:  # a single value has no spread to normalise
+        return g.add(place, "group_norm", {"groups": groups}, source)
     return source
+
+
+def project(g: GraphBuilder, place: str, source: str, target: tuple[int, ...]) -> str:
+    """The source brought to the shape of `target`: average pooling while it is larger, then a 1×1 convolution.
+
+    Of nodes: a linear layer. The source itself where it has the shape already.
+    """
+    if g.shape(source) == target:
+        return source
+    if len(target) == 1:
+        return g.add(place, "linear", {"out": target[0], "bias": False}, source)
+    x = source
+    if g.shape(x)[1:] != target[1:]:
+        x = g.add(f"{place}.pool", "adaptive_avg_pool", {"size": list(target[1:])}, x)
+    return x if g.shape(x)[0] == target[0] else conv(g, f"{place}.conv", x, out=target[0], kernel=1, bias=False)
 
 
 def group_count(channels: int) -> int:

@@ -3,12 +3,13 @@
 from typing import cast
 
 from space.architecture import GraphBuilder
-from space.blocks.base import Answers, Block, Style, conv_norm_act
+from space.blocks.base import Answers, Block, Style, activation, conv_norm_act
 
 
 class Residual(Block):
     """(C, H, W) -> (width, H', W'). The shortcut is a 1×1 projection when channels or size change, else the input."""
 
+    name = "residual"
     pads = True
 
     def grow(self, g: GraphBuilder, place: str, source: str, answers: Answers, style: Style) -> str:
@@ -19,4 +20,4 @@ class Residual(Block):
         if g.shape(source) != g.shape(x):
             shortcut = conv_norm_act(g, f"{place}.shortcut", source, style, kernel=1, padding="same", activate=False)
         x = g.add(f"{place}.add", "add", {}, x, shortcut)
-        return g.add(f"{place}.act", "activation", {"kind": style.activation}, x)
+        return activation(g, f"{place}.act", x, style.activation)

@@ -9,6 +9,8 @@ from space.blocks.base import Answers, Block, Style, conv_norm_act
 class Separable(Block):
     """(C, H, W) -> (width, H', W'): k²·C + C·width weights instead of k²·C·width."""
 
+    name = "separable"
+
     def grow(self, g: GraphBuilder, place: str, source: str, answers: Answers, style: Style) -> str:
         kernel = cast(int, answers("kernel"))
         x = conv_norm_act(g, f"{place}.depthwise", source, style, kernel=kernel, depthwise=True)

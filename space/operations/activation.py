@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar, cast
 
 from space.operations.attributes import Attribute, Choice
-from space.operations.base import Argument, Attrs, Call, Channels, Layer, Shape
+from space.operations.base import Argument, Attrs, Call, Channels, Layer, Shape, require_features
 
 TARGETS: dict[str, tuple[str, dict[str, Argument]]] = {
     "relu": ("ReLU", {}),
@@ -23,7 +23,7 @@ class Activation(Layer):
     colour = "#c2603f"
 
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
-        return inputs[0]
+        return require_features(self.name, inputs[0])
 
     def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
         return Channels.KEEPS

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from space.operations.attributes import Misfit
-from space.operations.base import Attrs, Function, Shape
+from space.operations.base import Attrs, Function, Shape, require_features
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,7 +21,7 @@ class Add(Function):
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
         if any(shape != inputs[0] for shape in inputs):
             raise Misfit(f"add expects equal shapes, got {' and '.join(str(shape) for shape in inputs[:8])}")
-        return inputs[0]
+        return require_features(self.name, inputs[0])
 
     def apply(self, tensors: Sequence["Tensor"]) -> "Tensor":
         total = tensors[0]

@@ -4,14 +4,14 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import cast
 
-Value = bool | int | float | str | tuple[int, int]
-"""An attribute in normal form; a pair is a list in JSON."""
+Value = bool | int | float | str | tuple[int, ...]
+"""An attribute in normal form; a tuple is a list in JSON."""
 
 
 class Misfit(ValueError):
-    """An operation cannot be had so. The sentence says law and value; `size` is the (H, W) left, if that is why."""
+    """An operation cannot be had so. The sentence says law and value; `size` is the sides left, if that is why."""
 
-    def __init__(self, message: str, size: tuple[int, int] | None = None) -> None:
+    def __init__(self, message: str, size: tuple[int, ...] | None = None) -> None:
         super().__init__(message)
         self.size = size
 
@@ -49,19 +49,31 @@ class Whole(Attribute):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Pair(Attribute):
-    """Height and width, each from low to high; one number stands for both."""
+class Extent(Attribute):
+    """A length along each side of a map, from low to high: one number for all sides, or a list of 2 or 3.
+
+    Normal form: the number where all sides agree, else the tuple; `sides` gives it back for a map of known rank.
+    """
 
     low: int
     high: int
-    default: tuple[int, int] | None = None
+    default: int | None = None
 
-    def check(self, what: str, value: object) -> tuple[int, int]:
-        pair = (value, value) if _whole(value) else tuple(value) if isinstance(value, list | tuple) else ()
-        if len(pair) != 2 or not all(_whole(v) and self.low <= v <= self.high for v in pair):
-            law = f"a whole number or a pair of them from {self.low} to {self.high}"
+    def check(self, what: str, value: object) -> int | tuple[int, ...]:
+        lengths = (value,) if _whole(value) else tuple(value) if isinstance(value, list | tuple) else ()
+        if len(lengths) not in (1, 2, 3) or not all(_whole(v) and self.low <= v <= self.high for v in lengths):
+            law = f"a whole number or a list of 2 or 3 of them from {self.low} to {self.high}"
             raise Misfit(f"{what} must be {law}, got {_shown(value)}")
-        return cast("tuple[int, int]", pair)
+        return cast(int, lengths[0]) if len(set(lengths)) == 1 else cast("tuple[int, ...]", lengths)
+
+
+def sides(what: str, value: Value, rank: int) -> tuple[int, ...]:
+    """An `Extent` for each of the `rank` sides of a map. Raises Misfit when it lists another number of them."""
+    if not isinstance(value, tuple):
+        return (cast(int, value),) * rank
+    if len(value) != rank:
+        raise Misfit(f"{what} lists {len(value)} sides, the map has {rank}")
+    return value
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,12 +10,12 @@ class AvgPool(Pooling):
     """Padding is left out of the mean, so that edges are not darkened."""
 
     name = "avgpool"
-    target = "AvgPool2d"
+    target = "AvgPool"
     verb = "avg"
 
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:
         call = super().call(attrs, inputs)
-        counted = self.window(attrs).padding == (0, 0)
+        counted = not any(self.window(attrs, inputs).padding)
         return Call(
             target=call.target,
             positional=call.positional,

@@ -4,24 +4,30 @@ Law, held to every registered operation by `tests/conformance/operations.py`:
 
 1. `attributes` names every attribute with its rule. `check` fills defaults, refuses unknown or missing ones and returns
    the normal form: two ways to write the same layer (a 1×1 kernel needs no padding) come out equal.
-2. Shapes are per sample, without the batch: a map is (C, H, W), a vector is (F,). `shape` is what PyTorch would give,
-   or `Misfit` with a sentence; a map that has become too small carries the (H, W) left.
+2. Shapes are per sample, without the batch: a map is (C, H, W) or (C, D, H, W), a vector is (F,), of graph data a row
+   of features is (F,) and an index (edges, graph numbers, pairs of nodes) is (). `shape` is what PyTorch would give, or
+   `Misfit` with a sentence; a map that has become too small carries the sides left.
 3. `params` is the number of trainable parameters, `macs` the multiply-accumulates of one sample's forward pass.
    Only convolutions and linear layers count MACs, as a forward hook on those layers would.
 4. `window` says what part of its input one output position reads, for the receptive field. None: the operation leaves
    the map (global pooling, flatten, linear) or changes nothing.
 5. `channels` says what a reordering of the input channels does, so that the canonical hash knows when the order of
    a concatenation is a matter of spelling: see `Channels`.
-6. A `Layer` has a module of its own (`call` says which, for building and for generated code alike); a `Function` has
-   none and is an expression of its inputs (`apply` for tensors, `expression` for generated code).
+6. A `Layer` has a module of its own (`call` says which, for building and for generated code alike): a class of
+   torch.nn or torch_geometric.nn, or one that the operation itself writes down in `define`. A `Function` has none and
+   is an expression of its inputs (`apply` for tensors, `expression` for generated code).
+7. `indices` names the indices of graph data that it reads, after its other inputs; `rows` says what a row of its output
+   is, where that is not what a row of its input was.
 
-Instances hold no state; torch is imported only inside `module` and `apply`.
+Instances hold no state; torch is imported only inside `define`, `module` and `apply`.
 """
 
+import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cache
 from typing import TYPE_CHECKING, ClassVar
 
 from space.operations.attributes import Attribute, Misfit, Value
@@ -31,17 +37,21 @@ if TYPE_CHECKING:
 
 Shape = tuple[int, ...]
 Attrs = Mapping[str, Value]
-Argument = bool | int | float | tuple[int, int]
+Argument = bool | int | float | str | tuple[int, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Window:
-    """What one output position reads: `kernel` taps per axis, `dilation` apart, moved by `stride`, `padding` before."""
+    """What one output position reads: `kernel` taps per side, `dilation` apart, moved by `stride`, `padding` before.
 
-    kernel: tuple[int, int]
-    stride: int
-    dilation: int
-    padding: tuple[int, int]
+    up: how often a resized map repeats each position; 1 for everything else.
+    """
+
+    kernel: tuple[int, ...]
+    stride: int = 1
+    dilation: int = 1
+    padding: tuple[int, ...]
+    up: int = 1
 
 
 class Channels(Enum):
@@ -59,14 +69,16 @@ class Channels(Enum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Call:
-    """A constructor of `torch.nn` with its arguments.
+    """A constructor with its arguments.
 
-    target: class name in torch.nn ("Conv2d").
+    target: class name in `library` ("Conv2d" in torch.nn), or of the class that the operation defines.
+    library: "torch.nn", "torch_geometric.nn", or "" for the operation's own class.
     positional, keywords: argument name -> value; positional ones have the name they would have as keywords.
     defaults: torch's own values of keywords, which generated code leaves out.
     """
 
     target: str
+    library: str = "torch.nn"
     positional: Mapping[str, Argument] = field(default_factory=dict)
     keywords: Mapping[str, Argument] = field(default_factory=dict)
     defaults: Mapping[str, Argument] = field(default_factory=dict)
@@ -83,6 +95,10 @@ class Operation(ABC):
     """Whether the order of the inputs never matters. (For concat it may; see `Channels`.)"""
     weighted: ClassVar[bool] = False
     """Whether it counts as a layer of depth: convolutions and linear layers."""
+    indices: ClassVar[tuple[str, ...]] = ()
+    """Which indices of graph data it reads, after its other inputs: "edges", "graph", "pairs"."""
+    rows: ClassVar[str | None] = None
+    """What a row of its output is, "graph" or "pair"; None: what a row of its input is."""
     colour: ClassVar[str] = "#8a94a6"
     """Of its box in the picture."""
 
@@ -119,7 +135,7 @@ class Operation(ABC):
         """Multiply-accumulates of one sample."""
         return 0
 
-    def window(self, attrs: Attrs) -> Window | None:  # noqa: ARG002
+    def window(self, attrs: Attrs, inputs: Sequence[Shape]) -> Window | None:  # noqa: ARG002
         """What one output position reads; None for an operation that adds nothing to the receptive field."""
         return None
 
@@ -137,15 +153,28 @@ class Layer(Operation):
 
     @abstractmethod
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:
-        """The constructor in torch.nn that makes the module."""
+        """The constructor that makes the module."""
+
+    def define(self) -> "type[nn.Module]":
+        """The class for a `call` without a library.
+
+        The function imports what the class needs (torch, and nothing of archsmith), defines it and returns it; its text
+        becomes a part of the generated code. Called once per process.
+        """
+        raise NotImplementedError(f"{self.name} calls a class of its own and must define it")
 
     def module(self, attrs: Attrs, inputs: Sequence[Shape]) -> "nn.Module":
         """The module, freshly initialised; it maps a batch of the input's shape to a batch of the output's."""
-        from torch import nn
-
         call = self.call(attrs, inputs)
-        target: type[nn.Module] = getattr(nn, call.target)
-        return target(*call.positional.values(), **call.keywords)
+        target = getattr(importlib.import_module(call.library), call.target) if call.library else defined(self)
+        module: nn.Module = target(*call.positional.values(), **call.keywords)
+        return module
+
+
+@cache
+def defined(layer: Layer) -> "type[nn.Module]":
+    """The class that a layer defines, always the same one."""
+    return layer.define()
 
 
 class Function(Operation):
@@ -160,32 +189,51 @@ class Function(Operation):
         """The same as Python text, for inputs held in variables of these names."""
 
 
-def require_map(operation: str, shape: Shape) -> tuple[int, int, int]:
-    """The shape as (C, H, W). Raises Misfit for a vector."""
-    if len(shape) != 3:
-        raise Misfit(f"{operation} reads a map (C, H, W), got a vector of {shape[0]}")
-    return shape[0], shape[1], shape[2]
+def require_map(operation: str, shape: Shape) -> Shape:
+    """The shape, if it is that of a map: (C, H, W) or (C, D, H, W). Raises Misfit for a vector."""
+    if len(shape) < 3:
+        raise Misfit(f"{operation} reads a map (C, H, W), got {f'a vector of {shape[0]}' if shape else 'an index'}")
+    return shape
 
 
-def same_padding(kernel: tuple[int, int], dilation: int) -> tuple[int, int]:
+def require_vector(operation: str, shape: Shape) -> int:
+    """The length F of a vector (F,). Raises Misfit for a map."""
+    if len(shape) != 1:
+        raise Misfit(f"{operation} reads a vector, got {f'a map {shape}; flatten it first' if shape else 'an index'}")
+    return shape[0]
+
+
+def require_features(operation: str, shape: Shape) -> Shape:
+    """The shape, if there are numbers to compute with. Raises Misfit for an index."""
+    if not shape:
+        raise Misfit(f"{operation} reads features, got an index")
+    return shape
+
+
+def same_padding(kernel: tuple[int, ...], dilation: int) -> tuple[int, ...]:
     """Padding on each side that keeps ceil(size / stride) pixels for an odd kernel (an even one loses one)."""
-    return dilation * (kernel[0] - 1) // 2, dilation * (kernel[1] - 1) // 2
+    return tuple(dilation * (taps - 1) // 2 for taps in kernel)
 
 
-def slide(operation: str, window: Window, height: int, width: int) -> tuple[int, int]:
-    """(H, W) after a window has slid over a map: torch's rule with floor. Raises Misfit when it does not fit once."""
-    sizes = []
-    for axis, size in enumerate((height, width)):
-        reach = window.dilation * (window.kernel[axis] - 1) + 1
-        padded = size + 2 * window.padding[axis]
+def slide(operation: str, window: Window, size: Sequence[int]) -> tuple[int, ...]:
+    """The sides after a window has slid over a map, with floor as in torch. Raises Misfit when it does not fit once."""
+    left = []
+    for taps, padding, side in zip(window.kernel, window.padding, size, strict=True):
+        reach = window.dilation * (taps - 1) + 1
+        padded = side + 2 * padding
         if reach > padded:
-            shown = f"{window.kernel[0]}×{window.kernel[1]}"
             spread = f" with dilation {window.dilation}" if window.dilation > 1 else ""
-            raise Misfit(f"{operation} {shown}{spread} does not fit in the {height}×{width} left", (height, width))
-        sizes.append((padded - reach) // window.stride + 1)
-    return sizes[0], sizes[1]
+            shown = f"{operation} {times(window.kernel)}{spread} does not fit in the {times(size)} left"
+            raise Misfit(shown, tuple(size))
+        left.append((padded - reach) // window.stride + 1)
+    return tuple(left)
 
 
-def brief(pair: tuple[int, int]) -> int | tuple[int, int]:
+def times(lengths: Sequence[int]) -> str:
+    """(3, 5) as 3×5."""
+    return "×".join(map(str, lengths))
+
+
+def brief(lengths: tuple[int, ...]) -> int | tuple[int, ...]:
     """(3, 3) as 3, as a person would write it."""
-    return pair[0] if pair[0] == pair[1] else pair
+    return lengths[0] if len(set(lengths)) == 1 else lengths

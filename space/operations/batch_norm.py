@@ -2,17 +2,17 @@
 
 from collections.abc import Sequence
 
-from space.operations.base import Attrs, Call, Channels, Layer, Shape, require_map
+from space.operations.base import Attrs, Call, Channels, Layer, Shape, require_features
 
 
 class BatchNorm(Layer):
-    """(C, H, W) -> the same. Two trainable parameters per channel; running statistics are buffers, not counted."""
+    """A map or a vector -> the same. Two trainable parameters per channel; running statistics do not count."""
 
     name = "batch_norm"
     colour = "#a9873a"
 
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
-        return require_map(self.name, inputs[0])
+        return require_features(self.name, inputs[0])
 
     def params(self, attrs: Attrs, inputs: Sequence[Shape]) -> int:  # noqa: ARG002
         return 2 * inputs[0][0]
@@ -21,4 +21,4 @@ class BatchNorm(Layer):
         return Channels.KEEPS
 
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:  # noqa: ARG002
-        return Call(target="BatchNorm2d", positional={"channels": inputs[0][0]})
+        return Call(target=f"BatchNorm{max(1, len(inputs[0]) - 1)}d", positional={"channels": inputs[0][0]})

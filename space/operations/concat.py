@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from space.operations.attributes import Misfit
-from space.operations.base import Attrs, Channels, Function, Shape
+from space.operations.base import Attrs, Channels, Function, Shape, require_features
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,8 +18,8 @@ class Concat(Function):
     colour = "#7a4fa3"
 
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
-        size = inputs[0][1:]
-        if any(shape[1:] != size for shape in inputs):
+        size = require_features(self.name, inputs[0])[1:]
+        if any(not shape or shape[1:] != size for shape in inputs):
             raise Misfit(f"concat expects maps of one size, got {' and '.join(str(shape) for shape in inputs[:8])}")
         return sum(shape[0] for shape in inputs), *size
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar, cast
 
 from space.operations.attributes import Attribute, Fraction
-from space.operations.base import Attrs, Call, Channels, Layer, Shape
+from space.operations.base import Attrs, Call, Channels, Layer, Shape, require_features
 
 
 class Dropout(Layer):
@@ -15,7 +15,7 @@ class Dropout(Layer):
     colour = "#868e96"
 
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
-        return inputs[0]
+        return require_features(self.name, inputs[0])
 
     def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
         return Channels.KEEPS

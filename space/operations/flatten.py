@@ -3,16 +3,16 @@
 import math
 from collections.abc import Sequence
 
-from space.operations.base import Attrs, Call, Channels, Layer, Shape
+from space.operations.base import Attrs, Call, Channels, Layer, Shape, require_features
 
 
 class Flatten(Layer):
-    """(C, H, W) -> (C·H·W,); a vector stays as it is."""
+    """A map (C, sides) -> (C · sides,); a vector stays as it is."""
 
     name = "flatten"
 
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
-        return (math.prod(inputs[0]),)
+        return (math.prod(require_features(self.name, inputs[0])),)
 
     def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
         return Channels.KEEPS

@@ -6,16 +6,17 @@ from space.operations.base import Attrs, Call, Channels, Layer, Shape, require_m
 
 
 class GlobalAvgPool(Layer):
-    """(C, H, W) -> (C, 1, 1)."""
+    """(C, sides) -> (C, 1, …), as many sides as before."""
 
     name = "global_avg_pool"
     colour = "#2f9e7f"
 
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
-        return require_map(self.name, inputs[0])[0], 1, 1
+        channels, *size = require_map(self.name, inputs[0])
+        return channels, *([1] * len(size))
 
     def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
         return Channels.KEEPS
 
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:  # noqa: ARG002
-        return Call(target="AdaptiveAvgPool2d", positional={"output_size": 1})
+        return Call(target=f"AdaptiveAvgPool{len(inputs[0]) - 1}d", positional={"output_size": 1})

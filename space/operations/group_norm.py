@@ -1,26 +1,27 @@
 """group_norm: groups of channels to zero mean and unit variance within one sample (Wu, He 2018)."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, cast
 
 from space.operations.attributes import Attribute, Misfit, Whole
-from space.operations.base import Attrs, Call, Channels, Layer, Shape, require_map
+from space.operations.base import Attrs, Call, Channels, Layer, Shape, require_features
 
 
 class GroupNorm(Layer):
-    """(C, H, W) -> the same; `groups` must divide C. Two trainable parameters per channel."""
+    """A map or a vector -> the same; `groups` must divide C. Two trainable parameters per channel."""
 
     name = "group_norm"
     attributes: ClassVar[Mapping[str, Attribute]] = {"groups": Whole(low=1, high=65_536)}
     colour = "#a9873a"
 
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
-        channels, height, width = require_map(self.name, inputs[0])
+        channels, *size = require_features(self.name, inputs[0])
         groups = cast(int, attrs["groups"])
         if channels % groups:
             raise Misfit(f"group_norm groups {groups} must divide the {channels} channels")
-        if channels // groups * height * width == 1:
-            raise Misfit("group_norm needs more than one value per group to normalise", (height, width))
+        if channels // groups * math.prod(size) == 1:
+            raise Misfit("group_norm needs more than one value per group to normalise", tuple(size))
         return inputs[0]
 
     def params(self, attrs: Attrs, inputs: Sequence[Shape]) -> int:  # noqa: ARG002

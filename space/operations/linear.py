@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, cast
 
-from space.operations.attributes import Attribute, Flag, Misfit, Whole
-from space.operations.base import Argument, Attrs, Call, Channels, Layer, Shape
+from space.operations.attributes import Attribute, Flag, Whole
+from space.operations.base import Argument, Attrs, Call, Channels, Layer, Shape, require_vector
 
 
 class Linear(Layer):
@@ -16,8 +16,7 @@ class Linear(Layer):
     colour = "#3b6fb6"
 
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
-        if len(inputs[0]) != 1:
-            raise Misfit(f"linear reads a vector, got a map {inputs[0]}; flatten it first")
+        require_vector(self.name, inputs[0])
         return (cast(int, attrs["out"]),)
 
     def params(self, attrs: Attrs, inputs: Sequence[Shape]) -> int:

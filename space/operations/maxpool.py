@@ -7,5 +7,5 @@ class MaxPool(Pooling):
     """Padding counts as minus infinity: it never wins."""
 
     name = "maxpool"
-    target = "MaxPool2d"
+    target = "MaxPool"
     verb = "max"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, cast
 
-from space.operations.attributes import Attribute, Choice, Pair, Value, Whole
+from space.operations.attributes import Attribute, Choice, Extent, Value, Whole, sides
 from space.operations.base import (
     Attrs,
     Call,
@@ -15,14 +15,18 @@ from space.operations.base import (
     require_map,
     same_padding,
     slide,
+    times,
 )
 
 
 class Pooling(Layer):
-    """(C, H, W) -> (C, H', W'). Padding "valid" drops what does not fill a window, "same" keeps ceil(H / stride)."""
+    """(C, sides) -> (C, sides'). Padding "valid" drops what does not fill a window, "same" keeps ceil(side / stride).
+
+    Padded windows of an even kernel would lose a pixel, so "same" asks for odd ones.
+    """
 
     attributes: ClassVar[Mapping[str, Attribute]] = {
-        "kernel": Pair(low=1, high=255),
+        "kernel": Extent(low=1, high=255),
         "stride": Whole(low=1, high=64, default=1),
         "padding": Choice(options=("same", "valid"), default="valid"),
     }
@@ -31,32 +35,32 @@ class Pooling(Layer):
     colour = "#2f9e7f"
 
     def normal(self, attrs: dict[str, Value]) -> dict[str, Value]:
-        if attrs["kernel"] == (1, 1):
+        if attrs["kernel"] == 1:
             attrs["padding"] = "valid"
         return attrs
 
-    def window(self, attrs: Attrs) -> Window:
-        kernel = cast("tuple[int, int]", attrs["kernel"])
-        padding = same_padding(kernel, 1) if attrs["padding"] == "same" else (0, 0)
-        return Window(kernel=kernel, stride=cast(int, attrs["stride"]), dilation=1, padding=padding)
+    def window(self, attrs: Attrs, inputs: Sequence[Shape]) -> Window:
+        kernel = sides(f"{self.name} kernel", attrs["kernel"], len(inputs[0]) - 1)
+        padding = same_padding(kernel, 1) if attrs["padding"] == "same" else (0,) * len(kernel)
+        return Window(kernel=kernel, stride=cast(int, attrs["stride"]), padding=padding)
 
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
-        channels, height, width = require_map(self.name, inputs[0])
-        return channels, *slide(self.name, self.window(attrs), height, width)
+        channels, *size = require_map(self.name, inputs[0])
+        return channels, *slide(self.name, self.window(attrs, inputs), size)
 
     def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
         return Channels.KEEPS
 
-    def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:  # noqa: ARG002
-        window = self.window(attrs)
+    def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:
+        window = self.window(attrs, inputs)
         return Call(
-            target=self.target,
+            target=f"{self.target}{len(window.kernel)}d",
             positional={"kernel_size": brief(window.kernel)},
             keywords={"stride": window.stride, "padding": brief(window.padding)},
             defaults={"padding": 0},
         )
 
     def label(self, attrs: Attrs) -> str:
-        window = self.window(attrs)
-        stride = f" stride {window.stride}" if window.stride > 1 else ""
-        return f"{self.verb} pool {window.kernel[0]}×{window.kernel[1]}{stride}"
+        kernel = attrs["kernel"]
+        stride = f" stride {attrs['stride']}" if cast(int, attrs["stride"]) > 1 else ""
+        return f"{self.verb} pool {times(kernel) if isinstance(kernel, tuple) else kernel}{stride}"

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 
 from archsmith.errors import InvalidSpace
 from space import presets, schema
-from space.document import SCHEMA, parse_document, questions
+from space.document import questions
+from space.parser import parse_document
+from space.schema import SCHEMA
 from space.space import Space
 
 Json = dict[str, Any]

@@ -1,0 +1,72 @@
+"""From the answers of a walk to the architecture: stage by stage, then the head."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import cast
+
+from space.architecture import Architecture, GraphBuilder
+from space.blocks import BLOCKS
+from space.blocks.base import Style, project
+from space.decision import Option
+from space.document import SpaceDocument, Stage
+from space.fields import TRAINING_FIELDS
+from space.head import grow_head
+from space.operations.base import Shape
+from space.pools import pool
+
+Answers = Mapping[str, Option]
+
+
+def grow(document: SpaceDocument, answers: Answers, data: str, input_shape: Shape, classes: int) -> Architecture:
+    """The architecture of one walk. Raises InvalidArchitecture, ImpossibleShape where a plugin's block does not fit."""
+    g = GraphBuilder(input_shape, classes, data=data)
+    x, before = g.input, g.input
+    for stage in document.all_stages:
+        x, before = _grow_stage(g, stage, answers, x, before)
+    training = {name: answers[f"training.{name}"] for name in TRAINING_FIELDS if f"training.{name}" in answers}
+    return g.finish(grow_head(g, x, answers, classes), training=training)
+
+
+def _grow_stage(g: GraphBuilder, stage: Stage, answers: Answers, x: str, before: str) -> tuple[str, str]:
+    """The stage's last node, and the one before its last block."""
+    place = stage.place
+    depth = cast(int, answers[f"{place}.depth"])
+    if depth == 0:
+        return x, before
+    first = x
+    width = scaled(cast(int, answers[f"{place}.width"]), cast(float, answers["width_multiplier"]))
+    for i in range(depth):
+        style = Style(
+            width=width,
+            stride=cast(int, answers[f"{place}.stride"]) if i == 0 else 1,
+            padding=str(answers[f"{place}.padding"]),
+            norm=str(answers[f"{place}.norm"]),
+            activation=str(answers[f"{place}.activation"]),
+            bias=str(answers[f"{place}.bias"]),
+            before=before,
+        )
+        asked = stage.question_place(i)
+        block = BLOCKS[str(answers[f"{asked}.operation"])]
+        x, before = block.grow(g, stage.block_place(i), x, partial(_answer, answers, asked), style), x
+    x = _skip(g, f"{place}.skip", first, x, str(answers[f"{place}.skip"]))
+    x = pool(g, f"{place}.pool", x, str(answers[f"{place}.pool"]))
+    if answers[f"{place}.dropout"]:
+        x = g.add(f"{place}.dropout", "dropout", {"rate": answers[f"{place}.dropout"]}, x)
+    return x, before
+
+
+def _answer(answers: Answers, place: str, name: str) -> Option:
+    return answers[f"{place}.{name}"]
+
+
+def _skip(g: GraphBuilder, place: str, first: str, last: str, how: str) -> str:
+    """Join what entered a stage with what leaves it, brought to the same size."""
+    if how == "none":
+        return last
+    target = g.shape(last) if how == "add" else (g.shape(first)[0], *g.shape(last)[1:])
+    return g.add(f"{place}.{how}", how, {}, last, project(g, f"{place}.projection", first, target))
+
+
+def scaled(width: int, multiplier: float) -> int:
+    """A width times a multiplier, to a multiple of 8 as in MobileNets; of 1 the width itself."""
+    return width if multiplier == 1 else max(8, int(width * multiplier / 8 + 0.5) * 8)

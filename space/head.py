@@ -1,0 +1,63 @@
+"""The head: from the last map, or the last features of nodes, to the logits. What it asks and what it grows."""
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+from space.architecture import GraphBuilder
+from space.asker import Asker
+from space.blocks.base import normalise
+from space.decision import Option
+
+Options = Mapping[str, tuple[Option, ...]]
+Answers = Mapping[str, Option]
+
+
+def ask_head(head: Options, data: str, size: Sequence[int], asker: Asker) -> None:
+    """The head's questions. size: the sides of the last map."""
+
+    def ask(name: str, *, ordered: bool = False, options: tuple[Option, ...] | None = None) -> Option:
+        return asker.ask(
+            f"head.{name}", options or head[name], ordered=ordered, idle=name not in ("kind", "hidden", "norm")
+        )
+
+    graph = data in ("nodes", "graphs", "links")
+    kind = "linear" if graph else ask("kind")
+    if kind == "capsule":
+        ask("capsules", ordered=True)
+        ask("capsule_size", ordered=True)
+        ask("routing", ordered=True)
+        return
+    norm = ask("norm")
+    if data == "graphs":
+        ask("readout")
+    if data == "links":
+        ask("decoder")
+    if not graph:  # of one pixel the mean, the maximum and the pixels themselves are the same
+        ask("pool", options=head["pool"] if max(size) > 1 else head["pool"][:1])
+    if ask("hidden", ordered=True) or norm != "none":
+        ask("activation")
+    ask("dropout", ordered=True)
+
+
+def grow_head(g: GraphBuilder, source: str, answers: Answers, classes: int) -> str:
+    """Adds the head's nodes; returns the logits."""
+    x = source
+    if answers.get("head.norm", "none") != "none":
+        x = normalise(g, "head.norm", x, str(answers["head.norm"]))
+        x = _activate(g, "head.norm_act", x, answers)
+    if g.kind.name in ("image", "volume"):
+        pool = {"global": "global_avg_pool", "max": "global_max_pool"}.get(str(answers["head.pool"]))
+        x = g.add("head.pool", pool, {}, x) if pool else x
+        x = g.add("head.flatten", "flatten", {}, x)
+    hidden = cast(int, answers["head.hidden"])
+    if hidden:
+        x = g.add("head.hidden", "linear", {"out": hidden}, x)
+        x = _activate(g, "head.act", x, answers)
+    if answers["head.dropout"]:
+        x = g.add("head.dropout", "dropout", {"rate": answers["head.dropout"]}, x)
+    return g.add("head.linear", "linear", {"out": classes}, x)
+
+
+def _activate(g: GraphBuilder, place: str, source: str, answers: Answers) -> str:
+    kind = answers["head.activation"]
+    return source if kind == "none" else g.add(place, "activation", {"kind": kind}, source)

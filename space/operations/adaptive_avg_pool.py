@@ -1,0 +1,33 @@
+"""adaptive_avg_pool: means over windows chosen so that the map comes out at a given size (Lin, Chen, Yan 2013)."""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from space.operations.attributes import Attribute, Extent, Misfit, sides
+from space.operations.base import Attrs, Call, Channels, Layer, Shape, brief, require_map, times
+
+
+class AdaptiveAvgPool(Layer):
+    """(C, sides) -> (C, size); no side may grow. It adds nothing to the receptive field of the path beside it."""
+
+    name = "adaptive_avg_pool"
+    attributes: ClassVar[Mapping[str, Attribute]] = {"size": Extent(low=1, high=4096)}
+    colour = "#2f9e7f"
+
+    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
+        channels, *size = require_map(self.name, inputs[0])
+        target = sides(f"{self.name} size", attrs["size"], len(size))
+        if any(after > before for after, before in zip(target, size, strict=True)):
+            raise Misfit(f"{self.name} to {times(target)} cannot enlarge the {times(size)} left", tuple(size))
+        return channels, *target
+
+    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
+        return Channels.KEEPS
+
+    def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:
+        target = sides(self.name, attrs["size"], len(inputs[0]) - 1)
+        return Call(target=f"AdaptiveAvgPool{len(target)}d", positional={"output_size": brief(target)})
+
+    def label(self, attrs: Attrs) -> str:
+        size = attrs["size"]
+        return f"avg pool to {times(size) if isinstance(size, tuple) else size}"

@@ -1,0 +1,102 @@
+"""What conv2d and conv3d share: convolution over a map; plain, k×l, strided, dilated, grouped, depthwise."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, cast
+
+from space.operations.attributes import Attribute, Choice, Extent, Flag, Misfit, Value, Whole, sides
+from space.operations.base import (
+    Argument,
+    Attrs,
+    Call,
+    Channels,
+    Layer,
+    Shape,
+    Window,
+    brief,
+    require_map,
+    same_padding,
+    slide,
+    times,
+)
+
+DEFAULTS: dict[str, Argument] = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "bias": True}
+
+
+class Convolution(Layer):
+    """(C, sides) -> (out, sides'). Padding "same" keeps ceil(side / stride) of odd kernels, "valid" pads nothing.
+
+    Depthwise is `groups` = C; the weights are out · C / groups · k · l.
+    """
+
+    rank: ClassVar[int]
+    target: ClassVar[str]
+    attributes: ClassVar[Mapping[str, Attribute]] = {
+        "out": Whole(low=1, high=65_536),
+        "kernel": Extent(low=1, high=255),
+        "stride": Whole(low=1, high=64, default=1),
+        "dilation": Whole(low=1, high=64, default=1),
+        "padding": Choice(options=("same", "valid"), default="same"),
+        "groups": Whole(low=1, high=65_536, default=1),
+        "bias": Flag(default=True),
+    }
+    weighted = True
+    colour = "#3b6fb6"
+
+    def normal(self, attrs: dict[str, Value]) -> dict[str, Value]:
+        if attrs["kernel"] == 1:
+            attrs["dilation"], attrs["padding"] = 1, "same"
+        return attrs
+
+    def window(self, attrs: Attrs, inputs: Sequence[Shape]) -> Window:  # noqa: ARG002
+        kernel = sides(f"{self.name} kernel", attrs["kernel"], self.rank)
+        dilation = cast(int, attrs["dilation"])
+        padding = same_padding(kernel, dilation) if attrs["padding"] == "same" else (0,) * self.rank
+        return Window(kernel=kernel, stride=cast(int, attrs["stride"]), dilation=dilation, padding=padding)
+
+    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
+        channels, *size = require_map(self.name, inputs[0])
+        if len(size) != self.rank:
+            raise Misfit(f"{self.name} reads maps with {self.rank} sides, got {inputs[0]}")
+        out, groups = cast(int, attrs["out"]), cast(int, attrs["groups"])
+        if channels % groups or out % groups:
+            raise Misfit(f"{self.name} groups {groups} must divide both the {channels} channels in and the {out} out")
+        return out, *slide(self.name, self.window(attrs, inputs), size)
+
+    def _weights(self, attrs: Attrs, channels: int) -> int:
+        taps = math.prod(sides(self.name, attrs["kernel"], self.rank))
+        return cast(int, attrs["out"]) * (channels // cast(int, attrs["groups"])) * taps
+
+    def params(self, attrs: Attrs, inputs: Sequence[Shape]) -> int:
+        return self._weights(attrs, inputs[0][0]) + (cast(int, attrs["out"]) if attrs["bias"] else 0)
+
+    def macs(self, attrs: Attrs, inputs: Sequence[Shape]) -> int:
+        return self._weights(attrs, inputs[0][0]) * math.prod(self.shape(attrs, inputs)[1:])
+
+    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:
+        if attrs["groups"] == 1:
+            return Channels.MIXES
+        return Channels.KEEPS if attrs["groups"] == inputs[0][0] == attrs["out"] else Channels.BINDS
+
+    def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:
+        window = self.window(attrs, inputs)
+        keywords: dict[str, Argument] = {
+            "kernel_size": brief(window.kernel),
+            "stride": window.stride,
+            "padding": brief(window.padding),
+            "dilation": window.dilation,
+            "groups": cast(int, attrs["groups"]),
+            "bias": cast(bool, attrs["bias"]),
+        }
+        positional: dict[str, Argument] = {"in_channels": inputs[0][0], "out_channels": cast(int, attrs["out"])}
+        return Call(target=self.target, positional=positional, keywords=keywords, defaults=DEFAULTS)
+
+    def label(self, attrs: Attrs) -> str:
+        words = [f"conv {times(sides(self.name, attrs['kernel'], self.rank))}"]
+        if attrs["groups"] != 1:
+            words.append("depthwise" if attrs["groups"] == attrs["out"] else f"groups {attrs['groups']}")
+        if cast(int, attrs["stride"]) > 1:
+            words.append(f"stride {attrs['stride']}")
+        if cast(int, attrs["dilation"]) > 1:
+            words.append(f"dilation {attrs['dilation']}")
+        return " ".join(words)

@@ -1,0 +1,22 @@
+"""global_max_pool: the largest value of each channel over the whole map."""
+
+from collections.abc import Sequence
+
+from space.operations.base import Attrs, Call, Channels, Layer, Shape, require_map
+
+
+class GlobalMaxPool(Layer):
+    """(C, sides) -> (C, 1, …), as many sides as before."""
+
+    name = "global_max_pool"
+    colour = "#2f9e7f"
+
+    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
+        channels, *size = require_map(self.name, inputs[0])
+        return channels, *([1] * len(size))
+
+    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
+        return Channels.KEEPS
+
+    def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:  # noqa: ARG002
+        return Call(target=f"AdaptiveMaxPool{len(inputs[0]) - 1}d", positional={"output_size": 1})

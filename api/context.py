@@ -29,7 +29,7 @@ class Context:
         if name not in self.store.names():
             return None
         info = self.store.describe(name)
-        return DataShape(input_shape=info.input_shape, classes=info.classes)
+        return DataShape(input_shape=info.input_shape, classes=info.classes, tasks=info.tasks)
 
 
 def _context(request: Request) -> Context:

@@ -5,33 +5,53 @@ A search trial gets `search_data`, which holds no test split: no code that runs 
 
 from dataclasses import dataclass
 
-from workers.datasets import Dataset, Split
+from workers.datasets import Dataset, GraphSplit, Split
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobData:
     """key: names the content, for the cache of a process. val: None in the final stage. test: None in the search.
 
-    mean, std: per channel over search_train, in the units of x.
+    task: one of the data set's; Split for "image" and "volume", else GraphSplit. mean, std: in the units of x, per
+    channel or feature, as `Dataset` says.
     """
 
     key: str
-    train: Split
-    val: Split | None
-    test: Split | None
+    train: Split | GraphSplit
+    val: Split | GraphSplit | None
+    test: Split | GraphSplit | None
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    task: str = "image"
 
 
 def search_data(dataset: Dataset) -> JobData:
     """What search trials train and validate on."""
-    key = f"{dataset.sha256}/{dataset.seed}/search"
+    train, val = dataset.search_train, dataset.search_val
     return JobData(
-        key=key, train=dataset.search_train, val=dataset.search_val, test=None, mean=dataset.mean, std=dataset.std
+        key=_key(dataset, "search"),
+        task=dataset.task,
+        train=train,
+        val=val,
+        test=None,
+        mean=dataset.mean,
+        std=dataset.std,
     )
 
 
 def final_data(dataset: Dataset) -> JobData:
-    """What finalists train on (train + validation) and are measured on, once."""
-    key = f"{dataset.sha256}/{dataset.seed}/final"
-    return JobData(key=key, train=dataset.final_train, val=None, test=dataset.test, mean=dataset.mean, std=dataset.std)
+    """What finalists train on (train + validation; the source's training nodes alone where it names them) and are
+    measured on, once."""
+    return JobData(
+        key=_key(dataset, "final"),
+        task=dataset.task,
+        train=dataset.final_train,
+        val=None,
+        test=dataset.test,
+        mean=dataset.mean,
+        std=dataset.std,
+    )
+
+
+def _key(dataset: Dataset, stage: str) -> str:
+    return f"{dataset.sha256}/{dataset.seed}/{dataset.task}/{stage}"

@@ -23,6 +23,10 @@ MAX_DIRECTORY_BYTES = 64 * 1024**2
 MAX_BYTES = 4 * 1024**3
 """Of one array, and of all members of an archive together, inflated."""
 MAX_RATIO = 100
+ARRAY_RATIO = 500
+"""Of NumPy archives, whose arrays declare their size. Honest masks reach 222 (volumes of 64 x 64 x 64 that are 0 or
+255), blank arrays, and bombs with them, 1,030, which is all that deflate can do. An array that is refused by this
+can still be sent: saved without compression it has no ratio."""
 FREE_BYTES = 64 * 1024**2
 """Below this size a high ratio is harmless (an archive of blank pictures)."""
 MAX_DEPTH = 16
@@ -33,19 +37,19 @@ _END64 = struct.Struct("<4sQ2H2L4Q")
 _BROKEN = (zipfile.BadZipFile, zlib.error, NotImplementedError, ValueError, struct.error, EOFError)
 
 
-def check_growth(inflated: int, compressed: int, *, file: str) -> None:
-    """Raises `expands_too_much`, `array_too_large` for what no honest picture does."""
+def check_growth(inflated: int, compressed: int, *, file: str, ratio: int = MAX_RATIO) -> None:
+    """Raises `expands_too_much`, `array_too_large` for what no honest data does."""
     if inflated > MAX_BYTES:
         raise fault("array_too_large", f"{file} unpacks to more than {MAX_BYTES} bytes", file=file, allowed=MAX_BYTES)
-    if inflated > FREE_BYTES and inflated > MAX_RATIO * max(1, compressed):
-        detail = f"{file} unpacks to more than {MAX_RATIO} times its size"
-        raise fault("expands_too_much", detail, file=file, allowed=MAX_RATIO)
+    if inflated > FREE_BYTES and inflated > ratio * max(1, compressed):
+        detail = f"{file} unpacks to more than {ratio} times its size"
+        raise fault("expands_too_much", detail, file=file, allowed=ratio)
 
 
 class Archive:
     """An opened zip file whose directory keeps all rules. members: files only, sorted by name."""
 
-    def __init__(self, path: Path, zipped: zipfile.ZipFile) -> None:
+    def __init__(self, path: Path, zipped: zipfile.ZipFile, *, ratio: int = MAX_RATIO) -> None:
         self.name = path.name
         self._zip = zipped
         infos = zipped.infolist()
@@ -53,7 +57,7 @@ class Archive:
             _check_member(info)
         _check_repeats(infos)
         _check_overlap(infos, archive=self.name)
-        check_growth(sum(i.file_size for i in infos), sum(i.compress_size for i in infos), file=self.name)
+        check_growth(sum(i.file_size for i in infos), sum(i.compress_size for i in infos), file=self.name, ratio=ratio)
         self.members = tuple(sorted((i for i in infos if not i.is_dir()), key=lambda i: i.filename))
         self.folders = tuple(sorted(i.filename.rstrip("/") for i in infos if i.is_dir()))
 
@@ -77,8 +81,11 @@ class Archive:
 
 
 @contextmanager
-def open_archive(path: Path) -> Iterator[Archive]:
-    """Raises InvalidDataset for a file that is no zip archive, or one that breaks a rule."""
+def open_archive(path: Path, *, ratio: int = MAX_RATIO) -> Iterator[Archive]:
+    """Raises InvalidDataset for a file that is no zip archive, or one that breaks a rule.
+
+    ratio: how many times its size all of it may unpack to.
+    """
     _check_head(path)
     try:
         zipped = zipfile.ZipFile(path)
@@ -86,7 +93,7 @@ def open_archive(path: Path) -> Iterator[Archive]:
         detail = f"{path.name} is a damaged zip archive (an upload cut off?): {error}"
         raise fault("archive_invalid", detail, file=path.name) from error
     with zipped:
-        yield Archive(path, zipped)
+        yield Archive(path, zipped, ratio=ratio)
 
 
 def is_zip(path: Path) -> bool:

@@ -19,8 +19,8 @@ from workers.datasets.raw import (
     Array,
     Labels,
     RawDataset,
-    as_images,
     as_labels,
+    as_samples,
     check_lengths,
     common_dtype,
     fault,
@@ -111,7 +111,7 @@ def _pair(roles: dict[tuple[str, str], Path], part: str, *, scratch: Path) -> tu
         raise fault("idx_header_invalid", detail, file=images.name, allowed=[3, 4])
     y = as_labels(_array(labels, scratch=scratch), file=labels.name)
     check_lengths(x, y, file=labels.name, against=images.name)
-    return as_images(x, file=images.name), y
+    return as_samples(x, file=images.name), y
 
 
 def _array(path: Path, *, scratch: Path) -> Array:

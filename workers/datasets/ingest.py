@@ -12,17 +12,38 @@ import errno
 import json
 import resource
 import tempfile
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from archsmith.errors import AlreadyExists, Fault, InvalidDataset, InvalidInput
-from workers.datasets import idx, images, npz
+from workers.datasets import graph, idx, images, npz, tu
+from workers.datasets.graphs import RawGraphs
+from workers.datasets.info import DatasetInfo
 from workers.datasets.raw import RawDataset, fault
-from workers.datasets.store import DatasetInfo, DataStore
+from workers.datasets.store import DataStore
 
-FORMATS = ("idx", "npz", "images")
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Format:
+    """read: (source, scratch=folder) -> what was found. single: of one path, else of a list of them.
+
+    scales: whether the reader takes an image_size.
+    """
+
+    read: Callable[..., RawDataset | RawGraphs]
+    single: bool = False
+    scales: bool = False
+
+
+FORMATS = {
+    "idx": _Format(read=idx.read),
+    "npz": _Format(read=npz.read, single=True),
+    "images": _Format(read=images.read, single=True, scales=True),
+    "graph": _Format(read=graph.read),
+    "tu": _Format(read=tu.read),
+}
 CPU_SECONDS = 600
 HEAP_BYTES = 2 * 1024**3
 """Of memory that is not a mapped file, above what the imports take. Measured need: under 0.3 GiB."""
@@ -44,22 +65,26 @@ def ingest(
     store.check_name(name)
     store.root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=store.root, prefix=".", suffix="-incoming") as scratch:
-        return store.add(name, _read(format, paths, Path(scratch), image_size))
+        return store.add(name, _read(FORMATS[format], paths, Path(scratch), image_size))
 
 
-def _read(format: str, paths: Sequence[Path], scratch: Path, image_size: int | None) -> RawDataset:  # noqa: A002
+def _read(kind: _Format, paths: Sequence[Path], scratch: Path, image_size: int | None) -> RawDataset | RawGraphs:
     if not paths:
         raise fault("file_missing", "no file was given")
     for path in paths:
         if not path.exists():
             raise fault("file_missing", f"there is no file {path.name}", file=path.name)
-    if format == "idx":
-        return idx.read(paths, scratch=scratch)
-    if len(paths) > 1:
-        raise fault("file_single", f"format {format} is one file, {len(paths)} were given", file=paths[1].name)
-    if format == "npz":
-        return npz.read(paths[0], scratch=scratch)
-    return images.read(paths[0], scratch=scratch, image_size=image_size)
+    if kind.single and len(paths) > 1:
+        raise fault("file_single", f"this format is one file, {len(paths)} were given", file=paths[1].name)
+    source = paths[0] if kind.single else paths
+    found: RawDataset | RawGraphs = (
+        kind.read(source, scratch=scratch, image_size=image_size) if kind.scales else kind.read(source, scratch=scratch)
+    )
+    if image_size is not None and (isinstance(found, RawGraphs) or found.kind == "volume"):
+        what = "graphs hold none" if isinstance(found, RawGraphs) else "volumes stay as they are"
+        detail = f"image_size scales pictures; {what}"
+        raise InvalidDataset(Fault(pointer="/image_size", rule="combination_unsupported", detail=detail))
+    return found
 
 
 def limit_process(*, cpu_seconds: int = CPU_SECONDS, heap_bytes: int = HEAP_BYTES) -> None:
@@ -98,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m workers.datasets.ingest", description="Read a data set's files.")
     parser.add_argument("--format", required=True, help=", ".join(FORMATS))
     parser.add_argument("--name", required=True)
-    parser.add_argument("--source", required=True, type=Path, nargs="+", help="a file, a folder, or IDX files")
+    parser.add_argument("--source", required=True, type=Path, nargs="+", help="a file, a folder, or several files")
     parser.add_argument("--store", required=True, type=Path, help="folder of data sets")
     parser.add_argument("--image-size", type=int, help="side of the stored pictures, pixels")
     args = parser.parse_args(arguments)

@@ -16,18 +16,22 @@ Parts = Mapping[str, tuple[int, int]]
 
 MAX_CLASSES = 10_000
 MAX_SIDE = 512
+MAX_VOLUME_SIDE = 256
 MAX_CHANNELS = 4
 CHUNK_BYTES = 16 * 1024**2
 """Arrays are walked in pieces of this size, so that a large upload never stands in memory as a whole."""
 
 IMAGE_LAYOUTS = "(N, H, W), (N, H, W, C) or (N, C, H, W) with 1 to 4 channels and sides of 1 to 512"
+VOLUME_LAYOUTS = "(N, D, H, W), (N, C, D, H, W) or (N, D, H, W, C) with 1 to 4 channels and sides of 1 to 256"
+LAYOUTS = f"images {IMAGE_LAYOUTS}; volumes {VOLUME_LAYOUTS}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RawDataset:
     """Samples as a reader found them, checked, in the order train, val, test.
 
-    pieces: arrays (N_i, C, H, W) of any accepted number type, one after the other; may be views of files.
+    pieces: arrays (N_i, C, H, W), or (N_i, C, D, H, W) for volumes, of any accepted number type, one after the other;
+    may be views of files.
     dtype: what the store keeps: uint8, or float32.
     y: (N,) labels 0..classes-1 of all pieces.
     parts: the source's own split as [start, stop) rows: always "train", and "val" and "test" where the source has them.
@@ -45,10 +49,13 @@ class RawDataset:
     notes: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def shape(self) -> tuple[int, int, int, int]:
-        """(N, C, H, W) of all pieces together."""
-        _, channels, height, width = self.pieces[0].shape
-        return len(self.y), channels, height, width
+    def shape(self) -> tuple[int, ...]:
+        """(N, C, H, W) or (N, C, D, H, W) of all pieces together."""
+        return len(self.y), *self.pieces[0].shape[1:]
+
+    @property
+    def kind(self) -> str:
+        return "volume" if self.pieces[0].ndim == 5 else "image"
 
     def batches(self) -> Iterator[Array]:
         """The samples in order, as contiguous arrays of `dtype`, a bounded number at a time."""
@@ -74,22 +81,32 @@ def item_bytes(x: Array) -> int:
     return math.prod(x.shape[1:]) * x.dtype.itemsize
 
 
-def as_images(x: Array, *, file: str) -> Array:
-    """View of `x` as (N, C, H, W). Of two readings of a 4-D array the one with few channels at the end wins."""
-    if x.ndim == 3:
-        images = x[:, None]
-    elif x.ndim == 4 and x.shape[3] <= MAX_CHANNELS:
-        images = np.moveaxis(x, 3, 1)
-    elif x.ndim == 4 and x.shape[1] <= MAX_CHANNELS:
-        images = x
+def as_samples(x: Array, *, file: str) -> Array:
+    """View of `x` as pictures (N, C, H, W) or volumes (N, C, D, H, W). This is all that the number of axes tells:
+
+    3 axes   (N, H, W), pictures of one channel
+    4 axes   (N, H, W, C) when the last axis is 1 to 4; else (N, C, H, W) when the second is; else volumes (N, D, H, W)
+    5 axes   (N, D, H, W, C) when the last axis is 1 to 4; else (N, C, D, H, W) when the second is
+
+    So of two readings the one with few channels at the end wins, and volumes with a side of 4 or less need their
+    channel axis. Raises `shape_invalid` for everything else.
+    """
+    last, second = (n <= MAX_CHANNELS for n in (x.shape[-1], x.shape[1] if x.ndim > 1 else 0))
+    if x.ndim == 3 or (x.ndim == 4 and not last and not second):
+        samples = x[:, None]
+    elif x.ndim in (4, 5) and last:
+        samples = np.moveaxis(x, -1, 1)
+    elif x.ndim in (4, 5) and second:
+        samples = x
     else:
-        hint = " Volumes and plain feature tables are not images." if x.ndim in (2, 4, 5) else ""
-        detail = f"images of shape {x.shape} cannot be read: accepted are {IMAGE_LAYOUTS}.{hint}"
-        raise fault("shape_invalid", detail, file=file, allowed=IMAGE_LAYOUTS)
-    if 0 in images.shape or max(images.shape[2:]) > MAX_SIDE:
-        detail = f"images of shape {x.shape} are empty or too large: accepted are {IMAGE_LAYOUTS}"
-        raise fault("shape_invalid", detail, file=file, allowed=IMAGE_LAYOUTS)
-    return images
+        hint = " A plain feature table holds neither." if x.ndim == 2 else ""
+        detail = f"samples of shape {x.shape} cannot be read: accepted are {LAYOUTS}.{hint}"
+        raise fault("shape_invalid", detail, file=file, allowed=LAYOUTS)
+    longest = MAX_VOLUME_SIDE if samples.ndim == 5 else MAX_SIDE
+    if 0 in samples.shape or max(samples.shape[2:]) > longest:
+        detail = f"samples of shape {x.shape} are empty or too large: accepted are {LAYOUTS}"
+        raise fault("shape_invalid", detail, file=file, allowed=LAYOUTS)
+    return samples
 
 
 def stored_dtype(x: Array, *, file: str) -> np.dtype[Any]:
@@ -142,9 +159,9 @@ def as_labels(y: Array, *, file: str) -> Labels:
 
 
 def check_lengths(x: Array, y: Labels, *, file: str, against: str) -> None:
-    """`file` holds the labels, `against` the images."""
+    """`file` holds the labels, `against` the samples."""
     if len(x) != len(y):
-        detail = f"{file} holds {len(y)} labels, {against} holds {len(x)} images"
+        detail = f"{file} holds {len(y)} labels, {against} holds {len(x)} samples"
         raise fault("length_mismatch", detail, file=file, allowed=len(x))
 
 

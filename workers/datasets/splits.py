@@ -1,6 +1,7 @@
 """Who may see which sample: search_train, search_val and test, disjoint, made once per data set and seed."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,9 +44,12 @@ def make_splits(y: Labels, parts: Parts, *, seed: int) -> Splits:
 
     Raises InvalidDataset (too_few_samples) when a split would be empty.
     """
-    rows = {name: np.arange(*parts[name], dtype=np.int64) for name in parts}
-    train = rows["train"]
-    test, val = rows.get("test"), rows.get("val")
+    return complete_splits({name: np.arange(*parts[name], dtype=np.int64) for name in parts}, y, seed=seed)
+
+
+def complete_splits(rows: Mapping[str, Indices], y: Labels, *, seed: int) -> Splits:
+    """The same for parts given as row numbers, "train" and perhaps "val" and "test"."""
+    train, test, val = rows["train"], rows.get("test"), rows.get("val")
     if test is None:
         train, test = _carve(train, y, share=TEST_SHARE, keep=1 if val is not None else 2, seed=(seed, 1))
     if val is None:
@@ -71,13 +75,16 @@ def _carve(rows: Indices, y: Labels, *, share: float, keep: int, seed: tuple[int
 
 
 def channel_statistics(x: Array, rows: Indices) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation per channel of x[rows], (N, C, H, W), in the units of x; a flat channel gets 1."""
-    channels = x.shape[1]
+    """Mean and standard deviation per channel of x[rows], in the units of x; a flat channel gets 1.
+
+    x: (N, C, ...) with any number of axes behind the channels.
+    """
+    channels, others = x.shape[1], (0, *range(2, x.ndim))
     total, squares, count = np.zeros(channels), np.zeros(channels), 0
     for piece in chunks(len(rows), item_bytes(x) * 8 // x.dtype.itemsize):
         values = np.asarray(x[rows[piece]], dtype=np.float64)
-        total += values.sum(axis=(0, 2, 3))
-        squares += np.square(values).sum(axis=(0, 2, 3))
+        total += values.sum(axis=others)
+        squares += np.square(values).sum(axis=others)
         count += values.size // channels
     mean = total / count
     variance = np.maximum(squares / count - mean**2, 0.0)

@@ -1,122 +1,40 @@
 """Data sets on disk: arrays that are mapped rather than read, splits that are made once.
 
-    ROOT/NAME/x.npy       (N, C, H, W) uint8 or float32, rows in the order train, val, test of the source
-    ROOT/NAME/y.npy       (N,) int64
-    ROOT/NAME/items.npy   (N,) uint64, a hash of each sample's bytes
-    ROOT/NAME/meta.json   everything of DatasetInfo
-    ROOT/NAME/splits-SEED.npz
+    ROOT/NAME/*.npy                  the arrays, see sample_store and graph_store
+    ROOT/NAME/meta.json              everything of DatasetInfo
+    ROOT/NAME/splits-SEED.npz        of pictures and volumes
+    ROOT/NAME/splits-SEED-TASK.npz   of graphs
 
 A data set is written to a hidden folder and renamed, so it is there whole or not at all.
 """
 
 import contextlib
-import hashlib
 import json
-import math
 import os
 import re
 import shutil
 import tempfile
 import time
 import zipfile
-from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from archsmith.errors import AlreadyExists, Fault, InvalidDataset, NotFound
-from workers.datasets import digits
-from workers.datasets.raw import Array, Labels, RawDataset, class_warnings
-from workers.datasets.splits import Splits, channel_statistics, duplicates_across, make_splits
-from workers.datasets.values import Split
+from workers.datasets import digits, graph_store, sample_store
+from workers.datasets.dataset import Dataset
+from workers.datasets.graph_splits import GivenNodes, LinkSplits
+from workers.datasets.graphs import PART_NUMBERS, RawGraphs
+from workers.datasets.info import DatasetInfo
+from workers.datasets.raw import Array, RawDataset, class_warnings
+from workers.datasets.splits import Splits, channel_statistics, make_splits
 
 BUILT_IN = {"digits": digits.read}
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 SCHEMA_VERSION = "1"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DatasetInfo:
-    """What can be said of a data set without its samples.
-
-    input_shape: (C, H, W). counts: samples per class. train, val, test: sizes of search_train, search_val and test.
-    dtype: "uint8" or "float32". sha256: of the content (shape, type, pixels, labels, source's split), not of the files.
-    parts: the source's own split, [start, stop) rows. report: warnings, ignored and corrupt files, duplicates.
-    """
-
-    name: str
-    format: str
-    input_shape: tuple[int, int, int]
-    classes: int
-    class_names: tuple[str, ...]
-    counts: tuple[int, ...]
-    train: int
-    val: int
-    test: int
-    dtype: str
-    sha256: str
-    bytes: int
-    parts: dict[str, tuple[int, int]]
-    report: dict[str, Any]
-
-    def to_json(self) -> dict[str, Any]:
-        return json.loads(json.dumps(asdict(self)))  # type: ignore[no-any-return]
-
-    @classmethod
-    def from_json(cls, document: dict[str, Any]) -> "DatasetInfo":
-        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in document.items()}
-        values["parts"] = {k: (v[0], v[1]) for k, v in document["parts"].items()}
-        return cls(**values)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Dataset:
-    """An opened data set under one seed. Each split is gathered from the mapped file when asked for.
-
-    mean, std: per channel over search_train, in the units of x (0..255 for pixels): normalise as (x - mean) / std.
-    """
-
-    info: DatasetInfo
-    seed: int
-    x: Array
-    y: Labels
-    splits: Splits
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-
-    @property
-    def search_train(self) -> Split:
-        return self._gather(self.splits.search_train)
-
-    @property
-    def search_val(self) -> Split:
-        return self._gather(self.splits.search_val)
-
-    @property
-    def final_train(self) -> Split:
-        return self._gather(self.splits.final_train)
-
-    @property
-    def test(self) -> Split:
-        """For finalists only; no search code may touch it."""
-        return self._gather(self.splits.test)
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        return self.info.class_names
-
-    @property
-    def sha256(self) -> str:
-        return self.info.sha256
-
-    @property
-    def split_hashes(self) -> dict[str, str]:
-        return self.splits.hashes
-
-    def _gather(self, rows: npt.NDArray[np.int64]) -> Split:
-        return Split(x=np.asarray(self.x[rows]), y=self.y[rows])
+EMPTY = np.empty(0, dtype=np.int64)
 
 
 class DataStore:
@@ -139,19 +57,33 @@ class DataStore:
         document.pop("schema_version")
         return DatasetInfo.from_json(document)
 
-    def open(self, name: str, *, seed: int) -> Dataset:
-        """The data set with the splits of `seed`, which are made and stored when first asked for. Raises NotFound."""
+    def open(self, name: str, *, seed: int, task: str | None = None) -> Dataset:
+        """The data set with the splits of `seed`, which are made and stored when first asked for.
+
+        task: one of its tasks, by default the first. Raises NotFound, and InvalidDataset for another task.
+        """
+        info = self.describe(name)
+        return self._open(name, seed, info.tasks[0] if task is None else task)
+
+    def _open(self, name: str, seed: int, task: str) -> Dataset:
         info, folder = self.describe(name), self._folder(name)
+        if task not in info.tasks:
+            detail = f"the data set {name!r} is asked about {' or '.join(info.tasks)}, not {task[:40]!r}"
+            raise InvalidDataset(Fault(pointer="", rule="task_unsupported", detail=detail, allowed=list(info.tasks)))
         x = np.load(folder / "x.npy", mmap_mode="r", allow_pickle=False)
-        y = np.load(folder / "y.npy", allow_pickle=False)
-        path = folder / f"splits-{seed}.npz"
-        stored = _read_splits(path)
+        arrays = {key: _optional(folder / f"{key}.npy") for key in ("y", "edges", "graph", "part")}
+        graphs = info.kind == "graph"
+        path = folder / (f"splits-{seed}-{task}.npz" if graphs else f"splits-{seed}.npz")
+        stored = _read_splits(path, _kind_of_splits(task, arrays["part"]))
         if stored is None:
-            splits = make_splits(y, info.parts, seed=seed)
-            stored = (splits, *channel_statistics(x, splits.search_train))
+            stored = _make_splits(info, task, x, arrays, seed=seed)
             _write_splits(path, *stored)
         splits, mean, std = stored
-        return Dataset(info=info, seed=seed, x=x, y=y, splits=splits, mean=mean, std=std)
+        y, edges, graph = (EMPTY if arrays[key] is None else arrays[key] for key in ("y", "edges", "graph"))
+        return Dataset(
+            info=info, seed=seed, task=task, x=x, y=y, splits=splits, mean=mean, std=std,
+            edges=edges, graph=graph, sibling=partial(self._open, name, seed),
+        )  # fmt: skip
 
     def check_name(self, name: str) -> None:
         """Raises InvalidDataset for a name that cannot be, AlreadyExists for one that is taken."""
@@ -161,7 +93,7 @@ class DataStore:
         if name in self.names():
             raise AlreadyExists(f"a data set {name!r} is there already")
 
-    def add(self, name: str, raw: RawDataset) -> DatasetInfo:
+    def add(self, name: str, raw: RawDataset | RawGraphs) -> DatasetInfo:
         """Stores what a reader found. Raises AlreadyExists, InvalidDataset (too few classes or samples)."""
         self.check_name(name)
         return self._write(name, raw)
@@ -184,15 +116,18 @@ class DataStore:
                 self._write(name, BUILT_IN[name]())
         return folder
 
-    def _write(self, name: str, raw: RawDataset) -> DatasetInfo:
-        warnings = (*raw.warnings, *class_warnings(raw.y, raw.class_names, raw.parts))
-        splits = make_splits(raw.y, raw.parts, seed=0)
+    def _write(self, name: str, raw: RawDataset | RawGraphs) -> DatasetInfo:
+        if isinstance(raw, RawDataset):  # before anything is written
+            class_warnings(raw.y, raw.class_names, raw.parts)
+        splits = _first_splits(raw)
         self._root.mkdir(parents=True, exist_ok=True)
         temp = Path(tempfile.mkdtemp(prefix=".", suffix="-incoming", dir=self._root))
         try:
-            sha256, items = _write_arrays(temp, raw)
-            duplicates = {"items": int(len(items) - len(np.unique(items))), **duplicates_across(items, splits)}
-            info = _describe(name, raw, splits, sha256=sha256, warnings=warnings, duplicates=duplicates)
+            if isinstance(raw, RawDataset):
+                sha256, items = sample_store.write(temp, raw)
+                info = sample_store.describe(name, raw, splits, sha256=sha256, items=items)
+            else:
+                info = graph_store.describe(name, raw, splits, sha256=graph_store.write(temp, raw))
             meta = {"schema_version": SCHEMA_VERSION, **info.to_json()}
             (temp / "meta.json").write_text(json.dumps(meta, indent=1), encoding="utf-8")
             temp.chmod(0o755)
@@ -217,65 +152,43 @@ def _publish(temp: Path, target: Path) -> None:
         raise
 
 
-def _write_arrays(folder: Path, raw: RawDataset) -> tuple[str, npt.NDArray[np.uint64]]:
-    """Writes x, y and the hash of each item; returns the SHA-256 of the content and the item hashes."""
-    header = {"shape": raw.shape, "dtype": raw.dtype.name, "parts": {k: list(v) for k, v in raw.parts.items()}}
-    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
-    items = np.empty(len(raw.y), dtype=np.uint64)
-    out = np.lib.format.open_memmap(folder / "x.npy", mode="w+", dtype=raw.dtype, shape=raw.shape)
-    start = 0
-    for batch in raw.batches():
-        out[start : start + len(batch)] = batch
-        digest.update(batch.data)
-        for row, item in enumerate(batch, start=start):
-            items[row] = int.from_bytes(hashlib.blake2b(item.data, digest_size=8).digest(), "little")
-        start += len(batch)
-    out.flush()
-    digest.update(raw.y.astype("<i8").tobytes())
-    np.save(folder / "y.npy", raw.y)
-    np.save(folder / "items.npy", items)
-    return digest.hexdigest(), items
-
-
-def _describe(
-    name: str, raw: RawDataset, splits: Splits, *, sha256: str, warnings: tuple[str, ...], duplicates: dict[str, int]
-) -> DatasetInfo:
-    if duplicates["items"]:
-        warnings = (*warnings, f"{duplicates['items']} samples are byte for byte repeats of others")
-    _, channels, height, width = raw.shape
-    return DatasetInfo(
-        name=name,
-        format=raw.format,
-        input_shape=(channels, height, width),
-        classes=len(raw.class_names),
-        class_names=raw.class_names,
-        counts=tuple(np.bincount(raw.y, minlength=len(raw.class_names)).tolist()),
-        train=len(splits.search_train),
-        val=len(splits.search_val),
-        test=len(splits.test),
-        dtype=raw.dtype.name,
-        sha256=sha256,
-        bytes=math.prod(raw.shape) * raw.dtype.itemsize + raw.y.nbytes,
-        parts={k: (v[0], v[1]) for k, v in raw.parts.items()},
-        report={
-            "samples": len(raw.y),
-            "warnings": list(warnings),
-            "ignored_files": list(raw.ignored),
-            "corrupt_files": list(raw.corrupt),
-            "duplicates": duplicates,
-            **raw.notes,
-        },
-    )
-
-
 Stored = tuple[Splits, tuple[float, ...], tuple[float, ...]]
 
 
-def _read_splits(path: Path) -> Stored | None:
+def _first_splits(raw: RawDataset | RawGraphs) -> Splits:
+    """Of the first task under seed 0, for the sizes. Raises InvalidDataset for data that cannot be split."""
+    if isinstance(raw, RawDataset):
+        return make_splits(raw.y, raw.parts, seed=0)
+    y = EMPTY if raw.y is None else raw.y
+    return graph_store.make_task_splits(raw.tasks[0], x=raw.x, y=y, edges=raw.edges, part=raw.part, seed=0)
+
+
+def _make_splits(info: DatasetInfo, task: str, x: Array, arrays: dict[str, Any], *, seed: int) -> Stored:
+    if info.kind != "graph":
+        splits = make_splits(arrays["y"], info.parts, seed=seed)
+        return (splits, *channel_statistics(x, splits.search_train))
+    splits = graph_store.make_task_splits(
+        task, x=x, y=arrays["y"], edges=arrays["edges"], part=arrays["part"], seed=seed
+    )
+    return (splits, *graph_store.task_statistics(task, splits, x=x, graph=arrays["graph"]))
+
+
+def _kind_of_splits(task: str, part: Array | None) -> type[Splits]:
+    if task == "links":
+        return LinkSplits
+    val_given = part is not None and bool((part == PART_NUMBERS["val"]).any())
+    return GivenNodes if task == "nodes" and val_given else Splits
+
+
+def _optional(path: Path) -> Any:
+    return np.load(path, allow_pickle=False) if path.is_file() else None
+
+
+def _read_splits(path: Path, kind: type[Splits]) -> Stored | None:
     """None when not there, torn or changed: making them again gives the same ones."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            splits = Splits(**{k: stored[k] for k in ("search_train", "search_val", "test")})
+            splits = kind(**{k: stored[k] for k in ("search_train", "search_val", "test")})
             hashes = dict(zip(splits.hashes, stored["hashes"].tolist(), strict=True))
             mean, std = tuple(stored["mean"].tolist()), tuple(stored["std"].tolist())
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):

@@ -1,0 +1,132 @@
+"""Arrays of a NumPy archive. Headers are checked before anything is allocated; nothing is ever unpickled."""
+
+import math
+import tokenize
+import warnings
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from workers.datasets.archive import (
+    ARRAY_RATIO,
+    MAX_BYTES,
+    Archive,
+    check_growth,
+    check_not_nested,
+    open_archive,
+)
+from workers.datasets.raw import MAX_CLASSES, Array, fault
+
+CLASS_NAMES = "class_names"
+_PIECE = 1024**2
+
+
+class Arrays:
+    """An opened NumPy archive. names: its arrays, in order."""
+
+    def __init__(self, archive: Archive, *, scratch: Path) -> None:
+        self.file = archive.name
+        self._archive, self._scratch = archive, scratch
+        self._members = _members(archive)
+        self.names = tuple(sorted(self._members))
+
+    def read(self, name: str, *, kinds: str = "biuf") -> Array:
+        """The array as a mapped file. Raises for a header that asks for more than there is, or for other types."""
+        return _array(self._archive, self._members[name], scratch=self._scratch, kinds=kinds)
+
+    def one_of(self, names: Sequence[str]) -> str | None:
+        """The one of `names` that is there, None when none is. Raises `array_duplicate` for two."""
+        present = [name for name in names if name in self._members]
+        if len(present) > 1:
+            detail = f"{self.file} holds the same thing twice: {', '.join(present)}; keep one of them"
+            raise fault("array_duplicate", detail, file=self.file)
+        return present[0] if present else None
+
+    def class_names(self, classes: int) -> tuple[str, ...]:
+        """The texts of `class_names`, at least `classes` of them; the class numbers where there is no such array."""
+        if CLASS_NAMES not in self._members:
+            return tuple(str(i) for i in range(classes))
+        names = self.read(CLASS_NAMES, kinds="U")
+        texts = tuple(str(name)[:100] for name in names[:MAX_CLASSES]) if names.ndim == 1 else ()
+        if not texts or len(set(texts)) != len(texts):
+            raise fault("labels_invalid", f"{CLASS_NAMES} must be a list of different texts", file=CLASS_NAMES)
+        if len(texts) < classes:
+            detail = f"{CLASS_NAMES} holds {len(texts)} names, the labels go up to {classes - 1}"
+            raise fault("labels_invalid", detail, file=CLASS_NAMES)
+        return texts
+
+
+@contextmanager
+def open_arrays(source: Path, *, scratch: Path) -> Iterator[Arrays]:
+    """Raises InvalidDataset. Arrays are unpacked into `scratch` and mapped, not held in memory."""
+    with open_archive(source, ratio=ARRAY_RATIO) as archive:
+        yield Arrays(archive, scratch=scratch)
+
+
+def _members(archive: Archive) -> dict[str, zipfile.ZipInfo]:
+    members: dict[str, zipfile.ZipInfo] = {}
+    for info in archive.members:
+        if problem := check_not_nested(info):
+            raise problem
+        if info.filename.endswith(".npy"):
+            members[info.filename.removesuffix(".npy")] = info
+    if not members:
+        detail = f"{archive.name} is a zip archive without NumPy arrays; is it an archive of images?"
+        raise fault("format_mismatch", detail, file=archive.name)
+    return members
+
+
+def _array(archive: Archive, member: zipfile.ZipInfo, *, scratch: Path, kinds: str) -> Array:
+    file = member.filename.removesuffix(".npy")
+    with archive.stream(member) as stream:
+        shape, fortran, dtype = _header(stream, file=file)
+        _check_type(dtype, kinds, file=file)
+        size = _checked_size(shape, dtype, file=file)
+        if stream.tell() + size != member.file_size:
+            held = member.file_size - stream.tell()
+            detail = f"{file} declares {shape} {dtype}, which is {size} bytes, but holds {held}"
+            raise fault("array_truncated", detail, file=file)
+        check_growth(size, member.compress_size, file=file, ratio=ARRAY_RATIO)
+        target = scratch / f"{len(list(scratch.iterdir()))}.bin"
+        with target.open("wb") as out:
+            while piece := stream.read(_PIECE):
+                out.write(piece)
+    return np.memmap(target, dtype=dtype, mode="r", shape=shape, order="F" if fortran else "C")
+
+
+def _header(stream: IO[bytes], *, file: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """NumPy parses it as a literal of at most 10,000 characters; no code in it can run."""
+    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about headers written by Python 2
+            version = np.lib.format.read_magic(stream)
+            return readers[version](stream, max_header_size=10_000)
+    except KeyError:
+        raise fault("npz_header_invalid", f"{file} has an array header of an unknown version", file=file) from None
+    except (ValueError, TypeError, SyntaxError, tokenize.TokenError, RecursionError, MemoryError) as error:
+        detail = f"{file} has no readable array header: {str(error).splitlines()[0][:200]}"
+        raise fault("npz_header_invalid", detail, file=file) from error
+
+
+def _check_type(dtype: np.dtype[Any], kinds: str, *, file: str) -> None:
+    if dtype.hasobject:
+        detail = f"{file} holds Python objects (a pickle), which are never read; save plain numbers"
+        raise fault("npz_object_array", detail, file=file)
+    if dtype.kind not in kinds or dtype.fields is not None or (dtype.kind != "U" and dtype.itemsize > 8):
+        detail = f"{file} holds {dtype}, accepted are bool, integers and floats of 16, 32 or 64 bits"
+        raise fault("dtype_unsupported", detail, file=file)
+
+
+def _checked_size(shape: tuple[int, ...], dtype: np.dtype[Any], *, file: str) -> int:
+    if not 1 <= len(shape) <= 6 or min(shape) < 1:
+        raise fault("shape_invalid", f"{file} has shape {shape}: 1 to 6 dimensions of at least 1", file=file)
+    size = math.prod(shape) * dtype.itemsize
+    if size > MAX_BYTES or max(shape) > 2**40:
+        detail = f"{file} declares {shape} {dtype}: more than {MAX_BYTES} bytes"
+        raise fault("array_too_large", detail, file=file, allowed=MAX_BYTES)
+    return size

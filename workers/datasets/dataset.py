@@ -1,0 +1,103 @@
+"""An opened data set: for one task and one seed, the splits as a training is given them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from workers.datasets.graph_splits import LinkSplits
+from workers.datasets.graphs import Numbers, both_ways
+from workers.datasets.info import DatasetInfo
+from workers.datasets.raw import Array, Labels
+from workers.datasets.splits import Splits
+from workers.datasets.values import GraphSplit, Split
+
+LINK_CLASSES = ("no link", "link")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dataset:
+    """Each split is gathered from the mapped files when asked for.
+
+    x: samples as stored, of graphs (N, F) features of the nodes. y: labels of samples, nodes or graphs, see RawGraphs;
+    empty for a graph without. edges: (2, E) each once, graph: (N,), both empty except for graphs, and graph for many.
+    mean, std: in the units of x, normalise as (x - mean) / std: per channel over search_train; per feature over the
+    nodes of search_train for "graphs", over all nodes for "nodes" and "links", where features are seen by all.
+    sibling: opens the same data set under the same seed for another task.
+    """
+
+    info: DatasetInfo
+    seed: int
+    task: str
+    x: Array
+    y: Labels
+    splits: Splits
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    edges: Numbers
+    graph: Numbers
+    sibling: Callable[[str], "Dataset"]
+
+    def view(self, task: str) -> "Dataset":
+        """The same for another task of the data set. Raises InvalidDataset when it is none of `info.tasks`."""
+        return self if task == self.task else self.sibling(task)
+
+    @property
+    def search_train(self) -> Split | GraphSplit:
+        return self._gather(self.splits.search_train, final=False)
+
+    @property
+    def search_val(self) -> Split | GraphSplit:
+        return self._gather(self.splits.search_val, final=False)
+
+    @property
+    def final_train(self) -> Split | GraphSplit:
+        return self._gather(self.splits.final_train, final=True)
+
+    @property
+    def test(self) -> Split | GraphSplit:
+        """For finalists only; no search code may touch it."""
+        return self._gather(self.splits.test, final=True)
+
+    @property
+    def classes(self) -> int:
+        """Of the task: 2 for links."""
+        return len(self.class_names)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return LINK_CLASSES if self.task == "links" else self.info.class_names
+
+    @property
+    def sha256(self) -> str:
+        return self.info.sha256
+
+    @property
+    def split_hashes(self) -> dict[str, str]:
+        return self.splits.hashes
+
+    @property
+    def split_sizes(self) -> dict[str, int]:
+        """Answers in search_train, search_val and test, of the task."""
+        names = ("search_train", "search_val", "test")
+        return {name: int(getattr(self.splits, name).shape[-1]) for name in names}
+
+    def _gather(self, rows: npt.NDArray[np.int64], *, final: bool) -> Split | GraphSplit:
+        """final: whether links of search_val may be seen as well."""
+        if self.task == "nodes":
+            return GraphSplit(x=np.asarray(self.x), edges=both_ways(self.edges), index=rows, y=self.y[rows])
+        if isinstance(self.splits, LinkSplits):
+            y = np.repeat(np.array([1, 0]), rows.shape[1] // 2)
+            return GraphSplit(x=np.asarray(self.x), edges=both_ways(self.splits.visible(final=final)), index=rows, y=y)
+        if self.task == "graphs":
+            return self._graphs(rows)
+        return Split(x=np.asarray(self.x[rows]), y=self.y[rows])
+
+    def _graphs(self, rows: npt.NDArray[np.int64]) -> GraphSplit:
+        """The graphs `rows`, ascending, with their nodes and themselves numbered anew from 0."""
+        nodes = np.isin(self.graph, rows)
+        number = np.cumsum(nodes) - 1
+        edges = number[self.edges[:, nodes[self.edges[0]]]]
+        index = np.searchsorted(rows, self.graph[nodes])
+        return GraphSplit(x=np.asarray(self.x[nodes]), edges=both_ways(edges), index=index, y=self.y[rows])

@@ -1,0 +1,147 @@
+"""Graphs on disk, and what is said of them.
+
+NAME/x.npy       (N, F) uint8 or float32, features of the nodes
+NAME/edges.npy   (2, E) int64, each undirected edge once
+NAME/y.npy       (N,) or (G,) int64 labels of nodes or graphs; not there when there are none
+NAME/graph.npy   (N,) int64, the graph of each node; only of many graphs
+NAME/part.npy    (N,) int8, the source's own split of the nodes; only where it has one
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from workers.datasets.dataset import LINK_CLASSES
+from workers.datasets.graph_splits import feature_statistics, graph_splits, link_splits, node_splits
+from workers.datasets.graphs import PART_NUMBERS, Numbers, RawGraphs
+from workers.datasets.info import DatasetInfo
+from workers.datasets.raw import Array, Labels, chunks, class_warnings, item_bytes
+from workers.datasets.splits import Splits, duplicates_across
+
+ROUNDS = 8
+"""Of the refinement in `fingerprints`: more hops than most networks on graphs have layers."""
+
+
+def write(folder: Path, raw: RawGraphs) -> str:
+    """Writes the arrays; returns the SHA-256 of the content."""
+    arrays = {"edges": raw.edges, "y": raw.y, "graph": raw.graph, "part": raw.part}
+    given = {name: array for name, array in arrays.items() if array is not None}
+    header = {"kind": "graph", "shape": raw.x.shape, "dtype": raw.x.dtype.name, "arrays": sorted(given)}
+    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
+    out = np.lib.format.open_memmap(folder / "x.npy", mode="w+", dtype=raw.x.dtype, shape=raw.x.shape)
+    for rows in chunks(len(raw.x), item_bytes(raw.x)):
+        out[rows] = raw.x[rows]
+        digest.update(np.ascontiguousarray(raw.x[rows]).data)
+    out.flush()
+    for name, array in sorted(given.items()):
+        np.save(folder / f"{name}.npy", array)
+        digest.update(np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).tobytes())
+    return digest.hexdigest()
+
+
+def make_task_splits(task: str, *, x: Array, y: Labels, edges: Numbers, part: Array | None, seed: int) -> Splits:
+    """Raises InvalidDataset (too_few_samples) when a split would be empty."""
+    if task == "links":
+        return link_splits(edges, nodes=len(x), seed=seed)
+    if task == "graphs":
+        return graph_splits(y, seed=seed)
+    return node_splits(y, part, seed=seed)
+
+
+def task_statistics(
+    task: str, splits: Splits, *, x: Array, graph: Numbers
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """mean and std of Dataset."""
+    seen = np.isin(graph, splits.search_train) if task == "graphs" else np.ones(len(x), dtype=bool)
+    return feature_statistics(x, np.flatnonzero(seen))
+
+
+def describe(name: str, raw: RawGraphs, splits: Splits, *, sha256: str) -> DatasetInfo:
+    """splits: of the first task under seed 0. Raises InvalidDataset for labels that no classifier can learn from."""
+    report = {
+        "samples": len(raw.x) if raw.graph is None or raw.y is None else len(raw.y),
+        "warnings": [*raw.warnings, *_warnings(raw)],
+        "ignored_files": list(raw.ignored),
+        "corrupt_files": [],
+        "nodes": len(raw.x),
+        "nodes_without_edges": int((np.bincount(raw.edges.ravel(), minlength=len(raw.x)) == 0).sum()),
+        "split": "as given" if raw.part is not None else "drawn",
+        **raw.notes,
+    }
+    if raw.graph is not None:
+        prints = fingerprints(raw.x, raw.edges, raw.graph)
+        repeats = {"items": len(prints) - len(np.unique(prints)), **duplicates_across(prints, splits)}
+        report |= {"graphs": len(prints), "duplicates": repeats}
+        if repeats["items"]:
+            told = f"{repeats['items']} graphs cannot be told apart from others by passing messages"
+            report["warnings"].append(told)
+    links = raw.tasks[0] == "links"
+    names = LINK_CLASSES if links else raw.class_names
+    sizes = {split: int(getattr(splits, split).shape[-1]) for split in splits.hashes}
+    return DatasetInfo(
+        name=name,
+        format=raw.format,
+        kind="graph",
+        tasks=raw.tasks,
+        input_shape=(raw.x.shape[1],),
+        classes=len(names),
+        class_names=names,
+        counts=(raw.edges.shape[1],) * 2 if links or raw.y is None else _counts(raw.y, len(names)),
+        train=sizes["search_train"],
+        val=sizes["search_val"],
+        test=sizes["test"],
+        dtype=raw.x.dtype.name,
+        sha256=sha256,
+        bytes=sum(array.nbytes for array in (raw.x, raw.edges, raw.y, raw.graph, raw.part) if array is not None),
+        parts={},
+        report=report,
+    )
+
+
+def _counts(y: Labels, classes: int) -> tuple[int, ...]:
+    return tuple(np.bincount(y[y >= 0], minlength=classes).tolist())
+
+
+def _warnings(raw: RawGraphs) -> tuple[str, ...]:
+    if raw.y is None:
+        return ()
+    known = raw.y >= 0
+    trained = known if raw.part is None else raw.part == PART_NUMBERS["train"]
+    y = np.concatenate([raw.y[trained], raw.y[known & ~trained]])
+    found = class_warnings(y, raw.class_names, {"train": (0, int(trained.sum()))})
+    if not known.all():
+        found = (*found, f"{int((~known).sum())} of {len(known)} nodes have no label and are in no split")
+    if raw.graph is None and raw.no_links:
+        found = (*found, f"links cannot be asked for: {raw.no_links}")
+    return found
+
+
+def fingerprints(x: Array, edges: Numbers, graph: Numbers) -> npt.NDArray[np.uint64]:
+    """A number for each graph, (G,), the same for graphs that passing messages cannot tell apart.
+
+    Colour refinement (Weisfeiler and Leman 1968) with sums of mixed numbers: two graphs that are one with its nodes in
+    another order always agree. Two that differ agree by chance with 2^-64.
+    """
+    colour = np.array([_hash(row) for row in x], dtype=np.uint64)
+    source, target = np.concatenate([edges, edges[::-1]], axis=1)
+    for _ in range(ROUNDS):
+        heard = np.zeros_like(colour)
+        np.add.at(heard, target, _mixed(colour)[source])
+        colour = _mixed(colour + np.uint64(0x9E3779B97F4A7C15) * heard)
+    sums = np.zeros(int(graph.max()) + 1, dtype=np.uint64)
+    np.add.at(sums, graph, _mixed(colour))
+    return sums
+
+
+def _hash(row: Array) -> int:
+    return int.from_bytes(hashlib.blake2b(np.ascontiguousarray(row).data, digest_size=8).digest(), "little")
+
+
+def _mixed(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """The finaliser of SplitMix64 (Steele, Lea, Flood 2014): every bit depends on every bit."""
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return values ^ (values >> np.uint64(31))

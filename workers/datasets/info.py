@@ -1,0 +1,45 @@
+"""What is kept of a data set beside its arrays."""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DatasetInfo:
+    """What can be said of a data set without its samples.
+
+    kind: one of KINDS. tasks: what may be asked about it, of TASKS; a job without a task of its own gets the first.
+    input_shape: (C, H, W) of pictures, (C, D, H, W) of volumes, (F,) of each node of graphs.
+    classes, class_names, counts (answers per class), and train, val, test (sizes of search_train, search_val and test)
+    are of the first task. dtype: of x, "uint8" or "float32". sha256: of the content (shape, type, samples, labels,
+    source's split), not of the files.
+    parts: the source's own split of pictures and volumes, [start, stop) rows; {} for graphs, whose report names it.
+    report: warnings, ignored and corrupt files, duplicates.
+    """
+
+    name: str
+    format: str
+    input_shape: tuple[int, ...]
+    classes: int
+    class_names: tuple[str, ...]
+    counts: tuple[int, ...]
+    train: int
+    val: int
+    test: int
+    dtype: str
+    sha256: str
+    bytes: int
+    parts: dict[str, tuple[int, int]]
+    report: dict[str, Any]
+    kind: str = "image"
+    tasks: tuple[str, ...] = ("image",)
+
+    def to_json(self) -> dict[str, Any]:
+        return json.loads(json.dumps(asdict(self)))  # type: ignore[no-any-return]
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> "DatasetInfo":
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in document.items()}
+        values["parts"] = {k: (v[0], v[1]) for k, v in document["parts"].items()}
+        return cls(**values)

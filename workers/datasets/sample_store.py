@@ -1,0 +1,71 @@
+"""Pictures and volumes on disk, and what is said of them.
+
+NAME/x.npy       (N, C, H, W) or (N, C, D, H, W) uint8 or float32, rows in the order train, val, test of the source
+NAME/y.npy       (N,) int64
+NAME/items.npy   (N,) uint64, a hash of each sample's bytes
+"""
+
+import hashlib
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from workers.datasets.info import DatasetInfo
+from workers.datasets.raw import RawDataset, class_warnings
+from workers.datasets.splits import Splits, duplicates_across
+
+
+def write(folder: Path, raw: RawDataset) -> tuple[str, npt.NDArray[np.uint64]]:
+    """Writes x, y and the hash of each item; returns the SHA-256 of the content and the item hashes."""
+    header = {"shape": raw.shape, "dtype": raw.dtype.name, "parts": {k: list(v) for k, v in raw.parts.items()}}
+    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
+    items = np.empty(len(raw.y), dtype=np.uint64)
+    out = np.lib.format.open_memmap(folder / "x.npy", mode="w+", dtype=raw.dtype, shape=raw.shape)
+    start = 0
+    for batch in raw.batches():
+        out[start : start + len(batch)] = batch
+        digest.update(batch.data)
+        for row, item in enumerate(batch, start=start):
+            items[row] = int.from_bytes(hashlib.blake2b(item.data, digest_size=8).digest(), "little")
+        start += len(batch)
+    out.flush()
+    digest.update(raw.y.astype("<i8").tobytes())
+    np.save(folder / "y.npy", raw.y)
+    np.save(folder / "items.npy", items)
+    return digest.hexdigest(), items
+
+
+def describe(name: str, raw: RawDataset, splits: Splits, *, sha256: str, items: npt.NDArray[np.uint64]) -> DatasetInfo:
+    """splits: of seed 0. Raises InvalidDataset for labels that no classifier can learn from."""
+    warnings = [*raw.warnings, *class_warnings(raw.y, raw.class_names, raw.parts)]
+    duplicates = {"items": int(len(items) - len(np.unique(items))), **duplicates_across(items, splits)}
+    if duplicates["items"]:
+        warnings.append(f"{duplicates['items']} samples are byte for byte repeats of others")
+    return DatasetInfo(
+        name=name,
+        format=raw.format,
+        kind=raw.kind,
+        tasks=(raw.kind,),
+        input_shape=raw.shape[1:],
+        classes=len(raw.class_names),
+        class_names=raw.class_names,
+        counts=tuple(np.bincount(raw.y, minlength=len(raw.class_names)).tolist()),
+        train=len(splits.search_train),
+        val=len(splits.search_val),
+        test=len(splits.test),
+        dtype=raw.dtype.name,
+        sha256=sha256,
+        bytes=math.prod(raw.shape) * raw.dtype.itemsize + raw.y.nbytes,
+        parts={k: (v[0], v[1]) for k, v in raw.parts.items()},
+        report={
+            "samples": len(raw.y),
+            "warnings": warnings,
+            "ignored_files": list(raw.ignored),
+            "corrupt_files": list(raw.corrupt),
+            "duplicates": duplicates,
+            **raw.notes,
+        },
+    )

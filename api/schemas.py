@@ -16,7 +16,8 @@ MONTH_S = 30 * 86_400
 DAY_S = 86_400
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 ImageSize = Annotated[int | None, Field(ge=1, le=4096, description="side to which pictures are brought, pixels")]
-DatasetFormat = Literal["idx", "npz", "images"]
+Length = Annotated[int, Field(ge=1, le=65_536)]
+DatasetFormat = Literal["idx", "npz", "images", "graph", "tu"]
 DatasetName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
 
@@ -58,13 +59,17 @@ class ControllerRequest(Strict):
 
 
 class ObjectiveRequest(Strict):
-    """What is maximised, and expressions that every architecture must keep, such as "params <= 500000"."""
+    """What is maximised, and expressions that every architecture must keep, such as "params <= 500000".
+
+    score: what a trial's score is; "auto" is the AUC for links and the accuracy for all else.
+    """
 
     maximize: Literal[tuple(OBJECTIVES)] = "score"  # type: ignore[valid-type]
+    score: Literal["auto", "accuracy", "balanced_accuracy", "auc"] = "auto"
     constraints: Annotated[list[Annotated[str, Field(min_length=1, max_length=500)]], Field(max_length=16)] = Field([])
 
     def spec(self) -> ObjectiveSpec:
-        return ObjectiveSpec(maximize=self.maximize, constraints=tuple(self.constraints))
+        return ObjectiveSpec(maximize=self.maximize, score=self.score, constraints=tuple(self.constraints))
 
 
 class BudgetRequest(Strict):
@@ -146,7 +151,10 @@ class JobRequest(Strict):
 
 
 class SpaceRequest(Strict):
-    """A space to be looked at: for a data set, or for an input shape [C, H, W] and a number of classes."""
+    """A space to be looked at: for a data set, or for an input shape and a number of classes.
+
+    input_shape: [C, H, W] of pictures, [C, D, H, W] of volumes, [F] of the nodes of graphs.
+    """
 
     model_config = ConfigDict(
         strict=True,
@@ -156,7 +164,7 @@ class SpaceRequest(Strict):
     )
     space: SpaceField
     dataset: Annotated[str, Field(max_length=200)] | None = None
-    input_shape: Annotated[list[Annotated[int, Field(ge=1, le=4096)]], Field(min_length=3, max_length=3)] | None = None
+    input_shape: Annotated[list[Length], Field(min_length=1, max_length=4)] | None = None
     classes: Annotated[int, Field(ge=2, le=10_000)] | None = None
 
 
@@ -184,6 +192,6 @@ class UploadFields(Strict):
 
 
 class DatasetUpload(UploadFields):
-    """A data set sent as multipart/form-data: one or more file parts (idx has two or four)."""
+    """A data set sent as multipart/form-data: one or more file parts (idx has two or four, a graph of tables two)."""
 
     file: Annotated[list[str], Field(json_schema_extra={"items": {"type": "string", "format": "binary"}})]

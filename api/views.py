@@ -132,11 +132,18 @@ class TrialPage(View):
 
 
 class DatasetView(View):
-    """A data set. input_shape: [C, H, W]; counts: samples per class; train, val, test: sizes of the splits."""
+    """A data set.
+
+    kind: image, volume or graph; tasks: what may be asked about it, the usual one first. input_shape: [C, H, W] of
+    pictures, [C, D, H, W] of volumes, [F] of the nodes of graphs. classes, counts (answers per class), train, val, test
+    (sizes of the splits) are of the first task.
+    """
 
     name: str
     format: str
     state: str
+    kind: str
+    tasks: list[str]
     input_shape: list[int]
     classes: int
     class_names: list[str]

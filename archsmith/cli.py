@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from archsmith import __version__, demo, serving
+from archsmith import __version__, demo, formats, serving
 from archsmith.client import DEFAULT_URL, Client
 from archsmith.progress import duration, summary, view
 from archsmith.refusals import ClientError, Refused, RefusedInput, RefusedState, UnknownThing, Unreachable
@@ -177,8 +177,11 @@ def datasets(context: typer.Context, url: Url = None) -> None:
     with _client(context, url) as client:
         found = client.datasets()
     shapes = ["×".join(map(str, one.input_shape)) if one.input_shape else "-" for one in found]
-    rows = [[one.name, one.format, shape, str(one.classes)] for one, shape in zip(found, shapes, strict=True)]
-    _table(["NAME", "FORMAT", "C×H×W", "CLASSES"], rows)
+    rows = [
+        [one.name, one.format, shape, str(one.classes), ", ".join(one.tasks)]
+        for one, shape in zip(found, shapes, strict=True)
+    ]
+    _table(["NAME", "FORMAT", "SHAPE", "CLASSES", "TASKS"], rows)
 
 
 @app.command()
@@ -186,7 +189,7 @@ def upload(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="What jobs will call it.")],
     files: Annotated[list[Path] | None, typer.Argument(metavar="FILE...", help="The files to send.")] = None,
-    format: Annotated[str | None, typer.Option(help="idx, npz or images; else by the files' names.")] = None,  # noqa: A002
+    format: Annotated[str | None, typer.Option(help="idx, npz, images, graph or tu; else by the files.")] = None,  # noqa: A002
     path: Annotated[str | None, typer.Option(help="Instead of files: a path on the service's own disk.")] = None,
     image_size: Annotated[int | None, typer.Option(help="For images: the side in pixels to scale them to.")] = None,
     url: Url = None,
@@ -194,7 +197,9 @@ def upload(
     """Make a data set from your files, or from a path below one of the service's data roots."""
     if bool(files) == bool(path):
         raise typer.BadParameter("name the files to send, or --path on the service's disk, one of the two")
-    kind = format or _guess_format([path] if path else [str(file) for file in files or ()])
+    kind = format or formats.guess([Path(path)] if path else files or [])
+    if kind is None:
+        raise typer.BadParameter(f"the files do not tell the format; add --format {', '.join(formats.FORMATS)}")
     with _client(context, url) as client:
         if path:
             made = client.register_dataset(name, kind, path, image_size=image_size)
@@ -253,14 +258,6 @@ def _lay(document: dict[str, Any], key: str, values: dict[str, Any]) -> None:
     if given:
         under = document.get(key)
         document[key] = {**(under if isinstance(under, dict) else {}), **given}
-
-
-def _guess_format(names: Sequence[str]) -> str:
-    endings = {".npz": "npz", ".zip": "images", "ubyte": "idx", "ubyte.gz": "idx"}
-    found = {kind for name in names for ending, kind in endings.items() if name.endswith(ending)}
-    if len(found) != 1:
-        raise typer.BadParameter("the files' names do not tell the format; add --format idx, npz or images")
-    return found.pop()
 
 
 def _table(heads: list[str], rows: list[list[str]]) -> None:

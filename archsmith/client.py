@@ -198,7 +198,7 @@ class Client:
     def validate_space(self, space: str | Mapping[str, Any], **fields: Any) -> Json:
         """Check a space (a preset's name or a document): its size and what samples of it cost.
 
-        fields: `dataset`, or `input_shape` [C, H, W] and `classes`. Raises RefusedInput with every fault.
+        fields: `dataset`, or `input_shape` and `classes`. Raises RefusedInput with every fault.
         """
         return self._json("POST", "/v1/spaces/validate", json={"space": space, **fields})
 
@@ -215,7 +215,7 @@ class Client:
     ) -> Dataset:
         """Send files as a new data set. Raises RefusedInput that names the file, RefusedState for a name in use.
 
-        format: "idx", "npz" or "images". image_size: side in pixels to which "images" are scaled.
+        format: "idx", "npz", "images", "graph" or "tu". image_size: side in pixels to which "images" are scaled.
         """
         fields = {"name": name, "format": format} | ({} if image_size is None else {"image_size": str(image_size)})
         with transfer.opened(files) as parts:

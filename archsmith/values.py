@@ -152,13 +152,19 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Dataset:
-    """A data set that the service knows. input_shape: (C, H, W), None while it is not known."""
+    """A data set that the service knows.
+
+    input_shape: (C, H, W) of pictures, (C, D, H, W) of volumes, (F,) of the nodes of graphs, None if not known.
+    kind: "image", "volume" or "graph". tasks: what a job may ask about it, the usual one first.
+    """
 
     name: str
     format: str
     input_shape: tuple[int, ...] | None
     classes: int | None
     document: Json = field(repr=False)
+    kind: str = "image"
+    tasks: tuple[str, ...] = ("image",)
 
     @classmethod
     def from_json(cls, document: Json) -> Self:
@@ -169,4 +175,6 @@ class Dataset:
             input_shape=None if shape is None else tuple(shape),
             classes=document.get("classes"),
             document=document,
+            kind=document.get("kind", "image"),
+            tasks=tuple(document.get("tasks", ("image",))),
         )

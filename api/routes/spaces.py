@@ -16,6 +16,8 @@ from space import presets
 from space.schema import SCHEMA
 from space.space import Space
 
+TASKS_OF_AXES = {1: ("nodes", "graphs", "links"), 3: ("image",), 4: ("volume",)}
+"""What may be asked about samples of so many axes, where no data set says it."""
 router = APIRouter(prefix="/v1/spaces", tags=["spaces"], dependencies=[accepts("application/json")])
 
 
@@ -55,7 +57,11 @@ def _shape(context: Context, request: SpaceRequest) -> DataShape:
         return data
     if request.input_shape is None or request.classes is None:
         raise _fault("", "missing_field", "give dataset, or input_shape and classes")
-    return DataShape(input_shape=tuple(request.input_shape), classes=request.classes)
+    shape = tuple(request.input_shape)
+    if len(shape) not in TASKS_OF_AXES:
+        detail = f"an input shape is [C, H, W], [C, D, H, W] or [F], it cannot have {len(shape)} numbers"
+        raise _fault("/input_shape", "out_of_range", detail)
+    return DataShape(input_shape=shape, classes=request.classes, tasks=TASKS_OF_AXES[len(shape)])
 
 
 def _fault(pointer: str, rule: str, detail: str, allowed: Sequence[str] | None = None) -> InvalidInput:

@@ -37,6 +37,8 @@ def read(sources: Sequence[Path], *, scratch: Path) -> RawGraphs:
     if len(sources) == 1 and sources[0].suffix.lower() == ".npz":
         return _of_arrays(sources[0], scratch=scratch)
     found, ignored = find(sources, lambda name: name in graph_csv.FILES, scratch=scratch)
+    if not found and sources[0].is_file() and any(name.endswith(".npy") for name in ignored):
+        return _of_arrays(sources[0], scratch=scratch)  # an archive of arrays by another name
     return graph_csv.read(found, ignored=ignored, scratch=scratch)
 
 

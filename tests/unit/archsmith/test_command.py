@@ -4,6 +4,7 @@ import io
 import json
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from archsmith import cli, client, progress, serving
+from archsmith import cli, client, formats, progress, serving
 from archsmith.values import Job
 from tests.unit.archsmith.conftest import Ran
 from tests.unit.archsmith.fake_service import JOB, Answer, FakeService, answer, job, problem
@@ -178,7 +179,7 @@ def test_jobs_and_datasets_are_tables(service: FakeService, archsmith: Archsmith
     assert len(service.requests) == 1, "no page more than what is shown"
     view = {"name": "digits", "format": "builtin", "input_shape": [1, 8, 8], "classes": 10}
     service.on("GET", "/v1/datasets", answer({"items": [view]}))
-    assert archsmith("datasets").out.splitlines()[1].split() == ["digits", "builtin", "1×8×8", "10"]
+    assert archsmith("datasets").out.splitlines()[1].split() == ["digits", "builtin", "1×8×8", "10", "image"]
 
 
 def test_steering_says_how_the_job_stands(service: FakeService, archsmith: Archsmith) -> None:
@@ -198,7 +199,12 @@ def test_download_prints_the_path(service: FakeService, archsmith: Archsmith, tm
 
 @pytest.mark.parametrize(
     ("names", "kind"),
-    [(["a.npz"], "npz"), (["a.zip"], "images"), (["train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"], "idx")],
+    [
+        (["a.npz"], "npz"),
+        (["a.zip"], "images"),
+        (["train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"], "idx"),
+        (["nodes.csv", "edges.csv"], "graph"),
+    ],
 )
 def test_upload_knows_formats_by_name(
     service: FakeService, archsmith: Archsmith, tmp_path: Path, names: list[str], kind: str
@@ -209,6 +215,23 @@ def test_upload_knows_formats_by_name(
     ran = archsmith("upload", "m", *[str(tmp_path / name) for name in names])
     assert (ran.code, ran.out) == (0, "m: 2 classes of 1×2×2\n")
     assert f'name="format"\r\n\r\n{kind}\r\n'.encode() in service.requests[0].body
+
+
+@pytest.mark.parametrize(
+    ("name", "member", "kind"),
+    [
+        ("a.npz", "edges.npy", "graph"),
+        ("a.npz", "x.npy", "npz"),
+        ("a.zip", "folder/edges.csv", "graph"),
+        ("a.zip", "MUTAG/MUTAG_graph_indicator.txt", "tu"),
+        ("a.zip", "cat/1.png", "images"),
+        ("a.csv", "edges.csv", None),
+    ],
+)
+def test_archives_are_looked_into(tmp_path: Path, name: str, member: str, kind: str | None) -> None:
+    with zipfile.ZipFile(tmp_path / name, "w") as archive:
+        archive.writestr(member, b"")
+    assert formats.guess([tmp_path / name]) == kind
 
 
 def test_serve_becomes_the_service_with_all_its_options(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,9 @@
 """Opens a bundle where torch is the only package: `python -I torch_only.py FOLDER`. A program, not a module to import.
 
 Every top-level import is refused but the standard library's, torch's own and those of the distributions that torch
-declares as its dependencies. What the bundle needs beyond that shows as an ImportError, although all of archsmith's
-packages are installed. Prints JSON: the number of parameters, the input's and the output's shape.
+declares as its dependencies; of torch_geometric's too where the model imports it. What the bundle needs beyond that
+shows as an ImportError, although all of archsmith's packages are installed. Prints JSON: the number of parameters, the
+input's and the output's shape.
 """
 
 import importlib
@@ -14,6 +15,7 @@ from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 
 def _normal(name: str) -> str:
@@ -37,9 +39,9 @@ def _closure(root: str) -> set[str]:
     return found
 
 
-def allowed_imports() -> set[str]:
-    """Top-level names that a machine with torch alone can import."""
-    distributions = _closure("torch")
+def allowed_imports(packages: Sequence[str]) -> set[str]:
+    """Top-level names that a machine with these packages alone can import."""
+    distributions = {name for package in packages for name in _closure(package)}
     own = {
         top
         for top, owners in importlib.metadata.packages_distributions().items()
@@ -51,31 +53,54 @@ def allowed_imports() -> set[str]:
 class TorchOnly:
     """A finder at the head of `sys.meta_path` that turns away every other top-level name."""
 
-    def __init__(self) -> None:
-        self.allowed = allowed_imports()
+    def __init__(self, packages: Sequence[str] = ("torch",)) -> None:
+        self.allowed = allowed_imports(packages)
+        self._shown = " and ".join(packages)
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:  # noqa: ARG002
         if name.partition(".")[0] not in self.allowed:
-            raise ModuleNotFoundError(f"No module named {name!r} (torch is the only package here)", name=name)
+            raise ModuleNotFoundError(f"No module named {name!r} ({self._shown} is all there is here)", name=name)
         return None
 
 
+def packages_of(folder: Path) -> tuple[str, ...]:
+    """What a bundle's README says that it needs."""
+    graph_layers = "torch_geometric" in (folder / "model.py").read_text()
+    return ("torch", "torch_geometric") if graph_layers else ("torch",)
+
+
+def sample(architecture: dict[str, Any]) -> tuple[list[Any], int]:
+    """What the network is called with, all zeros, and how many rows of logits that gives."""
+    import torch
+
+    data, shape = architecture.get("data", "image"), architecture["input_shape"]
+    if data in ("image", "volume"):
+        return [torch.zeros([2, *shape])], 2
+    x, edges = torch.zeros([4, *shape]), torch.tensor([[0, 1, 2, 3], [1, 0, 3, 2]])
+    if data == "nodes":
+        return [x, edges], 4
+    if data == "graphs":
+        return [x, edges, torch.tensor([0, 0, 1, 1])], 2
+    return [x, edges, torch.tensor([[0, 1, 0], [1, 2, 3]])], 3
+
+
 def main(folder: Path) -> None:
-    """Build the model, load its weights and run a batch of two through it."""
-    sys.meta_path.insert(0, TorchOnly())
+    """Build the model, load its weights and run a very small batch through it."""
+    sys.meta_path.insert(0, TorchOnly(packages_of(folder)))
     sys.path.insert(0, str(folder))
     import torch
 
     network = importlib.import_module("model").load(str(folder / "weights.safetensors"))
     architecture = json.loads((folder / "architecture.json").read_text())
-    shape = [2, *architecture["input_shape"]]
+    inputs, rows = sample(architecture)
     with torch.inference_mode():
-        logits = network(torch.zeros(shape))
-    if list(logits.shape) != [2, architecture["classes"]]:
-        raise SystemExit(f"two samples gave logits of shape {tuple(logits.shape)}")
+        logits = network(*inputs)
+    if list(logits.shape) != [rows, architecture["classes"]]:
+        raise SystemExit(f"{rows} samples gave logits of shape {tuple(logits.shape)}")
     if not torch.isfinite(logits).all():
-        raise SystemExit("two samples gave logits that are not finite")
+        raise SystemExit(f"{rows} samples gave logits that are not finite")
     parameters = sum(parameter.numel() for parameter in network.parameters())
+    shape = list(inputs[0].shape)
     json.dump({"parameters": parameters, "input": shape, "output": list(logits.shape)}, sys.stdout)
 
 

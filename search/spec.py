@@ -17,9 +17,13 @@ class ControllerSpec:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ObjectiveSpec:
-    """What is maximised, and the constraint expressions that every architecture must keep."""
+    """What is maximised, and the constraint expressions that every architecture must keep.
+
+    score: what a trial's score is, "accuracy", "balanced_accuracy" or "auc"; "auto" is AUC for links, else accuracy.
+    """
 
     maximize: str = "score"
+    score: str = "auto"
     constraints: tuple[str, ...] = ()
 
 
@@ -81,7 +85,7 @@ class JobSpec:
         return cls(
             **{k: document[k] for k in ("dataset", "space", "name", "seed", "reproducible")},
             controller=ControllerSpec(**document["controller"]),
-            objective=ObjectiveSpec(maximize=objective["maximize"], constraints=tuple(objective["constraints"])),
+            objective=ObjectiveSpec(**{**objective, "constraints": tuple(objective["constraints"])}),
             budget=Budget(**document["budget"]),
             trial=TrialSpec(**document["trial"]),
             finalists=FinalistSpec(**document["finalists"]),

@@ -1,4 +1,4 @@
-"""The product: one folder and one zip that a stranger can use with torch alone.
+"""The product: one folder and one zip that a stranger can use with torch alone (some graph layers: torch_geometric).
 
 architecture.json  model.py  weights.safetensors  architecture.svg  report.json  README.md  SHA256SUMS
 """
@@ -16,83 +16,16 @@ from space.analysis import analyse
 from space.architecture import Architecture
 from space.codegen import generate
 from space.picture import draw
-
-LOADER = '''
-
-MEAN = {mean}
-STD = {std}
-LABELS = {labels}
-
-
-def load_weights(model: nn.Module, path: str) -> nn.Module:
-    """Read a safetensors file: eight bytes of header length, a JSON header, then the numbers."""
-    with open(path, "rb") as file:
-        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-        body = bytearray(file.read())
-    dtypes = {{"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64}}
-    header.pop("__metadata__", None)
-    state = {{}}
-    for name, entry in header.items():
-        start, end = entry["data_offsets"]
-        flat = torch.frombuffer(body, dtype=torch.uint8)[start:end].clone()
-        state[name] = flat.view(dtypes[entry["dtype"]]).reshape(entry["shape"])
-    model.load_state_dict(state)
-    return model.eval()
-
-
-def load(path: str = "weights.safetensors") -> nn.Module:
-    """The trained model, ready to predict."""
-    return load_weights(build(), path)
-
-
-def predict(model: nn.Module, images: torch.Tensor) -> torch.Tensor:
-    """{shape} images, {range} -> class probabilities (B, {classes}); LABELS names the columns."""
-    mean = torch.tensor(MEAN).view({view})
-    std = torch.tensor(STD).view({view})
-    with torch.inference_mode():
-        return model((images.float() - mean) / std).softmax(dim=1)
-'''
-
-README = """# {name}
-
-An image classifier found by archsmith: {params:,} parameters, {macs:,} multiply-accumulates for one {shape} input.
-
-| | |
-| --- | --- |
-| test accuracy (`final_score`, full training, {epochs} epochs, measured once) | {final:.4f} |
-| validation accuracy in the search (`search_score`, short training) | {search:.4f} |
-| data set | {dataset} ({classes} classes) |
-| trials | {trials} |
-
-The two scores come from different trainings on different splits and must not be compared as one number.
-The model was chosen by its search score, without looking at the test split.
-
-## Use
-
-It needs torch, nothing else. In this folder:
-
-```python
-import torch
-import model
-
-net = model.load("weights.safetensors")
-images = torch.zeros(1, {dims}{dtype})   # {range}
-print(model.predict(net, images))
-```
-
-| file | what |
-| --- | --- |
-| `model.py` | the architecture as code, with `build`, `load`, `predict` |
-| `weights.safetensors` | its trained weights |
-| `architecture.json`, `architecture.svg` | the graph, for machines and for people |
-| `report.json` | how it was found, what else was tried, what it cost |
-| `SHA256SUMS` | `sha256sum -c SHA256SUMS` checks that all is whole |
-"""
+from workers.bundle_texts import DIVIDED, LOADER, NORMALISED, README, WORDS
+from workers.conventions import GRAPH_TASKS, SCORES, are_marks
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Preprocessing:
-    """What the trainer did to the raw arrays, per channel: (x - mean) / std. dtype: of x, "uint8" or "float32"."""
+    """What the trainer did to the raw arrays: (x - mean) / std per channel or feature, or what it does to marks.
+
+    dtype: of x, "uint8" or "float32". labels: what the columns of the output are called.
+    """
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -115,23 +48,41 @@ class Published:
 
 def model_source(architecture: Architecture, preprocessing: Preprocessing) -> str:
     """`model.py`: the generated network, its loader and the preprocessing of its data set."""
+    return with_loader(generate(architecture), architecture, preprocessing)
+
+
+def with_loader(code: str, architecture: Architecture, preprocessing: Preprocessing) -> str:
+    """The network's code with what makes it a product. Imports stay sorted, the standard library's first."""
+    lines = code.rstrip().splitlines()
+    imports = [line for line in lines if line.startswith(("import ", "from "))]
+    first, last = lines.index(imports[0]), lines.index(imports[-1])
+    own = [line for line in imports if line == "import math"]
+    others = [line for line in imports if line not in ("import math", "import torch")]
+    lines[first : last + 1] = ["import json", *own, "", "import torch", *others]
+    return "\n".join(lines) + "\n" + _loader(architecture, preprocessing)
+
+
+def _loader(architecture: Architecture, preprocessing: Preprocessing) -> str:
     channels, *spatial = architecture.input_shape
-    tail = LOADER.format(
-        mean=[round(v, 6) for v in preprocessing.mean],
-        std=[round(v, 6) for v in preprocessing.std],
-        labels=list(preprocessing.labels),
+    graph = architecture.data in GRAPH_TASKS
+    marks = graph and are_marks(preprocessing.mean, preprocessing.std)
+    constants = [f"LABELS = {list(preprocessing.labels)}"]
+    if not marks:
+        rounded = ([round(value, 6) for value in values] for values in (preprocessing.mean, preprocessing.std))
+        constants = [f"{name} = {values}" for name, values in zip(("MEAN", "STD"), rounded, strict=True)] + constants
+    predict = WORDS[architecture.data].predict.format(
+        many=f"{architecture.data}s",
         shape="(B, " + ", ".join(str(n) for n in architecture.input_shape) + ")",
+        features=channels,
         range=preprocessing.range,
         classes=architecture.classes,
-        view=", ".join(["1", str(channels), *["1"] * len(spatial)]),
     )
-    lines = generate(architecture).rstrip().splitlines()
-    first = next(i for i, line in enumerate(lines) if line.startswith(("import ", "from ")))
-    lines = [
-        line for line in lines if line != "import torch"
-    ]  # written where concatenation needs it; the loader always does
-    lines[first:first] = ["import json", "", "import torch"]
-    return "\n".join(lines) + "\n" + tail
+    return LOADER.format(
+        constants="\n".join(constants),
+        preparation="each row divided by its sum" if marks else "(x - mean) / std",
+        prepare=DIVIDED if marks else NORMALISED.format(view=", ".join(["1", str(channels), *["1"] * len(spatial)])),
+        predict=predict,
+    )
 
 
 def publish(
@@ -143,16 +94,17 @@ def publish(
     report: dict[str, Any],
 ) -> Published:
     """Write the bundle's folder and its zip below `folder`, each by rename: there is a whole one or none."""
+    code = model_source(architecture, preprocessing)
     part = folder / "bundle.part"
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     files: dict[str, bytes] = {
         "architecture.json": _json(architecture.to_json()),
         "architecture.svg": draw(architecture, title=report["job"]["name"]).encode(),
-        "model.py": model_source(architecture, preprocessing).encode(),
+        "model.py": code.encode(),
         "weights.safetensors": weights,
         "report.json": _json(report),
-        "README.md": _readme(architecture, preprocessing, report).encode(),
+        "README.md": _readme(architecture, preprocessing, report, code).encode(),
     }
     sums = "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in sorted(files.items()))
     files["SHA256SUMS"] = sums.encode()
@@ -184,21 +136,30 @@ def _json(document: dict[str, Any]) -> bytes:
     return (json.dumps(document, indent=2, allow_nan=False) + "\n").encode()
 
 
-def _readme(architecture: Architecture, preprocessing: Preprocessing, report: dict[str, Any]) -> str:
+def _readme(architecture: Architecture, preprocessing: Preprocessing, report: dict[str, Any], code: str) -> str:
     costs = analyse(architecture)
-    best = report["finalists"][0]
+    words = WORDS[architecture.data]
+    fill = {
+        "shape": "×".join(str(n) for n in architecture.input_shape),
+        "dims": ", ".join(str(n) for n in architecture.input_shape),
+        "dtype": ", dtype=torch.uint8" if preprocessing.dtype == "uint8" else "",
+        "range": preprocessing.range,
+    }
+    others = {name: value for name, value in report["measures"].items() if name != report["score"]}
     return README.format(
         name=report["job"]["name"],
+        found=words.found,
         params=costs.params,
         macs=costs.macs,
-        shape="×".join(str(n) for n in architecture.input_shape),
-        dims=", ".join(str(n) for n in architecture.input_shape),
-        dtype=", dtype=torch.uint8" if preprocessing.dtype == "uint8" else "",
-        range=preprocessing.range,
-        epochs=best["epochs"],
+        sample=words.sample.format(**fill),
+        score=SCORES[report["score"]],
+        measures="".join(f"| test {SCORES[name]} | {value:.4f} |\n" for name, value in others.items()),
+        epochs=report["finalists"][0]["epochs"],
         final=report["final_score"],
         search=report["search_score"],
         dataset=report["dataset"]["name"],
         classes=architecture.classes,
         trials=sum(report["trials"].values()),
+        needs="torch and torch_geometric" if "torch_geometric" in code else "torch, nothing else",
+        example=words.example.format(**fill),
     )

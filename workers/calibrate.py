@@ -51,17 +51,20 @@ class Calibration:
         return {**asdict(self), "table": [asdict(timing) for timing in self.table]}
 
 
-def reference_network(input_shape: tuple[int, int, int], classes: int) -> nn.Module:
-    """Convolutions 3 x 3 of 16, 32, 64 channels, each with batch norm, ReLU and, while it can be, a 2 x 2 max-pool."""
-    channels, height, width = input_shape
+def reference_network(input_shape: tuple[int, ...], classes: int) -> nn.Module:
+    """Convolutions of 3 along each side, with 16, 32, 64 channels, each with batch norm, ReLU and, while it can be,
+    a max-pool of 2. input_shape: (C, H, W) or (C, D, H, W)."""
+    channels, *sides = input_shape
+    volume = len(sides) == 3
+    convolution, norm = (nn.Conv3d, nn.BatchNorm3d) if volume else (nn.Conv2d, nn.BatchNorm2d)
     layers: list[nn.Module] = []
     for out in (16, 32, 64):
-        layers += [nn.Conv2d(channels, out, 3, padding=1, bias=False), nn.BatchNorm2d(out), nn.ReLU()]
+        layers += [convolution(channels, out, 3, padding=1, bias=False), norm(out), nn.ReLU()]
         channels = out
-        if min(height, width) >= 2:
-            layers.append(nn.MaxPool2d(2))
-            height, width = height // 2, width // 2
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels * height * width, classes))
+        if min(sides) >= 2:
+            layers.append(nn.MaxPool3d(2) if volume else nn.MaxPool2d(2))
+            sides = [side // 2 for side in sides]
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels * math.prod(sides), classes))
 
 
 def candidates(device: str) -> tuple[tuple[str, str], ...]:
@@ -71,7 +74,7 @@ def candidates(device: str) -> tuple[tuple[str, str], ...]:
 
 
 def calibrate(
-    input_shape: tuple[int, int, int], *, device: str = "cpu", threads: int = 1, budget_s: float = BUDGET_S
+    input_shape: tuple[int, ...], *, device: str = "cpu", threads: int = 1, budget_s: float = BUDGET_S
 ) -> Calibration:
     """Trains the reference network on noise of `input_shape` (C, H, W) in turns with each setting, about `budget_s`."""
     deadline = time.perf_counter() + budget_s
@@ -94,13 +97,12 @@ def choose(table: tuple[Timing, ...]) -> tuple[str, str]:
     return fastest if speed[fastest] >= MARGIN * speed[PLAIN] else PLAIN
 
 
-def _run(
-    input_shape: tuple[int, int, int], setting: tuple[str, str], *, device: str, threads: int
-) -> Callable[[], float]:
+def _run(input_shape: tuple[int, ...], setting: tuple[str, str], *, device: str, threads: int) -> Callable[[], float]:
     """One epoch of a few batches at each call; gives images per second."""
-    batch = max(8, _PIXELS // math.prod(input_shape[1:]))
+    fewest, batches = (8, _BATCHES) if len(input_shape) == 3 else (2, _BATCHES // 4)  # a volume has many more voxels
+    batch = max(fewest, _PIXELS // math.prod(input_shape[1:]))
     generator = np.random.default_rng(0)
-    x = generator.integers(0, 256, (batch * _BATCHES, *input_shape), dtype=np.uint8)
+    x = generator.integers(0, 256, (batch * batches, *input_shape), dtype=np.uint8)
     noise = Split(x=x, y=generator.integers(0, 10, len(x)))
     channels = input_shape[0]
     data = TrainData.on(device, train=noise, val=None, mean=(127.5,) * channels, std=(74.0,) * channels)

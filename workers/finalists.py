@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from archsmith.errors import TrialFailure
@@ -29,11 +29,15 @@ class FinalistTask:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FinalistResult:
-    """test_score: accuracy on the test split, fraction. weights: a safetensors file's bytes. reason: of a failure."""
+    """test_score: the job's score on the test split, a fraction. weights: a safetensors file's bytes.
+
+    measures: all scores that apply, by name (see `workers.conventions`). reason: of a failure.
+    """
 
     test_score: float | None
     weights: bytes
     seconds: float
+    measures: dict[str, float] = field(default_factory=dict)
     reason: str | None = None
 
 
@@ -70,8 +74,9 @@ def train_finalist(task: FinalistTask, data: JobData) -> FinalistResult:
         trainer = new_trainer(task.architecture, data, task.recipe)
         for _ in range(task.recipe["epochs"]):
             trainer.train_epoch()
-        score = trainer.score(data.test)
+        score, measures = trainer.final_score(data.test)
     except TrialFailure as failure:
         return FinalistResult(test_score=None, weights=b"", seconds=time.monotonic() - began, reason=str(failure))
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in trainer.module.state_dict().items()}
-    return FinalistResult(test_score=score, weights=save(tensors), seconds=time.monotonic() - began)
+    seconds = time.monotonic() - began
+    return FinalistResult(test_score=score, weights=save(tensors), seconds=seconds, measures=measures)

@@ -3,6 +3,7 @@
 Each finalist is a row and a file of weights before the next step looks at it; a new driver repeats what is missing.
 """
 
+import json
 import logging
 import os
 import platform
@@ -20,6 +21,7 @@ from search.trial import JobState
 from space.architecture import Architecture
 from workers import bundle, cluster
 from workers.control import Control
+from workers.conventions import score_name
 from workers.data import final_data
 from workers.datasets import Dataset
 from workers.finalists import FinalistResult, FinalistTask, choose, final_epochs, train_finalist
@@ -100,9 +102,10 @@ class Finish:
         if result.test_score is not None:
             path = self._weights(task.rank, task.seed)
             path.parent.mkdir(parents=True, exist_ok=True)
-            part = path.with_suffix(".part")
-            part.write_bytes(result.weights)
-            part.replace(path)
+            for file, content in ((path, result.weights), (_measures(path), json.dumps(result.measures).encode())):
+                part = file.with_suffix(".part")
+                part.write_bytes(content)
+                part.replace(file)
         state: FinalistState = "completed" if result.test_score is not None else "failed"
         row = replace(
             self._row(task), state=state, test_score=result.test_score, seconds=result.seconds, reason=result.reason
@@ -122,6 +125,15 @@ class Finish:
     def _weights(self, rank: int, seed: int) -> Path:
         return self._folder / "finalists" / f"{rank}-{seed}.safetensors"
 
+    def _read_measures(self, finalist: Finalist) -> dict[str, float]:
+        path = _measures(self._weights(finalist.rank, finalist.seed))
+        return dict(json.loads(path.read_text())) if path.is_file() else {}
+
+    def _mean_measures(self, finalists: Sequence[Finalist]) -> dict[str, float]:
+        """Over the seeds of one architecture, of the scores that all of them have."""
+        each = [self._read_measures(finalist) for finalist in finalists]
+        return {name: fmean(one[name] for one in each) for name in each[0] if all(name in one for one in each)}
+
     # ---- the bundle
 
     def _publish(
@@ -137,7 +149,7 @@ class Finish:
             architecture=Architecture.from_json(trial.architecture),
             weights=self._weights(winner.rank, winner.seed).read_bytes(),
             preprocessing=bundle.Preprocessing(
-                mean=dataset.mean, std=dataset.std, dtype=dataset.info.dtype, labels=dataset.info.class_names
+                mean=dataset.mean, std=dataset.std, dtype=dataset.info.dtype, labels=dataset.class_names
             ),
             report=self._report(dataset, setting, trial, finalists, final),
         )
@@ -165,6 +177,8 @@ class Finish:
             },
             "search_score": trial.search_score,
             "final_score": final,
+            "score": score_name(job.spec.objective.score, dataset.task),
+            "measures": self._mean_measures([f for f in finalists if f.trial_number == trial.number]),
             "winner": {"trial": trial.number, "hash": trial.hash, "params": trial.params, "macs": trial.macs},
             "chosen_by": "search_score on the validation split; the test split chose nothing",
             "stopped_because": job.stopped_because,
@@ -176,6 +190,7 @@ class Finish:
                     "trial": f.trial_number,
                     "seed": f.seed,
                     "final_score": f.test_score,
+                    "measures": self._read_measures(f),
                     "epochs": f.epochs,
                     "seconds": round(f.seconds, 3),
                 }
@@ -184,9 +199,11 @@ class Finish:
             "dataset": {
                 "name": info.name,
                 "sha256": info.sha256,
+                "kind": info.kind,
+                "task": dataset.task,
                 "input_shape": list(info.input_shape),
-                "classes": list(info.class_names),
-                "sizes": {"search_train": info.train, "search_val": info.val, "test": info.test},
+                "classes": list(dataset.class_names),
+                "sizes": dataset.split_sizes,
                 "split_hashes": dataset.split_hashes,
             },
             "setting": setting.to_json(),
@@ -197,3 +214,8 @@ class Finish:
                 "cpus": os.cpu_count(),
             },
         }
+
+
+def _measures(weights: Path) -> Path:
+    """Where the scores of a final training lie, beside its weights."""
+    return weights.with_suffix(".json")

@@ -35,7 +35,12 @@ class Setting:
 
 
 def calibrated(spec: JobSpec, dataset: Dataset, state: Path) -> Setting:
-    """The user's setting where it is fixed; the rest by a measurement of 3 s on the cluster, kept below `state`."""
+    """The user's setting where it is fixed; the rest by a measurement of 3 s on the cluster, kept below `state`.
+
+    Graphs are trained in fp32 whatever was asked for: their sums over neighbours have no other number type.
+    """
+    if dataset.info.kind == "graph":
+        return Setting(precision="fp32", layout="nchw", source="fixed")
     wanted = (spec.trial.precision, spec.trial.layout)
     if "auto" not in wanted:
         return Setting(precision=wanted[0], layout=wanted[1], source="fixed")
@@ -78,5 +83,4 @@ def _measured(spec: JobSpec, shape: tuple[int, ...], state: Path) -> dict[str, A
 def _calibrate(task: dict[str, Any], shared: None) -> dict[str, Any]:  # noqa: ARG001  # run_tasks' signature
     from workers.calibrate import calibrate
 
-    channels, height, width = task["shape"]
-    return calibrate((channels, height, width), device=task["device"], threads=task["threads"]).to_json()
+    return calibrate(tuple(task["shape"]), device=task["device"], threads=task["threads"]).to_json()

@@ -23,6 +23,8 @@ REPORT: dict[str, Any] = {
     "job": {"name": "small"},
     "finalists": [{"epochs": 12}],
     "final_score": 0.9,
+    "score": "accuracy",
+    "measures": {"accuracy": 0.9, "balanced_accuracy": 0.85, "auc": 0.99},
     "search_score": 0.8,
     "dataset": {"name": "digits"},
     "trials": {"completed": 3, "failed": 1},

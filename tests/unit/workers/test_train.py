@@ -18,6 +18,7 @@ from workers.augment import Windows, pad_reflect, shift_for
 from workers.calibrate import reference_network
 from workers.datasets import DataStore, Split
 from workers.train import Recipe, TrainData, Trainer, one_cycle
+from workers.train.maps import Maps
 
 LAYOUTS = ["nchw", "nhwc"]
 
@@ -194,9 +195,11 @@ def test_floats_are_trained_on_as_they_are() -> None:
 
 def test_an_epoch_sees_each_sample_at_most_once(data: TrainData) -> None:
     for asked, size in ((128, 1222 // 32), (30, 30)):
-        batches = list(Trainer(network(), data, Recipe(epochs=2, batch_size=asked))._batches())
+        batches = list(Maps(data, Recipe(epochs=2, batch_size=asked, augment=0.0)).batches(torch.Generator()))
         assert len(batches) == 1222 // size
-        assert all(x.shape == (size, 1, 8, 8) and x.dtype == torch.uint8 for x, _ in batches)
+        assert all(batch.inputs[0].shape == (size, 1, 8, 8) for batch in batches)
+        seen = torch.cat([batch.inputs[0] for batch in batches]).flatten(1)
+        assert len(seen.unique(dim=0)) == len(seen)
 
 
 def test_one_cycle_rises_and_falls_to_nothing() -> None:
@@ -227,7 +230,7 @@ def test_each_window_is_a_shift_of_its_sample(channels_last: bool, flip: bool) -
     padded = pad_reflect(x, 2)
     rows = torch.tensor([4, 0, 0, 5] * 60)
     out = Windows(x, shift=2, channels_last=channels_last).batch(
-        rows, flip=flip, generator=torch.Generator().manual_seed(1)
+        rows, mirror=(3,) if flip else (), generator=torch.Generator().manual_seed(1)
     )
     assert out.shape == (240, 3, 7, 5)
     assert out.is_contiguous(memory_format=torch.channels_last if channels_last else torch.contiguous_format)

@@ -1,0 +1,84 @@
+"""What a training may see, as tensors on its device."""
+
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+from workers.augment import Windows
+from workers.datasets import GraphSplit, Split
+
+AnySplit = Split | GraphSplit
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Samples:
+    """x: (N, C, H, W) or (N, C, D, H, W), uint8 or float32, y: (N,) int64, both on one device."""
+
+    x: Tensor
+    y: Tensor
+
+    @classmethod
+    def of(cls, split: AnySplit, device: str) -> "Samples":
+        # A copy: the split may be a read-only view of a file or of an object store, which torch warns of.
+        x, y = torch.tensor(split.x, device=device), torch.tensor(split.y, device=device)
+        if isinstance(split, Split):
+            return Samples(x=x, y=y)
+        edges, index = torch.tensor(split.edges, device=device), torch.tensor(split.index, device=device)
+        return GraphSamples(x=x, y=y, edges=edges, index=index)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GraphSamples(Samples):
+    """x: (N, F) uint8 or float32; edges: (2, E) int64; index, y: as in `workers.datasets.GraphSplit`."""
+
+    edges: Tensor
+    index: Tensor
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainData:
+    """What a trial may see, on its device; made once per process and used by many trainers.
+
+    task: "image", "volume", "nodes", "graphs" or "links". val: None for a final training.
+    mean, std: per channel, or per feature of nodes, in the units of x; see `workers.train.features` for marks.
+    """
+
+    task: str = "image"
+    train: Samples
+    val: Samples | None
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    _windows: dict[tuple[int, bool], Windows] = field(default_factory=dict, repr=False, compare=False)
+
+    def windows(self, *, shift: int, channels_last: bool) -> Windows:
+        """The training samples as seen through moving windows; the padded copy is made once and kept."""
+        key = (shift, channels_last)
+        if key not in self._windows:
+            self._windows.clear()
+            self._windows[key] = Windows(self.train.x, shift=shift, channels_last=channels_last)
+        return self._windows[key]
+
+    @classmethod
+    def on(
+        cls,
+        device: str,
+        *,
+        train: AnySplit,
+        val: AnySplit | None,
+        mean: tuple[float, ...] = (),
+        std: tuple[float, ...] = (),
+        task: str = "image",
+    ) -> "TrainData":
+        seen = Samples.of(train, device)
+        other = None if val is None else Samples.of(val, device)
+        if other is not None and isinstance(val, GraphSplit) and torch.equal(seen.x, other.x):
+            other = replace(other, x=seen.x)  # nodes of one graph, the same in both: kept once
+        return cls(task=task, train=seen, val=other, mean=mean, std=std)
+
+
+def graph_of(samples: Samples) -> GraphSamples:
+    """Raises ValueError when a split of images or volumes was given to a task on graphs."""
+    if not isinstance(samples, GraphSamples):
+        raise ValueError("nodes, graphs and links are learned from a GraphSplit, not from a Split")
+    return samples

@@ -1,0 +1,57 @@
+"""Images and volumes: batches gathered from stored bytes, shifted and mirrored on the way, normalised on the device."""
+
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from workers.augment import memory_format, shift_for
+from workers.train.data import Samples, TrainData
+from workers.train.recipe import Recipe
+from workers.train.task import Batch, batch_length
+
+SCORE_PIXELS = 2**20
+"""Pixels in one evaluation batch: 1337 samples of 28 x 28, 256 of 64 x 64, 47 of 28 x 28 x 28."""
+
+
+class Maps:
+    """The network is called with x (B, C, H, W) or (B, C, D, H, W), float32."""
+
+    def __init__(self, data: TrainData, recipe: Recipe) -> None:
+        self._data, self._recipe = data, recipe
+        self._channels_last = recipe.layout == "nhwc"
+        sides = data.train.x.shape[2:]
+        shift = shift_for(*sides) if recipe.augment else 0
+        self._windows = data.windows(shift=shift, channels_last=self._channels_last)
+        # A volume has no upside: it is mirrored along each axis. A picture of the world has one.
+        self._mirror = () if not recipe.flip else (2, 3, 4) if len(sides) == 3 else (3,)
+        samples = len(data.train.y)
+        self._length = batch_length(samples, batch_size=recipe.batch_size, min_steps=recipe.min_steps)
+        self._steps = max(1, samples // self._length)
+        column = (1, -1, *[1] * len(sides))
+        self._mean = torch.tensor(data.mean, device=recipe.device).view(column)
+        self._scale = 1.0 / torch.tensor(data.std, device=recipe.device).view(column)
+
+    @property
+    def steps(self) -> int:
+        return self._steps
+
+    def batches(self, generator: torch.Generator) -> Iterator[Batch]:
+        """Each sample at most once; the last, smaller batch is left out."""
+        y = self._data.train.y
+        order = torch.randperm(len(y), generator=generator).to(self._recipe.device)
+        for rows in order[: self._steps * self._length].view(self._steps, self._length):
+            x = self._windows.batch(rows, mirror=self._mirror, share=float(self._recipe.augment), generator=generator)
+            yield Batch(inputs=(self._ready(x),), y=y[rows])
+
+    def whole(self, samples: Samples) -> Iterator[Batch]:
+        size = max(1, SCORE_PIXELS // math.prod(samples.x.shape[2:]))
+        for start in range(0, len(samples.y), size):
+            x, y = samples.x[start : start + size], samples.y[start : start + size]
+            yield Batch(inputs=(self._ready(x),), y=y)
+
+    def _ready(self, x: Tensor) -> Tensor:
+        """As stored -> normalised float32 in the recipe's layout."""
+        x = (x.to(torch.float32) - self._mean) * self._scale
+        return x.contiguous(memory_format=memory_format(x)) if self._channels_last else x

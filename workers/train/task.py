@@ -1,0 +1,39 @@
+"""What the kinds of data do differently in one and the same training: a task makes the batches."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from workers.train.data import Samples
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Batch:
+    """inputs: what the network is called with. y: (n,) int64. rows: (n,) of its output that y is about, None = all."""
+
+    inputs: tuple[Tensor, ...]
+    y: Tensor
+    rows: Tensor | None = None
+
+
+class Task(Protocol):
+    """One kind of data in one training. steps: batches of an epoch, always the same number."""
+
+    @property
+    def steps(self) -> int: ...
+
+    def batches(self, generator: torch.Generator) -> Iterator[Batch]:
+        """The batches of one epoch. All randomness is drawn from `generator`, which is a CPU's."""
+        ...
+
+    def whole(self, samples: Samples) -> Iterator[Batch]:
+        """Every answer of `samples` once, unchanged and in order, in batches that fit in memory."""
+        ...
+
+
+def batch_length(samples: int, *, batch_size: int, min_steps: int) -> int:
+    """Samples in a batch: as asked for, but so few that an epoch has min_steps steps; two at least, if there are."""
+    return min(samples, max(2, min(batch_size, samples // min_steps)))

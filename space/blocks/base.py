@@ -42,6 +42,11 @@ class Style:
     bias: str = "auto"
     before: str = ""
 
+    @property
+    def biased(self) -> bool:
+        """Whether convolutions have a bias: a norm subtracts the mean, so a bias before it has no effect."""
+        return self.bias == "always" or (self.bias == "auto" and self.norm == "none")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Clash:
@@ -140,8 +145,7 @@ def conv_norm_act(
         dilation=dilation,
         padding=padding or style.padding,
         groups=channels if depthwise else groups,
-        # a norm subtracts the mean, so a bias before it has no effect
-        bias=style.bias == "always" or (style.bias == "auto" and style.norm == "none"),
+        bias=style.biased,
     )
     x = normalise(g, f"{place}.norm", x, style.norm)
     return activation(g, f"{place}.act", x, style.activation) if activate else x

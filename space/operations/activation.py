@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar, cast
 
 from space.operations.attributes import Attribute, Choice
-from space.operations.base import Argument, Attrs, Call, Channels, Layer, Shape, require_features
+from space.operations.base import Argument, Attrs, Call, Channels, Example, Layer, Shape, require_features
 
 TARGETS: dict[str, tuple[str, dict[str, Argument]]] = {
     "relu": ("ReLU", {}),
@@ -21,6 +21,9 @@ class Activation(Layer):
     name = "activation"
     attributes: ClassVar[Mapping[str, Attribute]] = {"kind": Choice(options=tuple(TARGETS))}
     colour = "#c2603f"
+    examples: ClassVar[tuple[Example, ...]] = tuple(
+        Example(inputs=(shape,), attrs={"kind": kind}) for kind in TARGETS for shape in ((4, 9, 7), (4, 3, 5, 4), (12,))
+    )
 
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
         return require_features(self.name, inputs[0])

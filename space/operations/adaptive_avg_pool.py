@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from space.operations.attributes import Attribute, Extent, Misfit, sides
-from space.operations.base import Attrs, Call, Channels, Layer, Shape, brief, require_map, times
+from space.operations.base import Attrs, Call, Channels, Example, Layer, Shape, brief, require_map, times
 
 
 class AdaptiveAvgPool(Layer):
@@ -13,6 +13,11 @@ class AdaptiveAvgPool(Layer):
     name = "adaptive_avg_pool"
     attributes: ClassVar[Mapping[str, Attribute]] = {"size": Extent(low=1, high=4096)}
     colour = "#2f9e7f"
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example(attrs={"size": 3}),
+        Example(attrs={"size": [4, 7]}),
+        Example(inputs=((4, 6, 5, 4),), attrs={"size": [3, 2, 4]}),
+    )
 
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
         channels, *size = require_map(self.name, inputs[0])

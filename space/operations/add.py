@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from space.operations.attributes import Misfit
-from space.operations.base import Attrs, Function, Shape, require_features
+from space.operations.base import Attrs, Example, Function, Shape, require_features
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,6 +17,11 @@ class Add(Function):
     arity: ClassVar[tuple[int, int]] = (2, 64)
     commutative = True
     colour = "#7a4fa3"
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example(inputs=((4, 9, 7), (4, 9, 7))),
+        Example(inputs=((2, 3, 5, 4), (2, 3, 5, 4))),
+        Example(inputs=((12,), (12,), (12,))),
+    )
 
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
         if any(shape != inputs[0] for shape in inputs):

@@ -18,6 +18,7 @@ Law, held to every registered operation by `tests/conformance/operations.py`:
    is an expression of its inputs (`apply` for tensors, `expression` for generated code).
 7. `indices` names the indices of graph data that it reads, after its other inputs; `rows` says what a row of its output
    is, where that is not what a row of its input was.
+8. `examples` shows it in use, at least once, on maps with two and with three sides where it reads both.
 
 Instances hold no state; torch is imported only inside `define`, `module` and `apply`.
 """
@@ -28,7 +29,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from space.operations.attributes import Attribute, Misfit, Value
 
@@ -84,6 +85,18 @@ class Call:
     defaults: Mapping[str, Argument] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Example:
+    """One use of an operation, which the conformance suite holds to the law.
+
+    inputs: the shapes that come in; where the operation reads indices, those of the features alone.
+    attrs: attributes as a user may give them.
+    """
+
+    inputs: tuple[Shape, ...] = ((4, 9, 7),)
+    attrs: Mapping[str, Any] = field(default_factory=dict)
+
+
 class Operation(ABC):
     """See the module's text for the law."""
 
@@ -101,6 +114,8 @@ class Operation(ABC):
     """What a row of its output is, "graph" or "pair"; None: what a row of its input is."""
     colour: ClassVar[str] = "#8a94a6"
     """Of its box in the picture."""
+    examples: ClassVar[tuple[Example, ...]] = ()
+    """Uses that the conformance suite goes through: every attribute, every rank of map, every number of inputs."""
 
     def check(self, given: Mapping[str, object]) -> dict[str, Value]:
         """Attributes as given -> complete and in normal form. Raises Misfit."""

@@ -1,8 +1,9 @@
 """batch_norm: each channel to zero mean, unit variance over the batch; scaled and shifted (Ioffe, Szegedy 2015)."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
-from space.operations.base import Attrs, Call, Channels, Layer, Shape, require_features
+from space.operations.base import Attrs, Call, Channels, Example, Layer, Shape, require_features
 
 
 class BatchNorm(Layer):
@@ -10,6 +11,7 @@ class BatchNorm(Layer):
 
     name = "batch_norm"
     colour = "#a9873a"
+    examples: ClassVar[tuple[Example, ...]] = (Example(), Example(inputs=((4, 3, 5, 4),)), Example(inputs=((12,),)))
 
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
         return require_features(self.name, inputs[0])

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from space.operations.attributes import Misfit
-from space.operations.base import Attrs, Channels, Function, Shape, require_features
+from space.operations.base import Attrs, Channels, Example, Function, Shape, require_features
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,6 +16,12 @@ class Concat(Function):
     name = "concat"
     arity: ClassVar[tuple[int, int]] = (2, 64)
     colour = "#7a4fa3"
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example(inputs=((4, 9, 7), (2, 9, 7))),
+        Example(inputs=((2, 9, 7), (4, 9, 7), (4, 9, 7))),
+        Example(inputs=((2, 3, 5, 4), (4, 3, 5, 4))),
+        Example(inputs=((12,), (3,))),
+    )
 
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
         size = require_features(self.name, inputs[0])[1:]

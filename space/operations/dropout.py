@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar, cast
 
 from space.operations.attributes import Attribute, Fraction
-from space.operations.base import Attrs, Call, Channels, Layer, Shape, require_features
+from space.operations.base import Attrs, Call, Channels, Example, Layer, Shape, require_features
 
 
 class Dropout(Layer):
@@ -13,6 +13,10 @@ class Dropout(Layer):
     name = "dropout"
     attributes: ClassVar[Mapping[str, Attribute]] = {"rate": Fraction()}
     colour = "#868e96"
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example(attrs={"rate": 0.25}),
+        Example(inputs=((12,),), attrs={"rate": 0}),
+    )
 
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
         return require_features(self.name, inputs[0])

@@ -2,14 +2,16 @@
 
 import math
 from collections.abc import Sequence
+from typing import ClassVar
 
-from space.operations.base import Attrs, Call, Channels, Layer, Shape, require_features
+from space.operations.base import Attrs, Call, Channels, Example, Layer, Shape, require_features
 
 
 class Flatten(Layer):
     """A map (C, sides) -> (C · sides,); a vector stays as it is."""
 
     name = "flatten"
+    examples: ClassVar[tuple[Example, ...]] = (Example(), Example(inputs=((4, 3, 5, 4),)), Example(inputs=((12,),)))
 
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
         return (math.prod(require_features(self.name, inputs[0])),)

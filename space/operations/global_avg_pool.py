@@ -1,8 +1,9 @@
 """global_avg_pool: the mean of each channel over the whole map (Lin, Chen, Yan 2013)."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
-from space.operations.base import Attrs, Call, Channels, Layer, Shape, require_map
+from space.operations.base import Attrs, Call, Channels, Example, Layer, Shape, require_map
 
 
 class GlobalAvgPool(Layer):
@@ -10,6 +11,7 @@ class GlobalAvgPool(Layer):
 
     name = "global_avg_pool"
     colour = "#2f9e7f"
+    examples: ClassVar[tuple[Example, ...]] = (Example(), Example(inputs=((4, 3, 5, 4),)))
 
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
         channels, *size = require_map(self.name, inputs[0])

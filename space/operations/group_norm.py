@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar, cast
 
 from space.operations.attributes import Attribute, Misfit, Whole
-from space.operations.base import Attrs, Call, Channels, Layer, Shape, require_features
+from space.operations.base import Attrs, Call, Channels, Example, Layer, Shape, require_features
 
 
 class GroupNorm(Layer):
@@ -14,6 +14,13 @@ class GroupNorm(Layer):
     name = "group_norm"
     attributes: ClassVar[Mapping[str, Attribute]] = {"groups": Whole(low=1, high=65_536)}
     colour = "#a9873a"
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example(attrs={"groups": 1}),
+        Example(attrs={"groups": 2}),
+        Example(attrs={"groups": 4}),
+        Example(inputs=((4, 3, 5, 4),), attrs={"groups": 2}),
+        Example(inputs=((12,),), attrs={"groups": 3}),
+    )
 
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
         channels, *size = require_features(self.name, inputs[0])

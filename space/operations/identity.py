@@ -1,14 +1,16 @@
 """identity: hands its input on; the canonical hash looks through it."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
-from space.operations.base import Attrs, Call, Channels, Layer, Shape
+from space.operations.base import Attrs, Call, Channels, Example, Layer, Shape
 
 
 class Identity(Layer):
     """Any shape -> the same."""
 
     name = "identity"
+    examples: ClassVar[tuple[Example, ...]] = (Example(), Example(inputs=((12,),)))
 
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
         return inputs[0]

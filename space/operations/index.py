@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from space.operations.attributes import Attribute, Choice
-from space.operations.base import Attrs, Function, Shape
+from space.operations.base import Attrs, Example, Function, Shape
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,6 +17,9 @@ class Index(Function):
     attributes: ClassVar[Mapping[str, Attribute]] = {"of": Choice(options=("edges", "graph", "pairs"))}
     arity: ClassVar[tuple[int, int]] = (0, 0)
     colour = "#495057"
+    examples: ClassVar[tuple[Example, ...]] = tuple(
+        Example(inputs=(), attrs={"of": of}) for of in ("edges", "graph", "pairs")
+    )
 
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
         return ()

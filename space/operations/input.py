@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from space.operations.base import Attrs, Function, Shape
+from space.operations.base import Attrs, Example, Function, Shape
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -15,6 +15,7 @@ class Input(Function):
     name = "input"
     arity: ClassVar[tuple[int, int]] = (0, 0)
     colour = "#495057"
+    examples: ClassVar[tuple[Example, ...]] = (Example(), Example(inputs=((4, 3, 5, 4),)))
 
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
         return inputs[0]

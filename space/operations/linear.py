@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar, cast
 
 from space.operations.attributes import Attribute, Flag, Whole
-from space.operations.base import Argument, Attrs, Call, Channels, Layer, Shape, require_vector
+from space.operations.base import Argument, Attrs, Call, Channels, Example, Layer, Shape, require_vector
 
 
 class Linear(Layer):
@@ -14,6 +14,10 @@ class Linear(Layer):
     attributes: ClassVar[Mapping[str, Attribute]] = {"out": Whole(low=1, high=65_536), "bias": Flag(default=True)}
     weighted = True
     colour = "#3b6fb6"
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example(inputs=((12,),), attrs={"out": 5}),
+        Example(inputs=((12,),), attrs={"out": 5, "bias": False}),
+    )
 
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
         require_vector(self.name, inputs[0])

@@ -9,9 +9,13 @@ from space.operations.base import Argument, Attrs, Call, Channels, Example, Laye
 TARGETS: dict[str, tuple[str, dict[str, Argument]]] = {
     "relu": ("ReLU", {}),
     "leaky_relu": ("LeakyReLU", {"negative_slope": 0.1}),
+    "elu": ("ELU", {}),
     "silu": ("SiLU", {}),
     "gelu": ("GELU", {}),
     "hardswish": ("Hardswish", {}),
+    "mish": ("Mish", {}),
+    "sigmoid": ("Sigmoid", {}),
+    "tanh": ("Tanh", {}),
 }
 
 

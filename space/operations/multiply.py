@@ -1,0 +1,42 @@
+"""multiply: the element-wise product of maps or vectors, as of a map and the gate that weighs its channels."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from space.operations.attributes import Misfit
+from space.operations.base import Attrs, Example, Function, Shape, require_features
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Multiply(Function):
+    """(C, H, W), (C, H, W) or (C, 1, 1), … -> (C, H, W); of vectors (F,), (F,), … -> (F,)."""
+
+    name = "multiply"
+    arity: ClassVar[tuple[int, int]] = (2, 64)
+    commutative = True
+    colour = "#7a4fa3"
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example(inputs=((4, 9, 7), (4, 9, 7))),
+        Example(inputs=((4, 9, 7), (4, 1, 1))),
+        Example(inputs=((4, 1, 1, 1), (4, 5, 4, 3))),
+        Example(inputs=((12,), (12,), (12,))),
+    )
+
+    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
+        channels, *size = require_features(self.name, max(inputs))
+        alike = all(shape in (max(inputs), (channels, *(1 for _ in size))) for shape in inputs)
+        if not alike:
+            shown = " and ".join(str(shape) for shape in inputs[:8])
+            raise Misfit(f"multiply expects equal shapes, or sides of 1 beside a whole map, got {shown}")
+        return max(inputs)
+
+    def apply(self, tensors: Sequence["Tensor"]) -> "Tensor":
+        product = tensors[0]
+        for tensor in tensors[1:]:
+            product = product * tensor
+        return product
+
+    def expression(self, names: Sequence[str]) -> str:
+        return " * ".join(names)

@@ -10,6 +10,7 @@ NAME/part.npy    (N,) int8, the source's own split of the nodes; only where it h
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -61,23 +62,6 @@ def task_statistics(
 
 def describe(name: str, raw: RawGraphs, splits: Splits, *, sha256: str) -> DatasetInfo:
     """splits: of the first task under seed 0. Raises InvalidDataset for labels that no classifier can learn from."""
-    report = {
-        "samples": len(raw.x) if raw.graph is None or raw.y is None else len(raw.y),
-        "warnings": [*raw.warnings, *_warnings(raw)],
-        "ignored_files": list(raw.ignored),
-        "corrupt_files": [],
-        "nodes": len(raw.x),
-        "nodes_without_edges": int((np.bincount(raw.edges.ravel(), minlength=len(raw.x)) == 0).sum()),
-        "split": "as given" if raw.part is not None else "drawn",
-        **raw.notes,
-    }
-    if raw.graph is not None:
-        prints = fingerprints(raw.x, raw.edges, raw.graph)
-        repeats = {"items": len(prints) - len(np.unique(prints)), **duplicates_across(prints, splits)}
-        report |= {"graphs": len(prints), "duplicates": repeats}
-        if repeats["items"]:
-            told = f"{repeats['items']} graphs cannot be told apart from others by passing messages"
-            report["warnings"].append(told)
     links = raw.tasks[0] == "links"
     names = LINK_CLASSES if links else raw.class_names
     sizes = {split: int(getattr(splits, split).shape[-1]) for split in splits.hashes}
@@ -97,8 +81,29 @@ def describe(name: str, raw: RawGraphs, splits: Splits, *, sha256: str) -> Datas
         sha256=sha256,
         bytes=sum(array.nbytes for array in (raw.x, raw.edges, raw.y, raw.graph, raw.part) if array is not None),
         parts={},
-        report=report,
+        report=_report(raw, splits),
     )
+
+
+def _report(raw: RawGraphs, splits: Splits) -> dict[str, Any]:
+    report: dict[str, Any] = {
+        "samples": len(raw.x) if raw.graph is None or raw.y is None else len(raw.y),
+        "warnings": [*raw.warnings, *_warnings(raw)],
+        "ignored_files": list(raw.ignored),
+        "corrupt_files": [],
+        "nodes": len(raw.x),
+        "nodes_without_edges": int((np.bincount(raw.edges.ravel(), minlength=len(raw.x)) == 0).sum()),
+        "split": "as given" if raw.part is not None else "drawn",
+        **raw.notes,
+    }
+    if raw.graph is not None:
+        prints = fingerprints(raw.x, raw.edges, raw.graph)
+        repeats = {"items": len(prints) - len(np.unique(prints)), **duplicates_across(prints, splits)}
+        report |= {"graphs": len(prints), "duplicates": repeats}
+        if repeats["items"]:
+            told = f"{repeats['items']} graphs cannot be told apart from others by passing messages"
+            report["warnings"].append(told)
+    return report
 
 
 def _counts(y: Labels, classes: int) -> tuple[int, ...]:

@@ -1,6 +1,6 @@
 """What a reader of graphs hands to the store, and the rules that hold for every format of graphs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -76,24 +76,9 @@ def as_edges(listed: Array, *, nodes: int, file: str, base: int = 0) -> tuple[Nu
     """Edges (E, 2) or (2, E) as they are listed -> each undirected edge once, (2, E), and what was dropped.
 
     base: the number of the first node in the file. Two pairs, (2, 2), are read as (E, 2).
-    Raises `shape_invalid`, `dtype_unsupported`, `too_many_edges`,
-    `node_unknown`, `edges_missing`.
+    Raises `shape_invalid`, `dtype_unsupported`, `too_many_edges`, `node_unknown`, `edges_missing`.
     """
-    if listed.ndim != 2 or 2 not in listed.shape:
-        raise fault("shape_invalid", f"edges of shape {listed.shape} cannot be read: (E, 2) or (2, E)", file=file)
-    if listed.dtype.kind not in "iu":
-        raise fault("dtype_unsupported", f"edges of type {listed.dtype} cannot be read: use whole numbers", file=file)
-    pairs = listed if listed.shape[1] == 2 else listed.T
-    if len(pairs) > MAX_EDGES:
-        detail = f"{file} lists {len(pairs)} edges, the limit is {MAX_EDGES}"
-        raise fault("too_many_edges", detail, file=file, allowed=MAX_EDGES)
-    known = [base, base + nodes - 1]
-    wrong = ((pairs < known[0]) | (pairs > known[1])).any(axis=1)
-    if wrong.any():
-        first = int(wrong.argmax())
-        ends = " and ".join(str(end) for end in pairs[first])
-        detail = f"edge {first + 1} in {file} joins nodes {ends}, there are {known[0]} to {known[1]}"
-        raise fault("node_unknown", detail, file=file, allowed=known)
+    pairs = _checked_pairs(listed, [base, base + nodes - 1], file=file)
     source, target = pairs.astype(np.int64).T - base
     joins = source != target
     directed = np.unique(source[joins] * nodes + target[joins])
@@ -109,6 +94,25 @@ def as_edges(listed: Array, *, nodes: int, file: str, base: int = 0) -> tuple[Nu
         "self_loops": int((~joins).sum()),
     }
     return np.stack(divmod(codes, nodes)), counts
+
+
+def _checked_pairs(listed: Array, known: Sequence[int], *, file: str) -> Array:
+    """(E, 2) of whole numbers within `known`, the first and the last node."""
+    if listed.ndim != 2 or 2 not in listed.shape:
+        raise fault("shape_invalid", f"edges of shape {listed.shape} cannot be read: (E, 2) or (2, E)", file=file)
+    if listed.dtype.kind not in "iu":
+        raise fault("dtype_unsupported", f"edges of type {listed.dtype} cannot be read: use whole numbers", file=file)
+    pairs = listed if listed.shape[1] == 2 else listed.T
+    if len(pairs) > MAX_EDGES:
+        detail = f"{file} lists {len(pairs)} edges, the limit is {MAX_EDGES}"
+        raise fault("too_many_edges", detail, file=file, allowed=MAX_EDGES)
+    wrong = ((pairs < known[0]) | (pairs > known[1])).any(axis=1)
+    if wrong.any():
+        first = int(wrong.argmax())
+        ends = " and ".join(str(end) for end in pairs[first])
+        detail = f"edge {first + 1} in {file} joins nodes {ends}, there are {known[0]} to {known[1]}"
+        raise fault("node_unknown", detail, file=file, allowed=list(known))
+    return pairs
 
 
 def both_ways(edges: Numbers) -> Numbers:
@@ -143,7 +147,7 @@ def as_features(x: Array, *, file: str) -> Array:
 def dense(rows: Numbers, columns: Numbers, values: Array | None, shape: tuple[int, int], *, scratch: Path) -> Array:
     """A mapped table (N, F) with values (1 where there are none) at (rows, columns), 0 elsewhere."""
     dtype = np.dtype(np.uint8) if values is None or values.dtype == np.uint8 else np.dtype(np.float32)
-    check_sizes(*shape, dtype.itemsize, file="features")
+    check_sizes(*shape, dtype.itemsize, file="x_data")
     x = np.lib.format.open_memmap(scratch / "features.npy", mode="w+", dtype=dtype, shape=shape)
     x[rows, columns] = 1 if values is None else values
     return x
@@ -156,6 +160,8 @@ def as_node_labels(y: Array, *, nodes: int, file: str) -> Labels:
         raise fault("length_mismatch", detail, file=file, allowed=nodes)
     y = y.reshape(nodes)
     unknown = y == -1
+    if unknown.all():
+        raise fault("labels_invalid", f"{file} knows the class of no node; leave it out", file=file)
     labels = as_labels(np.where(unknown, np.zeros_like(y), y), file=file)
     return np.where(unknown, np.int64(-1), labels)
 

@@ -12,6 +12,7 @@ from api.app import create_app
 from api.edge import Edge
 from search.check import Pool
 from tests.unit.api.support import Service, check_problem, local
+from tests.unit.workers.graph_sources import graph_tables, masks, write_graph, write_tu
 
 
 def _npz(**arrays: Any) -> bytes:
@@ -51,6 +52,39 @@ def test_an_upload_becomes_a_data_set_that_a_job_may_name(service: Service) -> N
     assert _left(service) == []
     check_problem(_upload(service, _npz()), 409, "already_exists")
     assert service.submit(dataset="mine")
+
+
+@pytest.mark.parametrize("kind", ["npz", "graph", "tables", "tu"])
+def test_volumes_and_graphs_come_by_upload(service: Service, tmp_path: Path, kind: str) -> None:
+    tables = [("file", (name, content)) for name, content in graph_tables().items()]
+    volumes = _npz(x=np.zeros((60, 8, 9, 10), np.uint8))
+    files = {
+        "npz": [("file", ("v.npz", volumes))],
+        "graph": [("file", ("a.npz", write_graph(tmp_path / "a.npz", **masks()).read_bytes()))],
+        "tables": tables,
+        "tu": [("file", ("DS.zip", write_tu(tmp_path / "a.zip").read_bytes()))],
+    }[kind]
+    fields = {"name": "mine", "format": "graph" if kind == "tables" else kind}
+    answer = service.post("/v1/datasets", data=fields, files=files)
+    assert answer.status_code == 201, answer.text
+    view = answer.json()
+    assert (view["kind"], view["tasks"], view["input_shape"]) == {
+        "npz": ("volume", ["volume"], [1, 8, 9, 10]),
+        "graph": ("graph", ["nodes", "links"], [9]),
+        "tables": ("graph", ["nodes", "links"], [9]),
+        "tu": ("graph", ["graphs"], [3]),
+    }[kind]
+    assert service.get("/v1/datasets/mine").json() == view
+
+
+def test_a_graph_that_is_none_is_explained(service: Service) -> None:
+    fields = {"name": "mine", "format": "graph"}
+    answer = service.post("/v1/datasets", data=fields, files={"file": ("a.npz", _npz())})
+    (fault,) = check_problem(answer, 422)["errors"]
+    assert (fault["rule"], fault["pointer"]) == ("array_missing", "/files/a.npz")
+    answer = service.post("/v1/datasets", data=fields | {"image_size": "8"}, files={"file": ("nodes.csv", b"node\n")})
+    (fault,) = check_problem(answer, 422)["errors"]
+    assert (fault["rule"], fault["pointer"]) == ("file_missing", "/files/edges.csv")
 
 
 def test_corrupt_files_are_explained_and_nothing_stays(service: Service) -> None:

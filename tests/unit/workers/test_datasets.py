@@ -1,5 +1,6 @@
 """Every format through the conformance suite; the store under damage, races and small data."""
 
+import json
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -48,6 +49,14 @@ class TestNpz(DatasetConformance):
             tmp_path / "parts.npz", train_images=x[:50], train_labels=y[:50, None], val_images=x[50:70],
             val_labels=y[50:70], test_images=x[70:], test_labels=y[70:],
         )  # fmt: skip
+        return npz.read(path, scratch=tmp_path / "scratch")
+
+
+class TestVolumes(DatasetConformance):
+    @pytest.fixture
+    def raw(self, tmp_path: Path) -> RawDataset:
+        (tmp_path / "scratch").mkdir()
+        path = write_npz(tmp_path / "volumes.npz", x=pixels(60, 5, 6, 7), y=labels(60))
         return npz.read(path, scratch=tmp_path / "scratch")
 
 
@@ -194,6 +203,18 @@ def test_a_class_without_training_samples_is_said(tmp_path: Path) -> None:
 def test_the_data_sets_need_no_torch() -> None:
     code = "import sys, workers.datasets, workers.datasets.ingest; sys.exit('torch' in sys.modules)"
     assert run([sys.executable, "-c", code], check=False, cwd=Path(__file__).parents[3]).returncode == 0
+
+
+def test_a_data_set_of_an_earlier_version_opens(tmp_path: Path) -> None:
+    """It says nothing of kinds and tasks: it holds pictures."""
+    place = DataStore(tmp_path)
+    before = place.add("small", small())
+    path = tmp_path / "small" / "meta.json"
+    document = json.loads(path.read_text())
+    del document["kind"], document["tasks"]
+    path.write_text(json.dumps(document))
+    assert place.describe("small") == before
+    assert place.open("small", seed=0).task == "image"
 
 
 def test_bounded_pieces_give_the_same_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,8 +19,8 @@ _MEMBERS = {"edges.npy": "graph", "edges.csv": "graph", "_graph_indicator.txt": 
 def guess(files: Sequence[Path]) -> str | None:
     """One of FORMATS, None when the files do not tell. Archives that are not here are judged by their names alone."""
     found = {kind for file in files for ending, kind in _ENDINGS.items() if file.name.endswith(ending)}
-    if len(files) == 1 and found & {"npz", "images"}:
-        found = {_looked_into(files[0])} & set(FORMATS) or found
+    if len(files) == 1 and found & {"npz", "images"} and (inside := _looked_into(files[0])):
+        return inside
     return found.pop() if len(found) == 1 else None
 
 

@@ -3,7 +3,9 @@
 A search trial gets `search_data`, which holds no test split: no code that runs in it can open one.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from workers.datasets import Dataset, GraphSplit, Split
 
@@ -27,12 +29,12 @@ class JobData:
 
 def search_data(dataset: Dataset) -> JobData:
     """What search trials train and validate on."""
-    train, val = dataset.search_train, dataset.search_val
+    train = dataset.search_train
     return JobData(
         key=_key(dataset, "search"),
         task=dataset.task,
         train=train,
-        val=val,
+        val=_sharing(dataset.search_val, train),
         test=None,
         mean=dataset.mean,
         std=dataset.std,
@@ -42,15 +44,24 @@ def search_data(dataset: Dataset) -> JobData:
 def final_data(dataset: Dataset) -> JobData:
     """What finalists train on (train + validation; the source's training nodes alone where it names them) and are
     measured on, once."""
+    train = dataset.final_train
     return JobData(
         key=_key(dataset, "final"),
         task=dataset.task,
-        train=dataset.final_train,
+        train=train,
         val=None,
-        test=dataset.test,
+        test=_sharing(dataset.test, train),
         mean=dataset.mean,
         std=dataset.std,
     )
+
+
+def _sharing(split: Split | GraphSplit, other: Split | GraphSplit) -> Split | GraphSplit:
+    """The split with the arrays of `other` where they are equal: what both see of one graph crosses the wire once."""
+    if not isinstance(split, GraphSplit) or not isinstance(other, GraphSplit):
+        return split
+    same = split.x.shape == other.x.shape and np.shares_memory(split.x, other.x)
+    return replace(split, x=other.x, edges=other.edges) if same and np.array_equal(split.edges, other.edges) else split
 
 
 def _key(dataset: Dataset, stage: str) -> str:

@@ -95,7 +95,7 @@ def analyse(architecture: Architecture) -> Analysis:
             NodeCost(
                 name=node.name,
                 shape=shapes[node.name],
-                params=operation.params(node.attrs, inputs),
+                params=0 if node.weights else operation.params(node.attrs, inputs),
                 macs=operation.macs(node.attrs, inputs),
                 receptive_field=max(side.high - side.low + (not graph) for side in view),
             )

@@ -4,7 +4,8 @@ Builders use `GraphBuilder`, readers of JSON `Architecture.from_json`; both chec
 `Architecture` in hand is one that tensors can flow through.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -14,7 +15,7 @@ from space.kinds import KINDS, MAX_CHANNELS, Kind, kind_of
 from space.names import check_name
 from space.operations import OPERATIONS
 from space.operations.attributes import Misfit
-from space.operations.base import Attrs, Operation, Shape
+from space.operations.base import Attrs, Layer, Operation, Shape
 
 SCHEMA_VERSION = "2"
 MAX_NODES = 4096
@@ -36,12 +37,14 @@ class Node:
         `f"{name}.weight"` in the state dict of the built module and of the generated code.
     attrs: complete and in normal form (see `Operation.check`); pairs are tuples.
     inputs: names of the nodes it reads, in order.
+    weights: name of the node whose layer, weights and all, it uses instead of one of its own.
     """
 
     name: str
     op: str
     attrs: Attrs
     inputs: tuple[str, ...]
+    weights: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,6 +96,7 @@ class Architecture:
                     "op": node.op,
                     "attrs": {k: list(v) if isinstance(v, tuple) else v for k, v in node.attrs.items()},
                     "inputs": list(node.inputs),
+                    **({"weights": node.weights} if node.weights else {}),
                 }
                 for node in self.nodes
             ],
@@ -118,10 +122,17 @@ class Architecture:
                 law = "the first nodes must be the input and the indices of its data"
                 raise InvalidArchitecture(f"{law}; {expected.name} must be {expected.op} {dict(expected.attrs)}")
         for node in nodes[len(own) :]:
-            builder.add(node["name"], node["op"], node["attrs"], *node["inputs"])
+            builder.add(node["name"], node["op"], node["attrs"], *node["inputs"], weights=node.get("weights"))
         if not isinstance(document["output"], str):
             raise InvalidArchitecture("output must be the name of a node")
         return builder.finish(document["output"], training=document["training"])
+
+
+def repeat_of(name: str, owner: str) -> tuple[str, str]:
+    """The two repeats that a layer and the one whose weights it uses stand in: the paths up to where they differ."""
+    mine, theirs = name.split("."), owner.split(".")
+    end = 1 + next(i for i, (a, b) in enumerate(zip(mine, theirs, strict=True)) if a != b)
+    return ".".join(mine[:end]), ".".join(theirs[:end])
 
 
 def row_kinds(nodes: Sequence[Node]) -> dict[str, str]:
@@ -140,21 +151,21 @@ def row_kinds(nodes: Sequence[Node]) -> dict[str, str]:
 
 def _check_node(what: str, node: object) -> None:
     """The types of a node's JSON; what they mean is the builder's to check."""
-    _members(what, node, {"name", "op", "attrs", "inputs"})
+    _members(what, node, {"name", "op", "attrs", "inputs"}, optional={"weights"})
     value = cast("Mapping[str, Any]", node)
     if not isinstance(value["name"], str) or not isinstance(value["op"], str):
         raise InvalidArchitecture(f"{what}: name and op must be words")
     if not isinstance(value["attrs"], dict) or not isinstance(value["inputs"], list):
         raise InvalidArchitecture(f"{what}: attrs must be an object and inputs a list")
-    if not all(isinstance(source, str) for source in value["inputs"]):
-        raise InvalidArchitecture(f"{what}: inputs must be names of nodes")
+    if not all(isinstance(source, str) for source in (*value["inputs"], value.get("weights", ""))):
+        raise InvalidArchitecture(f"{what}: inputs and weights must be names of nodes")
 
 
-def _members(what: str, value: object, names: set[str]) -> None:
+def _members(what: str, value: object, names: set[str], optional: frozenset[str] | set[str] = frozenset()) -> None:
     if not isinstance(value, Mapping):
         raise InvalidArchitecture(f"{what} must be an object, got {type(value).__name__}")
-    if set(value) != names:
-        odd = ", ".join(sorted(str(key)[:40] for key in set(value) ^ names)[:8])
+    if set(value) - optional != names:
+        odd = ", ".join(sorted(str(key)[:40] for key in (set(value) - optional) ^ names)[:8])
         raise InvalidArchitecture(f"{what} must have exactly {', '.join(sorted(names))}; missing or unknown: {odd}")
 
 
@@ -181,6 +192,7 @@ class GraphBuilder:
         self._shapes: dict[str, Shape] = {}
         self._rows: dict[str, str] = {}
         self._folders: set[str] = set()
+        self._shared: tuple[str, str] | None = None
         self.rename(["input", *self.kind.indices])
 
     def rename(self, names: Sequence[str]) -> tuple[Node, ...]:
@@ -208,10 +220,22 @@ class GraphBuilder:
             raise InvalidArchitecture(f"data of the kind {self.kind.name} has no index {of}")
         return self._indices[of]
 
-    def add(self, name: str, op: str, attrs: Mapping[str, object], *inputs: str) -> str:
+    @contextmanager
+    def sharing(self, place: str, owner: str) -> Iterator[None]:
+        """Layers added below `place` inside use the weights of their namesakes below `owner`, a repeat beside it.
+
+        Raises InvalidArchitecture, where a layer is added, when it has no namesake of the same kind and shapes.
+        """
+        self._shared = (place, owner)
+        try:
+            yield
+        finally:
+            self._shared = None
+
+    def add(self, name: str, op: str, attrs: Mapping[str, object], *inputs: str, weights: str | None = None) -> str:
         """Add a node that reads `inputs`; returns its name. Raises InvalidArchitecture, ImpossibleShape.
 
-        The indices that an operation reads are added to the inputs where they are left out.
+        The indices that an operation reads are added to the inputs where they are left out. weights: see `Node`.
         """
         operation = self._operation(name, op)
         self._place(name)
@@ -233,10 +257,31 @@ class GraphBuilder:
             if misfit.size is not None:
                 raise ImpossibleShape(f"{name}: {misfit}", place=name, size=misfit.size) from None
             raise InvalidArchitecture(f"{name}: {misfit}") from None
-        self._nodes[name] = Node(name=name, op=op, attrs=checked, inputs=inputs)
+        if self._shared and isinstance(operation, Layer) and name.startswith(f"{self._shared[0]}."):
+            weights = self._shared[1] + name[len(self._shared[0]) :]
+        node = Node(name=name, op=op, attrs=checked, inputs=inputs, weights=weights)
+        if weights is not None:
+            self._check_sharing(node)
+        self._nodes[name] = node
         self._shapes[name] = shape
         self._rows[name] = rows
         return name
+
+    def _check_sharing(self, node: Node) -> None:
+        """A layer may use another's weights when it stands in a repeat beside it and is the same layer."""
+        owner = self._nodes.get(str(node.weights))
+        if owner is None or owner.weights is not None or not isinstance(OPERATIONS[node.op], Layer):
+            raise InvalidArchitecture(
+                f"{node.name} cannot use the weights of {str(node.weights)[:60]!r}, no such layer"
+            )
+        parts = list(zip(node.name.split("."), owner.name.split("."), strict=False))
+        numbers = [mine.isdigit() and theirs.isdigit() for mine, theirs in parts if mine != theirs]
+        same = (node.op, dict(node.attrs), [self._shapes[source] for source in node.inputs]) == (
+            owner.op, dict(owner.attrs), [self._shapes[source] for source in owner.inputs]
+        )  # fmt: skip
+        if numbers != [True] or node.name.count(".") != owner.name.count(".") or not same:
+            law = "only repeats of one layer beside each other, of the same kind and shapes, can share weights"
+            raise InvalidArchitecture(f"{node.name} cannot use the weights of {owner.name}: {law}")
 
     def _operation(self, name: str, op: str) -> Operation:
         operation = OPERATIONS.get(op)
@@ -283,6 +328,7 @@ class GraphBuilder:
         if self.input not in alive:
             raise InvalidArchitecture(f"{output} does not depend on the input")
         alive.update(self._indices.values())
+        self._check_repeats(alive)
         return Architecture(
             data=self.kind.name,
             training=_training(training or {}),
@@ -292,6 +338,25 @@ class GraphBuilder:
             classes=self._classes,
             shapes={name: shape for name, shape in self._shapes.items() if name in alive},
         )
+
+    def _check_repeats(self, alive: set[str]) -> None:
+        """A repeat shares the weights of all its layers or of none, so that it is one call of one module."""
+        layers = [
+            node for node in self._nodes.values() if node.name in alive and isinstance(OPERATIONS[node.op], Layer)
+        ]
+        repeats = {repeat_of(node.name, node.weights) for node in layers if node.weights is not None}
+        for place, owner in repeats:
+            mine, theirs = ([node for node in layers if node.name.startswith(f"{part}.")] for part in (place, owner))
+            one_owner = len({other for part, other in repeats if part == place}) == 1
+            alike = len(mine) == len(theirs) and all(node.weights is not None for node in mine)
+            if not one_owner or not alike or {self._exits(part, alive) for part in (place, owner)} != {1}:
+                raise InvalidArchitecture(f"{place} must share the weights of all layers of one repeat, or of none")
+
+    def _exits(self, place: str, alive: set[str]) -> int:
+        """How many values the nodes below a path hand out to others."""
+        inside = {name for name in alive if name.startswith(f"{place}.")}
+        read = {source for name in alive - inside for source in self._nodes[name].inputs}
+        return len(inside & read)
 
     def _place(self, name: object) -> None:
         """Check the name and its place in the tree: no repeats, no node inside a node, no overcrowding."""

@@ -39,9 +39,10 @@ class Network(nn.Module):
             sources = tuple(numbers[source] for source in node.inputs)
             home, key = None, ""
             if isinstance(operation, Layer):
-                home, key = _folder(self, node.name)
-                shapes = [architecture.shapes[source] for source in node.inputs]
-                home.add_module(key, operation.module(node.attrs, shapes))
+                home, key = _folder(self, node.weights or node.name)
+                if node.weights is None:
+                    shapes = [architecture.shapes[source] for source in node.inputs]
+                    home.add_module(key, operation.module(node.attrs, shapes))
             function = operation if isinstance(operation, Function) else None
             spent = tuple({source for source in sources if last_read[source] == number})
             self._steps.append(_Step(home, key, function, sources, spent))

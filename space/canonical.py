@@ -37,6 +37,8 @@ class NodeLike(Protocol):
     def attrs(self) -> Attrs: ...
     @property
     def inputs(self) -> tuple[str, ...]: ...
+    @property
+    def weights(self) -> str | None: ...
 
 
 def canonical_hash(
@@ -57,6 +59,7 @@ class _Graph:
     def __init__(self, nodes: Sequence[NodeLike], shapes: Mapping[str, Shape], output: str) -> None:
         index: dict[str, int] = {}
         self.kinds: list[str] = []
+        self.again: list[tuple[int, int]] = []
         self.inputs: list[list[int]] = []
         kept: list[NodeLike] = []
         for node in nodes:
@@ -65,7 +68,9 @@ class _Graph:
                 continue
             index[node.name] = len(kept)
             kept.append(node)
-            self.kinds.append(f"{node.op}{tuple(node.attrs.items())!r}")
+            self.kinds.append(f"{node.op}{tuple(node.attrs.items())!r}{' again' if node.weights else ''}")
+            if node.weights:
+                self.again.append((index[node.name], index[node.weights]))
             self.inputs.append([index[name] for name in node.inputs])
         self.output = index[output]
         self.readers: list[list[int]] = [[] for _ in kept]
@@ -110,6 +115,8 @@ class _Graph:
                     sources.sort()
                 numbers[node] = len(numbers)
                 lines.append(f"{self.kinds[node]}{sources}")
+        # told at the end, when all have numbers: which nodes use which others' weights
+        lines += sorted(f"{numbers[node]}={numbers[owner]}" for node, owner in self.again)
         return "\n".join(lines)
 
     def _order(self, node: int, numbers: dict[int, int]) -> list[int]:

@@ -108,7 +108,7 @@ def _collect(scope: Scope, levels: dict[int, list[Scope]]) -> int:
     units = list(scope.units)
     for unit in units:
         units.extend(unit.items)
-        if unit.scope is not None:
+        if unit.scope is not None and not unit.again:
             height = max(height, _collect(unit.scope, levels) + 1)
     levels.setdefault(height, []).append(scope)
     return height
@@ -121,7 +121,7 @@ def tree(scope: Scope) -> Tree:
     """The members of a scope by key; open folders are trees again."""
     root: Tree = {}
     for unit in scope.units:
-        if unit.kind == "function":
+        if unit.kind == "function" or unit.again:
             continue
         *folders, key = scope.relative(unit.path).split(".")
         home = root
@@ -257,7 +257,11 @@ def _parametrise(architecture: Architecture, blueprint: Blueprint, rows: list[li
         elif i in halves:
             blueprint.texts.append(f"{written[halves[i]]} // 2")
         else:
-            blueprint.texts.append(None if slot.value == slot.default else repr(slot.value))
+            blueprint.texts.append(None if slot.value == slot.default else _written(slot.value))
+
+
+def _written(value: Argument) -> str:
+    return f'"{value}"' if isinstance(value, str) else repr(value)
 
 
 def _halves(first: list[Slot], columns: list[tuple[Argument, ...]]) -> dict[int, int]:
@@ -311,6 +315,7 @@ def _parameter_names(
 
 RESERVED = {"Model", "Tensor", "None", "True", "False"}
 SHORT = {"BatchNorm": "BN", "GroupNorm": "GN"}
+CONVOLUTIONS = ("nn.Conv2d", "nn.Conv3d", "GCNConv", "GATConv")
 
 
 def _name(classes: list[Blueprint]) -> None:
@@ -336,9 +341,9 @@ def _hint(blueprint: Blueprint) -> str:
         return "Model"
     rows = [inner for _, inner in blueprint.members]
     targets = [inner.target for inner in rows if isinstance(inner, Made) and isinstance(inner.target, str)]
-    if len(targets) == len(rows) == len(scope.units) <= 3 and targets[0] in ("nn.Conv2d", "nn.Conv3d"):
-        words = [target.removeprefix("nn.").removesuffix("2d").removesuffix("3d") for target in targets]
-        return "".join(SHORT.get(word, word) for word in words)
+    if len(targets) == len(rows) == len(scope.units) <= 3 and targets[0] in CONVOLUTIONS and scope.path != "head":
+        words = [target.removeprefix("nn.").rstrip("123d") for target in targets]
+        return "".join(SHORT.get(word, word.removesuffix("Conv") or word) for word in words)
     *folders, word = scope.path.split(".")
     if word.isdigit():
         word = singular(next(folder for folder in reversed(folders) if not folder.isdigit()))
@@ -352,9 +357,11 @@ def singular(word: str) -> str:
 
 
 def _adjective(blueprint: Blueprint) -> str:
-    """What kind of block it is: residual, branching, separable, or nothing in particular."""
+    """What kind of block it is: residual, branching, separable, of a graph, or nothing in particular."""
     scope = blueprint.instances[0]
     keys = {key for key, _ in blueprint.members}
+    if "neighbours" in keys:
+        return "SAGE" if "message" in keys else "GIN"
     joins = [unit for unit in scope.units if unit.kind == "function"]
     if joins:
         skips = any(source in scope.inputs for unit in joins for source in unit.inputs)

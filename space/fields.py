@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from space.blocks import BLOCKS
+from space.blocks.edges import DARTS, NASBENCH201, PAIRS
 from space.decision import Option
 from space.pools import POOLS
 
@@ -29,7 +30,7 @@ class Field:
 
     kind: what an option is: a whole number, a number, or one of `names`.
     low, high: limits of a number, both inside. odd: whether only odd numbers will do.
-    default: when the field is left out (always fixed).
+    default: when the field is left out. free: left out, it is not fixed at the default: every name is an option.
     ordered: whether its options stand on a scale, see `space.decision.Decision`.
     family: the data it makes sense for: "map" (images and volumes), "nodes" (graphs), "any".
     says: one line for people.
@@ -42,11 +43,17 @@ class Field:
     high: float = 0
     odd: bool = False
     names: tuple[str, ...] = ()
+    free: bool = False
     family: Literal["map", "nodes", "any"] = "any"
 
     @property
     def ordered(self) -> bool:
         return self.kind != "name"
+
+    @property
+    def left_out(self) -> tuple[Option, ...]:
+        """The options of a document that does not name the field."""
+        return self.names if self.free else (self.default,)
 
     @property
     def law(self) -> str:
@@ -68,8 +75,10 @@ def _number(low: float, high: float, default: float, says: str, *, family: Famil
     return Field(kind="number", low=low, high=high, default=default, says=says, family=family)
 
 
-def _name(names: tuple[str, ...], says: str, default: str | None = None, *, family: Family = "any") -> Field:
-    return Field(kind="name", names=names, default=default or names[0], says=says, family=family)
+def _name(
+    names: tuple[str, ...], says: str, default: str | None = None, *, family: Family = "any", free: bool = False
+) -> Field:
+    return Field(kind="name", names=names, default=default or names[0], says=says, family=family, free=free)
 
 
 _KERNEL = _integer(1, 31, 3, "side of the convolution kernel, odd", odd=True, family="map")
@@ -107,6 +116,7 @@ STAGE_FIELDS: dict[str, Field] = {
     "pool": _POOL,
     "dropout": _DROPOUT,
     "skip": _name(("none", "add", "concat"), "how the stage's input joins its output"),
+    "repeats": _name(("own", "shared"), "whether blocks after the first of their shape have weights of their own"),
     "drop_path": _number(
         0, 0.9, 0.0, "share of samples for which a residual branch is dropped in training", family="map"
     ),
@@ -128,7 +138,28 @@ STAGE_FIELDS: dict[str, Field] = {
         family="map",
     ),
     "branch_depth": _integer(1, 4, 1, "operations in a row on each branch", family="map"),
+    "branch_reduction": _integer(
+        1, 64, 1, "channels divided by this by a 1×1 convolution before each branch's first; 1: none", family="map"
+    ),
+    "edge_operation": _name(
+        NASBENCH201,
+        "what an edge of a NAS-Bench-201 cell may be; all of them when left out",
+        family="map",
+        free=True,
+    ),
+    "nodes": _integer(2, 6, 4, "intermediate nodes of a DARTS cell", family="map"),
+    "node_inputs": _name(
+        PAIRS,
+        "which two a node of a DARTS cell reads: 0, 1 the cells before the last and the last, 2 the first node, and so"
+        " on; all that stand before it when left out",
+        family="map",
+        free=True,
+    ),
+    "node_operation": _name(
+        DARTS, "what a node of a DARTS cell may do to each input; all of them when left out", family="map", free=True
+    ),
     "aggregation": _name(("mean", "sum", "max"), "how the messages of a node's neighbours are joined", family="nodes"),
+    "heads": _integer(1, 64, 4, "attentions side by side in a gat block; they share the width", family="nodes"),
 }
 
 STEM_FIELDS: dict[str, Field] = {
@@ -154,10 +185,18 @@ HEAD_FIELDS: dict[str, Field] = {
     "routing": _integer(1, 5, 3, "iterations of routing by agreement", family="map"),
     "readout": _name(("mean", "sum", "max"), "how a graph's nodes become one vector", family="nodes"),
     "decoder": _name(("dot", "hadamard", "concat"), "how two nodes become a link's score", family="nodes"),
+    "last": _name(
+        ("linear", "gcn"), "the last layer, where nodes are classified; gcn: a graph convolution", family="nodes"
+    ),
 }
 
 SPACE_FIELDS: dict[str, Field] = {
     "width_multiplier": _number(0.05, 16, 1.0, "every width times this, rounded to a multiple of 8"),
+    "input_dropout": _number(0, 0.9, 0.0, "share of input values dropped in training"),
+    "dead": _name(
+        ("drop", "keep"),
+        "whether operations whose result is thrown away, as by a none edge, are left out or built all the same",
+    ),
 }
 """Decisions that concern all stages; they stand at the top of a document."""
 

@@ -1,6 +1,7 @@
 """From the answers of a walk to the architecture: stage by stage, then the head."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from functools import partial
 from typing import cast
 
@@ -20,7 +21,10 @@ Answers = Mapping[str, Option]
 def grow(document: SpaceDocument, answers: Answers, data: str, input_shape: Shape, classes: int) -> Architecture:
     """The architecture of one walk. Raises InvalidArchitecture, ImpossibleShape where a plugin's block does not fit."""
     g = GraphBuilder(input_shape, classes, data=data)
-    x, before = g.input, g.input
+    x = g.input
+    if answers["input_dropout"]:
+        x = g.add("input_dropout", "dropout", {"rate": answers["input_dropout"]}, x)
+    before = x
     for stage in document.all_stages:
         x, before = _grow_stage(g, stage, answers, x, before)
     training = {name: answers[f"training.{name}"] for name in TRAINING_FIELDS if f"training.{name}" in answers}
@@ -34,6 +38,8 @@ def _grow_stage(g: GraphBuilder, stage: Stage, answers: Answers, x: str, before:
     if depth == 0:
         return x, before
     first = x
+    shared = answers[f"{place}.repeats"] == "shared"
+    seen: dict[object, str] = {}
     width = scaled(cast(int, answers[f"{place}.width"]), cast(float, answers["width_multiplier"]))
     for i in range(depth):
         style = Style(
@@ -45,9 +51,11 @@ def _grow_stage(g: GraphBuilder, stage: Stage, answers: Answers, x: str, before:
             bias=str(answers[f"{place}.bias"]),
             before=before,
         )
-        asked = stage.question_place(i)
+        asked, here = stage.question_place(i), stage.block_place(i)
         block = BLOCKS[str(answers[f"{asked}.operation"])]
-        x, before = block.grow(g, stage.block_place(i), x, partial(_answer, answers, asked), style), x
+        owner = seen.setdefault((style.stride, g.shape(x), block.looks_back and g.shape(before)), here)
+        with g.sharing(here, owner) if shared and owner != here else nullcontext():
+            x, before = block.grow(g, here, x, partial(_answer, answers, asked), style), x
     x = _skip(g, f"{place}.skip", first, x, str(answers[f"{place}.skip"]))
     x = pool(g, f"{place}.pool", x, str(answers[f"{place}.pool"]))
     if answers[f"{place}.dropout"]:

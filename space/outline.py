@@ -8,10 +8,10 @@ Contracting closed folders never makes a cycle: each hands out one value, all it
 between units goes from a smaller output's place in topological order to a larger one: that is the order of calls.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Union
 
-from space.architecture import Architecture, Node
+from space.architecture import Architecture, Node, repeat_of
 from space.operations import OPERATIONS
 from space.operations.base import Layer
 
@@ -24,6 +24,7 @@ class Unit:
 
     path: of the node or folder. inputs, output: the values it reads and gives, by name of the node that makes them.
     node: for a layer or function. scope: for a block. items: for a sequence.
+    again: whether it calls what an earlier unit has called, weights and all; `path` is that unit's.
     """
 
     path: str
@@ -33,6 +34,7 @@ class Unit:
     node: Node | None = None
     scope: Union["Scope", None] = None
     items: tuple["Unit", ...] = ()
+    again: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,6 +70,11 @@ class _Outliner:
         for node in architecture.nodes:
             for source in node.inputs:
                 self.readers[source].append(node.name)
+        self.repeats: dict[str, str] = {}
+        for node in architecture.nodes:
+            if node.weights is not None:
+                place, owner = repeat_of(node.name, node.weights)
+                self.repeats[place] = owner
         root = _Folder(path="", children={}, members={})
         given = tuple(node.name for node in architecture.nodes if node.op in ("input", "index"))
         for node in architecture.nodes[len(given) :]:
@@ -100,10 +107,17 @@ class _Outliner:
 
     def _leaf(self, node: Node) -> Unit:
         kind: Kind = "layer" if isinstance(OPERATIONS[node.op], Layer) else "function"
-        return Unit(path=node.name, kind=kind, inputs=node.inputs, output=node.name, node=node)
+        path, again = node.weights or node.name, node.weights is not None
+        return Unit(path=path, kind=kind, inputs=node.inputs, output=node.name, node=node, again=again)
 
     def _closed(self, folder: _Folder) -> Unit | None:
         """The folder as one call, or None if it must stay open."""
+        unit = self._contracted(folder)
+        if unit is None or folder.path not in self.repeats:
+            return unit
+        return replace(unit, path=self.repeats[folder.path], again=True)
+
+    def _contracted(self, folder: _Folder) -> Unit | None:
         outputs = self._outputs(folder)
         layers = any(isinstance(OPERATIONS[node.op], Layer) for node in folder.members.values())
         if len(outputs) != 1 or not layers:
@@ -123,7 +137,8 @@ class _Outliner:
         for number in range(len(folder.children)):
             child = folder.children.get(str(number))
             unit = self._leaf(child) if isinstance(child, Node) else self._closed(child) if child else None
-            if unit is None or unit.kind == "function" or unit.inputs != inputs or len(inputs) != 1:
+            alone = unit is not None and unit.kind != "function" and not unit.again
+            if unit is None or not alone or unit.inputs != inputs or len(inputs) != 1:
                 return None
             items.append(unit)
             inputs = (unit.output,)

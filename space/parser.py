@@ -111,7 +111,7 @@ class _Parser:
             constraints=self.constraints(raw.get("constraints", [])),
             baseline={},
         )
-        self.cells(parsed.stages)
+        parsed = replace(parsed, stages=self.cells(parsed.stages))
         self.combinations(parsed)
         known = None if self.faults else questions(parsed)
         return replace(parsed, baseline=self.baseline(raw.get("baseline", {}), known))
@@ -176,7 +176,7 @@ class _Parser:
             return None
         given = self.options("/stem", value, STEM_FIELDS, "the stem")
         # the stem is one plain convolution block in everything else
-        options = {name: given.get(name, (kind.default,)) for name, kind in STAGE_FIELDS.items()}
+        options = {name: given.get(name, kind.left_out) for name, kind in STAGE_FIELDS.items()}
         return Stage(place="stem", options=options, per="stage")
 
     def stages(self, raw: Mapping[str, object], per: Per, family: str) -> tuple[Stage, ...]:
@@ -206,7 +206,7 @@ class _Parser:
         if family == "nodes" and not (isinstance(value, Mapping) and "operation" in value):
             options["operation"] = ("gcn",)
         for name, kind in STAGE_FIELDS.items():
-            options.setdefault(name, (kind.default,))
+            options.setdefault(name, kind.left_out)
         return Stage(place=f"stages.{index}", options=options, per=per, cell=cell)
 
     def cell(self, pointer: str, value: object) -> str:
@@ -216,8 +216,11 @@ class _Parser:
         self.fault(pointer, "pattern", detail, allowed=CELL.pattern)
         return "cell"
 
-    def cells(self, stages: tuple[Stage, ...]) -> None:
-        """Stages that share a cell ask alike, the first of them always does, and no answer depends on the map left."""
+    def cells(self, stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+        """Stages that share a cell ask alike, the first of them always does, and no answer depends on the map left.
+
+        Returns the stages; of those that share a cell only the first asks.
+        """
         first: dict[str, Stage] = {}
         for stage in stages:
             if stage.per != "space":
@@ -236,12 +239,17 @@ class _Parser:
                 if stage.options[name] != leader.options[name]:
                     detail = f"{name} must be the same in all stages of the cell {stage.cell}"
                     self.fault(f"{stage.pointer}/{name}", "combination_unsupported", detail)
+        leaders = [stage.place for stage in first.values()]
+        return tuple(replace(stage, asks=stage.per != "space" or stage.place in leaders) for stage in stages)
 
     def combinations(self, parsed: SpaceDocument) -> None:
         """What a block cannot do with options that are each fine alone; the block itself knows."""
         family = "nodes" if parsed.data is not None and KINDS[parsed.data].is_graph else "map"
         multipliers = cast("tuple[float, ...]", parsed.general["width_multiplier"])
         for stage in parsed.all_stages:
+            if stage.per == "block" and "shared" in stage.options["repeats"]:
+                detail = "repeats of a block share weights only where they are alike: with per stage or space"
+                self.fault(f"{stage.pointer}/repeats", "combination_unsupported", detail)
             widths = cast("tuple[int, ...]", stage.options["width"])
             real = tuple(sorted({scaled(width, by) for width in widths for by in multipliers}))
             for number, operation in enumerate(stage.options["operation"]):
@@ -258,7 +266,7 @@ class _Parser:
     def options(
         self, pointer: str, value: object, fields: Mapping[str, Field], what: str, *, extra: tuple[str, ...] = ()
     ) -> Options:
-        defaults: Options = {name: (kind.default,) for name, kind in fields.items()}
+        defaults: Options = {name: kind.left_out for name, kind in fields.items()}
         if not self.mapping(pointer, value, (*fields, *extra), what):
             return defaults
         raw = cast(Mapping[str, object], value)
@@ -270,7 +278,7 @@ class _Parser:
     def choices(self, pointer: str, name: str, value: object, kind: Field) -> tuple[Option, ...]:
         if not isinstance(value, list | tuple):
             one = self.option(pointer, name, value, kind)
-            return (kind.default if one is None else one,)
+            return kind.left_out if one is None else (one,)
         detail = ""
         if not value:
             detail = f"{name} needs at least one option, got an empty list"
@@ -280,14 +288,14 @@ class _Parser:
             detail = f"the options of {name} must be of one type, got words and other values mixed"
         if detail:
             self.fault(pointer, "choices_invalid", detail)
-            return (kind.default,)
+            return kind.left_out
         good = [self.option(f"{pointer}/{i}", name, one, kind) for i, one in enumerate(value)]
         options = [one for one in good if one is not None]
         if len(set(options)) < len(options):
             self.fault(pointer, "choices_invalid", f"the options of {name} must differ, got one twice")
         if kind.ordered:
             options.sort(key=float)
-        return tuple(options) or (kind.default,)
+        return tuple(options) or kind.left_out
 
     def option(self, pointer: str, name: str, value: object, kind: Field) -> Option | None:
         """The value if it is one, else None and a fault."""

@@ -89,6 +89,11 @@ class Program:
                 return Cursor(cursor.stage + 1, -1, cursor.size)
         for name in ("width", "bias", "norm", "activation"):
             _ask(stage, stage.place, name, name, options[name], cursor.size, asker, idle=True)
+        if stage.per != "block":  # blocks that differ can share nothing
+            repeats = options["repeats"] if cast(int, options["depth"][0]) > 1 else options["repeats"][:1]
+            _ask(stage, stage.place, "repeats", "repeats", repeats, cursor.size, asker, idle=True)
+        else:
+            asker.answers[f"{stage.place}.repeats"] = "own"
         depth, stride, padding = (options[name][0] for name in ("depth", "stride", "padding"))
         return replace(cursor, block=0, depth=cast(int, depth), stride=cast(int, stride), padding=str(padding))
 
@@ -100,9 +105,10 @@ class Program:
         operation = str(_ask(stage, place, "operation", "operation", offered, cursor.size, asker))
         padding = _padding(operation, cursor.padding)
 
-        def pick(name: str, source: str | None = None) -> Option:
+        def pick(name: str, source: str | None = None, among: tuple[Option, ...] | None = None) -> Option:
             is_kernel = (source or name) == "kernel"
             options = blocks.kernels(operation) if is_kernel else stage.options[source or name]
+            options = options if among is None else tuple(option for option in options if option in among)
             idle = padding == "same" if is_kernel else name not in BLOCKS[operation].structural
             return _ask(stage, place, name, source or name, options, cursor.size, asker, idle=idle)
 

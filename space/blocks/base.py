@@ -20,7 +20,11 @@ from space.architecture import GraphBuilder
 from space.decision import Option
 
 Pick = Callable[..., Option]
-"""`pick("kernel")` asks the question of that name; `pick("branch0.kernel", "kernel")` takes the options of a field."""
+"""`pick("kernel")` asks the question of that name; `pick("branch0.kernel", "kernel")` takes the options of a field.
+
+`among` leaves only those of the field's options that it holds; a block that gives it must see to it, by `clashes`, that
+some are always left.
+"""
 
 Answers = Callable[[str], Option]
 """`answers("kernel")`: what was picked for the question of that name."""
@@ -65,6 +69,8 @@ class Block(ABC):
     fields: ClassVar[tuple[str, ...]] = ("kernel",)
     structural: ClassVar[tuple[str, ...]] = ()
     """Those of its fields on whose answers its later questions depend."""
+    looks_back: ClassVar[bool] = False
+    """Whether it reads `Style.before`."""
     family: ClassVar[str] = "map"
     """What it reads: "map" (images and volumes) or "nodes" (features of a graph's nodes)."""
     pads: ClassVar[bool] = False

@@ -33,13 +33,13 @@ def _header(architecture: Architecture) -> str:
     kind = KINDS[architecture.data]
     given = "".join(f"\n{index:<16} {INDEX_SHAPES[index]}" for index in kind.indices)
     letter = "N" if kind.is_graph else "B"
-    far = "hops" if kind.is_graph else "pixels"
+    far, each = ("hops", "row") if kind.is_graph else ("pixels", "sample")
     return f'''"""A classifier found by architecture search.
 
 input            ({letter}, {", ".join(map(str, architecture.input_shape))}){given}
 output           ({LETTERS[kind.rows]}, {architecture.classes}), logits
 parameters       {costs.params:,}
-MACs per sample  {costs.macs:,}
+{f"MACs per {each}":<16} {costs.macs:,}
 receptive field  {costs.receptive_field} {far}
 architecture     {architecture.hash}
 

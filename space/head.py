@@ -17,7 +17,10 @@ def ask_head(head: Options, data: str, size: Sequence[int], asker: Asker) -> Non
 
     def ask(name: str, *, ordered: bool = False, options: tuple[Option, ...] | None = None) -> Option:
         return asker.ask(
-            f"head.{name}", options or head[name], ordered=ordered, idle=name not in ("kind", "hidden", "norm")
+            f"head.{name}",
+            options or head[name],
+            ordered=ordered,
+            idle=name not in ("kind", "hidden", "norm", "decoder"),
         )
 
     graph = data in ("nodes", "graphs", "links")
@@ -30,13 +33,17 @@ def ask_head(head: Options, data: str, size: Sequence[int], asker: Asker) -> Non
     norm = ask("norm")
     if data == "graphs":
         ask("readout")
-    if data == "links":
-        ask("decoder")
+    if data == "links" and ask("decoder") == "dot":
+        if norm != "none":
+            ask("activation")
+        return
     if not graph:  # of one pixel the mean, the maximum and the pixels themselves are the same
         ask("pool", options=head["pool"] if max(size) > 1 else head["pool"][:1])
     if ask("hidden", ordered=True) or norm != "none":
         ask("activation")
     ask("dropout", ordered=True)
+    if data == "nodes":
+        ask("last")
 
 
 def grow_head(g: GraphBuilder, source: str, answers: Answers, classes: int) -> str:
@@ -49,12 +56,20 @@ def grow_head(g: GraphBuilder, source: str, answers: Answers, classes: int) -> s
         pool = {"global": "global_avg_pool", "max": "global_max_pool"}.get(str(answers["head.pool"]))
         x = g.add("head.pool", pool, {}, x) if pool else x
         x = g.add("head.flatten", "flatten", {}, x)
+    if g.kind.name == "graphs":
+        x = g.add("head.readout", "graph_pool", {"how": answers["head.readout"]}, x)
+    if g.kind.name == "links":
+        x = g.add("head.decoder", f"link_{answers['head.decoder']}", {}, x)
+        if answers["head.decoder"] == "dot":
+            return x
     hidden = cast(int, answers["head.hidden"])
     if hidden:
         x = g.add("head.hidden", "linear", {"out": hidden}, x)
         x = _activate(g, "head.act", x, answers)
     if answers["head.dropout"]:
         x = g.add("head.dropout", "dropout", {"rate": answers["head.dropout"]}, x)
+    if answers.get("head.last") == "gcn":
+        return g.add("head.conv", "gcn_conv", {"out": classes}, x)
     return g.add("head.linear", "linear", {"out": classes}, x)
 
 

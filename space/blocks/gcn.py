@@ -1,0 +1,20 @@
+"""gcn: one graph convolution, norm, activation (Kipf, Welling 2017, Semi-Supervised Classification with GCNs)."""
+
+from typing import ClassVar
+
+from space.architecture import GraphBuilder
+from space.blocks.base import Answers, Block, Style
+from space.blocks.nodes import norm_act
+
+
+class GCN(Block):
+    """(F,) of each node -> (width,): its own features and its neighbours', weighted by their numbers of neighbours."""
+
+    name = "gcn"
+    fields: ClassVar[tuple[str, ...]] = ()
+    family = "nodes"
+    pads = True
+
+    def grow(self, g: GraphBuilder, place: str, source: str, answers: Answers, style: Style) -> str:  # noqa: ARG002
+        x = g.add(f"{place}.conv", "gcn_conv", {"out": style.width, "bias": style.biased}, source)
+        return norm_act(g, place, x, style)

@@ -1,0 +1,20 @@
+"""mlp: one linear layer for each node alone, norm, activation; no edges."""
+
+from typing import ClassVar
+
+from space.architecture import GraphBuilder
+from space.blocks.base import Answers, Block, Style
+from space.blocks.nodes import norm_act
+
+
+class MLP(Block):
+    """(F,) of each node -> (width,)."""
+
+    name = "mlp"
+    fields: ClassVar[tuple[str, ...]] = ()
+    family = "nodes"
+    pads = True
+
+    def grow(self, g: GraphBuilder, place: str, source: str, answers: Answers, style: Style) -> str:  # noqa: ARG002
+        x = g.add(f"{place}.linear", "linear", {"out": style.width, "bias": style.biased}, source)
+        return norm_act(g, place, x, style)

@@ -1,0 +1,19 @@
+"""What the decoders of links share: they read the features of both ends of each pair of nodes."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from space.operations.base import Attrs, Function, Shape
+from space.operations.messages import require_node
+
+
+class Ends(Function):
+    """Rows of nodes (N, F) and pairs (2, P) -> rows of pairs (P, …)."""
+
+    arity: ClassVar[tuple[int, int]] = (2, 2)
+    indices: ClassVar[tuple[str, ...]] = ("pairs",)
+    rows = "pair"
+    colour = "#7a4fa3"
+
+    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
+        return (require_node(self.name, inputs),)

@@ -1,0 +1,57 @@
+"""gat_conv: each node weighs its neighbours by attention (Veličković et al. 2018, equations 1 to 5)."""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, cast
+
+from space.operations.attributes import Attribute, Flag, Misfit, Whole
+from space.operations.base import Argument, Attrs, Call, Channels, Example, Shape
+from space.operations.messages import Messages, require_node
+
+
+class GATConv(Messages):
+    """(F,), edges -> (out,): `heads` attentions of out / heads features side by side; a node attends to itself too."""
+
+    name = "gat_conv"
+    attributes: ClassVar[Mapping[str, Attribute]] = {
+        "out": Whole(low=1, high=65_536),
+        "heads": Whole(low=1, high=256, default=1),
+        "bias": Flag(default=True),
+    }
+    weighted = True
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example(inputs=((12,),), attrs={"out": 6}),
+        Example(inputs=((5,),), attrs={"out": 8, "heads": 4}),
+        Example(inputs=((5,),), attrs={"out": 4, "heads": 2, "bias": False}),
+    )
+
+    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
+        require_node(self.name, inputs)
+        out, heads = cast(int, attrs["out"]), cast(int, attrs["heads"])
+        if out % heads:
+            raise Misfit(f"gat_conv heads {heads} must divide the {out} features")
+        return (out,)
+
+    def params(self, attrs: Attrs, inputs: Sequence[Shape]) -> int:
+        """The linear layer, two weights of attention for each feature that leaves (of sender and receiver), the bias."""
+        return self.macs(attrs, inputs) + cast(int, attrs["out"]) * (3 if attrs["bias"] else 2)
+
+    def macs(self, attrs: Attrs, inputs: Sequence[Shape]) -> int:
+        """Of the linear layer, for one node; the attention is a sum over edges."""
+        return inputs[0][0] * cast(int, attrs["out"])
+
+    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
+        return Channels.MIXES
+
+    def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:
+        heads = cast(int, attrs["heads"])
+        keywords: dict[str, Argument] = {"heads": heads, "bias": cast(bool, attrs["bias"])}
+        return Call(
+            target="GATConv",
+            library="torch_geometric.nn",
+            positional={"in_channels": inputs[0][0], "out_channels": cast(int, attrs["out"]) // heads},
+            keywords=keywords,
+            defaults={"heads": 1, "bias": True},
+        )
+
+    def label(self, attrs: Attrs) -> str:
+        return f"GAT conv {attrs['out']}, {attrs['heads']} heads"

@@ -1,0 +1,46 @@
+"""gcn_conv: a linear layer, then the normalised sum of a node and its neighbours (Kipf, Welling 2017, equation 2)."""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, cast
+
+from space.operations.attributes import Attribute, Flag, Whole
+from space.operations.base import Attrs, Call, Channels, Example, Shape
+from space.operations.messages import Messages, require_node
+
+
+class GCNConv(Messages):
+    """(F,), edges -> (out,): D^-1/2 (A + I) D^-1/2 X W + b, where D counts the neighbours and the node itself."""
+
+    name = "gcn_conv"
+    attributes: ClassVar[Mapping[str, Attribute]] = {"out": Whole(low=1, high=65_536), "bias": Flag(default=True)}
+    weighted = True
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example(inputs=((12,),), attrs={"out": 5}),
+        Example(inputs=((3,),), attrs={"out": 8, "bias": False}),
+    )
+
+    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
+        require_node(self.name, inputs)
+        return (cast(int, attrs["out"]),)
+
+    def params(self, attrs: Attrs, inputs: Sequence[Shape]) -> int:
+        return self.macs(attrs, inputs) + (cast(int, attrs["out"]) if attrs["bias"] else 0)
+
+    def macs(self, attrs: Attrs, inputs: Sequence[Shape]) -> int:
+        """Of the linear layer, for one node; the sum over neighbours has no weights and depends on the graph."""
+        return inputs[0][0] * cast(int, attrs["out"])
+
+    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
+        return Channels.MIXES
+
+    def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:
+        return Call(
+            target="GCNConv",
+            library="torch_geometric.nn",
+            positional={"in_channels": inputs[0][0], "out_channels": cast(int, attrs["out"])},
+            keywords={"bias": cast(bool, attrs["bias"])},
+            defaults={"bias": True},
+        )
+
+    def label(self, attrs: Attrs) -> str:
+        return f"GCN conv {attrs['out']}"

@@ -1,0 +1,69 @@
+"""graph_pool: the nodes of each graph become one vector, their mean, sum or maximum (the readout)."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from space.operations.attributes import Attribute, Choice
+from space.operations.base import Attrs, Call, Channels, Example, Layer, Shape
+from space.operations.messages import require_node
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class GraphPool(Layer):
+    """(F,) of each node, graph -> (F,) of each graph.
+
+    An own class, since torch_geometric reads the number of graphs back from the device, which torch.export cannot do.
+    """
+
+    name = "graph_pool"
+    attributes: ClassVar[Mapping[str, Attribute]] = {
+        "how": Choice(options=("mean", "sum", "max"), default="mean"),
+    }
+    arity: ClassVar[tuple[int, int]] = (2, 2)
+    indices: ClassVar[tuple[str, ...]] = ("graph",)
+    rows = "graph"
+    colour = "#2f9e7f"
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example(inputs=((12,),)),
+        Example(inputs=((12,),), attrs={"how": "sum"}),
+        Example(inputs=((1,),), attrs={"how": "max"}),
+    )
+
+    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
+        return (require_node(self.name, inputs),)
+
+    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
+        return Channels.KEEPS
+
+    def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:  # noqa: ARG002
+        return Call(target="GraphPool", library="", positional={"how": cast(str, attrs["how"])})
+
+    def define(self) -> "type[nn.Module]":
+        import torch
+        from torch import Tensor, nn
+
+        class GraphPool(nn.Module):
+            """(N, F) of nodes, (N,) number of each node's graph, ascending -> (G, F) of graphs."""
+
+            def __init__(self, how: str) -> None:
+                super().__init__()
+                self.how = how
+
+            def forward(self, x: Tensor, graph: Tensor) -> Tensor:
+                index = graph.unsqueeze(1).expand_as(x)
+                pooled = torch.zeros_like(x)  # a row for as many graphs as there could be
+                if self.how == "max":
+                    pooled = pooled.scatter_reduce(0, index, x, "amax", include_self=False)
+                else:
+                    pooled = pooled.scatter_add(0, index, x)
+                if self.how == "mean":
+                    nodes = torch.zeros_like(x).scatter_add(0, index, torch.ones_like(x))
+                    pooled = pooled / nodes.clamp(min=1)
+                return pooled[torch.unique_consecutive(graph)]
+
+        return GraphPool
+
+    def label(self, attrs: Attrs) -> str:
+        return f"{attrs['how']} of each graph's nodes"

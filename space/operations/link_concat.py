@@ -1,0 +1,30 @@
+"""link_concat: the features of a pair's two ends, end to end."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from space.operations.base import Attrs, Example, Shape
+from space.operations.ends import Ends
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class LinkConcat(Ends):
+    """(F,) of each node, pairs -> (2 F,) of each pair, the first end's features first."""
+
+    name = "link_concat"
+    examples: ClassVar[tuple[Example, ...]] = (Example(inputs=((12,),)),)
+
+    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
+        return (2 * super().shape(attrs, inputs)[0],)
+
+    def apply(self, tensors: Sequence["Tensor"]) -> "Tensor":
+        import torch
+
+        x, pairs = tensors
+        return torch.cat([x[pairs[0]], x[pairs[1]]], dim=1)
+
+    def expression(self, names: Sequence[str]) -> str:
+        x, pairs = names
+        return f"torch.cat([{x}[{pairs}[0]], {x}[{pairs}[1]]], dim=1)"

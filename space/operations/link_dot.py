@@ -1,0 +1,34 @@
+"""link_dot: the inner product of a pair's two ends, as logits of "no link" and "link" (Kipf, Welling 2016, equation 2)."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from space.operations.base import Attrs, Channels, Example, Shape
+from space.operations.ends import Ends
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class LinkDot(Ends):
+    """(F,) of each node, pairs -> (2,) of each pair: 0 and the product, so that softmax gives the product's sigmoid."""
+
+    name = "link_dot"
+    examples: ClassVar[tuple[Example, ...]] = (Example(inputs=((12,),)),)
+
+    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
+        super().shape(attrs, inputs)
+        return (2,)
+
+    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
+        return Channels.MIXES  # both ends are in one order, whichever it is
+
+    def apply(self, tensors: Sequence["Tensor"]) -> "Tensor":
+        import torch.nn.functional as F
+
+        x, pairs = tensors
+        return F.pad((x[pairs[0]] * x[pairs[1]]).sum(dim=1, keepdim=True), (1, 0))
+
+    def expression(self, names: Sequence[str]) -> str:
+        x, pairs = names
+        return f"F.pad(({x}[{pairs}[0]] * {x}[{pairs}[1]]).sum(dim=1, keepdim=True), (1, 0))"

@@ -1,0 +1,28 @@
+"""link_hadamard: the features of a pair's two ends, multiplied one by one (Grover, Leskovec 2016, table 1)."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from space.operations.base import Attrs, Channels, Example, Shape
+from space.operations.ends import Ends
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class LinkHadamard(Ends):
+    """(F,) of each node, pairs -> (F,) of each pair, the same for (a, b) and (b, a)."""
+
+    name = "link_hadamard"
+    examples: ClassVar[tuple[Example, ...]] = (Example(inputs=((12,),)),)
+
+    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
+        return Channels.KEEPS
+
+    def apply(self, tensors: Sequence["Tensor"]) -> "Tensor":
+        x, pairs = tensors
+        return x[pairs[0]] * x[pairs[1]]
+
+    def expression(self, names: Sequence[str]) -> str:
+        x, pairs = names
+        return f"{x}[{pairs}[0]] * {x}[{pairs}[1]]"

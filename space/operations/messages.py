@@ -1,0 +1,31 @@
+"""What layers that pass messages along the edges of a graph share: they read the edges last, and see one hop further."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from space.operations.attributes import Misfit
+from space.operations.base import Attrs, Layer, Shape, Window
+
+
+class Messages(Layer):
+    """Rows of nodes (N, F) and edges (2, E), from node edges[0] to node edges[1] -> rows of nodes.
+
+    torch_geometric passes the messages. What it costs beside plain `index_add` is in benchmarks/graphs.py: on Cora 0.4 ms
+    of 4.8 for a first layer of 16 features and its gradient, for layers that are known and checked far beyond here.
+    """
+
+    arity: ClassVar[tuple[int, int]] = (2, 2)
+    indices: ClassVar[tuple[str, ...]] = ("edges",)
+    colour = "#3b6fb6"
+
+    def window(self, attrs: Attrs, inputs: Sequence[Shape]) -> Window:  # noqa: ARG002
+        """One hop."""
+        return Window(kernel=(2,), padding=(0,))
+
+
+def require_node(operation: str, inputs: Sequence[Shape]) -> int:
+    """The features F of a node, of the inputs features and index. Raises Misfit for anything else."""
+    features, index = inputs
+    if len(features) != 1 or index:
+        raise Misfit(f"{operation} reads features of nodes (F,) and an index, got {features} and {index}")
+    return features[0]

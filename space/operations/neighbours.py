@@ -1,0 +1,45 @@
+"""neighbours: the mean, sum or maximum over the neighbours of each node, without weights."""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, cast
+
+from space.operations.attributes import Attribute, Choice, Flag
+from space.operations.base import Argument, Attrs, Call, Channels, Example, Shape
+from space.operations.messages import Messages, require_node
+
+
+class Neighbours(Messages):
+    """(F,), edges -> (F,). A node without neighbours gets zeros; `own` adds its own features to the result.
+
+    With linear layers around it this is what the layers of GraphSAGE (Hamilton et al. 2017) and GIN (Xu et al. 2019) do.
+    """
+
+    name = "neighbours"
+    attributes: ClassVar[Mapping[str, Attribute]] = {
+        "aggregation": Choice(options=("mean", "sum", "max"), default="mean"),
+        "own": Flag(default=False),
+    }
+    colour = "#2f9e7f"
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example(inputs=((12,),)),
+        Example(inputs=((12,),), attrs={"aggregation": "sum", "own": True}),
+        Example(inputs=((3,),), attrs={"aggregation": "max"}),
+    )
+
+    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
+        return (require_node(self.name, inputs),)
+
+    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
+        return Channels.KEEPS
+
+    def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:  # noqa: ARG002
+        keywords: dict[str, Argument] = {"combine_root": "sum"} if attrs["own"] else {}
+        return Call(
+            target="SimpleConv",
+            library="torch_geometric.nn",
+            positional={"aggr": cast(str, attrs["aggregation"])},
+            keywords=keywords,
+        )
+
+    def label(self, attrs: Attrs) -> str:
+        return f"{attrs['aggregation']} of neighbours{', and own' if attrs['own'] else ''}"

@@ -48,7 +48,8 @@ def _field(kind: Field) -> Json:
     """A value, or a list of options."""
     option = _option(kind)
     several = {"type": "array", "items": option, "minItems": 1, "maxItems": MAX_OPTIONS, "uniqueItems": True}
-    return {"description": kind.says, "default": kind.default, "anyOf": [option, several]}
+    default = list(kind.names) if kind.free else kind.default
+    return {"description": kind.says, "default": default, "anyOf": [option, several]}
 
 
 def _object(properties: Mapping[str, Json], required: tuple[str, ...] = ()) -> Json:

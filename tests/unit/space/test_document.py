@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from archsmith.errors import InvalidSpace
 from space import presets, schema
 from space.document import questions
+from space.fields import STAGE_FIELDS
 from space.parser import parse_document
 from space.schema import SCHEMA
 from space.space import Space
@@ -40,7 +41,10 @@ def test_the_smallest_document() -> None:
     [stage] = parsed.stages
     assert parsed.stem is None
     assert stage.options["operation"] == ("conv",)
-    assert all(len(options) == 1 for options in (*stage.options.values(), *parsed.head.values()))
+    assert all(len(options) == 1 for options in parsed.head.values())
+    assert {name for name, options in stage.options.items() if len(options) > 1} == {
+        name for name, field in STAGE_FIELDS.items() if field.free
+    }
 
 
 def test_a_value_is_fixed_and_a_list_is_a_decision_in_the_order_of_its_scale() -> None:

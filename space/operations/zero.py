@@ -1,0 +1,33 @@
+"""zero: zeros in the shape of its input, the "none" of cell spaces (Dong, Yang 2020); nothing comes through it."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from space.operations.base import Attrs, Channels, Example, Function, Shape, require_features
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Zero(Function):
+    """Any shape -> the same."""
+
+    name = "zero"
+    examples: ClassVar[tuple[Example, ...]] = (Example(), Example(inputs=((2, 3, 5, 4),)), Example(inputs=((12,),)))
+
+    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
+        return require_features(self.name, inputs[0])
+
+    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
+        return Channels.KEEPS
+
+    def vanishes(self, attrs: Attrs, zero: Sequence[bool]) -> bool:  # noqa: ARG002
+        return True
+
+    def apply(self, tensors: Sequence["Tensor"]) -> "Tensor":
+        import torch
+
+        return torch.zeros_like(tensors[0])
+
+    def expression(self, names: Sequence[str]) -> str:
+        return f"torch.zeros_like({names[0]})"

@@ -1,35 +1,64 @@
-"""branching: parallel convolutions with kernels of their own, joined again (Szegedy et al. 2015, Going Deeper).
+"""branching: parallel paths of their own kinds, kernels and lengths, joined again (Szegedy et al. 2015, Going Deeper).
 
-How many branches, the kernel of each, and whether they are concatenated (each gives its share of the width) or added
-(each gives the whole width) are decisions; a branch's kernel is asked only when the branch is there.
+How many branches, what each is made of, its kernel and its depth, and whether they are concatenated (each gives its
+share of the width) or added (each gives the whole width) are decisions; a branch's are asked only where the branch is.
+
+    conv        k×k
+    separable   k×k on each channel, then 1×1 (Chollet 2017, Xception: an extreme inception)
+    factorised  1×k, then k×1; of volumes one along each of three axes (Szegedy et al. 2016, Rethinking, section 3.2)
+    dilated     k×k with taps 2 apart (Yu, Koltun 2016)
+    maxpool, avgpool   k×k pooling, after the last one a 1×1 convolution: the paper's pool projection
+
+branch_reduction: a 1×1 convolution to C / branch_reduction channels before the first k×k one (figure 2b of the paper).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import ClassVar, cast
 
 from space.architecture import GraphBuilder
 from space.blocks.base import Answers, Block, Clash, Pick, Style, conv_norm_act
 from space.decision import Option
 
+Step = Callable[[GraphBuilder, str, str], str]
+"""Adds a layer as a place, reading a source; returns the last node."""
+
+POOLS = ("maxpool", "avgpool")
+
 
 class Branching(Block):
-    """(C, H, W) -> (width, H', W')."""
+    """(C, sides) -> (width, sides')."""
 
     name = "branching"
-    fields: ClassVar[tuple[str, ...]] = ("branches", "merge", "kernel")
+    fields: ClassVar[tuple[str, ...]] = (
+        "branches",
+        "merge",
+        "branch_reduction",
+        "branch_operation",
+        "kernel",
+        "branch_depth",
+    )
     structural: ClassVar[tuple[str, ...]] = ("branches",)
     pads = True
 
     def questions(self, options: Mapping[str, tuple[Option, ...]]) -> dict[str, str]:
-        most = cast(int, options["branches"][-1])
-        kernels = {f"branch{i}.kernel": "kernel" for i in range(most)}
-        return {"branches": "branches", "merge": "merge", **kernels}
+        named = {name: name for name in ("branches", "merge", "branch_reduction")}
+        for i in range(cast(int, options["branches"][-1])):
+            own = {"operation": "branch_operation", "kernel": "kernel", "depth": "branch_depth"}
+            named |= {f"branch{i}.{name}": source for name, source in own.items()}
+        if options["branches"] == (1,):
+            del named["merge"]
+        return named
 
     def ask(self, pick: Pick) -> None:
         branches = cast(int, pick("branches"))
-        pick("merge")
+        if branches > 1:
+            pick("merge")
+        pick("branch_reduction")
         for i in range(branches):
+            pick(f"branch{i}.operation", "branch_operation")
             pick(f"branch{i}.kernel", "kernel")
+            pick(f"branch{i}.depth", "branch_depth")
 
     def clashes(self, options: Mapping[str, tuple[Option, ...]], widths: tuple[int, ...]) -> Iterator[Clash]:
         narrow, many = widths[0], cast(int, options["branches"][-1])
@@ -38,12 +67,76 @@ class Branching(Block):
             yield Clash(field="width", detail=detail, allowed={"minimum": many})
 
     def grow(self, g: GraphBuilder, place: str, source: str, answers: Answers, style: Style) -> str:
-        branches, merge = cast(int, answers("branches")), str(answers("merge"))
+        branches = cast(int, answers("branches"))
+        merge = str(answers("merge")) if branches > 1 else "add"
         share, rest = divmod(style.width, branches)
         ends = []
         for i in range(branches):
             width = style.width if merge == "add" else share + (i < rest)
-            kernel = cast(int, answers(f"branch{i}.kernel"))
-            branch = f"{place}.branch{i}"
-            ends.append(conv_norm_act(g, branch, source, style, kernel=kernel, width=width, padding="same"))
-        return g.add(f"{place}.{merge}", merge, {}, *ends)
+            narrow = max(1, g.shape(source)[0] // cast(int, answers("branch_reduction")))
+            own = partial(_own, answers, i)
+            steps = _steps(own, style, rank=len(g.shape(source)) - 1, width=width)
+            if narrow < g.shape(source)[0] and _wide(own):
+                steps.insert(0, _convolution(style, narrow, 1))
+            ends.append(_row(g, f"{place}.branch{i}", source, steps))
+        return g.add(f"{place}.{merge}", merge, {}, *ends) if branches > 1 else ends[0]
+
+
+def _row(g: GraphBuilder, place: str, source: str, steps: list[Step]) -> str:
+    """The steps one after the other as 0, 1, 2 … below the place; a single one as the place itself."""
+    x = source
+    for number, step in enumerate(steps):
+        x = step(g, f"{place}.{number}" if len(steps) > 1 else place, x)
+    return x
+
+
+def _own(answers: Answers, branch: int, name: str) -> Option:
+    return answers(f"branch{branch}.{name}")
+
+
+def _wide(own: Answers) -> bool:
+    """Whether a branch begins with a convolution that a reduction before it makes cheaper."""
+    return own("operation") not in POOLS and own("kernel") != 1
+
+
+def _steps(own: Answers, style: Style, *, rank: int, width: int) -> list[Step]:
+    """The layers of a branch, in order. rank: sides of the map."""
+    operation, kernel = str(own("operation")), cast(int, own("kernel"))
+    strides = [style.stride] + [1] * (cast(int, own("depth")) - 1)
+    convolve = partial(_convolution, style, width)
+    if operation in POOLS:
+        pools: list[Step] = [partial(_pool, operation, kernel, stride) for stride in strides]
+        return [*pools, convolve(1)]
+    if operation == "separable":
+        pairs = [(_convolution(style, None, kernel, stride), convolve(1)) for stride in strides]
+        return [step for pair in pairs for step in pair]
+    if operation == "factorised":
+        lines = [tuple(kernel if axis == i else 1 for axis in range(rank)) for i in range(rank if kernel > 1 else 1)]
+        return [convolve(line, stride if i == 0 else 1) for stride in strides for i, line in enumerate(lines)]
+    return [convolve(kernel, stride, 2 if operation == "dilated" else 1) for stride in strides]
+
+
+def _convolution(
+    style: Style, width: int | None, kernel: int | tuple[int, ...], stride: int = 1, dilation: int = 1
+) -> Step:
+    """Convolution, norm, activation. width: None for a depthwise one."""
+
+    def step(g: GraphBuilder, place: str, source: str) -> str:
+        return conv_norm_act(
+            g,
+            place,
+            source,
+            style,
+            kernel=kernel,
+            width=width,
+            stride=stride,
+            dilation=dilation,
+            padding="same",
+            depthwise=width is None,
+        )
+
+    return step
+
+
+def _pool(operation: str, kernel: int, stride: int, g: GraphBuilder, place: str, source: str) -> str:
+    return g.add(place, operation, {"kernel": kernel, "stride": stride, "padding": "same"}, source)

@@ -1,0 +1,25 @@
+"""highway: a convolution and a learned gate that says how much of it replaces the input (Srivastava et al. 2015)."""
+
+from typing import cast
+
+from space.architecture import GraphBuilder
+from space.blocks.base import Answers, Block, Style, conv_norm_act
+
+
+class Highway(Block):
+    """(C, sides) -> (width, sides'): T·h + (1 - T)·x, h and T by a convolution each, T through a sigmoid.
+
+    x is the input, or a 1×1 projection of it when channels or size change. See the operation `gate` for the bias.
+    """
+
+    name = "highway"
+    pads = True
+
+    def grow(self, g: GraphBuilder, place: str, source: str, answers: Answers, style: Style) -> str:
+        kernel = cast(int, answers("kernel"))
+        new = conv_norm_act(g, f"{place}.transform", source, style, kernel=kernel, padding="same")
+        gate = conv_norm_act(g, f"{place}.gate", source, style, kernel=kernel, padding="same", activate=False)
+        old = source
+        if g.shape(source) != g.shape(new):
+            old = conv_norm_act(g, f"{place}.carry", source, style, kernel=1, padding="same", activate=False)
+        return g.add(f"{place}.mix", "gate", {}, gate, new, old)

@@ -1,0 +1,42 @@
+"""gate: a mixture of two maps, weighed at each position of each channel (Srivastava et al. 2015, equation 3)."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from space.operations.attributes import Misfit
+from space.operations.base import Attrs, Example, Function, Shape, require_features
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Gate(Function):
+    """Three of one shape, gate z, new h and old x -> T·h + (1 - T)·x with T = sigmoid(z - 2).
+
+    The 2 is the negative bias that the paper starts its gates with: a fresh network carries 88 % of x through, however
+    deep it is, and what is learned is counted from there (so that weight decay does not pull the gates open).
+    """
+
+    name = "gate"
+    arity: ClassVar[tuple[int, int]] = (3, 3)
+    colour = "#7a4fa3"
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example(inputs=((4, 9, 7),) * 3),
+        Example(inputs=((4, 5, 4, 3),) * 3),
+        Example(inputs=((12,),) * 3),
+    )
+
+    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
+        if any(shape != inputs[0] for shape in inputs):
+            raise Misfit(f"gate expects three equal shapes, got {' and '.join(str(shape) for shape in inputs)}")
+        return require_features(self.name, inputs[0])
+
+    def apply(self, tensors: Sequence["Tensor"]) -> "Tensor":
+        import torch
+
+        gate, new, old = tensors
+        return old + torch.sigmoid(gate - 2) * (new - old)
+
+    def expression(self, names: Sequence[str]) -> str:
+        gate, new, old = names
+        return f"{old} + torch.sigmoid({gate} - 2) * ({new} - {old})"

@@ -1,211 +1,261 @@
 """What every registered operation must keep: the law of `space/operations/base.py`, checked against PyTorch.
 
-A new operation adds its examples to EXAMPLES and is then held to all of it.
+A new operation shows its `examples` and is then held to all of it; nothing here names it.
 """
 
+import html
 import json
-from dataclasses import dataclass, field
-from typing import Any
+import math
+from collections.abc import Callable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from space.analysis import analyse
 from space.architecture import Architecture, GraphBuilder
+from space.blocks.base import conv
 from space.build import build
 from space.codegen import generate
 from space.operations import OPERATIONS
-from space.operations.base import Function, Layer, Shape
+from space.operations.base import Attrs, Example, Function, Layer, Operation, Shape
 from space.picture import draw
-from tests.oracle import hooked_macs, load_generated, support
+from tests.oracle import (
+    NODES,
+    ROWS,
+    Reach,
+    batch_of,
+    hooked_macs,
+    indices_of,
+    load_generated,
+    network_macs,
+    support,
+)
+
+FEATURES = 6
+"""Of each node of the graph data around an example."""
+
+WIDE = {3: 23, 4: 11}
+"""Sides of the square or cube on which windows are measured, by the length of the shape: of 11³ positions in 0.2 s."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Example:
-    """One use of an operation: attributes as a user may give them, and the shapes that come in."""
-
-    inputs: tuple[Shape, ...] = ((4, 9, 7),)
-    attrs: dict[str, Any] = field(default_factory=dict)
-
-
-MAP, SMALL, VECTOR = (4, 9, 7), (2, 9, 7), (12,)
-
-EXAMPLES: dict[str, list[Example]] = {
-    "input": [Example(inputs=(MAP,))],
-    "conv2d": [
-        Example(attrs={"out": 6, "kernel": 3}),
-        Example(attrs={"out": 6, "kernel": [3, 5], "stride": 2, "bias": False}),
-        Example(attrs={"out": 8, "kernel": 5, "groups": 4}),
-        Example(attrs={"out": 4, "kernel": 3, "groups": 4, "dilation": 2}),
-        Example(attrs={"out": 3, "kernel": [1, 7], "padding": "valid"}),
-        Example(attrs={"out": 3, "kernel": 1, "padding": "valid", "stride": 3}),
-        Example(attrs={"out": 3, "kernel": [2, 4], "dilation": 2}),
-    ],
-    "batch_norm": [Example()],
-    "group_norm": [Example(attrs={"groups": 1}), Example(attrs={"groups": 2}), Example(attrs={"groups": 4})],
-    "activation": [
-        Example(attrs={"kind": kind}, inputs=inputs)
-        for kind in ("relu", "leaky_relu", "silu", "gelu", "hardswish")
-        for inputs in ((MAP,), (VECTOR,))
-    ],
-    "maxpool": [
-        Example(attrs={"kernel": 2, "stride": 2}),
-        Example(attrs={"kernel": 3, "stride": 2, "padding": "same"}),
-        Example(attrs={"kernel": [2, 3]}),
-        Example(attrs={"kernel": 1, "stride": 2}),
-    ],
-    "avgpool": [
-        Example(attrs={"kernel": 2, "stride": 2}),
-        Example(attrs={"kernel": 3, "stride": 1, "padding": "same"}),
-        Example(attrs={"kernel": [4, 3], "stride": 3, "padding": "same"}),
-    ],
-    "dropout": [Example(attrs={"rate": 0.25}), Example(attrs={"rate": 0}, inputs=(VECTOR,))],
-    "add": [Example(inputs=(MAP, MAP)), Example(inputs=(VECTOR, VECTOR, VECTOR))],
-    "concat": [Example(inputs=(MAP, SMALL)), Example(inputs=(SMALL, MAP, MAP)), Example(inputs=(VECTOR, (3,)))],
-    "global_avg_pool": [Example()],
-    "flatten": [Example(), Example(inputs=(VECTOR,))],
-    "linear": [Example(attrs={"out": 5}, inputs=(VECTOR,)), Example(attrs={"out": 5, "bias": False}, inputs=(VECTOR,))],
-    "identity": [Example(), Example(inputs=(VECTOR,))],
-}
-
-LOOKS_EVERYWHERE = {"group_norm"}
-"""Operations that keep the shape of a map but take statistics over all of it, which a receptive field leaves out."""
+def data_of(operation: Operation, example: Example) -> str:
+    """The kind of data that an example is for."""
+    indices = {*operation.indices, example.attrs.get("of"), operation.rows}
+    if indices & {"graph"}:
+        return "graphs"
+    if indices & {"pairs", "pair"}:
+        return "links"
+    if indices & {"edges"}:
+        return "nodes"
+    return "volume" if max(map(len, example.inputs)) == 4 else "image"
 
 
-def alone(name: str, example: Example) -> tuple[Architecture, str]:
+def checked(operation: Operation, example: Example) -> tuple[Attrs, list[Shape]]:
+    """Attributes in normal form, and the shapes of all inputs, indices included."""
+    return operation.check(example.attrs), [*example.inputs, *(() for _ in operation.indices)]
+
+
+def alone(operation: Operation, example: Example) -> tuple[Architecture, str]:
     """The smallest architecture that holds the example, and the name of its node."""
-    vector = len(example.inputs[0]) == 1
-    g = GraphBuilder(MAP, 3)
+    data = data_of(operation, example)
+    if data in ("nodes", "graphs", "links"):
+        return _in_graph(operation, example, data)
+    largest = max(example.inputs, key=math.prod)
+    side = (MAP if data == "image" else VOLUME)[1:] if len(largest) == 1 else largest[1:]
+    g = GraphBuilder((3, *side) if operation.name != "input" else largest, 3, data=data)
     sources = [_source(g, number, shape) for number, shape in enumerate(example.inputs)]
-    node = g.input if name == "input" else g.add("cell.it", name, example.attrs, *sources)
-    x = node if vector else g.add("head.flatten", "flatten", {}, node)
+    node = g.input if operation.name == "input" else g.add("cell.it", operation.name, example.attrs, *sources)
+    x = node if len(g.shape(node)) == 1 else g.add("head.flatten", "flatten", {}, node)
     return g.finish(g.add("head.linear", "linear", {"out": 3}, x)), node
 
 
+MAP, VOLUME = (4, 9, 7), (4, 3, 5, 4)
+
+
 def _source(g: GraphBuilder, number: int, shape: Shape) -> str:
-    if len(shape) == 3:
-        return g.add(f"before.conv{number}", "conv2d", {"out": shape[0], "kernel": 1}, g.input)
-    flat = g.add(f"before.flatten{number}", "flatten", {}, g.input)
-    return g.add(f"before.linear{number}", "linear", {"out": shape[0]}, flat)
+    """A node of this shape."""
+    if len(shape) == 1:
+        flat = g.add(f"before.flatten{number}", "flatten", {}, g.input)
+        return g.add(f"before.linear{number}", "linear", {"out": shape[0]}, flat)
+    x = g.input
+    if shape[1:] != g.shape(x)[1:]:
+        x = g.add(f"before.pool{number}", "adaptive_avg_pool", {"size": list(shape[1:])}, x)
+    return conv(g, f"before.conv{number}", x, out=shape[0], kernel=1)
 
 
-def module_of(name: str, example: Example) -> nn.Module:
-    """The operation by itself, as a module of one tensor or a list of them."""
-    operation = OPERATIONS[name]
-    attrs = operation.check(example.attrs)
+def _in_graph(operation: Operation, example: Example, data: str) -> tuple[Architecture, str]:
+    """The same of graph data. Of an index the node stands there already, and something must read it."""
+    g = GraphBuilder((FEATURES,), 3, data=data)
+    if operation.name == "index":
+        reader = next(one for one in OPERATIONS.values() if one.indices == (example.attrs["of"],))
+        operation, example = reader, reader.examples[0]
+    features = [
+        g.add(f"before.linear{number}", "linear", {"out": shape[0]}, g.input)
+        for number, shape in enumerate(example.inputs)
+    ]
+    x = g.add("cell.it", operation.name, example.attrs, *features)
+    if data != "nodes" and operation.rows is None:  # from rows of nodes to those that the data asks for
+        last = next(one for one in OPERATIONS.values() if one.rows == {"graphs": "graph", "links": "pair"}[data])
+        x = g.add("cell.last", last.name, last.examples[0].attrs, x)
+    return g.finish(g.add("head.linear", "linear", {"out": 3}, x)), "cell.it"
+
+
+def module_of(operation: Operation, example: Example) -> nn.Module:
+    """The operation by itself, as a module of its inputs."""
     if isinstance(operation, Layer):
-        return operation.module(attrs, example.inputs).eval()
+        return operation.module(*checked(operation, example)).eval()
 
     class Applied(nn.Module):
-        def forward(self, *tensors: torch.Tensor) -> torch.Tensor:
+        def forward(self, *tensors: Tensor) -> Tensor:
             assert isinstance(operation, Function)
             return operation.apply(tensors)
 
     return Applied()
 
 
-def check_shape_is_torchs(name: str, example: Example) -> None:
-    operation = OPERATIONS[name]
-    tensors = [torch.randn(2, *shape) for shape in example.inputs]
-    got = module_of(name, example)(*tensors)
-    assert tuple(got.shape) == (2, *operation.shape(operation.check(example.attrs), example.inputs))
+def given(operation: Operation, example: Example, rows: int = 2) -> tuple[Tensor, ...]:
+    """Random inputs for `module_of`: features, then indices."""
+    first = rows * NODES if operation.indices else rows
+    features = [torch.randn(first, *shape) for shape in example.inputs]
+    return *features, *(indices_of(of, rows) for of in operation.indices)
 
 
-def check_params_are_numel(name: str, example: Example) -> None:
-    operation = OPERATIONS[name]
-    numel = sum(p.numel() for p in module_of(name, example).parameters() if p.requires_grad)
-    assert operation.params(operation.check(example.attrs), example.inputs) == numel
+def check_shape_is_torchs(operation: Operation, example: Example) -> None:
+    if example.inputs:
+        got = module_of(operation, example)(*given(operation, example))
+        rows = 2 * ROWS.get(operation.rows or ("node" if operation.indices else ""), 1)
+        assert tuple(got.shape) == (rows, *operation.shape(*checked(operation, example)))
+        assert got.isfinite().all()
 
 
-def check_macs_are_hooked(name: str, example: Example) -> None:
-    operation = OPERATIONS[name]
-    assert operation.macs(operation.check(example.attrs), example.inputs) == hooked_macs(
-        module_of(name, example), example.inputs
+def check_params_are_numel(operation: Operation, example: Example) -> None:
+    if example.inputs:
+        numel = sum(p.numel() for p in module_of(operation, example).parameters() if p.requires_grad)
+        assert operation.params(*checked(operation, example)) == numel
+
+
+def check_macs_are_hooked(operation: Operation, example: Example) -> None:
+    if example.inputs:
+        hooked = hooked_macs(
+            module_of(operation, example), given(operation, example, 1), by_row=bool(operation.indices)
+        )
+        assert operation.macs(*checked(operation, example)) == hooked
+
+
+def check_window_is_support(operation: Operation, example: Example) -> None:
+    """Which pixels of the first input move an output pixel, found by moving each of them."""
+    if not example.inputs or operation.indices or len(example.inputs[0]) == 1:
+        return
+    attrs, _ = checked(operation, example)
+    rank, side = len(example.inputs[0]) - 1, WIDE[len(example.inputs[0])]
+    inputs = [shape if math.prod(shape[1:]) == 1 else (shape[0], *[side] * rank) for shape in example.inputs]
+    window = operation.window(attrs, inputs)
+    size = operation.shape(attrs, inputs)[1:]
+    if window is None and size != inputs[0][1:]:
+        return  # it leaves the map
+    up = 1 if window is None else window.up
+    at = [length // 2 // up * up for length in size]
+    found = support(
+        module_of(operation, Example(inputs=tuple(inputs), attrs=example.attrs)),
+        inputs,
+        [slice(first, first + up) for first in at],
     )
-
-
-def check_window_is_support(name: str, example: Example) -> None:
-    """Which input pixels move one output pixel, found by moving each of them."""
-    operation = OPERATIONS[name]
-    attrs = operation.check(example.attrs)
-    channels = example.inputs[0][0]
-    wide = (channels, 23, 23)
-    shape = operation.shape(attrs, [wide] * len(example.inputs)) if len(example.inputs[0]) == 3 else ()
-    window = operation.window(attrs)
-    if len(shape) != 3 or shape[1:] == (1, 1) or name in LOOKS_EVERYWHERE:
-        assert window is None
+    if window is None:  # it stays where it is, or reads nothing, or all of the map but for a rest that fills no window
+        everywhere = all(last - first >= side - 4 for first, last in found)
+        assert everywhere or found == tuple((i, i) for i in at)
         return
-    at = (shape[1] // 2, shape[2] // 2)
-    rows, columns = support(module_of(name, example), [wide] * len(example.inputs), at)
-    for axis, found in enumerate((rows, columns)):
-        if window is None:
-            assert found == (at[axis], at[axis])
-            continue
-        first = at[axis] * window.stride - window.padding[axis]
-        assert found == (first, first + window.dilation * (window.kernel[axis] - 1))
+    expected: Reach = ()
+    for axis, position in enumerate(at):
+        first = position * window.stride // up - window.padding[axis]
+        expected = (*expected, (first, first + window.dilation * (window.kernel[axis] - 1)))
+    assert found == expected
 
 
-def check_swapped_channels(name: str, example: Example) -> None:
+def check_swapped_channels(operation: Operation, example: Example) -> None:
     """KEEPS: permuting the channels that come in permutes those that leave, for fresh weights set alike."""
-    operation = OPERATIONS[name]
-    attrs = operation.check(example.attrs)
-    effect = operation.channels(attrs, example.inputs).value
-    if effect != "keeps" or len(example.inputs) > 1:
+    if len(example.inputs) != 1 or operation.channels(*checked(operation, example)).value != "keeps":
         return
-    module = module_of(name, example)
+    module = module_of(operation, example)
     for parameter in module.parameters():
         nn.init.constant_(parameter, 0.5)
-    x = torch.randn(2, *example.inputs[0])
+    x, *indices = given(operation, example)
     order = torch.randperm(x.shape[1])
-    before, after = module(x), module(x[:, order])
-    blocks = before.reshape(2, x.shape[1], -1)[:, order].reshape(before.shape)
+    before, after = module(x, *indices), module(x[:, order], *indices)
+    blocks = before.reshape(len(before), x.shape[1], -1)[:, order].reshape(before.shape)
     torch.testing.assert_close(after, blocks)
 
 
-def check_normal_form(name: str, example: Example) -> None:
+def check_swapped_inputs(operation: Operation, example: Example) -> None:
+    """Commutative: the features may come in any order."""
+    if operation.commutative and example.inputs:
+        module, inputs = module_of(operation, example), given(operation, example)
+        count = len(example.inputs)
+        torch.testing.assert_close(module(*inputs[:count][::-1], *inputs[count:]), module(*inputs))
+
+
+def check_normal_form(operation: Operation, example: Example) -> None:
     """Checking twice changes nothing, and the normal form survives JSON."""
-    operation = OPERATIONS[name]
     attrs = operation.check(example.attrs)
     assert operation.check(attrs) == attrs
     assert operation.check(json.loads(json.dumps(attrs))) == attrs
 
 
-def check_label(name: str, example: Example) -> None:
-    operation = OPERATIONS[name]
+def check_label(operation: Operation, example: Example) -> None:
     label = operation.label(operation.check(example.attrs))
     assert label
     assert len(label) < 40
 
 
-def check_generated_code(name: str, example: Example) -> None:
-    architecture, _ = alone(name, example)
-    built = build(architecture).eval()
+def check_generated_code(operation: Operation, example: Example) -> None:
+    architecture, _ = alone(operation, example)
+    built = build(architecture)
     generated = load_generated(generate(architecture))
+    assert list(generated.state_dict()) == list(built.state_dict())
     generated.load_state_dict(built.state_dict(), strict=True)
-    x = torch.randn(2, *architecture.input_shape)
-    torch.testing.assert_close(generated.eval()(x), built(x), atol=1e-5, rtol=0)
+    inputs = batch_of(architecture.data, architecture.input_shape, 3)
+    torch.testing.assert_close(generated.eval()(*inputs), built.eval()(*inputs), atol=1e-5, rtol=0)
 
 
-def check_json_round_trip(name: str, example: Example) -> None:
-    architecture, _ = alone(name, example)
+def check_trains(operation: Operation, example: Example) -> None:
+    """A backward pass in training mode gives all its parameters a gradient, and finite ones to what it reads."""
+    architecture, node = alone(operation, example)
+    module = build(architecture)
+    module(*batch_of(architecture.data, architecture.input_shape, 4)).square().sum().backward()
+    for name, parameter in module.named_parameters():
+        assert parameter.grad is not None or not name.startswith(f"{node}."), name
+        assert parameter.grad is None or parameter.grad.isfinite().all(), name
+
+
+def check_rows_are_apart(operation: Operation, example: Example) -> None:
+    """In use, what a network says of a sample does not depend on the others of the batch."""
+    architecture, _ = alone(operation, example)
+    if architecture.data in ("image", "volume"):
+        module = build(architecture).eval()
+        [x] = batch_of(architecture.data, architecture.input_shape, 3)
+        torch.testing.assert_close(module(x)[1:2], module(x[1:2]), atol=1e-5, rtol=1e-5)
+
+
+def check_json_round_trip(operation: Operation, example: Example) -> None:
+    architecture, _ = alone(operation, example)
     back = Architecture.from_json(json.loads(json.dumps(architecture.to_json())))
     assert back == architecture
     assert back.hash == architecture.hash
 
 
-def check_analysis(name: str, example: Example) -> None:
-    architecture, node = alone(name, example)
+def check_analysis(operation: Operation, example: Example) -> None:
+    architecture, node = alone(operation, example)
     costs = analyse(architecture)
     module = build(architecture)
-    assert costs.params == sum(p.numel() for p in module.parameters())
-    assert costs.macs == hooked_macs(module, [architecture.input_shape])
+    assert costs.params == sum(p.numel() for p in module.parameters() if p.requires_grad)
+    assert costs.macs == network_macs(architecture, module)
     assert any(cost.name == node for cost in costs.nodes)
 
 
-def check_picture(name: str, example: Example) -> None:
-    architecture, _ = alone(name, example)
-    operation = OPERATIONS[name]
-    assert operation.label(operation.check(example.attrs)) in draw(architecture)
+def check_picture(operation: Operation, example: Example) -> None:
+    architecture, _ = alone(operation, example)
+    assert operation.label(operation.check(example.attrs)) in html.unescape(draw(architecture))
 
 
-CHECKS = [value for key, value in sorted(globals().items()) if key.startswith("check_")]
+Check = Callable[[Operation, Example], None]
+
+CHECKS: list[Check] = [value for key, value in sorted(globals().items()) if key.startswith("check_")]

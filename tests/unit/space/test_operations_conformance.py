@@ -1,15 +1,18 @@
 """Every registered operation keeps the law of its contract."""
 
-from collections.abc import Callable
-
 import pytest
 import torch
 
 from space.operations import OPERATIONS
-from space.operations.attributes import Misfit
-from tests.conformance.operations import CHECKS, EXAMPLES, Example
+from space.operations.attributes import Choice, Extent, Misfit
+from space.operations.base import Example
+from tests.conformance.operations import CHECKS, Check
 
-CASES = [(name, example) for name in OPERATIONS for example in EXAMPLES.get(name, [])]
+CASES = [
+    pytest.param(name, example, id=f"{name}-{i}")
+    for name, operation in OPERATIONS.items()
+    for i, example in enumerate(operation.examples)
+]
 
 
 @pytest.fixture(autouse=True)
@@ -18,9 +21,15 @@ def seeded() -> None:
     torch.set_num_threads(1)
 
 
-def test_every_operation_has_examples() -> None:
-    assert {name for name in OPERATIONS if EXAMPLES.get(name)} == set(OPERATIONS)
-    assert set(EXAMPLES) == set(OPERATIONS)
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_an_operation_shows_itself_in_use(name: str) -> None:
+    """At least one example; every attribute is given in one, every word of a choice too."""
+    operation = OPERATIONS[name]
+    assert operation.examples
+    for key, rule in operation.attributes.items():
+        seen = [example.attrs[key] for example in operation.examples if key in example.attrs]
+        assert seen
+        assert not isinstance(rule, Choice) or set(rule.options) <= {*seen, rule.default}
 
 
 def test_names_agree() -> None:
@@ -28,22 +37,25 @@ def test_names_agree() -> None:
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
-@pytest.mark.parametrize(("name", "example"), CASES, ids=[f"{n}-{i}" for i, (n, _) in enumerate(CASES)])
-def test_operation(check: Callable[[str, Example], None], name: str, example: Example) -> None:
-    check(name, example)
+@pytest.mark.parametrize(("name", "example"), CASES)
+def test_operation(check: Check, name: str, example: Example) -> None:
+    check(OPERATIONS[name], example)
 
 
-@pytest.mark.parametrize("name", sorted(OPERATIONS))
+@pytest.mark.parametrize("name", OPERATIONS)
 def test_unknown_attributes_are_refused(name: str) -> None:
     with pytest.raises(Misfit, match="no attribute 'colour'"):
         OPERATIONS[name].check({"colour": 1})
 
 
-@pytest.mark.parametrize("name", sorted(OPERATIONS))
-@pytest.mark.parametrize("wrong", [None, True, -1, 10**9, "wrong", [1], [0, 3], [3, 3, 3], {}, 1.5, float("nan")])
+WRONG = [None, True, -1, 10**9, "wrong", [1, "x"], [0, 3], [3, 3, 3, 3], {}, 1.5, float("nan")]
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("wrong", WRONG, ids=str)
 def test_wrong_attributes_are_refused(name: str, wrong: object) -> None:
     operation = OPERATIONS[name]
-    good = operation.check(EXAMPLES[name][0].attrs)
+    good = operation.check(operation.examples[0].attrs)
     for key in operation.attributes:
         if wrong is True and isinstance(good[key], bool):
             continue
@@ -51,7 +63,18 @@ def test_wrong_attributes_are_refused(name: str, wrong: object) -> None:
             operation.check({**good, key: wrong})
 
 
-@pytest.mark.parametrize("name", sorted(OPERATIONS))
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_a_list_of_sides_must_be_as_long_as_the_map_has(name: str) -> None:
+    operation = OPERATIONS[name]
+    example = operation.examples[0]
+    other = [1, 2] if len(example.inputs and example.inputs[0]) == 4 else [1, 2, 1]
+    for key, rule in operation.attributes.items():
+        if isinstance(rule, Extent):
+            with pytest.raises(Misfit, match=f"lists {len(other)} sides"):
+                operation.shape(operation.check({**example.attrs, key: other}), example.inputs)
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
 def test_needed_attributes_are_asked_for(name: str) -> None:
     needed = [key for key, rule in OPERATIONS[name].attributes.items() if rule.default is None]
     if needed:

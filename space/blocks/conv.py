@@ -1,15 +1,26 @@
-"""conv: one convolution, norm, activation."""
+"""conv: one convolution, norm, activation; square, k×l or k×l×m, with or without gaps between its taps.
 
-from typing import cast
+A kernel with gaps reaches dilation · (k - 1) + 1 pixels with the weights of k (Yu, Koltun 2016, Dilated Convolutions).
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import ClassVar, cast
 
 from space.architecture import GraphBuilder
-from space.blocks.base import Answers, Block, Style, conv_norm_act
+from space.blocks.base import Answers, Block, Clash, Style, conv_norm_act
+from space.blocks.pieces import kernel_of, square_when_valid
+from space.decision import Option
 
 
 class Conv(Block):
-    """(C, H, W) -> (width, H', W')."""
+    """A map (C, sides) -> (width, sides'): k · l · C · width weights."""
 
     name = "conv"
+    fields: ClassVar[tuple[str, ...]] = ("kernel", "kernel_width", "kernel_depth", "dilation")
+
+    def clashes(self, options: Mapping[str, tuple[Option, ...]], widths: tuple[int, ...]) -> Iterator[Clash]:  # noqa: ARG002
+        yield from square_when_valid(self, options)
 
     def grow(self, g: GraphBuilder, place: str, source: str, answers: Answers, style: Style) -> str:
-        return conv_norm_act(g, place, source, style, kernel=cast(int, answers("kernel")))
+        kernel = kernel_of(answers, rank=len(g.shape(source)) - 1)
+        return conv_norm_act(g, place, source, style, kernel=kernel, dilation=cast(int, answers("dilation")))

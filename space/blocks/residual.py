@@ -1,23 +1,30 @@
-"""residual: two convolutions and a shortcut around them (He et al. 2016, Deep Residual Learning, the basic block)."""
+"""residual: two convolutions and a shortcut around them (He et al. 2016, Deep Residual Learning, the basic block).
 
-from typing import cast
+With `squeeze` the branch is weighed before the sum (Hu et al. 2018, SE-ResNet); with `drop_path` it is left out for a
+share of the samples in training (Huang et al. 2016, Stochastic Depth).
+"""
+
+from typing import ClassVar, cast
 
 from space.architecture import GraphBuilder
-from space.blocks.base import Answers, Block, Style, activation, conv_norm_act
+from space.blocks.base import Answers, Block, Style, conv_norm_act
+from space.blocks.pieces import residual_join, squeeze_excite
 
 
 class Residual(Block):
-    """(C, H, W) -> (width, H', W'). The shortcut is a 1×1 projection when channels or size change, else the input."""
+    """A map (C, sides) -> (width, ceil(sides / stride)).
+
+    The shortcut is a 1×1 projection when channels or size change, else the input.
+    """
 
     name = "residual"
+    fields: ClassVar[tuple[str, ...]] = ("kernel", "squeeze", "drop_path")
     pads = True
 
     def grow(self, g: GraphBuilder, place: str, source: str, answers: Answers, style: Style) -> str:
-        kernel = cast(int, answers("kernel"))
+        kernel, squeeze = cast(int, answers("kernel")), cast(int, answers("squeeze"))
         x = conv_norm_act(g, f"{place}.first", source, style, kernel=kernel, padding="same")
         x = conv_norm_act(g, f"{place}.second", x, style, kernel=kernel, stride=1, padding="same", activate=False)
-        shortcut = source
-        if g.shape(source) != g.shape(x):
-            shortcut = conv_norm_act(g, f"{place}.shortcut", source, style, kernel=1, padding="same", activate=False)
-        x = g.add(f"{place}.add", "add", {}, x, shortcut)
-        return activation(g, f"{place}.act", x, style.activation)
+        if squeeze:
+            x = squeeze_excite(g, f"{place}.squeeze", x, squeeze, bias=style.bias != "never")
+        return residual_join(g, place, source, x, style, cast(float, answers("drop_path")))

@@ -1,17 +1,24 @@
 """separable: a depthwise convolution per channel, then a 1×1 one across channels (Howard et al. 2017, MobileNets)."""
 
-from typing import cast
+from collections.abc import Iterator, Mapping
+from typing import ClassVar, cast
 
 from space.architecture import GraphBuilder
-from space.blocks.base import Answers, Block, Style, conv_norm_act
+from space.blocks.base import Answers, Block, Clash, Style, conv_norm_act
+from space.blocks.pieces import square_when_valid
+from space.decision import Option
 
 
 class Separable(Block):
-    """(C, H, W) -> (width, H', W'): k²·C + C·width weights instead of k²·C·width."""
+    """A map (C, sides) -> (width, sides'): k · k · C + C · width weights instead of k · k · C · width."""
 
     name = "separable"
+    fields: ClassVar[tuple[str, ...]] = ("kernel", "dilation")
+
+    def clashes(self, options: Mapping[str, tuple[Option, ...]], widths: tuple[int, ...]) -> Iterator[Clash]:  # noqa: ARG002
+        yield from square_when_valid(self, options)
 
     def grow(self, g: GraphBuilder, place: str, source: str, answers: Answers, style: Style) -> str:
-        kernel = cast(int, answers("kernel"))
-        x = conv_norm_act(g, f"{place}.depthwise", source, style, kernel=kernel, depthwise=True)
+        kernel, dilation = cast(int, answers("kernel")), cast(int, answers("dilation"))
+        x = conv_norm_act(g, f"{place}.depthwise", source, style, kernel=kernel, dilation=dilation, depthwise=True)
         return conv_norm_act(g, f"{place}.pointwise", x, style, kernel=1, stride=1)

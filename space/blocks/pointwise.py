@@ -1,0 +1,17 @@
+"""pointwise: a 1×1 convolution, a linear layer at each position (Lin, Chen, Yan 2013, Network In Network)."""
+
+from typing import ClassVar
+
+from space.architecture import GraphBuilder
+from space.blocks.base import Answers, Block, Style, conv_norm_act
+
+
+class Pointwise(Block):
+    """A map (C, sides) -> (width, ceil(sides / stride)): C · width weights. It has no kernel to ask about."""
+
+    name = "pointwise"
+    fields: ClassVar[tuple[str, ...]] = ()
+    pads = True
+
+    def grow(self, g: GraphBuilder, place: str, source: str, answers: Answers, style: Style) -> str:  # noqa: ARG002
+        return conv_norm_act(g, place, source, style, kernel=1, padding="same")

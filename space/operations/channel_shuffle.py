@@ -1,0 +1,33 @@
+"""channel_shuffle: deals the channels of each group out over all groups (Zhang et al. 2018, ShuffleNet, figure 1)."""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, cast
+
+from space.operations.attributes import Attribute, Misfit, Whole
+from space.operations.base import Attrs, Call, Example, Layer, Shape, require_map
+
+
+class ChannelShuffle(Layer):
+    """A map (C, sides) -> the same; with G groups, channel i of group j becomes channel j of place i: i · G + j."""
+
+    name = "channel_shuffle"
+    attributes: ClassVar[Mapping[str, Attribute]] = {"groups": Whole(low=1, high=65_536)}
+    colour = "#7a4fa3"
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example(attrs={"groups": 2}),
+        Example(inputs=((6, 9, 7),), attrs={"groups": 3}),
+        Example(inputs=((6, 5, 4, 3),), attrs={"groups": 2}),
+        Example(attrs={"groups": 1}),
+    )
+
+    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
+        channels = require_map(self.name, inputs[0])[0]
+        if channels % cast(int, attrs["groups"]):
+            raise Misfit(f"channel_shuffle groups {attrs['groups']} must divide the {channels} channels")
+        return inputs[0]
+
+    def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:  # noqa: ARG002
+        return Call(target="ChannelShuffle", positional={"groups": cast(int, attrs["groups"])})
+
+    def label(self, attrs: Attrs) -> str:
+        return f"shuffle {attrs['groups']}"

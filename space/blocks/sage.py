@@ -1,9 +1,8 @@
 """sage: a node and the aggregate of its neighbours, each through weights of its own (Hamilton et al. 2017, GraphSAGE).
 
 The weights of the neighbours come before the aggregation. For mean and sum that is algorithm 1 of the paper with the
-matrix drawn into the sum, and for wide features it is much cheaper: on Cora's 1,433 words a layer of 16 and its gradient
-take 10 ms instead of 44 (benchmarks/graphs.py). For max it is the paper's pooling (equation 3) without its inner
-activation.
+matrix drawn into the sum, and for wide features it is much cheaper: see benchmarks/graphs.py. For max it is the paper's
+pooling (equation 3) without its inner activation.
 """
 
 from typing import ClassVar

@@ -32,7 +32,7 @@ class GATConv(Messages):
         return (out,)
 
     def params(self, attrs: Attrs, inputs: Sequence[Shape]) -> int:
-        """The linear layer, two weights of attention for each feature that leaves (of sender and receiver), the bias."""
+        """The linear layer, two weights of attention for each feature that leaves (sender and receiver), the bias."""
         return self.macs(attrs, inputs) + cast(int, attrs["out"]) * (3 if attrs["bias"] else 2)
 
     def macs(self, attrs: Attrs, inputs: Sequence[Shape]) -> int:

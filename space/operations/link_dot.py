@@ -1,4 +1,4 @@
-"""link_dot: the inner product of a pair's two ends, as logits of "no link" and "link" (Kipf, Welling 2016, equation 2)."""
+"""link_dot: the inner product of a pair's two ends as logits of "no link", "link" (Kipf, Welling 2016, equation 2)."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar

@@ -1,4 +1,4 @@
-"""What layers that pass messages along the edges of a graph share: they read the edges last, and see one hop further."""
+"""What layers that pass messages along the edges of a graph share: they read the edges, and see one hop further."""
 
 from collections.abc import Sequence
 from typing import ClassVar

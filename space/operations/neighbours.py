@@ -11,7 +11,7 @@ from space.operations.messages import Messages, require_node
 class Neighbours(Messages):
     """(F,), edges -> (F,). A node without neighbours gets zeros; `own` adds its own features to the result.
 
-    With linear layers around it this is what the layers of GraphSAGE (Hamilton et al. 2017) and GIN (Xu et al. 2019) do.
+    With linear layers around it, this is what layers of GraphSAGE (Hamilton et al. 2017) and GIN (Xu et al. 2019) do.
     """
 
     name = "neighbours"

@@ -56,7 +56,8 @@ def by_matrix(x: Tensor, edges: Tensor) -> Tensor:
     """With a sparse matrix, made anew as in every other way."""
     ones = torch.ones(edges.shape[1])
     matrix = torch.sparse_coo_tensor(edges.flip(0), ones, (len(x), len(x)), check_invariants=False)
-    return x + torch.sparse.mm(matrix, x)
+    result: Tensor = x + torch.sparse.mm(matrix, x)
+    return result
 
 
 class ProjectedSAGE(nn.Module):

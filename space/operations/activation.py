@@ -5,6 +5,7 @@ from typing import ClassVar, cast
 
 from space.operations.attributes import Attribute, Choice
 from space.operations.base import Argument, Attrs, Call, Channels, Example, Layer, Shape, require_features
+from space.operations.saved import INPUTS, OUTPUT, Saved
 
 TARGETS: dict[str, tuple[str, dict[str, Argument]]] = {
     "relu": ("ReLU", {}),
@@ -34,6 +35,9 @@ class Activation(Layer):
 
     def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
         return Channels.KEEPS
+
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape]) -> Saved:  # noqa: ARG002
+        return OUTPUT if attrs["kind"] in ("relu", "sigmoid", "tanh") else INPUTS
 
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:  # noqa: ARG002
         target, keywords = TARGETS[cast(str, attrs["kind"])]

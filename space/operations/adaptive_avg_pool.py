@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from space.operations.attributes import Attribute, Extent, Misfit, sides
 from space.operations.base import Attrs, Call, Channels, Example, Layer, Shape, brief, require_map, times
+from space.operations.saved import INPUTS, NO_TENSOR, Saved
 
 
 class AdaptiveAvgPool(Layer):
@@ -28,6 +29,9 @@ class AdaptiveAvgPool(Layer):
 
     def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
         return Channels.KEEPS
+
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape]) -> Saved:  # noqa: ARG002
+        return NO_TENSOR if attrs["size"] == 1 else INPUTS  # to 1 it is a plain mean
 
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:
         target = sides(self.name, attrs["size"], len(inputs[0]) - 1)

@@ -19,6 +19,8 @@ Law, held to every registered operation by `tests/conformance/operations.py`:
 7. `indices` names the indices of graph data that it reads, after its other inputs; `rows` says what a row of its output
    is, where that is not what a row of its input was.
 8. `examples` shows it in use, at least once, on maps with two and with three sides where it reads both.
+9. `saved` says what it holds in memory during a training step, for the peak that constraints may speak of; what it
+   leaves unsaid is taken for kept.
 
 Instances hold no state; torch is imported only inside `define`, `module` and `apply`.
 """
@@ -32,6 +34,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from space.operations.attributes import Attribute, Misfit, Value
+from space.operations.saved import EVERYTHING, INPUTS, Saved
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -154,6 +157,10 @@ class Operation(ABC):
         """What one output position reads; None for an operation that adds nothing to the receptive field."""
         return None
 
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape]) -> Saved:  # noqa: ARG002
+        """What it holds in memory during a training step. Unless said otherwise: inputs and output, until backward."""
+        return EVERYTHING
+
     def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
         """What a reordering of the input channels does."""
         return Channels.BINDS
@@ -194,6 +201,10 @@ def defined(layer: Layer) -> "type[nn.Module]":
 
 class Function(Operation):
     """An operation without parameters that is an expression of its inputs."""
+
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape]) -> Saved:  # noqa: ARG002
+        """Unless said otherwise: the inputs, as of a product."""
+        return INPUTS
 
     @abstractmethod
     def apply(self, tensors: Sequence["Tensor"]) -> "Tensor":

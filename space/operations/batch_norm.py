@@ -1,9 +1,11 @@
 """batch_norm: each channel to zero mean, unit variance over the batch; scaled and shifted (Ioffe, Szegedy 2015)."""
 
+import math
 from collections.abc import Sequence
 from typing import ClassVar
 
 from space.operations.base import Attrs, Call, Channels, Example, Layer, Shape, require_features
+from space.operations.saved import FLOAT, Bytes, Saved
 
 
 class BatchNorm(Layer):
@@ -21,6 +23,10 @@ class BatchNorm(Layer):
 
     def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
         return Channels.KEEPS
+
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape]) -> Saved:  # noqa: ARG002
+        statistics = Bytes(once=2 * FLOAT * inputs[0][0])
+        return Saved(inputs=True, own=statistics, to_inputs=Bytes(out=FLOAT * math.prod(inputs[0])))
 
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:  # noqa: ARG002
         return Call(target=f"BatchNorm{max(1, len(inputs[0]) - 1)}d", positional={"channels": inputs[0][0]})

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from space.operations.attributes import Misfit
 from space.operations.base import Attrs, Channels, Example, Function, Shape, require_features
+from space.operations.saved import PASSED_ON, Saved
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,6 +32,9 @@ class Concat(Function):
 
     def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
         return Channels.KEEPS
+
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape]) -> Saved:  # noqa: ARG002
+        return PASSED_ON
 
     def apply(self, tensors: Sequence["Tensor"]) -> "Tensor":
         import torch

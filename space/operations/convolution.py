@@ -19,8 +19,11 @@ from space.operations.base import (
     slide,
     times,
 )
+from space.operations.saved import FLOAT, Bytes, Saved
 
 DEFAULTS: dict[str, Argument] = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "bias": True}
+BLOCK = 16
+"""Channels in a block of the convolution library's own layout."""
 
 
 class Convolution(Layer):
@@ -78,6 +81,26 @@ class Convolution(Layer):
             return Channels.MIXES
         return Channels.KEEPS if attrs["groups"] == inputs[0][0] == attrs["out"] else Channels.BINDS
 
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape]) -> Saved:
+        """The library works on copies in a layout of its own, channels in blocks of 16, and reads few ones as they are.
+
+        That is oneDNN on a processor with AVX-512; measured for both ranks, 1 to 64 channels, grouped and depthwise.
+        """
+        channels, out, groups = inputs[0][0], cast(int, attrs["out"]), cast(int, attrs["groups"])
+        before, after = (FLOAT * math.prod(shape[1:]) for shape in (inputs[0], self.shape(attrs, inputs)))
+        read, written, weights = channels * before, out * after, FLOAT * self._weights(attrs, channels)
+        if groups not in (1, channels) and channels // groups % BLOCK:
+            plain = Bytes(out=written, once=weights)
+            return Saved(inputs=True, forward=plain, backward=Bytes(once=weights), to_inputs=plain)
+        blocked_in, blocked_out = _blocked(channels) * before, _blocked(out) * after
+        if channels <= BLOCK // 2 and attrs["kernel"] != 1:
+            forward = backward = Bytes(out=blocked_out, once=weights)
+            to_inputs = Bytes(out=blocked_in + blocked_out - read, once=weights)
+        else:
+            forward = Bytes(out=blocked_out + max(0, blocked_in - written), once=weights)
+            backward = to_inputs = Bytes(out=blocked_in + blocked_out, once=weights)
+        return Saved(inputs=True, forward=forward, backward=backward, to_inputs=to_inputs)
+
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:
         window = self.window(attrs, inputs)
         keywords: dict[str, Argument] = {
@@ -100,3 +123,8 @@ class Convolution(Layer):
         if cast(int, attrs["dilation"]) > 1:
             words.append(f"dilation {attrs['dilation']}")
         return " ".join(words)
+
+
+def _blocked(channels: int) -> int:
+    """Channels once the last block is filled up."""
+    return -(-channels // BLOCK) * BLOCK

@@ -1,10 +1,12 @@
 """dropout: sets each value to zero with probability `rate` while training (Srivastava et al. 2014)."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, cast
 
 from space.operations.attributes import Attribute, Fraction
 from space.operations.base import Attrs, Call, Channels, Example, Layer, Shape, require_features
+from space.operations.saved import FLOAT, SAME_MEMORY, Bytes, Saved
 
 
 class Dropout(Layer):
@@ -23,6 +25,11 @@ class Dropout(Layer):
 
     def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
         return Channels.KEEPS
+
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape]) -> Saved:
+        if attrs["rate"] == 0:
+            return SAME_MEMORY
+        return Saved(own=Bytes(out=FLOAT * math.prod(inputs[0])))  # the mask
 
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:  # noqa: ARG002
         return Call(target="Dropout", positional={"p": cast(float, attrs["rate"])})

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from space.operations.base import Attrs, Call, Channels, Example, Layer, Shape, require_features
+from space.operations.saved import SAME_MEMORY, Saved
 
 
 class Flatten(Layer):
@@ -18,6 +19,9 @@ class Flatten(Layer):
 
     def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
         return Channels.KEEPS
+
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape]) -> Saved:  # noqa: ARG002
+        return SAME_MEMORY
 
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:  # noqa: ARG002
         return Call(target="Flatten")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from space.operations.base import Attrs, Call, Channels, Example, Layer, Shape, require_map
+from space.operations.saved import NO_TENSOR, Saved
 
 
 class GlobalAvgPool(Layer):
@@ -19,6 +20,9 @@ class GlobalAvgPool(Layer):
 
     def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
         return Channels.KEEPS
+
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape]) -> Saved:  # noqa: ARG002
+        return NO_TENSOR
 
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:  # noqa: ARG002
         return Call(target=f"AdaptiveAvgPool{len(inputs[0]) - 1}d", positional={"output_size": 1})

@@ -6,6 +6,7 @@ from typing import ClassVar, cast
 
 from space.operations.attributes import Attribute, Misfit, Whole
 from space.operations.base import Attrs, Call, Channels, Example, Layer, Shape, require_features
+from space.operations.saved import FLOAT, Bytes, Saved
 
 
 class GroupNorm(Layer):
@@ -36,6 +37,11 @@ class GroupNorm(Layer):
 
     def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:
         return Channels.KEEPS if attrs["groups"] in (1, inputs[0][0]) else Channels.BINDS
+
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape]) -> Saved:
+        channels, *size = inputs[0]
+        statistics = Bytes(out=2 * FLOAT * cast(int, attrs["groups"]))
+        return Saved(inputs=True, own=statistics, to_inputs=Bytes(out=0 if size else 2 * FLOAT * channels))
 
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:
         positional = {"groups": cast(int, attrs["groups"]), "channels": inputs[0][0]}

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from space.operations.base import Attrs, Call, Channels, Example, Layer, Shape
+from space.operations.saved import SAME_MEMORY, Saved
 
 
 class Identity(Layer):
@@ -17,6 +18,9 @@ class Identity(Layer):
 
     def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
         return Channels.KEEPS
+
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape]) -> Saved:  # noqa: ARG002
+        return SAME_MEMORY
 
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:  # noqa: ARG002
         return Call(target="Identity")

@@ -5,6 +5,7 @@ from typing import ClassVar, cast
 
 from space.operations.attributes import Attribute, Flag, Whole
 from space.operations.base import Argument, Attrs, Call, Channels, Example, Layer, Shape, require_vector
+from space.operations.saved import INPUTS, Saved
 
 
 class Linear(Layer):
@@ -31,6 +32,9 @@ class Linear(Layer):
 
     def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
         return Channels.MIXES
+
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape]) -> Saved:  # noqa: ARG002
+        return INPUTS
 
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:
         positional: dict[str, Argument] = {"in_features": inputs[0][0], "out_features": cast(int, attrs["out"])}

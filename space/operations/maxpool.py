@@ -1,9 +1,12 @@
 """maxpool: the largest value of each window."""
 
+import math
+from collections.abc import Sequence
 from typing import ClassVar
 
-from space.operations.base import Example
+from space.operations.base import Attrs, Example, Shape
 from space.operations.pooling import Pooling
+from space.operations.saved import Bytes, Saved
 
 
 class MaxPool(Pooling):
@@ -20,3 +23,6 @@ class MaxPool(Pooling):
         Example(inputs=((4, 6, 5, 4),), attrs={"kernel": 2, "stride": 2}),
         Example(inputs=((4, 6, 5, 4),), attrs={"kernel": [1, 3, 3], "padding": "same"}),
     )
+
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape]) -> Saved:
+        return Saved(inputs=True, own=Bytes(out=8 * math.prod(self.shape(attrs, inputs))))  # where each was, int64

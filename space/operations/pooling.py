@@ -17,6 +17,7 @@ from space.operations.base import (
     slide,
     times,
 )
+from space.operations.saved import INPUTS, Saved
 
 
 class Pooling(Layer):
@@ -50,6 +51,9 @@ class Pooling(Layer):
 
     def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
         return Channels.KEEPS
+
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape]) -> Saved:  # noqa: ARG002
+        return INPUTS
 
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:
         window = self.window(attrs, inputs)

@@ -12,6 +12,13 @@ from space.operations import OPERATIONS
 FOLDERS = ["stem", "stages.0.blocks.0", "stages.0.blocks.1", "stages.1.left", "parts.2.wide.0", "tail"]
 HEAD = {"flatten", "linear", "input", "global_avg_pool"}
 
+MIDDLE = sorted(
+    name
+    for name, operation in OPERATIONS.items()
+    if operation.arity[0] and not operation.indices and any(len(one.inputs[0]) == 3 for one in operation.examples)
+)
+"""Operations that read maps of images."""
+
 
 def random_attrs(op: str, channels: int, rng: Random) -> dict[str, Any]:
     """Attributes that are often possible for a map with these channels."""
@@ -37,7 +44,8 @@ def random_attrs(op: str, channels: int, rng: Random) -> dict[str, Any]:
         "activation": {"kind": rng.choice(["relu", "leaky_relu", "silu", "gelu", "hardswish"])},
         "dropout": {"rate": 0.25},
     }
-    return choices.get(op, {})
+    examples = [dict(one.attrs) for one in OPERATIONS[op].examples if len(one.inputs[0]) == 3]
+    return choices.get(op, rng.choice(examples))
 
 
 def random_architecture(
@@ -47,22 +55,23 @@ def random_architecture(
     classes = rng.choice([2, 5])
     g = GraphBuilder((rng.choice([1, 2, 3]), side, side), classes)
     maps = [g.input]
-    names = sorted(set(OPERATIONS) - HEAD - avoid)
+    names = [name for name in MIDDLE if name not in HEAD | avoid]
     for number in range(steps):
         op = rng.choice(names)
         x = rng.choice(maps[-4:])
-        sources = [x]
-        if op in ("add", "concat"):
-            fitting = [m for m in maps if g.shape(m)[1:] == g.shape(x)[1:]]
-            if op == "add":
-                fitting = [m for m in fitting if g.shape(m) == g.shape(x)]
-            sources = [rng.choice(fitting) for _ in range(rng.choice([1, 1, 2]))] + sources
+        fewest, most = OPERATIONS[op].arity
+        same = 1 if op == "concat" else 0
+        fitting = [m for m in maps if g.shape(m)[same:] == g.shape(x)[same:]]
+        more = min(fewest + rng.choice([0, 0, 1]), most) - 1
+        sources = [*(rng.choice(fitting) for _ in range(more)), x]
         key = rng.choice([op, str(number)])
         name = f"{rng.choice(FOLDERS)}.{key}" + ("" if key.isdigit() else str(number))
         try:
-            maps.append(g.add(name, op, random_attrs(op, g.shape(x)[0], rng), *sources))
+            node = g.add(name, op, random_attrs(op, g.shape(x)[0], rng), *sources)
         except InvalidArchitecture:
             continue
+        if len(g.shape(node)) == 3:
+            maps.append(node)
     ends = [g.add(f"head.pool{i}", "global_avg_pool", {}, m) for i, m in enumerate(maps[-2:])]
     x = g.add("head.concat", "concat", {}, *ends) if len(ends) > 1 else ends[0]
     x = g.add("head.flatten", "flatten", {}, x)

@@ -1,0 +1,84 @@
+"""blur_pool: pooling that a shift of the picture by one pixel changes little (Zhang 2019, Shift-Invariant Again).
+
+A 2×2 pooling that moves by one pixel, then a blur with the binomial taps 1, 2, 1 along each side, of which every second
+position is kept: what would be aliased is gone before positions are dropped. After means both together are the
+binomial taps 1, 3, 3, 1.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from space.operations.attributes import Attribute, Choice
+from space.operations.base import Argument, Attrs, Call, Channels, Example, Layer, Shape, Window, require_map, slide
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class BlurPool(Layer):
+    """A map (C, sides) -> (C, floor(sides / 2)), from 2 pixels on. The blur has no trainable weights.
+
+    Beyond the edge the blur reads the edge.
+    """
+
+    name = "blur_pool"
+    attributes: ClassVar[Mapping[str, Attribute]] = {"of": Choice(options=("max", "average"), default="max")}
+    keeps_zero = True
+    keeps_zero = True
+    colour = "#2f9e7f"
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example(),
+        Example(attrs={"of": "average"}),
+        Example(inputs=((4, 5, 4, 3),), attrs={"of": "max"}),
+        Example(inputs=((4, 2, 5, 3),), attrs={"of": "average"}),
+    )
+
+    def window(self, attrs: Attrs, inputs: Sequence[Shape]) -> Window:  # noqa: ARG002
+        rank = len(inputs[0]) - 1
+        return Window(kernel=(4,) * rank, stride=2, padding=(1,) * rank)
+
+    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
+        channels, *size = require_map(self.name, inputs[0])
+        return channels, *slide(self.name, self.window(attrs, inputs), size)
+
+    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
+        return Channels.KEEPS
+
+    def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:
+        positional: dict[str, Argument] = {"sides": len(inputs[0]) - 1, "of": str(attrs["of"])}
+        return Call(target="BlurPool", library="", positional=positional)
+
+    def define(self) -> "type[nn.Module]":
+        import torch
+        import torch.nn.functional as F
+        from torch import Tensor, nn
+
+        class BlurPool(nn.Module):
+            """(B, C, sides) -> (B, C, sides / 2): 2×2 pooling at every position, a blur, every second position.
+
+            sides: 2 for maps, 3 for volumes. of: "max" or "average".
+            """
+
+            taps: Tensor
+
+            def __init__(self, sides: int, of: str) -> None:
+                super().__init__()
+                pools = {"max": (nn.MaxPool2d, nn.MaxPool3d), "average": (nn.AvgPool2d, nn.AvgPool3d)}
+                self.pool = pools[of][sides - 2](2, stride=1)
+                self.edges = [1] * (2 * sides)
+                taps = line = torch.tensor([0.25, 0.5, 0.25])
+                for _ in range(sides - 1):
+                    taps = taps[..., None] * line
+                self.register_buffer("taps", taps[None, None], persistent=False)
+
+            def forward(self, x: Tensor) -> Tensor:
+                x = F.pad(self.pool(x), self.edges, mode="replicate")
+                channels = x.shape[1]
+                taps = self.taps.expand(channels, *self.taps.shape[1:])
+                blur = F.conv2d if x.dim() == 4 else F.conv3d
+                return blur(x, taps, stride=2, groups=channels)
+
+        return BlurPool
+
+    def label(self, attrs: Attrs) -> str:
+        return f"blur {attrs['of']} pool"

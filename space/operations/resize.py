@@ -1,0 +1,62 @@
+"""resize: a map to a multiple of its size, each position repeated or the ones between interpolated."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, cast
+
+from space.operations.attributes import Attribute, Choice, Misfit, Whole
+from space.operations.base import Argument, Attrs, Call, Channels, Example, Layer, Shape, Window, require_map, times
+
+MAX_POSITIONS = 2**22
+"""Of a resized map: 2048×2048 or 161×161×161, in 16 channels of float32 a quarter of a gigabyte for each sample."""
+
+MODES = {2: "bilinear", 3: "trilinear"}
+
+
+class Resize(Layer):
+    """A map (C, sides) -> (C, factor · sides).
+
+    nearest: each position `factor` times along each side. linear: bilinear, in 3-D trilinear, between the centres of
+    the positions; the edges are held.
+    """
+
+    name = "resize"
+    attributes: ClassVar[Mapping[str, Attribute]] = {
+        "factor": Whole(low=2, high=8, default=2),
+        "mode": Choice(options=("nearest", "linear")),
+    }
+    keeps_zero = True
+    keeps_zero = True
+    colour = "#2f9e7f"
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example(attrs={"mode": "nearest"}),
+        Example(attrs={"mode": "nearest", "factor": 3}),
+        Example(attrs={"mode": "linear"}),
+        Example(attrs={"mode": "linear", "factor": 4}),
+        Example(inputs=((4, 5, 4, 3),), attrs={"mode": "nearest"}),
+        Example(inputs=((4, 5, 4, 3),), attrs={"mode": "linear"}),
+        Example(inputs=((4, 1, 1),), attrs={"mode": "linear"}),
+    )
+
+    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
+        channels, *sides = require_map(self.name, inputs[0])
+        size = tuple(cast(int, attrs["factor"]) * side for side in sides)
+        if math.prod(size) > MAX_POSITIONS:
+            raise Misfit(f"resize to {times(size)} makes more than {MAX_POSITIONS} positions")
+        return channels, *size
+
+    def window(self, attrs: Attrs, inputs: Sequence[Shape]) -> Window:
+        rank, reach = len(inputs[0]) - 1, int(attrs["mode"] == "linear")
+        kernel, padding = (1 + 2 * reach,) * rank, (reach,) * rank
+        return Window(kernel=kernel, padding=padding, up=cast(int, attrs["factor"]))
+
+    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
+        return Channels.KEEPS
+
+    def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:
+        mode = "nearest" if attrs["mode"] == "nearest" else MODES[len(inputs[0]) - 1]
+        keywords: dict[str, Argument] = {"scale_factor": cast(int, attrs["factor"]), "mode": mode}
+        return Call(target="Upsample", keywords=keywords)
+
+    def label(self, attrs: Attrs) -> str:
+        return f"resize ×{attrs['factor']} {attrs['mode']}"

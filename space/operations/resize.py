@@ -35,7 +35,6 @@ class Resize(Layer):
         Example(attrs={"mode": "linear", "factor": 4}),
         Example(inputs=((4, 5, 4, 3),), attrs={"mode": "nearest"}),
         Example(inputs=((4, 5, 4, 3),), attrs={"mode": "linear"}),
-        Example(inputs=((4, 1, 1),), attrs={"mode": "linear"}),
     )
 
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:

@@ -1,9 +1,13 @@
 """What an architecture costs, exactly, before any tensor exists."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import cast
 
 from space.architecture import Architecture
+from space.constraint import MEASURES
 from space.kinds import KINDS
+from space.memory import MIB, peak_memory
 from space.operations import OPERATIONS
 from space.operations.base import Shape, Window
 
@@ -31,6 +35,9 @@ class Analysis:
         node that its row can see.
     output_stride: input pixels between two neighbours on the last feature map, on its longer side; 1 for graph data.
     depth: convolutions, message passings and linear layers on the longest path.
+
+    peak_memory_mb, found when it is asked for: MiB (2^20 bytes) that the tensors of one training step take at its peak:
+        AdamW in float32 on 128 samples, whatever the job's own batch; `space.memory` says what that is of graph data.
     """
 
     params: int
@@ -40,17 +47,38 @@ class Analysis:
     depth: int
     output_shape: Shape
     nodes: tuple[NodeCost, ...]
+    architecture: Architecture = field(repr=False, compare=False)
+    _peak: list[float] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @property
-    def measures(self) -> dict[str, int]:
+    def peak_memory_mb(self) -> float:
+        if not self._peak:
+            params = {cost.name: cost.params for cost in self.nodes}
+            self._peak.append(round(peak_memory(self.architecture, params) / MIB, 3))
+        return self._peak[0]
+
+    @property
+    def measures(self) -> "Measures":
         """What constraint expressions may speak of."""
-        return {
-            "params": self.params,
-            "macs": self.macs,
-            "receptive_field": self.receptive_field,
-            "output_stride": self.output_stride,
-            "depth": self.depth,
-        }
+        return Measures(self)
+
+
+class Measures(Mapping[str, float]):
+    """An analysis by the names of `MEASURES`; what nobody looks at costs nothing."""
+
+    def __init__(self, analysis: Analysis) -> None:
+        self._analysis = analysis
+
+    def __getitem__(self, name: str) -> float:
+        if name not in MEASURES:
+            raise KeyError(name)
+        return cast(float, getattr(self._analysis, name))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(MEASURES)
+
+    def __len__(self) -> int:
+        return len(MEASURES)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,6 +136,7 @@ def analyse(architecture: Architecture) -> Analysis:
         depth=depths[architecture.output],
         output_shape=shapes[architecture.output],
         nodes=tuple(costs),
+        architecture=architecture,
     )
 
 

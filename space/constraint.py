@@ -15,7 +15,7 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedTok
 
 from archsmith.errors import Fault, InvalidExpression
 
-MEASURES = ("params", "macs", "receptive_field", "output_stride", "depth")
+MEASURES = ("params", "macs", "receptive_field", "output_stride", "depth", "peak_memory_mb")
 """The names an expression may use; `space.analysis.Analysis` says what they are."""
 
 MAX_LENGTH = 500

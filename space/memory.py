@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from space.architecture import Architecture, row_kinds
 from space.kinds import KINDS
 from space.operations import OPERATIONS
-from space.operations.saved import FLOAT, Bytes, Saved
+from space.operations.saved import FLOAT, NOTHING, Bytes, Saved
 
 BATCH = 128
 """Samples in the step that is accounted for, and graphs of graph data."""
@@ -46,14 +46,17 @@ class _Heap:
         self.holders: list[int] = []
 
     def take(self, size: int) -> int:
-        self.taken += size
         self.sizes.append(size)
         self.holders.append(1)
+        self.taken += size
+        if self.taken > self.peak:
+            self.peak = self.taken
         return len(self.sizes) - 1
 
     def drop(self, block: int) -> None:
-        self.holders[block] -= 1
-        if not self.holders[block]:
+        left = self.holders[block] - 1
+        self.holders[block] = left
+        if not left:
             self.taken -= self.sizes[block]
 
     def busy(self, scratch: int) -> None:
@@ -78,10 +81,8 @@ class _Step:
             for node, shape, count in zip(nodes, shapes, self.rows, strict=True)
         ]
         self.saved = [
-            OPERATIONS[node.op].saved(node.attrs, [shapes[source] for source in self.read[number]])
-            if node.inputs
-            else Saved()
-            for number, node in enumerate(nodes)
+            OPERATIONS[node.op].saved(node.attrs, [shapes[source] for source in read], shape) if read else Saved()
+            for node, read, shape in zip(nodes, self.read, shapes, strict=True)
         ]
         self.params = [FLOAT * params[node.name] for node in nodes]
         self.learns = self._learning()
@@ -125,7 +126,8 @@ class _Step:
             blocks.append(block)
             if self.learns[number]:
                 self._keep(number, saved, blocks)
-            heap.busy(self._amount(number, saved.forward))
+            if saved.forward is not NOTHING:
+                heap.busy(self._amount(number, saved.forward))
             for source in set(sources):
                 if last_reader[source] == number and source >= self.first:
                     heap.drop(blocks[source])
@@ -141,7 +143,7 @@ class _Step:
             kept.append(blocks[number])
         for block in kept:
             self.heap.holders[block] += 1
-        if saved.own != ((0,) * 4):
+        if saved.own is not NOTHING:
             kept.append(self.heap.take(self._amount(number, saved.own)))
 
     def _backward(self) -> None:
@@ -158,8 +160,9 @@ class _Step:
                 made = [gradient] * len(wanted)
             else:
                 made = [heap.take(self.sizes[source]) for source in wanted]
-            scratch = self._amount(number, saved.backward)
-            heap.busy(max(scratch, self._amount(number, saved.to_inputs)) if wanted else scratch)
+            heap.busy(self._amount(number, saved.backward))
+            if wanted and saved.to_inputs is not NOTHING:
+                heap.busy(self._amount(number, saved.to_inputs))
             heap.drop(gradient)
             for block in self.kept[number]:
                 heap.drop(block)
@@ -174,7 +177,6 @@ class _Step:
                 heap.drop(added)
                 return place
         total = heap.take(max(heap.sizes[one], heap.sizes[other]))
-        heap.busy(0)
         heap.drop(one)
         heap.drop(other)
         return total

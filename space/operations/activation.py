@@ -36,8 +36,11 @@ class Activation(Layer):
     def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
         return Channels.KEEPS
 
-    def saved(self, attrs: Attrs, inputs: Sequence[Shape]) -> Saved:  # noqa: ARG002
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
         return OUTPUT if attrs["kind"] in ("relu", "sigmoid", "tanh") else INPUTS
+
+    def vanishes(self, attrs: Attrs, zero: Sequence[bool]) -> bool:
+        return all(zero) and attrs["kind"] != "sigmoid"
 
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:  # noqa: ARG002
         target, keywords = TARGETS[cast(str, attrs["kind"])]

@@ -13,6 +13,7 @@ class AdaptiveAvgPool(Layer):
 
     name = "adaptive_avg_pool"
     attributes: ClassVar[Mapping[str, Attribute]] = {"size": Extent(low=1, high=4096)}
+    keeps_zero = True
     colour = "#2f9e7f"
     examples: ClassVar[tuple[Example, ...]] = (
         Example(attrs={"size": 3}),
@@ -30,7 +31,7 @@ class AdaptiveAvgPool(Layer):
     def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
         return Channels.KEEPS
 
-    def saved(self, attrs: Attrs, inputs: Sequence[Shape]) -> Saved:  # noqa: ARG002
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
         return NO_TENSOR if attrs["size"] == 1 else INPUTS  # to 1 it is a plain mean
 
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:

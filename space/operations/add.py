@@ -18,6 +18,7 @@ class Add(Function):
     name = "add"
     arity: ClassVar[tuple[int, int]] = (2, 64)
     commutative = True
+    keeps_zero = True
     colour = "#7a4fa3"
     examples: ClassVar[tuple[Example, ...]] = (
         Example(inputs=((4, 9, 7), (4, 9, 7))),
@@ -30,7 +31,7 @@ class Add(Function):
             raise Misfit(f"add expects equal shapes, got {' and '.join(str(shape) for shape in inputs[:8])}")
         return require_features(self.name, inputs[0])
 
-    def saved(self, attrs: Attrs, inputs: Sequence[Shape]) -> Saved:  # noqa: ARG002
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
         value = FLOAT * math.prod(inputs[0])
         return Saved(passes=True, forward=Bytes(out=value if len(inputs) > 2 else 0))  # the sum so far
 

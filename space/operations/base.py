@@ -19,7 +19,9 @@ Law, held to every registered operation by `tests/conformance/operations.py`:
 7. `indices` names the indices of graph data that it reads, after its other inputs; `rows` says what a row of its output
    is, where that is not what a row of its input was.
 8. `examples` shows it in use, at least once, on maps with two and with three sides where it reads both.
-9. `saved` says what it holds in memory during a training step, for the peak that constraints may speak of; what it
+9. `vanishes` says when zeros come out because zeros came in, so that what they cancel can be left out
+   (`space/simplify.py`).
+10. `saved` says what it holds in memory during a training step, for the peak that constraints may speak of; what it
    leaves unsaid is taken for kept.
 
 Instances hold no state; torch is imported only inside `define`, `module` and `apply`.
@@ -117,6 +119,8 @@ class Operation(ABC):
     """What a row of its output is, "graph" or "pair"; None: what a row of its input is."""
     colour: ClassVar[str] = "#8a94a6"
     """Of its box in the picture."""
+    keeps_zero: ClassVar[bool] = False
+    """Whether inputs of zeros give an output of zeros, whatever the weights; see `vanishes`."""
     examples: ClassVar[tuple[Example, ...]] = ()
     """Uses that the conformance suite goes through: every attribute, every rank of map, every number of inputs."""
 
@@ -157,13 +161,17 @@ class Operation(ABC):
         """What one output position reads; None for an operation that adds nothing to the receptive field."""
         return None
 
-    def saved(self, attrs: Attrs, inputs: Sequence[Shape]) -> Saved:  # noqa: ARG002
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
         """What it holds in memory during a training step. Unless said otherwise: inputs and output, until backward."""
         return EVERYTHING
 
     def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
         """What a reordering of the input channels does."""
         return Channels.BINDS
+
+    def vanishes(self, attrs: Attrs, zero: Sequence[bool]) -> bool:  # noqa: ARG002
+        """Whether the output is all zeros, whatever the weights, when the inputs marked in `zero` are."""
+        return self.keeps_zero and all(zero)
 
     def label(self, attrs: Attrs) -> str:  # noqa: ARG002
         """A few words for the picture."""
@@ -202,7 +210,7 @@ def defined(layer: Layer) -> "type[nn.Module]":
 class Function(Operation):
     """An operation without parameters that is an expression of its inputs."""
 
-    def saved(self, attrs: Attrs, inputs: Sequence[Shape]) -> Saved:  # noqa: ARG002
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
         """Unless said otherwise: the inputs, as of a product."""
         return INPUTS
 

@@ -24,7 +24,7 @@ class BatchNorm(Layer):
     def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
         return Channels.KEEPS
 
-    def saved(self, attrs: Attrs, inputs: Sequence[Shape]) -> Saved:  # noqa: ARG002
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
         statistics = Bytes(once=2 * FLOAT * inputs[0][0])
         return Saved(inputs=True, own=statistics, to_inputs=Bytes(out=FLOAT * math.prod(inputs[0])))
 

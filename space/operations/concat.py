@@ -16,6 +16,7 @@ class Concat(Function):
 
     name = "concat"
     arity: ClassVar[tuple[int, int]] = (2, 64)
+    keeps_zero = True
     colour = "#7a4fa3"
     examples: ClassVar[tuple[Example, ...]] = (
         Example(inputs=((4, 9, 7), (2, 9, 7))),
@@ -33,7 +34,7 @@ class Concat(Function):
     def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
         return Channels.KEEPS
 
-    def saved(self, attrs: Attrs, inputs: Sequence[Shape]) -> Saved:  # noqa: ARG002
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
         return PASSED_ON
 
     def apply(self, tensors: Sequence["Tensor"]) -> "Tensor":

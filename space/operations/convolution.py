@@ -81,13 +81,13 @@ class Convolution(Layer):
             return Channels.MIXES
         return Channels.KEEPS if attrs["groups"] == inputs[0][0] == attrs["out"] else Channels.BINDS
 
-    def saved(self, attrs: Attrs, inputs: Sequence[Shape]) -> Saved:
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:
         """The library works on copies in a layout of its own, channels in blocks of 16, and reads few ones as they are.
 
         That is oneDNN on a processor with AVX-512; measured for both ranks, 1 to 64 channels, grouped and depthwise.
         """
         channels, out, groups = inputs[0][0], cast(int, attrs["out"]), cast(int, attrs["groups"])
-        before, after = (FLOAT * math.prod(shape[1:]) for shape in (inputs[0], self.shape(attrs, inputs)))
+        before, after = (FLOAT * math.prod(shape[1:]) for shape in (inputs[0], output))
         read, written, weights = channels * before, out * after, FLOAT * self._weights(attrs, channels)
         if groups not in (1, channels) and channels // groups % BLOCK:
             plain = Bytes(out=written, once=weights)
@@ -100,6 +100,9 @@ class Convolution(Layer):
             forward = Bytes(out=blocked_out + max(0, blocked_in - written), once=weights)
             backward = to_inputs = Bytes(out=blocked_in + blocked_out, once=weights)
         return Saved(inputs=True, forward=forward, backward=backward, to_inputs=to_inputs)
+
+    def vanishes(self, attrs: Attrs, zero: Sequence[bool]) -> bool:
+        return all(zero) and not attrs["bias"]
 
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:
         window = self.window(attrs, inputs)

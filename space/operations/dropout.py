@@ -14,6 +14,7 @@ class Dropout(Layer):
 
     name = "dropout"
     attributes: ClassVar[Mapping[str, Attribute]] = {"rate": Fraction()}
+    keeps_zero = True
     colour = "#868e96"
     examples: ClassVar[tuple[Example, ...]] = (
         Example(attrs={"rate": 0.25}),
@@ -26,7 +27,7 @@ class Dropout(Layer):
     def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
         return Channels.KEEPS
 
-    def saved(self, attrs: Attrs, inputs: Sequence[Shape]) -> Saved:
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
         if attrs["rate"] == 0:
             return SAME_MEMORY
         return Saved(own=Bytes(out=FLOAT * math.prod(inputs[0])))  # the mask

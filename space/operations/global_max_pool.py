@@ -11,6 +11,7 @@ class GlobalMaxPool(Layer):
     """(C, sides) -> (C, 1, …), as many sides as before."""
 
     name = "global_max_pool"
+    keeps_zero = True
     colour = "#2f9e7f"
     examples: ClassVar[tuple[Example, ...]] = (Example(), Example(inputs=((4, 3, 5, 4),)))
 
@@ -21,7 +22,7 @@ class GlobalMaxPool(Layer):
     def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
         return Channels.KEEPS
 
-    def saved(self, attrs: Attrs, inputs: Sequence[Shape]) -> Saved:  # noqa: ARG002
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
         return Saved(inputs=True, own=Bytes(out=8 * inputs[0][0]))  # where each maximum was, int64
 
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:  # noqa: ARG002

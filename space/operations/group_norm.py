@@ -38,7 +38,7 @@ class GroupNorm(Layer):
     def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:
         return Channels.KEEPS if attrs["groups"] in (1, inputs[0][0]) else Channels.BINDS
 
-    def saved(self, attrs: Attrs, inputs: Sequence[Shape]) -> Saved:
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
         channels, *size = inputs[0]
         statistics = Bytes(out=2 * FLOAT * cast(int, attrs["groups"]))
         return Saved(inputs=True, own=statistics, to_inputs=Bytes(out=0 if size else 2 * FLOAT * channels))

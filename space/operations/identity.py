@@ -11,6 +11,7 @@ class Identity(Layer):
     """Any shape -> the same."""
 
     name = "identity"
+    keeps_zero = True
     examples: ClassVar[tuple[Example, ...]] = (Example(), Example(inputs=((12,),)))
 
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
@@ -19,7 +20,7 @@ class Identity(Layer):
     def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
         return Channels.KEEPS
 
-    def saved(self, attrs: Attrs, inputs: Sequence[Shape]) -> Saved:  # noqa: ARG002
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
         return SAME_MEMORY
 
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:  # noqa: ARG002

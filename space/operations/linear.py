@@ -33,8 +33,11 @@ class Linear(Layer):
     def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
         return Channels.MIXES
 
-    def saved(self, attrs: Attrs, inputs: Sequence[Shape]) -> Saved:  # noqa: ARG002
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
         return INPUTS
+
+    def vanishes(self, attrs: Attrs, zero: Sequence[bool]) -> bool:
+        return all(zero) and not attrs["bias"]
 
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:
         positional: dict[str, Argument] = {"in_features": inputs[0][0], "out_features": cast(int, attrs["out"])}

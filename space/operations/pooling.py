@@ -33,6 +33,7 @@ class Pooling(Layer):
     }
     target: ClassVar[str]
     verb: ClassVar[str]
+    keeps_zero = True
     colour = "#2f9e7f"
 
     def normal(self, attrs: dict[str, Value]) -> dict[str, Value]:
@@ -52,7 +53,7 @@ class Pooling(Layer):
     def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
         return Channels.KEEPS
 
-    def saved(self, attrs: Attrs, inputs: Sequence[Shape]) -> Saved:  # noqa: ARG002
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
         return INPUTS
 
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:

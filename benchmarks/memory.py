@@ -11,6 +11,7 @@ import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -75,14 +76,17 @@ def _batch(architecture: Architecture, batch: int) -> tuple[tuple[Tensor, ...], 
 
 def _allocations(seen: profile) -> Iterator[tuple[int, int, int]]:
     """Time in ns, bytes taken (or given back, below 0), bytes taken in all; in the order of time."""
-    assert seen.profiler is not None
-    stack = list(seen.profiler.kineto_results.experimental_event_tree())
+    results = seen.profiler.kineto_results if seen.profiler else None
+    if results is None:
+        raise RuntimeError("torch's profiler saw nothing")
+    stack = list(results.experimental_event_tree())
     found = []
     while stack:
         event = stack.pop()
         stack += event.children
-        if hasattr(event.extra_fields, "total_allocated"):
-            found.append((event.start_time_ns, event.extra_fields.alloc_size, event.extra_fields.total_allocated))
+        note: Any = event.extra_fields
+        if hasattr(note, "total_allocated"):
+            found.append((event.start_time_ns, note.alloc_size, note.total_allocated))
     return iter(sorted(found, key=lambda event: event[0]))
 
 

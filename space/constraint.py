@@ -1,9 +1,11 @@
 """Constraint expressions on an architecture's measures, such as `1e4 <= params <= 2e6 and macs / params < 400`.
 
 Parsed by a small grammar into a postfix program; never evaluated as Python. The program is flat, so neither parsing nor
-evaluation recurses, whatever the text.
+evaluation recurses, whatever the text. What is made of numbers alone is computed while parsing; a division by a number
+that is zero, and a comparison of numbers with numbers, which says nothing of any architecture, are refused.
 """
 
+import difflib
 import math
 import operator
 from collections.abc import Callable, Mapping
@@ -17,6 +19,9 @@ from archsmith.errors import Fault, InvalidExpression
 
 MEASURES = ("params", "macs", "receptive_field", "output_stride", "depth", "peak_memory_mb")
 """The names an expression may use; `space.analysis.Analysis` says what they are."""
+
+MEASURED_LATER = ("latency_ms", "score", "seconds", "accuracy")
+"""What people ask for that is not known before a network is built and run."""
 
 MAX_LENGTH = 500
 MAX_NESTING = 50
@@ -144,17 +149,24 @@ class _Assemble(Transformer[Token, Any]):
 
     def measure(self, token: Token) -> Code:
         if token not in MEASURES:
-            raise _invalid(f"there is no measure {str(token)[:40]!r}")
+            raise _invalid(_unknown(str(token), _position(token)))
         return (str(token),)
 
     def negative(self, operand: Code) -> Code:
-        return (*operand, "neg")
+        return _folded((*operand, "neg"))
 
     def binary(self, left: Code, sign: Token, right: Code) -> Code:
-        return (*left, *right, str(sign))
+        if sign == "/" and right == (0.0,):
+            raise _invalid(f"the divisor after position {_position(sign)} is zero")
+        return _folded((*left, *right, str(sign)))
 
     def comparison(self, *parts: Any) -> tuple[Comparison, ...]:
         sides, signs = parts[::2], parts[1::2]
+        for left, sign, right in zip(sides, signs, sides[1:], strict=False):
+            if _is_number(left) and _is_number(right):
+                always = "true" if _COMPARE[sign](left[0], right[0]) else "false"
+                detail = f"the comparison {sign!s} at position {_position(sign)} is between numbers, so always {always}"
+                raise _invalid(f"{detail}; name one of {', '.join(MEASURES)}")
         return tuple(
             Comparison(left=left, op=str(op), right=right)
             for left, op, right in zip(sides, signs, sides[1:], strict=False)
@@ -162,6 +174,30 @@ class _Assemble(Transformer[Token, Any]):
 
     def start(self, *comparisons: tuple[Comparison, ...]) -> tuple[Comparison, ...]:
         return tuple(one for chain in comparisons for one in chain)
+
+
+def _is_number(code: Code) -> bool:
+    return len(code) == 1 and isinstance(code[0], float)
+
+
+def _folded(code: Code) -> Code:
+    """Computed, if it is an operator on numbers."""
+    return (_value(code, {}),) if len(code) <= 3 and all(isinstance(step, float) for step in code[:-1]) else code
+
+
+def _position(token: Token) -> int:
+    return (token.start_pos or 0) + 1
+
+
+def _unknown(name: str, position: int) -> str:
+    if name in MEASURED_LATER:
+        law = (
+            f"{name} (position {position}) is known only after a network was built and run, and cannot be a constraint"
+        )
+        return f"{law}; measures are {', '.join(MEASURES)}"
+    close = difflib.get_close_matches(name[:100], MEASURES, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"measures are {', '.join(MEASURES)}"
+    return f"there is no measure {name[:40]!r} (position {position}); {hint}"
 
 
 _PARSER = Lark(GRAMMAR, parser="lalr", transformer=_Assemble())

@@ -5,11 +5,14 @@ from typing import cast
 
 from space.architecture import GraphBuilder
 from space.asker import Asker
-from space.blocks.base import normalise
+from space.blocks.base import conv, normalise
 from space.decision import Option
 
 Options = Mapping[str, tuple[Option, ...]]
 Answers = Mapping[str, Option]
+
+CAPSULE_SIDE = {2: 6, 3: 3}
+"""Places of primary capsules along a side, by the sides of the map: 36 or 27 in all, as the 36 of the paper."""
 
 
 def ask_head(head: Options, data: str, size: Sequence[int], asker: Asker) -> None:
@@ -49,6 +52,8 @@ def ask_head(head: Options, data: str, size: Sequence[int], asker: Asker) -> Non
 def grow_head(g: GraphBuilder, source: str, answers: Answers, classes: int) -> str:
     """Adds the head's nodes; returns the logits."""
     x = source
+    if answers.get("head.kind") == "capsule":
+        return _capsules(g, x, answers, classes)
     if answers.get("head.norm", "none") != "none":
         x = normalise(g, "head.norm", x, str(answers["head.norm"]))
         x = _activate(g, "head.norm_act", x, answers)
@@ -71,6 +76,26 @@ def grow_head(g: GraphBuilder, source: str, answers: Answers, classes: int) -> s
     if answers.get("head.last") == "gcn":
         return g.add("head.conv", "gcn_conv", {"out": classes}, x)
     return g.add("head.linear", "linear", {"out": classes}, x)
+
+
+def _capsules(g: GraphBuilder, source: str, answers: Answers, classes: int) -> str:
+    """Primary capsules by a convolution of the map, then one capsule for each class (Sabour et al. 2017, figure 1).
+
+    A class's capsule is twice as long as a primary one, as 16 is to 8 in the paper. Every primary capsule has matrices
+    of its own, so there are at most CAPSULE_SIDE places of them along a side: a map over that is strided by 2, one over
+    twice that is averaged down to it first.
+    """
+    size = cast(int, answers["head.capsule_size"])
+    sides = g.shape(source)[1:]
+    most = CAPSULE_SIDE[len(sides)]
+    stride = 2 if max(sides) > most else 1
+    x = source
+    if max(sides) > 2 * most:
+        x = g.add("head.pool", "adaptive_avg_pool", {"size": [min(side, 2 * most) for side in sides]}, x)
+    out = cast(int, answers["head.capsules"]) * size
+    x = conv(g, "head.primary", x, out=out, kernel=3, stride=stride)
+    attrs = {"out": classes, "size": size, "wide": 2 * size, "routing": answers["head.routing"]}
+    return g.add("head.capsules", "class_capsules", attrs, x)
 
 
 def _activate(g: GraphBuilder, place: str, source: str, answers: Answers) -> str:

@@ -71,8 +71,8 @@ def hooked_macs(module: nn.Module, inputs: Sequence[Tensor], *, by_row: bool = F
 
 
 def _multiplies(module: nn.Module) -> bool:
-    """Convolutions over maps and linear layers, those of torch_geometric too."""
-    return type(module).__name__ in ("Conv1d", "Conv2d", "Conv3d", "Linear")
+    """Convolutions over maps and linear layers, those of torch_geometric and those that share weights out too."""
+    return isinstance(module, nn.Linear) or type(module).__name__ in ("Conv1d", "Conv2d", "Conv3d", "Linear")
 
 
 def network_macs(architecture: Architecture, module: nn.Module) -> int:

@@ -11,7 +11,7 @@ from space.architecture import Architecture, GraphBuilder, Node
 from space.blocks import BLOCKS
 from space.blocks.base import Style
 from space.build import build
-from space.decision import Option
+from space.decision import Decision, Option
 from space.operations import OPERATIONS
 from space.operations.base import Function
 from space.space import Space
@@ -225,13 +225,16 @@ def test_branches_are_asked_about_one_by_one() -> None:
         branch_operation=["conv", "maxpool"], branch_depth=[1, 2],
     )  # fmt: skip
     space = Space.parse(stage, input_shape=(1, 8, 8), classes=2)
-    own = ["operation", "kernel", "depth"]
-    for index in (0, 1):
+    for index, merge in ((0, []), (1, ["merge"])):
         asked: list[str] = []
-        space.sample(lambda d, asked=asked, index=index: (asked.append(d.name), d.options[index])[1])  # type: ignore[misc]
-        expected = ["branches"] + ["merge"] * index
-        expected += [f"branch{i}.{name}" for i in range(index + 1) for name in own]
-        assert asked == [f"stages.0.{name}" for name in expected]
+
+        def choose(decision: Decision, index: int = index, asked: list[str] = asked) -> Option:
+            asked.append(decision.name)
+            return decision.options[index]
+
+        space.sample(choose)
+        own = [f"branch{i}.{name}" for i in range(index + 1) for name in ("operation", "kernel", "depth")]
+        assert asked == [f"stages.0.{name}" for name in ("branches", *merge, *own)]
 
 
 @pytest.mark.parametrize("shape", [(3, 12, 10), (2, 6, 5, 7)])

@@ -60,8 +60,9 @@ class Field:
         """The rule in words, to follow "must be"."""
         if self.kind == "name":
             return f"one of {', '.join(self.names)}"
-        odd = "an odd whole number" if self.odd else "a whole number"
-        return f"{odd if self.kind == 'integer' else 'a number'} from {self.low:g} to {self.high:g}"
+        if self.odd:
+            return f"{'' if self.low else '0 or '}an odd whole number from {max(1, self.low):g} to {self.high:g}"
+        return f"{'a whole number' if self.kind == 'integer' else 'a number'} from {self.low:g} to {self.high:g}"
 
 
 Family = Literal["map", "nodes", "any"]
@@ -102,8 +103,12 @@ STAGE_FIELDS: dict[str, Field] = {
     "depth": _integer(0, 64, 1, "number of blocks; 0 leaves the stage out, with its stride and pooling"),
     "operation": _name(tuple(BLOCKS), "what a block is", "conv"),
     "kernel": _KERNEL,
-    "kernel_width": _integer(0, 31, 0, "width of the kernel where it is not square, odd; 0: as kernel", family="map"),
-    "kernel_depth": _integer(0, 31, 0, "depth of a 3-D kernel where it differs, odd; 0: as kernel", family="map"),
+    "kernel_width": _integer(
+        0, 31, 0, "width of the kernel where it is not square, odd; 0: as kernel", odd=True, family="map"
+    ),
+    "kernel_depth": _integer(
+        0, 31, 0, "depth of a 3-D kernel where it differs, odd; 0: as kernel", odd=True, family="map"
+    ),
     "dilation": _integer(1, 8, 1, "distance between the taps of the kernel", family="map"),
     "stride": _STRIDE,
     "padding": _PADDING,

@@ -13,7 +13,7 @@ from space.document import SpaceDocument, Stage
 from space.fields import TRAINING_FIELDS
 from space.head import grow_head
 from space.operations.base import Shape
-from space.pools import pool
+from space.pools import POOLS, pool
 
 Answers = Mapping[str, Option]
 
@@ -57,7 +57,10 @@ def _grow_stage(g: GraphBuilder, stage: Stage, answers: Answers, x: str, before:
         with g.sharing(here, owner) if shared and owner != here else nullcontext():
             x, before = block.grow(g, here, x, partial(_answer, answers, asked), style), x
     x = _skip(g, f"{place}.skip", first, x, str(answers[f"{place}.skip"]))
-    x = pool(g, f"{place}.pool", x, str(answers[f"{place}.pool"]))
+    word = str(answers[f"{place}.pool"])
+    x = pool(g, f"{place}.pool", x, word)
+    if POOLS[word].doubles:
+        before = x  # nothing before a larger map can be brought to its size
     if answers[f"{place}.dropout"]:
         x = g.add(f"{place}.dropout", "dropout", {"rate": answers[f"{place}.dropout"]}, x)
     return x, before

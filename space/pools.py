@@ -26,6 +26,10 @@ POOLS: dict[str, Pool] = {
     "none": Pool(),
     "max": Pool(op="maxpool", attrs=_WINDOW, halves=True),
     "average": Pool(op="avgpool", attrs=_WINDOW, halves=True),
+    "blur": Pool(op="blur_pool", attrs={"of": "max"}, halves=True),
+    "blur_average": Pool(op="blur_pool", attrs={"of": "average"}, halves=True),
+    "up_nearest": Pool(op="resize", attrs={"mode": "nearest"}, doubles=True),
+    "up_bilinear": Pool(op="resize", attrs={"mode": "linear"}, doubles=True),
 }
 
 

@@ -34,7 +34,8 @@ def _option(kind: Field) -> Json:
         named: Json = {"type": "string", "enum": list(kind.names)}
         return {"anyOf": [named, _PLUGIN]} if kind is STAGE_FIELDS["operation"] else named
     limits: Json = {"type": kind.kind, "minimum": kind.low, "maximum": kind.high}
-    return limits | ({"not": {"multipleOf": 2}} if kind.odd else {})
+    odd = limits | {"not": {"multipleOf": 2}}
+    return limits if not kind.odd else odd if kind.low else {"anyOf": [{"const": 0}, odd]}
 
 
 _PLUGIN: Json = {

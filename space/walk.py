@@ -21,6 +21,7 @@ from space.document import Options, SpaceDocument, Stage
 from space.fields import SPACE_FIELDS, STAGE_FIELDS, TRAINING_FIELDS
 from space.head import ask_head
 from space.operations.base import times
+from space.operations.resize import LAW, too_large
 from space.pools import POOLS
 
 Size = tuple[int, ...]
@@ -107,7 +108,7 @@ class Program:
 
         def pick(name: str, source: str | None = None, among: tuple[Option, ...] | None = None) -> Option:
             is_kernel = (source or name) == "kernel"
-            options = blocks.kernels(operation) if is_kernel else stage.options[source or name]
+            options = blocks.kernels(operation) if is_kernel else _useful(stage, source or name, cursor.size)
             options = options if among is None else tuple(option for option in options if option in among)
             idle = padding == "same" if is_kernel else name not in BLOCKS[operation].structural
             return _ask(stage, place, name, source or name, options, cursor.size, asker, idle=idle)
@@ -174,16 +175,25 @@ class _Blocks:
 def room_after(options: Options, side: int, *, begun: bool = False) -> int:
     """The largest side that a stage with these options can leave of `side`, 0 when it fits in no way.
 
-    Smaller strides, kernels and depths and no pooling are gentler on any map, so the gentlest of each is the gentlest
-    of all. begun: the stage has blocks already, so depth 0 does not leave it out.
+    Smaller strides, kernels and depths and no pooling are gentler on any map, and resizing even more, so the gentlest
+    of each is the gentlest of all. begun: the stage has blocks already, so depth 0 does not leave it out.
     """
-    depth = cast(int, options["depth"][0])
-    if depth == 0 and not begun:
-        return side
+    depth, *deeper = cast("tuple[int, ...]", options["depth"])
+    if depth == 0 and not begun:  # to leave the stage out is the gentlest, unless it makes the map larger
+        return max(side, room_after({**options, "depth": tuple(deeper)}, side) if deeper else 0)
     padded = "same" in options["padding"] or any(BLOCKS[str(operation)].pads for operation in options["operation"])
     kernel, stride = (cast(int, options[name][0]) for name in ("kernel", "stride"))
     side = _slide(side, depth, kernel, stride, "same" if padded else "valid")
     return max(_pooled(side, pool) for pool in options["pool"])
+
+
+def _useful(stage: Stage, name: str, size: Size) -> tuple[Option, ...]:
+    """A field's options without those whose outer taps would never meet a pixel; the first one stays."""
+    options = stage.options[name]
+    if name == "kernel_depth" and len(size) < 3:
+        return options[:1]  # a picture has no depth
+    reach = {"kernel_width": 2 * max(size) - 1, "kernel_depth": 2 * max(size) - 1, "dilation": max(size) - 1}.get(name)
+    return tuple(o for o in options if reach is None or o == options[0] or cast(int, o) <= reach)
 
 
 def _padding(operation: str, padding: str) -> str:
@@ -226,6 +236,9 @@ def _check_room(stages: tuple[Stage, ...], size: Size) -> None:
                 f"{_title(stage)} {law}, but at most {times(left)} pixels of the {times(size)} input are left there"
             )
             raise InvalidSpace(Fault(pointer=f"{stage.pointer}/{where}", rule="impossible_shape", detail=detail))
+        if any(POOLS[str(pool)].doubles for pool in stage.options["pool"]) and too_large(after):
+            detail = f"{_title(stage)} may make a map of {times(after)}; {LAW}"
+            raise InvalidSpace(Fault(pointer=f"{stage.pointer}/pool", rule="impossible_shape", detail=detail))
         left = after
 
 

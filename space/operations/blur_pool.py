@@ -24,7 +24,6 @@ class BlurPool(Layer):
     name = "blur_pool"
     attributes: ClassVar[Mapping[str, Attribute]] = {"of": Choice(options=("max", "average"), default="max")}
     keeps_zero = True
-    keeps_zero = True
     colour = "#2f9e7f"
     examples: ClassVar[tuple[Example, ...]] = (
         Example(),

@@ -10,7 +10,17 @@ from space.operations.base import Argument, Attrs, Call, Channels, Example, Laye
 MAX_POSITIONS = 2**22
 """Of a resized map: 2048×2048 or 161×161×161, in 16 channels of float32 a quarter of a gigabyte for each sample."""
 
+MAX_SIDE = 4096
+"""Of a resized map, as of an input."""
+
+LAW = f"a resized map has at most {MAX_POSITIONS:,} positions and sides of {MAX_SIDE}"
+
 MODES = {2: "bilinear", 3: "trilinear"}
+
+
+def too_large(size: Sequence[int]) -> bool:
+    """Whether a map of these sides is more than resizing may make."""
+    return math.prod(size) > MAX_POSITIONS or max(size) > MAX_SIDE
 
 
 class Resize(Layer):
@@ -26,7 +36,6 @@ class Resize(Layer):
         "mode": Choice(options=("nearest", "linear")),
     }
     keeps_zero = True
-    keeps_zero = True
     colour = "#2f9e7f"
     examples: ClassVar[tuple[Example, ...]] = (
         Example(attrs={"mode": "nearest"}),
@@ -40,8 +49,8 @@ class Resize(Layer):
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
         channels, *sides = require_map(self.name, inputs[0])
         size = tuple(cast(int, attrs["factor"]) * side for side in sides)
-        if math.prod(size) > MAX_POSITIONS:
-            raise Misfit(f"resize to {times(size)} makes more than {MAX_POSITIONS} positions")
+        if too_large(size):
+            raise Misfit(f"resize to {times(size)}: {LAW}")
         return channels, *size
 
     def window(self, attrs: Attrs, inputs: Sequence[Shape]) -> Window:

@@ -5,6 +5,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from tests.spaces import shapes_of
 from tests.unit.api.support import Service, check_problem
 
 DIGITS = {"dataset": "digits"}
@@ -17,8 +18,9 @@ def test_presets_come_whole_and_keep_the_schema(service: Service) -> None:
     assert service.get(presets["links"]["schema"]).status_code == 200
     for item in presets["items"]:
         jsonschema.validate(item["document"], schema)
-        answer = service.post("/v1/spaces/validate", json={"space": item["document"], **DIGITS})
-        assert answer.status_code == 200
+        shape = list(shapes_of(item["name"])[1])
+        asked = {"space": item["document"], "input_shape": shape, "classes": 2}
+        assert service.post("/v1/spaces/validate", json=asked).status_code == 200
 
 
 def test_a_small_space_is_counted_and_measured_whole(service: Service) -> None:
@@ -30,7 +32,7 @@ def test_a_small_space_is_counted_and_measured_whole(service: Service) -> None:
     params = report["costs"]["params"]
     assert params["min"] <= params["p25"] <= params["p50"] <= params["p75"] <= params["max"]
     assert params["min"] <= report["example_measures"]["params"] <= params["max"]
-    assert report["example"]["schema_version"] == "1"
+    assert report["example"]["schema_version"] == "2"
 
 
 def test_a_shape_may_be_given_instead_of_a_data_set(service: Service) -> None:

@@ -80,7 +80,7 @@ def test_per_block_asks_for_each_block_that_is_there() -> None:
 def test_per_stage_gives_every_block_the_same_answer() -> None:
     space = make({"depth": 2, "kernel": [3, 5]})
     kernels = {n.attrs["kernel"] for n in space.sample(last).nodes if n.op == "conv2d"}
-    assert kernels == {(5, 5)}
+    assert kernels == {5}
 
 
 def test_branch_kernels_are_alive_only_for_branches_that_are_there() -> None:
@@ -167,9 +167,9 @@ def test_a_walk_that_fits_nothing_says_where() -> None:
     assert (caught.value.place, caught.value.size) == ("stages.0", (2, 2))
 
 
-@pytest.mark.parametrize("shape", [(), (1, 8), (1, 0, 8), (1, 8, 8, 8), (True, 8, 8), (1.0, 8, 8), (1, 10**9, 8)])
+@pytest.mark.parametrize("shape", [(), (1, 8), (1, 0, 8), (1, 8, 8, 8, 8), (True, 8, 8), (1.0, 8, 8), (1, 10**9, 8)])
 def test_an_input_that_is_no_image_is_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(InvalidSpace, match="channels, height, width"):
+    with pytest.raises(InvalidSpace, match=r"an input must be \(C, H, W\)"):
         make({}, shape=shape)
 
 
@@ -185,7 +185,7 @@ options_of = {
     "norm": st.lists(st.sampled_from(["batch", "group", "none"]), min_size=1, max_size=3, unique=True),
     "pool": st.lists(st.sampled_from(["none", "max", "average"]), min_size=1, max_size=2, unique=True),
     "dropout": st.lists(st.sampled_from([0, 0.1]), min_size=1, max_size=2, unique=True),
-    "branches": st.lists(st.integers(2, 4), min_size=1, max_size=2, unique=True),
+    "branches": st.lists(st.integers(1, 4), min_size=1, max_size=2, unique=True),
     "merge": st.lists(st.sampled_from(["concat", "add"]), min_size=1, max_size=2, unique=True),
 }
 

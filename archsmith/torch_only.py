@@ -1,6 +1,6 @@
 """Opens a bundle where torch is the only package: `python -I torch_only.py FOLDER`. A program, not a module to import.
 
-Every top-level import is refused but the standard library's, torch's own and those of the distributions that torch
+No top-level name is found but the standard library's, torch's own and those of the distributions that torch
 declares as its dependencies; of torch_geometric's too where the model imports it. What the bundle needs beyond that
 shows as an ImportError, although all of archsmith's packages are installed. Prints JSON: the number of parameters, the
 input's and the output's shape.
@@ -50,17 +50,24 @@ def allowed_imports(packages: Sequence[str]) -> set[str]:
     return own | set(sys.stdlib_module_names) | {"model"}
 
 
-class TorchOnly:
-    """A finder at the head of `sys.meta_path` that turns away every other top-level name."""
+class Sieve:
+    """One of `sys.meta_path`'s finders that finds no other top-level names than these.
 
-    def __init__(self, packages: Sequence[str] = ("torch",)) -> None:
-        self.allowed = allowed_imports(packages)
-        self._shown = " and ".join(packages)
+    Nothing is raised: torch and torch_geometric ask for a few packages by `find_spec` before they do without.
+    """
 
-    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:  # noqa: ARG002
-        if name.partition(".")[0] not in self.allowed:
-            raise ModuleNotFoundError(f"No module named {name!r} ({self._shown} is all there is here)", name=name)
-        return None
+    def __init__(self, finder: Any, allowed: set[str]) -> None:
+        self._finder, self._allowed = finder, allowed
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        top = name.partition(".")[0]
+        if top not in self._allowed and not top.startswith("_sysconfigdata_"):  # of the standard library
+            return None
+        found: ModuleSpec | None = self._finder.find_spec(name, path, target)
+        return found
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._finder, name)
 
 
 def packages_of(folder: Path) -> tuple[str, ...]:
@@ -86,7 +93,8 @@ def sample(architecture: dict[str, Any]) -> tuple[list[Any], int]:
 
 def main(folder: Path) -> None:
     """Build the model, load its weights and run a very small batch through it."""
-    sys.meta_path.insert(0, TorchOnly(packages_of(folder)))
+    allowed = allowed_imports(packages_of(folder))
+    sys.meta_path[:] = [Sieve(finder, allowed) for finder in sys.meta_path]
     sys.path.insert(0, str(folder))
     import torch
 

@@ -16,25 +16,9 @@ from space.analysis import analyse
 from space.architecture import Architecture
 from space.codegen import generate
 from space.picture import draw
-from workers.bundle_texts import DIVIDED, LOADER, NORMALISED, README, WORDS
-from workers.conventions import GRAPH_TASKS, SCORES, are_marks
+from workers.bundle_texts import Preprocessing, loader, readme
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Preprocessing:
-    """What the trainer did to the raw arrays: (x - mean) / std per channel or feature, or what it does to marks.
-
-    dtype: of x, "uint8" or "float32". labels: what the columns of the output are called.
-    """
-
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    dtype: str
-    labels: tuple[str, ...]
-
-    @property
-    def range(self) -> str:
-        return f"{self.dtype} values as in the data set"
+__all__ = ["Preprocessing", "Published", "model_source", "publish", "with_loader"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,30 +43,7 @@ def with_loader(code: str, architecture: Architecture, preprocessing: Preprocess
     own = [line for line in imports if line == "import math"]
     others = [line for line in imports if line not in ("import math", "import torch")]
     lines[first : last + 1] = ["import json", *own, "", "import torch", *others]
-    return "\n".join(lines) + "\n" + _loader(architecture, preprocessing)
-
-
-def _loader(architecture: Architecture, preprocessing: Preprocessing) -> str:
-    channels, *spatial = architecture.input_shape
-    graph = architecture.data in GRAPH_TASKS
-    marks = graph and are_marks(preprocessing.mean, preprocessing.std)
-    constants = [f"LABELS = {list(preprocessing.labels)}"]
-    if not marks:
-        rounded = ([round(value, 6) for value in values] for values in (preprocessing.mean, preprocessing.std))
-        constants = [f"{name} = {values}" for name, values in zip(("MEAN", "STD"), rounded, strict=True)] + constants
-    predict = WORDS[architecture.data].predict.format(
-        many=f"{architecture.data}s",
-        shape="(B, " + ", ".join(str(n) for n in architecture.input_shape) + ")",
-        features=channels,
-        range=preprocessing.range,
-        classes=architecture.classes,
-    )
-    return LOADER.format(
-        constants="\n".join(constants),
-        preparation="each row divided by its sum" if marks else "(x - mean) / std",
-        prepare=DIVIDED if marks else NORMALISED.format(view=", ".join(["1", str(channels), *["1"] * len(spatial)])),
-        predict=predict,
-    )
+    return "\n".join(lines) + "\n" + loader(architecture, preprocessing)
 
 
 def publish(
@@ -94,7 +55,7 @@ def publish(
     report: dict[str, Any],
 ) -> Published:
     """Write the bundle's folder and its zip below `folder`, each by rename: there is a whole one or none."""
-    code = model_source(architecture, preprocessing)
+    code, costs = model_source(architecture, preprocessing), analyse(architecture)
     part = folder / "bundle.part"
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
@@ -104,7 +65,9 @@ def publish(
         "model.py": code.encode(),
         "weights.safetensors": weights,
         "report.json": _json(report),
-        "README.md": _readme(architecture, preprocessing, report, code).encode(),
+        "README.md": readme(
+            architecture, preprocessing, report, code=code, params=costs.params, macs=costs.macs
+        ).encode(),
     }
     sums = "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in sorted(files.items()))
     files["SHA256SUMS"] = sums.encode()
@@ -134,32 +97,3 @@ def _zip(path: Path, files: dict[str, bytes]) -> Published:
 
 def _json(document: dict[str, Any]) -> bytes:
     return (json.dumps(document, indent=2, allow_nan=False) + "\n").encode()
-
-
-def _readme(architecture: Architecture, preprocessing: Preprocessing, report: dict[str, Any], code: str) -> str:
-    costs = analyse(architecture)
-    words = WORDS[architecture.data]
-    fill = {
-        "shape": "×".join(str(n) for n in architecture.input_shape),
-        "dims": ", ".join(str(n) for n in architecture.input_shape),
-        "dtype": ", dtype=torch.uint8" if preprocessing.dtype == "uint8" else "",
-        "range": preprocessing.range,
-    }
-    others = {name: value for name, value in report["measures"].items() if name != report["score"]}
-    return README.format(
-        name=report["job"]["name"],
-        found=words.found,
-        params=costs.params,
-        macs=costs.macs,
-        sample=words.sample.format(**fill),
-        score=SCORES[report["score"]],
-        measures="".join(f"| test {SCORES[name]} | {value:.4f} |\n" for name, value in others.items()),
-        epochs=report["finalists"][0]["epochs"],
-        final=report["final_score"],
-        search=report["search_score"],
-        dataset=report["dataset"]["name"],
-        classes=architecture.classes,
-        trials=sum(report["trials"].values()),
-        needs="torch and torch_geometric" if "torch_geometric" in code else "torch, nothing else",
-        example=words.example.format(**fill),
-    )

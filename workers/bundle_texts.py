@@ -2,6 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from space.architecture import Architecture
+from workers.conventions import GRAPH_TASKS, SCORES, are_marks
 
 LOADER = '''
 
@@ -170,3 +174,81 @@ net = model.load("weights.safetensors")
 | `report.json` | how it was found, what else was tried, what it cost |
 | `SHA256SUMS` | `sha256sum -c SHA256SUMS` checks that all is whole |
 """
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Preprocessing:
+    """What the trainer did to the raw arrays: (x - mean) / std per channel or feature, or what it does to marks.
+
+    dtype: of x, "uint8" or "float32". labels: what the columns of the output are called.
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    dtype: str
+    labels: tuple[str, ...]
+
+    @property
+    def range(self) -> str:
+        return f"{self.dtype} values as in the data set"
+
+
+def loader(architecture: Architecture, preprocessing: Preprocessing) -> str:
+    """What `model.py` has after the network."""
+    channels, *spatial = architecture.input_shape
+    graph = architecture.data in GRAPH_TASKS
+    marks = graph and are_marks(preprocessing.mean, preprocessing.std)
+    constants = [f"LABELS = {list(preprocessing.labels)}"]
+    if not marks:
+        rounded = ([round(value, 6) for value in values] for values in (preprocessing.mean, preprocessing.std))
+        constants = [f"{name} = {values}" for name, values in zip(("MEAN", "STD"), rounded, strict=True)] + constants
+    predict = WORDS[architecture.data].predict.format(
+        many=f"{architecture.data}s",
+        shape="(B, " + ", ".join(str(n) for n in architecture.input_shape) + ")",
+        features=channels,
+        range=preprocessing.range,
+        classes=architecture.classes,
+    )
+    return LOADER.format(
+        constants="\n".join(constants),
+        preparation="each row divided by its sum" if marks else "(x - mean) / std",
+        prepare=DIVIDED if marks else NORMALISED.format(view=", ".join(["1", str(channels), *["1"] * len(spatial)])),
+        predict=predict,
+    )
+
+
+def readme(
+    architecture: Architecture,
+    preprocessing: Preprocessing,
+    report: dict[str, Any],
+    *,
+    code: str,
+    params: int,
+    macs: int,
+) -> str:
+    """The README of a bundle. code: its `model.py`. params, macs: of the architecture."""
+    words = WORDS[architecture.data]
+    fill = {
+        "shape": "×".join(str(n) for n in architecture.input_shape),
+        "dims": ", ".join(str(n) for n in architecture.input_shape),
+        "dtype": ", dtype=torch.uint8" if preprocessing.dtype == "uint8" else "",
+        "range": preprocessing.range,
+    }
+    others = {name: value for name, value in report["measures"].items() if name != report["score"]}
+    return README.format(
+        name=report["job"]["name"],
+        found=words.found,
+        params=params,
+        macs=macs,
+        sample=words.sample.format(**fill),
+        score=SCORES[report["score"]],
+        measures="".join(f"| test {SCORES[name]} | {value:.4f} |\n" for name, value in others.items()),
+        epochs=report["finalists"][0]["epochs"],
+        final=report["final_score"],
+        search=report["search_score"],
+        dataset=report["dataset"]["name"],
+        classes=architecture.classes,
+        trials=sum(report["trials"].values()),
+        needs="torch and torch_geometric" if "torch_geometric" in code else "torch, nothing else",
+        example=words.example.format(**fill),
+    )

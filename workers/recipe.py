@@ -19,10 +19,15 @@ _ON_DEVICE: "dict[tuple[str, str], TrainData]" = {}
 SGD_RATE = 10.0
 """How much higher SGD's learning rate is where a job's, which is meant for AdamW, is all that is known."""
 TASKS: dict[str, Recipe] = {
-    "nodes": {"label_smoothing": 0.0},
+    "nodes": {"optimizer": "adam", "label_smoothing": 0.0, "min_steps": 16},
     "volume": {"flip": True},
 }
-"""What suits a kind of data better. Cora's own split, two graph convolutions: 0.814, with smoothed labels 0.808."""
+"""What suits a kind of data better.
+
+Nodes, two graph convolutions of 16 and of 64 on Cora's own split: 0.811 and 0.820 with Adam in 192 steps, 0.807 and
+0.803 with AdamW, less by 0.006 with smoothed labels; 0.822 in the 384 steps of a final training. Volumes
+(AdrenalMNIST3D, 32 epochs, 4 seeds): AUC 0.837 on the validation split with mirror images, 0.824 without.
+"""
 
 
 def device(spec: JobSpec) -> str:

@@ -9,9 +9,9 @@ class Recipe:
 
     batch_size: made smaller where an epoch would have under min_steps steps (8 epochs of digits: 0.971 with batches of
     128, 0.982 with 38). Nodes and links take the whole graph for each step: min_steps is the length of their epoch.
-    optimizer: "adamw", or "sgd" with Nesterov's momentum of 0.9. learning_rate: the peak of the one-cycle schedule, in
-    the optimizer's own units (about 0.01 for AdamW, 0.1 for SGD). weight_decay: AdamW's, the share of each weight taken
-    away per unit of learning rate; SGD is given what takes the same share per step at these rates.
+    optimizer: "adamw", "sgd" with Nesterov's momentum of 0.9, or "adam", whose weight decay is part of the gradient.
+    learning_rate: the peak of the one-cycle schedule, in the optimizer's own units (about 0.01, for SGD 0.1).
+    weight_decay: AdamW's, the share of each weight taken away per unit of learning rate; the others get a hundredth.
     score: "accuracy", "balanced_accuracy" or "auc"; "auto" is AUC for links and accuracy for all else.
     precision: "fp32", "bf16" or "fp16" (CUDA only). layout: "nchw" or "nhwc" (channels last in memory).
     augment: share of the training samples that are changed at random in each epoch, 0 to 1; flip: by mirror images too.

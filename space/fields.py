@@ -215,6 +215,14 @@ TRAINING_FIELDS: dict[str, Field] = {
 """The training recipe's own decisions. One that a document leaves out is the job's to set."""
 
 
-def of_family(fields: dict[str, Field], family: str) -> dict[str, Field]:
-    """The fields that make sense for "map" or "nodes"; both for a document that fits several kinds of data."""
-    return {name: field for name, field in fields.items() if field.family in ("any", family)}
+ONLY = {"readout": "graphs", "decoder": "links", "last": "nodes"}
+"""Fields of the head that make sense for one kind of graph data."""
+
+
+def of_family(fields: dict[str, Field], family: str, data: str | None = None) -> dict[str, Field]:
+    """The fields that make sense for "map" or "nodes". data: the kind of data, where that matters (see `ONLY`)."""
+    return {
+        name: field
+        for name, field in fields.items()
+        if field.family in ("any", family) and ONLY.get(name, data) == data
+    }

@@ -105,7 +105,7 @@ class _Parser:
             data=data,
             stem=self.stem(raw.get("stem"), family),
             stages=self.stages(raw, self.per("/per", raw.get("per", "stage")), family),
-            head=self.options("/head", raw.get("head", {}), of_family(HEAD_FIELDS, family), "the head"),
+            head=self.options("/head", raw.get("head", {}), of_family(HEAD_FIELDS, family, data), "the head"),
             general=self.options("", general, SPACE_FIELDS, "a space document"),
             training=self.training(raw.get("training", {})),
             constraints=self.constraints(raw.get("constraints", [])),

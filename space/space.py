@@ -137,6 +137,9 @@ def _check_input(kind: Kind, input_shape: tuple[int, ...], classes: int) -> tupl
     if not whole or len(shape) != len(limits) or any(n > top for n, top in zip(shape, limits, strict=True)):
         detail = f"an input must be ({', '.join(kind.axes)}) of 1 to {limits}, got {str(shape)[:60]}"
         raise InvalidSpace(Fault(pointer="", rule="out_of_range", detail=detail))
+    if kind.name == "links" and classes != 2:
+        detail = f"links have 2 classes, no link and link, got {str(classes)[:60]}"
+        raise InvalidSpace(Fault(pointer="", rule="out_of_range", detail=detail))
     if classes > MAX_CHANNELS:
         detail = f"there may be at most {MAX_CHANNELS} classes, got {str(classes)[:60]}"
         raise InvalidSpace(Fault(pointer="", rule="out_of_range", detail=detail))

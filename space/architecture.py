@@ -13,9 +13,13 @@ from archsmith.errors import ImpossibleShape, InvalidArchitecture
 from space.canonical import canonical_hash
 from space.kinds import KINDS, MAX_CHANNELS, Kind, kind_of
 from space.names import check_name
+from space.node import Node, node_of
 from space.operations import OPERATIONS
 from space.operations.attributes import Misfit
-from space.operations.base import Attrs, Layer, Operation, Shape
+from space.operations.base import Layer, Operation, Shape
+from space.operations.use import use
+from space.sharing import check_repeats, check_sharing
+from space.simplify import without_zeros
 
 SCHEMA_VERSION = "2"
 MAX_NODES = 4096
@@ -27,24 +31,6 @@ TRAINING: dict[str, type | tuple[type, ...]] = {
     "label_smoothing": (int, float),
 }
 """What an architecture may say of its own training, and the types."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Node:
-    """One operation of the graph.
-
-    name: dotted path ("stages.0.blocks.1.conv"); the tree of paths is the module tree, so a layer's weight is
-        `f"{name}.weight"` in the state dict of the built module and of the generated code.
-    attrs: complete and in normal form (see `Operation.check`); pairs are tuples.
-    inputs: names of the nodes it reads, in order.
-    weights: name of the node whose layer, weights and all, it uses instead of one of its own.
-    """
-
-    name: str
-    op: str
-    attrs: Attrs
-    inputs: tuple[str, ...]
-    weights: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,7 +64,7 @@ class Architecture:
         """32 hex digits; see `space/canonical.py` for what counts as the same network. Computed once."""
         if not self._hash:
             header = (SCHEMA_VERSION, self.data, self.input_shape, self.classes, sorted(self.training.items()))
-            self._hash.append(canonical_hash(self.nodes, self.shapes, self.output, header))
+            self._hash.append(canonical_hash(self.nodes, self.output, header))
         return self._hash[0]
 
     def to_json(self) -> dict[str, Any]:
@@ -128,27 +114,6 @@ class Architecture:
         return builder.finish(document["output"], training=document["training"])
 
 
-def repeat_of(name: str, owner: str) -> tuple[str, str]:
-    """The two repeats that a layer and the one whose weights it uses stand in: the paths up to where they differ."""
-    mine, theirs = name.split("."), owner.split(".")
-    end = 1 + next(i for i, (a, b) in enumerate(zip(mine, theirs, strict=True)) if a != b)
-    return ".".join(mine[:end]), ".".join(theirs[:end])
-
-
-def row_kinds(nodes: Sequence[Node]) -> dict[str, str]:
-    """What a row of each node's output is, by name: "sample", "node", "graph" or "pair"; of an index its name."""
-    graph = any(node.op == "index" for node in nodes)
-    rows: dict[str, str] = {}
-    for node in nodes:
-        if node.op == "index":
-            rows[node.name] = str(node.attrs["of"])
-        elif node.op == "input":
-            rows[node.name] = "node" if graph else "sample"
-        else:
-            rows[node.name] = OPERATIONS[node.op].rows or rows[node.inputs[0]]
-    return rows
-
-
 def _check_node(what: str, node: object) -> None:
     """The types of a node's JSON; what they mean is the builder's to check."""
     _members(what, node, {"name", "op", "attrs", "inputs"}, optional={"weights"})
@@ -189,7 +154,6 @@ class GraphBuilder:
         self._classes = classes
         self._input_shape = shape
         self._nodes: dict[str, Node] = {}
-        self._shapes: dict[str, Shape] = {}
         self._rows: dict[str, str] = {}
         self._folders: set[str] = set()
         self._shared: tuple[str, str] | None = None
@@ -198,13 +162,11 @@ class GraphBuilder:
     def rename(self, names: Sequence[str]) -> tuple[Node, ...]:
         """Give the nodes that stand there from the beginning other names, before any other is added; returns them."""
         self._nodes.clear()
-        self._shapes.clear()
         self._folders.clear()
         for name, of in zip(names, ("", *self.kind.indices), strict=False):
             self._place(name)
-            attrs: Attrs = {"of": of} if of else {}
-            self._nodes[name] = Node(name=name, op="index" if of else "input", attrs=attrs, inputs=())
-            self._shapes[name] = () if of else self._input_shape
+            made = (OPERATIONS["index"], {"of": of}, ()) if of else (OPERATIONS["input"], {}, (self._input_shape,))
+            self._nodes[name] = node_of(name, use(*made), ())
             self._rows[name] = of or ("node" if self.kind.is_graph else "sample")
         own = tuple(self._nodes.values())
         if len(own) != 1 + len(self.kind.indices):
@@ -243,7 +205,7 @@ class GraphBuilder:
         if operation.indices and len(inputs) < fewest:
             inputs = (*inputs, *(self.index(of) for of in operation.indices))
         try:
-            shapes = [self._shapes[source] for source in inputs]
+            shapes = tuple([self._nodes[source].use.shape for source in inputs])
         except KeyError as missing:
             raise InvalidArchitecture(f"{name} reads {str(missing)[:60]}, which does not stand before it") from None
         if not fewest <= len(inputs) <= most:
@@ -251,37 +213,19 @@ class GraphBuilder:
             raise InvalidArchitecture(f"{name}: {op} expects {law} inputs, got {len(inputs)}")
         try:
             rows = self._rows_of(operation, inputs)
-            checked = operation.check(attrs)
-            shape = operation.shape(checked, shapes)
+            made = use(operation, attrs, shapes)
         except Misfit as misfit:
             if misfit.size is not None:
                 raise ImpossibleShape(f"{name}: {misfit}", place=name, size=misfit.size) from None
             raise InvalidArchitecture(f"{name}: {misfit}") from None
         if self._shared and isinstance(operation, Layer) and name.startswith(f"{self._shared[0]}."):
             weights = self._shared[1] + name[len(self._shared[0]) :]
-        node = Node(name=name, op=op, attrs=checked, inputs=inputs, weights=weights)
+        node = node_of(name, made, inputs, weights)
         if weights is not None:
-            self._check_sharing(node)
+            check_sharing(node, self._nodes.get(str(weights)))
         self._nodes[name] = node
-        self._shapes[name] = shape
         self._rows[name] = rows
         return name
-
-    def _check_sharing(self, node: Node) -> None:
-        """A layer may use another's weights when it stands in a repeat beside it and is the same layer."""
-        owner = self._nodes.get(str(node.weights))
-        if owner is None or owner.weights is not None or not isinstance(OPERATIONS[node.op], Layer):
-            raise InvalidArchitecture(
-                f"{node.name} cannot use the weights of {str(node.weights)[:60]!r}, no such layer"
-            )
-        parts = list(zip(node.name.split("."), owner.name.split("."), strict=False))
-        numbers = [mine.isdigit() and theirs.isdigit() for mine, theirs in parts if mine != theirs]
-        same = (node.op, dict(node.attrs), [self._shapes[source] for source in node.inputs]) == (
-            owner.op, dict(owner.attrs), [self._shapes[source] for source in owner.inputs]
-        )  # fmt: skip
-        if numbers != [True] or node.name.count(".") != owner.name.count(".") or not same:
-            law = "only repeats of one layer beside each other, of the same kind and shapes, can share weights"
-            raise InvalidArchitecture(f"{node.name} cannot use the weights of {owner.name}: {law}")
 
     def _operation(self, name: str, op: str) -> Operation:
         operation = OPERATIONS.get(op)
@@ -293,6 +237,8 @@ class GraphBuilder:
 
     def _rows_of(self, operation: Operation, inputs: Sequence[str]) -> str:
         """What a row of the output is. Raises Misfit when the inputs' rows are not of one kind, or no indices."""
+        if not operation.indices and len({self._rows[source] for source in inputs}) == 1:
+            return operation.rows or self._rows[inputs[0]]
         features = inputs[: len(inputs) - len(operation.indices)]
         read = [self._rows[source] for source in inputs[len(features) :]]
         if read != list(operation.indices):
@@ -307,56 +253,48 @@ class GraphBuilder:
 
     def shape(self, name: str) -> Shape:
         """Output shape of a node added before: a map, (F,), or () for an index."""
-        return self._shapes[name]
+        return self._nodes[name].use.shape
 
-    def finish(self, output: str, *, training: Mapping[str, float | str] | None = None) -> Architecture:
-        """The architecture whose logits are `output`; nodes that do not lead there are dropped."""
-        if output not in self._nodes:
-            raise InvalidArchitecture(f"output {output[:60]!r} is no node")
-        if self._shapes[output] != (self._classes,):
-            raise InvalidArchitecture(
-                f"{output} must give one value per class, ({self._classes},), got {self._shapes[output]}"
-            )
-        if self._rows[output] != self.kind.rows:
-            raise InvalidArchitecture(
-                f"{output} must give a row per {self.kind.rows}, got one per {self._rows[output]}"
-            )
+    def finish(
+        self, output: str, *, training: Mapping[str, float | str] | None = None, drop: bool = False
+    ) -> Architecture:
+        """The architecture whose logits are `output`; nodes that do not lead there are dropped.
+
+        drop: what only zeros make of it is dropped as well (see `space.simplify`), unless repeats share weights:
+        their layers must stay alike.
+        """
+        self._check_output(output)
+        nodes = list(self._nodes.values())
+        if drop and not any(node.weights for node in nodes):
+            nodes, output = without_zeros(nodes, output)
         alive = {output}
-        for node in reversed(self._nodes.values()):
+        for node in reversed(nodes):
             if node.name in alive:
                 alive.update(node.inputs)
         if self.input not in alive:
             raise InvalidArchitecture(f"{output} does not depend on the input")
         alive.update(self._indices.values())
-        self._check_repeats(alive)
+        kept = {node.name: node for node in nodes if node.name in alive}
+        check_repeats(kept)
         return Architecture(
             data=self.kind.name,
             training=_training(training or {}),
-            nodes=tuple(node for node in self._nodes.values() if node.name in alive),
+            nodes=tuple(kept.values()),
             output=output,
             input_shape=self._input_shape,
             classes=self._classes,
-            shapes={name: shape for name, shape in self._shapes.items() if name in alive},
+            shapes={name: node.use.shape for name, node in kept.items()},
         )
 
-    def _check_repeats(self, alive: set[str]) -> None:
-        """A repeat shares the weights of all its layers or of none, so that it is one call of one module."""
-        layers = [
-            node for node in self._nodes.values() if node.name in alive and isinstance(OPERATIONS[node.op], Layer)
-        ]
-        repeats = {repeat_of(node.name, node.weights) for node in layers if node.weights is not None}
-        for place, owner in repeats:
-            mine, theirs = ([node for node in layers if node.name.startswith(f"{part}.")] for part in (place, owner))
-            one_owner = len({other for part, other in repeats if part == place}) == 1
-            alike = len(mine) == len(theirs) and all(node.weights is not None for node in mine)
-            if not one_owner or not alike or {self._exits(part, alive) for part in (place, owner)} != {1}:
-                raise InvalidArchitecture(f"{place} must share the weights of all layers of one repeat, or of none")
-
-    def _exits(self, place: str, alive: set[str]) -> int:
-        """How many values the nodes below a path hand out to others."""
-        inside = {name for name in alive if name.startswith(f"{place}.")}
-        read = {source for name in alive - inside for source in self._nodes[name].inputs}
-        return len(inside & read)
+    def _check_output(self, output: str) -> None:
+        if output not in self._nodes:
+            raise InvalidArchitecture(f"output {output[:60]!r} is no node")
+        if self.shape(output) != (self._classes,):
+            law = f"one value per class, ({self._classes},)"
+            raise InvalidArchitecture(f"{output} must give {law}, got {self.shape(output)}")
+        if self._rows[output] != self.kind.rows:
+            law = f"a row per {self.kind.rows}"
+            raise InvalidArchitecture(f"{output} must give {law}, got one per {self._rows[output]}")
 
     def _place(self, name: object) -> None:
         """Check the name and its place in the tree: no repeats, no node inside a node, no overcrowding."""

@@ -1,102 +1,109 @@
 """The canonical hash: one text for all ways to write the same network.
 
 Two architectures have the same hash exactly when one can be turned into the other by renaming nodes, reordering the
-node list, adding or dropping dead nodes and identities, and reordering inputs where the order is a matter of spelling:
-always for add, and for concat when everything that reads the concatenation does so through weights of its own
-(`Channels.MIXES`), because those weights then differ by a permutation only, and are drawn alike and learned. A concat
-that reaches an add, a grouped convolution or the output unmixed keeps its order.
+node list, adding or dropping dead nodes, identities and zeros (`space/simplify.py`), and reordering inputs where the
+order is a matter of spelling: always for add and multiply, and for concat when everything that reads the concatenation
+does so through weights of its own (`Channels.MIXES`), because those weights then differ by a permutation only, and are
+drawn alike and learned. A concat that reaches an add, a grouped convolution, a layer that shares its weights or the
+output unmixed keeps its order.
 
 The hash is of a full description of the graph in a canonical order (each node: operation, attributes, numbers of its
-inputs), so a node used twice never equals two copies of it, and different graphs never share a text. The order comes
-from a walk from the output; inputs that may be swapped are visited by colour. A colour starts as a bottom-up hash and
-is refined with the colours of the readers where siblings tie (Weisfeiler, Leman 1968). Siblings that tie even then
-and are no plain twins are told apart by choosing one and refining again. In graphs of real spaces they are mirror
-images, so that any choice gives the same text; in contrived, highly regular graphs they need not be, and two spellings
-may keep two hashes: a repeat trained twice, never two networks taken for one.
+inputs), so a node used twice never equals two copies of it, and different graphs never share a text. Weights that
+several nodes share are a node of their own there, which all of them read. The order comes from a walk from the output;
+inputs that may be swapped are visited by colour. A colour starts as a bottom-up hash and is refined with the colours of
+the readers where siblings tie (Weisfeiler, Leman 1968). Siblings that tie even then and are no plain twins are told
+apart by choosing one and refining again. In graphs of real spaces they are mirror images, so that any choice gives the
+same text; in contrived, highly regular graphs they need not be, and two spellings may keep two hashes: a repeat trained
+twice, never two networks taken for one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
-from typing import Protocol
 
-from space.operations import OPERATIONS
-from space.operations.base import Attrs, Channels, Shape
+from space.node import Node
+from space.operations.base import Channels, Shape
+from space.simplify import Simple, simplify
 
 MAX_ROUNDS = 256
 """Of refinement in one graph. Two or three settle those of real spaces; hostile ones of 4,096 nodes end in seconds."""
 
 
-class NodeLike(Protocol):
-    """What is read of a node."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def op(self) -> str: ...
-    @property
-    def attrs(self) -> Attrs: ...
-    @property
-    def inputs(self) -> tuple[str, ...]: ...
-    @property
-    def weights(self) -> str | None: ...
-
-
-def canonical_hash(
-    nodes: Sequence[NodeLike], shapes: Mapping[str, Shape], output: str, header: tuple[object, ...]
-) -> str:
+def canonical_hash(nodes: Sequence[Node], output: str, header: tuple[object, ...]) -> str:
     """32 hex digits. nodes: topological, none dead. header: what else belongs to the network (input shape, classes)."""
-    graph = _Graph(nodes, shapes, output)
+    graph = _Graph(simplify(nodes, output))
     return blake2b(f"{header!r}{graph.text()}".encode(), digest_size=16).hexdigest()
 
 
-def _colour(text: str) -> bytes:
-    return blake2b(text.encode(), digest_size=8).digest()
+def _colour(content: bytes) -> bytes:
+    return blake2b(content, digest_size=8).digest()
 
 
 class _Graph:
-    """The graph with numbers for names and without identities."""
+    """The simplified graph, with numbers for names.
 
-    def __init__(self, nodes: Sequence[NodeLike], shapes: Mapping[str, Shape], output: str) -> None:
-        index: dict[str, int] = {}
+    kinds: what stands in the text for each node. marks: the same as 8 bytes. inputs, readers: numbers of nodes.
+    swappable: whether the order of the inputs is a matter of spelling.
+    """
+
+    def __init__(self, simple: Simple) -> None:
         self.kinds: list[str] = []
-        self.again: list[tuple[int, int]] = []
+        self.marks: list[bytes] = []
         self.inputs: list[list[int]] = []
-        kept: list[NodeLike] = []
-        for node in nodes:
-            if node.op == "identity":
-                index[node.name] = index[node.inputs[0]]
+        self.swappable: list[bool] = []
+        effects: list[Channels] = []
+        zeros: dict[Shape, int] = {}
+        shared = _shared(simple)
+        pools: dict[str, int] = {}
+        places: dict[int, int] = {}
+        for number in _alive(simple):
+            node = simple.nodes[number]
+            use = node.use
+            if simple.zero[number]:  # of one shape all are the same, whatever they were made of
+                if use.shape not in zeros:
+                    zeros[use.shape] = self._append(f"zero{use.shape}", None, [])
+                    effects.append(Channels.BINDS)
+                places[number] = zeros[use.shape]
                 continue
-            index[node.name] = len(kept)
-            kept.append(node)
-            self.kinds.append(f"{node.op}{tuple(node.attrs.items())!r}{' again' if node.weights else ''}")
-            if node.weights:
-                self.again.append((index[node.name], index[node.weights]))
-            self.inputs.append([index[name] for name in node.inputs])
-        self.output = index[output]
-        self.readers: list[list[int]] = [[] for _ in kept]
+            inputs = [places[source] for source in simple.inputs[number]]
+            effect = use.channels
+            owner = node.weights or node.name
+            if shared and use.params and shared[owner] > 1:
+                if owner not in pools:
+                    pools[owner] = self._append("weights", None, [])
+                    effects.append(Channels.BINDS)
+                inputs.append(pools[owner])
+                effect = Channels.BINDS  # a permutation of its weights would be one of the others' as well
+            places[number] = self._append(use.text, use.mark, inputs, swappable=use.operation.commutative)
+            effects.append(effect)
+        self.output = places[simple.output]
+        self.readers: list[list[int]] = [[] for _ in self.kinds]
         for number, inputs in enumerate(self.inputs):
             for source in inputs:
                 self.readers[source].append(number)
-        self.swappable = self._swappable(kept, shapes)
+        self._free_concats(effects)
         self.rounds = MAX_ROUNDS
         self.colours = self._first_colours()
 
-    def _swappable(self, kept: Sequence[NodeLike], shapes: Mapping[str, Shape]) -> list[bool]:
-        """Per node: whether the order of its inputs is a matter of spelling."""
-        swappable = [OPERATIONS[node.op].commutative for node in kept]
-        if not any(node.op == "concat" for node in kept):
-            return swappable
-        free = [False] * len(kept)
-        for number in reversed(range(len(kept))):
-            free[number] = number != self.output
-            for reader in self.readers[number]:
-                node = kept[reader]
-                effect = OPERATIONS[node.op].channels(node.attrs, [shapes[name] for name in node.inputs])
-                passes = effect is Channels.MIXES or (effect is Channels.KEEPS and free[reader])
-                free[number] = free[number] and passes
-            if kept[number].op == "concat":
-                swappable[number] = free[number]
-        return swappable
+    def _append(self, kind: str, mark: bytes | None, inputs: list[int], *, swappable: bool = False) -> int:
+        self.kinds.append(kind)
+        self.marks.append(mark or _colour(kind.encode()))
+        self.inputs.append(inputs)
+        self.swappable.append(swappable)
+        return len(self.kinds) - 1
+
+    def _free_concats(self, effects: Sequence[Channels]) -> None:
+        """Mark each concat as swappable whose channels everything that reads them mixes with weights of its own."""
+        if "concat()" not in self.kinds:
+            return
+        free = [False] * len(self.kinds)
+        for number in reversed(range(len(self.kinds))):
+            free[number] = number != self.output and all(
+                effects[reader] is Channels.MIXES or (effects[reader] is Channels.KEEPS and free[reader])
+                for reader in self.readers[number]
+            )
+            if self.kinds[number] == "concat()":
+                self.swappable[number] = free[number]
 
     def text(self) -> str:
         """The description of the graph in canonical order."""
@@ -105,18 +112,18 @@ class _Graph:
         stack: list[tuple[int, list[int] | None]] = [(self.output, None)]
         while stack:
             node, order = stack.pop()
-            if order is None and node not in numbers:
+            if node in numbers:
+                continue
+            if order is None and self.inputs[node]:
                 order = self._order(node, numbers)
                 stack.append((node, order))
-                stack.extend((source, None) for source in reversed(order))
-            elif order is not None and node not in numbers:
-                sources = [numbers[source] for source in self.inputs[node]]
-                if self.swappable[node]:
-                    sources.sort()
-                numbers[node] = len(numbers)
-                lines.append(f"{self.kinds[node]}{sources}")
-        # told at the end, when all have numbers: which nodes use which others' weights
-        lines += sorted(f"{numbers[node]}={numbers[owner]}" for node, owner in self.again)
+                stack.extend([(source, None) for source in reversed(order)])
+                continue
+            sources = [numbers[source] for source in self.inputs[node]]
+            if self.swappable[node]:
+                sources.sort()
+            numbers[node] = len(numbers)
+            lines.append(f"{self.kinds[node]}{sources}")
         return "\n".join(lines)
 
     def _order(self, node: int, numbers: dict[int, int]) -> list[int]:
@@ -126,7 +133,7 @@ class _Graph:
             return inputs
         while self.rounds and (tied := self._tie(set(inputs))):
             chosen = min(tied, key=lambda source: numbers.get(source, len(self.kinds)))
-            self.colours[chosen] = _colour(f"chosen {self.colours[chosen].hex()}")
+            self.colours[chosen] = _colour(b"chosen" + self.colours[chosen])
             self.colours = self._refined(self.colours)
         return sorted(inputs, key=lambda source: self.colours[source])
 
@@ -135,6 +142,8 @@ class _Graph:
         groups: dict[bytes, list[int]] = {}
         for source in inputs:
             groups.setdefault(self.colours[source], []).append(source)
+        if len(groups) == len(inputs):
+            return []
         for colour in sorted(groups):
             if len(groups[colour]) > 1 and len({self._root(source) for source in groups[colour]}) > 1:
                 return groups[colour]
@@ -148,7 +157,7 @@ class _Graph:
 
     def _first_colours(self) -> list[bytes]:
         """Bottom-up hashes; refined only where siblings tie, which is seldom."""
-        colours = self._upward([b""] * len(self.kinds))
+        colours = self._upward(self.marks)
         tied = any(
             len({colours[source] for source in self.inputs[node]}) < len(set(self.inputs[node]))
             for node, swappable in enumerate(self.swappable)
@@ -168,12 +177,13 @@ class _Graph:
         return colours
 
     def _upward(self, start: list[bytes]) -> list[bytes]:
+        """start: a colour of each node that tells apart what it does."""
         colours: list[bytes] = []
-        for number, inputs in enumerate(self.inputs):
+        for own, inputs, swappable in zip(start, self.inputs, self.swappable, strict=True):
             below = [colours[source] for source in inputs]
-            if self.swappable[number]:
+            if swappable:
                 below.sort()
-            colours.append(_colour(f"{self.kinds[number]}{start[number].hex()}{b''.join(below).hex()}"))
+            colours.append(_colour(own + b"".join(below)))
         return colours
 
     def _downward(self, start: list[bytes]) -> list[bytes]:
@@ -183,6 +193,27 @@ class _Graph:
                 colours[reader] + (b"" if self.swappable[reader] else bytes([self.inputs[reader].index(number)]))
                 for reader in self.readers[number]
             )
-            mark = "output" if number == self.output else ""
-            colours[number] = _colour(f"{start[number].hex()}{mark}{b''.join(above).hex()}")
+            mark = b"output" if number == self.output else b""
+            colours[number] = _colour(start[number] + mark + b"".join(above))
         return colours
+
+
+def _alive(simple: Simple) -> Iterator[int]:
+    """The numbers of the nodes that the output depends on, in order; it does not on what zeros were made of."""
+    if not any(simple.zero):
+        return iter(range(len(simple.nodes)))
+    alive = [False] * len(simple.nodes)
+    alive[simple.output] = True
+    for number in reversed(range(len(simple.nodes))):
+        if alive[number] and not simple.zero[number]:
+            for source in simple.inputs[number]:
+                alive[source] = True
+    return (number for number, lives in enumerate(alive) if lives)
+
+
+def _shared(simple: Simple) -> Counter[str]:
+    """How many living layers use the weights of each owner; empty where all have their own."""
+    if not any(node.weights for node in simple.nodes):
+        return Counter()
+    living = (number for number in _alive(simple) if not simple.zero[number])
+    return Counter(simple.nodes[number].weights or simple.nodes[number].name for number in living)

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from typing import cast
 
 from space.analysis import analyse
-from space.architecture import Architecture, row_kinds
+from space.architecture import Architecture
 from space.borrowed import borrowed
 from space.classes import Blueprint, Expression, Made, Slot, Tree, blueprints, is_list, singular, tree
 from space.kinds import INDEX_SHAPES, KINDS
+from space.node import row_kinds
 from space.operations import OPERATIONS
 from space.operations.base import Argument, Function
 from space.outline import Scope, Unit

@@ -28,7 +28,7 @@ def grow(document: SpaceDocument, answers: Answers, data: str, input_shape: Shap
     for stage in document.all_stages:
         x, before = _grow_stage(g, stage, answers, x, before)
     training = {name: answers[f"training.{name}"] for name in TRAINING_FIELDS if f"training.{name}" in answers}
-    return g.finish(grow_head(g, x, answers, classes), training=training)
+    return g.finish(grow_head(g, x, answers, classes), training=training, drop=answers["dead"] == "drop")
 
 
 def _grow_stage(g: GraphBuilder, stage: Stage, answers: Answers, x: str, before: str) -> tuple[str, str]:

@@ -9,8 +9,9 @@ begins, then this step's as they are made.
 import math
 from collections.abc import Mapping
 
-from space.architecture import Architecture, row_kinds
+from space.architecture import Architecture
 from space.kinds import KINDS
+from space.node import row_kinds
 from space.operations import OPERATIONS
 from space.operations.saved import FLOAT, NOTHING, Bytes, Saved
 

@@ -11,9 +11,11 @@ between units goes from a smaller output's place in topological order to a large
 from dataclasses import dataclass, replace
 from typing import Literal, Union
 
-from space.architecture import Architecture, Node, repeat_of
+from space.architecture import Architecture
+from space.node import Node
 from space.operations import OPERATIONS
 from space.operations.base import Layer
+from space.sharing import repeat_of
 
 Kind = Literal["layer", "function", "block", "sequence"]
 

@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 from html import escape
 
 from space.analysis import Analysis, analyse
-from space.architecture import Architecture, Node
+from space.architecture import Architecture
 from space.kinds import KINDS
 from space.layout import Layout, lay_out
+from space.node import Node
 from space.operations import OPERATIONS
 from space.operations.base import Layer, Shape, times
 

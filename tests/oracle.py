@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from space.architecture import Architecture, row_kinds
+from space.architecture import Architecture
+from space.node import row_kinds
 from space.kinds import KINDS
 
 NODES, GRAPHS, PAIRS = 9, 3, 5

@@ -38,6 +38,9 @@ class Attend(Layer):
             raise Misfit(f"attend pool {attrs['pool']} does not fit in the {values[1:]} left", values[1:])
         return values
 
+    def vanishes(self, attrs: Attrs, zero: Sequence[bool]) -> bool:  # noqa: ARG002
+        return zero[2]
+
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:  # noqa: ARG002
         return Call(target="Attend", library="", keywords={"pool": attrs["pool"]}, defaults={"pool": 1})
 

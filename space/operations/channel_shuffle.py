@@ -12,6 +12,7 @@ class ChannelShuffle(Layer):
 
     name = "channel_shuffle"
     attributes: ClassVar[Mapping[str, Attribute]] = {"groups": Whole(low=1, high=65_536)}
+    keeps_zero = True
     colour = "#7a4fa3"
     examples: ClassVar[tuple[Example, ...]] = (
         Example(attrs={"groups": 2}),

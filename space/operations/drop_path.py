@@ -19,6 +19,7 @@ class DropPath(Layer):
 
     name = "drop_path"
     attributes: ClassVar[Mapping[str, Attribute]] = {"rate": Fraction()}
+    keeps_zero = True
     colour = "#868e96"
     examples: ClassVar[tuple[Example, ...]] = (
         Example(attrs={"rate": 0.25}),

@@ -13,6 +13,7 @@ class Ends(Function):
     arity: ClassVar[tuple[int, int]] = (2, 2)
     indices: ClassVar[tuple[str, ...]] = ("pairs",)
     rows = "pair"
+    keeps_zero = True
     colour = "#7a4fa3"
 
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002

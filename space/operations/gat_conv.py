@@ -42,6 +42,9 @@ class GATConv(Messages):
     def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
         return Channels.MIXES
 
+    def vanishes(self, attrs: Attrs, zero: Sequence[bool]) -> bool:
+        return all(zero) and not attrs["bias"]
+
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:
         heads = cast(int, attrs["heads"])
         keywords: dict[str, Argument] = {"heads": heads, "bias": cast(bool, attrs["bias"])}

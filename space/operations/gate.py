@@ -31,6 +31,9 @@ class Gate(Function):
             raise Misfit(f"gate expects three equal shapes, got {' and '.join(str(shape) for shape in inputs)}")
         return require_features(self.name, inputs[0])
 
+    def vanishes(self, attrs: Attrs, zero: Sequence[bool]) -> bool:  # noqa: ARG002
+        return zero[1] and zero[2]
+
     def apply(self, tensors: Sequence["Tensor"]) -> "Tensor":
         import torch
 

@@ -33,6 +33,9 @@ class GCNConv(Messages):
     def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
         return Channels.MIXES
 
+    def vanishes(self, attrs: Attrs, zero: Sequence[bool]) -> bool:
+        return all(zero) and not attrs["bias"]
+
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:
         return Call(
             target="GCNConv",

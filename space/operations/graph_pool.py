@@ -24,6 +24,7 @@ class GraphPool(Layer):
     arity: ClassVar[tuple[int, int]] = (2, 2)
     indices: ClassVar[tuple[str, ...]] = ("graph",)
     rows = "graph"
+    keeps_zero = True
     colour = "#2f9e7f"
     examples: ClassVar[tuple[Example, ...]] = (
         Example(inputs=((12,),)),

@@ -32,6 +32,9 @@ class Multiply(Function):
             raise Misfit(f"multiply expects equal shapes, or sides of 1 beside a whole map, got {shown}")
         return max(inputs)
 
+    def vanishes(self, attrs: Attrs, zero: Sequence[bool]) -> bool:  # noqa: ARG002
+        return any(zero)
+
     def apply(self, tensors: Sequence["Tensor"]) -> "Tensor":
         product = tensors[0]
         for tensor in tensors[1:]:

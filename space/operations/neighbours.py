@@ -19,6 +19,7 @@ class Neighbours(Messages):
         "aggregation": Choice(options=("mean", "sum", "max"), default="mean"),
         "own": Flag(default=False),
     }
+    keeps_zero = True
     colour = "#2f9e7f"
     examples: ClassVar[tuple[Example, ...]] = (
         Example(inputs=((12,),)),

@@ -4,6 +4,7 @@ A new operation shows its `examples` and is then held to all of it; nothing here
 """
 
 import html
+import itertools
 import json
 import math
 from collections.abc import Callable
@@ -191,6 +192,20 @@ def check_swapped_inputs(operation: Operation, example: Example) -> None:
         module, inputs = module_of(operation, example), given(operation, example)
         count = len(example.inputs)
         torch.testing.assert_close(module(*inputs[:count][::-1], *inputs[count:]), module(*inputs))
+
+
+def check_zeros(operation: Operation, example: Example) -> None:
+    """`vanishes` names exactly the inputs whose zeros leave nothing but zeros, whatever weights and others hold."""
+    if operation.arity == (0, 0):
+        return
+    module = module_of(operation, example)
+    for parameter in module.parameters():
+        nn.init.normal_(parameter)
+    for zero in itertools.product((False, True), repeat=len(example.inputs)):
+        inputs = given(operation, example)
+        features = [x * 0 if none else x.abs() for none, x in zip(zero, inputs, strict=False)]
+        got = module(*features, *inputs[len(zero) :])
+        assert (not got.any()) == operation.vanishes(operation.check(example.attrs), zero), zero
 
 
 def check_normal_form(operation: Operation, example: Example) -> None:

@@ -7,11 +7,12 @@ import torch
 
 from archsmith.errors import InvalidSpace
 from space.analysis import analyse
-from space.architecture import Architecture, GraphBuilder, Node
+from space.architecture import Architecture, GraphBuilder
 from space.blocks import BLOCKS
 from space.blocks.base import Style
 from space.build import build
 from space.decision import Decision, Option
+from space.node import Node
 from space.operations import OPERATIONS
 from space.operations.base import Function
 from space.space import Space

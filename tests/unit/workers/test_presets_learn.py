@@ -1,0 +1,29 @@
+"""The networks that the presets begin with learn digits, as the trainer is."""
+
+import pytest
+import torch
+
+from space import presets
+from space.build import build
+from space.space import Space, replay
+from workers.datasets import DataStore
+from workers.train import Recipe, TrainData, Trainer
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> TrainData:
+    opened = DataStore(tmp_path_factory.mktemp("store")).open("digits", seed=0)
+    train, val = opened.search_train, opened.search_val
+    return TrainData.on("cpu", train=train, val=val, mean=opened.mean, std=opened.std)
+
+
+@pytest.mark.parametrize("name", ["capsule", "densenet", "highway", "inception", "nonlocal", "resnet", "resnext"])
+def test_the_baseline_learns_digits(name: str, data: TrainData) -> None:
+    """Four epochs in a second or two; the first seven seeds gave 0.98 to 1.00 for each."""
+    torch.set_num_threads(1)
+    space = Space.parse(presets.load(name), input_shape=(1, 8, 8), classes=10)
+    torch.manual_seed(0)
+    module = build(space.sample(replay(space.baseline())))
+    trainer = Trainer(module, data, Recipe(epochs=4))
+    scores = [trainer.epoch().score for _ in range(4)]
+    assert scores[-1] > 0.95, scores

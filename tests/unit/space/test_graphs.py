@@ -1,6 +1,5 @@
 """Graph networks: the layers of the papers as blocks spell them, heads for nodes, graphs and links, documents."""
 
-import random
 import re
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from space.operations.base import Layer
 from space.picture import draw
 from space.space import Space, replay
 from tests.oracle import batch_of, load_generated, network_macs, rows_of
+from tests.spaces import sample
 
 torch.set_num_threads(1)
 
@@ -71,10 +71,11 @@ def adjacency(nodes: int = 6) -> Tensor:
 
 def test_a_graph_convolution_is_equation_2_of_the_paper() -> None:
     module = layer("gcn_conv", {"out": 3}, 5)
-    nn.init.normal_(module.bias)
+    weights = dict(module.named_parameters())
+    nn.init.normal_(weights["bias"])
     x, own = torch.randn(6, 5), adjacency() + torch.eye(6)
     scale = torch.diag(own.sum(1) ** -0.5)
-    expected = scale @ own @ scale @ x @ module.lin.weight.T + module.bias
+    expected = scale @ own @ scale @ x @ weights["lin.weight"].T + weights["bias"]
     torch.testing.assert_close(module(x, EDGES), expected)
 
 
@@ -163,8 +164,7 @@ def test_random_networks_are_what_their_analysis_and_code_say(name: str) -> None
     data = presets.load(name)["data"]
     one = Space.parse(presets.load(name), input_shape=(6,), classes=2)
     for seed in range(12):
-        draw_one = random.Random(seed)
-        architecture = one.sample(lambda decision, draw_one=draw_one: draw_one.choice(decision.options))
+        architecture = sample(one, seed)
         module, costs = build(architecture).eval(), analyse(architecture)
         batch = batch_of(data, (6,))
         logits = module(*batch)

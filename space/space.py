@@ -122,12 +122,12 @@ def _middle(decision: Decision) -> Option:
 
 def _data(parsed: SpaceDocument, input_shape: tuple[int, ...], tasks: tuple[str, ...] | None) -> str:
     """The kind of data. Raises InvalidSpace when the document is for another."""
-    there = tasks or ((kind_of(input_shape) or "image",) if parsed.data is None else (parsed.data,))
+    there = tasks or (kind_of(input_shape) or parsed.data or "image",)
     wanted = (parsed.data,) if parsed.data else ("image", "volume")
     for task in there:
         if task in wanted:
             return task
-    detail = f"the space is for {' and '.join(wanted)}, the data set for {' and '.join(there)}"
+    detail = f"the space is for {' and '.join(wanted)}, the data for {' and '.join(there)}"
     raise InvalidSpace(Fault(pointer="/data", rule="data_mismatch", detail=detail, allowed=list(there)))
 
 

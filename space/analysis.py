@@ -2,18 +2,16 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import cast
+from typing import NamedTuple, cast
 
 from space.architecture import Architecture
 from space.constraint import MEASURES
 from space.kinds import KINDS
 from space.memory import MIB, peak_memory
-from space.operations import OPERATIONS
 from space.operations.base import Shape, Window
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NodeCost:
+class NodeCost(NamedTuple):
     """One node's part. shape: of its output, without the batch. See Analysis for the units."""
 
     name: str
@@ -81,8 +79,7 @@ class Measures(Mapping[str, float]):
         return len(MEASURES)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _View:
+class _View(NamedTuple):
     """Along one axis: position i of a map sees the input pixels i·jump + low to i·jump + high."""
 
     jump: int = 1
@@ -91,15 +88,14 @@ class _View:
 
     def through(self, window: Window, axis: int) -> "_View":
         """After a window has slid over the map."""
-        before = window.padding[axis] * self.jump
-        reach = window.dilation * (window.kernel[axis] - 1) * self.jump
-        return _View(
-            jump=max(1, self.jump * window.stride // window.up), low=self.low - before, high=self.high - before + reach
-        )
+        jump, low, high = self
+        before = window.padding[axis] * jump
+        reach = window.dilation * (window.kernel[axis] - 1) * jump
+        return _View(max(1, jump * window.stride // window.up), low - before, high - before + reach)
 
     def joined(self, other: "_View") -> "_View":
         """What both see together. Maps that meet have one size, so one jump, unless borders were cut unevenly."""
-        return _View(jump=max(self.jump, other.jump), low=min(self.low, other.low), high=max(self.high, other.high))
+        return _View(max(self.jump, other.jump), min(self.low, other.low), max(self.high, other.high))
 
 
 _Views = tuple[_View, ...]
@@ -107,45 +103,39 @@ _Views = tuple[_View, ...]
 
 def analyse(architecture: Architecture) -> Analysis:
     """Walk the graph once; the output is its last node. Never fails: an Architecture was checked when it was made."""
-    shapes = architecture.shapes
     graph = KINDS[architecture.data].is_graph
-    sides = 1 if graph else len(architecture.input_shape) - 1
+    itself = 0 if graph else 1
+    start = (_View(),) * (1 if graph else len(architecture.input_shape) - 1)
     views: dict[str, _Views] = {}
     depths: dict[str, int] = {}
     costs: list[NodeCost] = []
     for node in architecture.nodes:
-        operation = OPERATIONS[node.op]
-        inputs = [shapes[source] for source in node.inputs]
-        window = operation.window(node.attrs, inputs) if inputs else None
-        views[node.name] = view = _view(window, [views[source] for source in node.inputs], sides)
-        depths[node.name] = max((depths[source] for source in node.inputs), default=0) + operation.weighted
-        costs.append(
-            NodeCost(
-                name=node.name,
-                shape=shapes[node.name],
-                params=0 if node.weights else operation.params(node.attrs, inputs),
-                macs=operation.macs(node.attrs, inputs),
-                receptive_field=max(side.high - side.low + (not graph) for side in view),
-            )
-        )
+        name, use, inputs = node.name, node.use, node.inputs
+        view = _view(use.window, [views[source] for source in inputs]) if inputs else start
+        views[name] = view
+        depths[name] = max([depths[source] for source in inputs], default=0) + use.operation.weighted
+        seen = max([high - low for _, low, high in view]) + itself
+        costs.append(NodeCost(name, use.shape, 0 if node.weights else use.params, use.macs, seen))
+    output = architecture.output
     return Analysis(
-        params=sum(cost.params for cost in costs),
-        macs=sum(cost.macs for cost in costs),
+        params=sum([cost.params for cost in costs]),
+        macs=sum([cost.macs for cost in costs]),
         receptive_field=costs[-1].receptive_field,
-        output_stride=max(side.jump for side in views[architecture.output]),
-        depth=depths[architecture.output],
-        output_shape=shapes[architecture.output],
+        output_stride=max(side.jump for side in views[output]),
+        depth=depths[output],
+        output_shape=architecture.shapes[output],
         nodes=tuple(costs),
         architecture=architecture,
     )
 
 
-def _view(window: Window | None, inputs: list[_Views], sides: int) -> _Views:
-    if not inputs:
-        return (_View(),) * sides
+def _view(window: Window | None, inputs: list[_Views]) -> _Views:
     views = inputs[0]
     for other in inputs[1:]:
-        views = tuple(mine.joined(theirs) for mine, theirs in zip(views, other, strict=True))
+        if other is not views and other != views:
+            views = tuple(mine.joined(theirs) for mine, theirs in zip(views, other, strict=True))
     if window is None:
         return views
+    if len(set(views)) == len(set(window.kernel)) == len(set(window.padding)) == 1:
+        return (views[0].through(window, 0),) * len(views)
     return tuple(view.through(window, axis) for axis, view in enumerate(views))

@@ -296,22 +296,22 @@ class GraphBuilder:
             law = f"a row per {self.kind.rows}"
             raise InvalidArchitecture(f"{output} must give {law}, got one per {self._rows[output]}")
 
-    def _place(self, name: object) -> None:
+    def _place(self, name: str) -> None:
         """Check the name and its place in the tree: no repeats, no node inside a node, no overcrowding."""
         try:
-            path = check_name(name)
+            folders = check_name(name)
         except Misfit as misfit:
             raise InvalidArchitecture(str(misfit)) from None
-        if path in self._nodes or path in self._folders:
-            raise InvalidArchitecture(f"the name {path!r} is taken")
+        if name in self._nodes or name in self._folders:
+            raise InvalidArchitecture(f"the name {name!r} is taken")
         if len(self._nodes) >= MAX_NODES:
             raise InvalidArchitecture(f"more than {MAX_NODES} nodes")
-        folder = path.rpartition(".")[0]
-        while folder and folder not in self._folders:
+        for folder in folders:
+            if folder in self._folders:
+                break
             if folder in self._nodes:
-                raise InvalidArchitecture(f"the name {path!r} lies inside the node {folder!r}")
+                raise InvalidArchitecture(f"the name {name!r} lies inside the node {folder!r}")
             self._folders.add(folder)
-            folder = folder.rpartition(".")[0]
 
 
 def _kind(data: object, shape: Shape) -> Kind:

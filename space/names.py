@@ -2,6 +2,7 @@
 
 import keyword
 import re
+from functools import lru_cache
 
 from space.operations.attributes import Misfit
 
@@ -25,12 +26,17 @@ TAKEN = frozenset(_WORDS.split())
 """Attributes that torch's modules and containers have already, and names the generated code uses itself."""
 
 
-def check_name(name: object) -> str:
-    """The name, if it can be the path of a module. Raises Misfit."""
-    if not isinstance(name, str) or len(name) > MAX_LENGTH or not _PATH.fullmatch(name):
+def check_name(name: object) -> tuple[str, ...]:
+    """The folders that a module of this name lies in, the innermost first. Raises Misfit when no module can have it."""
+    return _folders(name if isinstance(name, str) else f"<{type(name).__name__}>")
+
+
+@lru_cache(maxsize=16_384)  # the networks of a space name their nodes alike; 16,384 names of usual length are 3 MB
+def _folders(name: str) -> tuple[str, ...]:
+    if len(name) > MAX_LENGTH or not _PATH.fullmatch(name):
         law = f"a path of at most {MAX_DEPTH} lower-case words or numbers joined by dots, the first one a word"
-        raise Misfit(f"a node's name must be {law}, got {str(name)[:60]!r}")
+        raise Misfit(f"a node's name must be {law}, got {name[:60]!r}")
     for part in name.split("."):
         if part in TAKEN or keyword.iskeyword(part):
             raise Misfit(f"a node's name cannot hold the word {part!r}: a module has it already")
-    return name
+    return tuple(name[:end] for end in range(len(name) - 1, 0, -1) if name[end] == ".")

@@ -94,6 +94,8 @@ class _Zeros:
 
 def without_zeros(nodes: Sequence[Node], output: str) -> tuple[list[Node], str]:
     """The same network without what zeros make superfluous; nodes keep their names. Some may lead nowhere now."""
+    if not any(node.op == "zero" for node in nodes):
+        return list(nodes), output
     simple = simplify(nodes, output)
     names = [node.name for node in simple.nodes]
     left: list[Node] = []

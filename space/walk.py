@@ -56,6 +56,7 @@ class Program:
         self.start = Cursor(0, -1, size)
         _check_room(self.stages, size)
         self._needs = _needs(self.stages, min(size))
+        self._fitting: dict[tuple[Cursor, str], tuple[Option, ...]] = {}
 
     def walk(self, choose: Choose) -> Asker:
         """Ask every question on one path."""
@@ -102,13 +103,13 @@ class Program:
         """The questions about one block, or about all blocks of the stage at once."""
         blocks = _Blocks(stage=stage, cursor=cursor, need=self._needs[cursor.stage + 1])
         place = stage.question_place(cursor.block)
-        offered = tuple(o for o in stage.options["operation"] if blocks.kernels(str(o)))
+        offered = tuple(o for o in stage.options["operation"] if self._kernels(blocks, str(o)))
         operation = str(_ask(stage, place, "operation", "operation", offered, cursor.size, asker))
         padding = _padding(operation, cursor.padding)
 
         def pick(name: str, source: str | None = None, among: tuple[Option, ...] | None = None) -> Option:
             is_kernel = (source or name) == "kernel"
-            options = blocks.kernels(operation) if is_kernel else _useful(stage, source or name, cursor.size)
+            options = self._kernels(blocks, operation) if is_kernel else _useful(stage, source or name, cursor.size)
             options = options if among is None else tuple(option for option in options if option in among)
             idle = padding == "same" if is_kernel else name not in BLOCKS[operation].structural
             return _ask(stage, place, name, source or name, options, cursor.size, asker, idle=idle)
@@ -118,6 +119,14 @@ class Program:
         kernel = asker.answers[f"{place}.kernel"] if padding == "valid" else 1
         size = tuple(blocks.after(side, kernel, padding) for side in cursor.size)
         return replace(cursor, block=cursor.block + blocks.together, size=size)
+
+    def _kernels(self, blocks: "_Blocks", operation: str) -> tuple[Option, ...]:
+        """The kernels that a block of this kind may be offered, found once for each place where a walk can stand."""
+        padding = _padding(operation, blocks.cursor.padding)
+        key = (blocks.cursor, padding)
+        if key not in self._fitting:
+            self._fitting[key] = blocks.kernels(padding)
+        return self._fitting[key]
 
     def _end(self, stage: Stage, cursor: Cursor, asker: Asker) -> Cursor:
         need = self._needs[cursor.stage + 1]
@@ -153,9 +162,9 @@ class _Blocks:
         stride = self.cursor.stride if self.cursor.block == 0 else 1
         return _slide(side, self.together, cast(int, kernel), stride, padding)
 
-    def kernels(self, operation: str) -> tuple[Option, ...]:
+    def kernels(self, padding: str) -> tuple[Option, ...]:
         """The kernels that fit, leave enough for what follows and reach no further than the map."""
-        size, padding = self.cursor.size, _padding(operation, self.cursor.padding)
+        size = self.cursor.size
         options = self.stage.options["kernel"]
         useful = 2 * max(size) - 1 if padding == "same" else max(size)
         rest: Options = {

@@ -20,7 +20,8 @@ MAX_NAME = 100
 MAX_CONSTRAINTS = 64
 MAX_STAGES = 32
 MAX_BLOCKS = 128
-"""Of all stages together at their deepest: 128 branching blocks of 8 branches are 3,200 nodes of the 4,096 allowed."""
+MAX_BLOCK_NODES = 3840
+"""Of all stages together at their deepest. An architecture may have 4,096 nodes; 256 are for stem, ends and head."""
 MAX_OPTIONS = 64
 
 

@@ -15,6 +15,7 @@ from space.decision import Option
 from space.document import CELL, PER, Options, Per, SpaceDocument, Stage, questions
 from space.fields import (
     HEAD_FIELDS,
+    MAX_BLOCK_NODES,
     MAX_BLOCKS,
     MAX_CONSTRAINTS,
     MAX_NAME,
@@ -80,6 +81,13 @@ def _ascii(text: str) -> str:
 
 def _join(pointer: str, key: object) -> str:
     return f"{pointer}/{_ascii(str(key)).replace('~', '~0').replace('/', '~1')}"
+
+
+def _most_nodes(stage: Stage) -> int:
+    """Of all blocks of a stage at its deepest."""
+    options = stage.options
+    each = max(BLOCKS[str(operation)].most_nodes(options) for operation in options["operation"])
+    return cast(int, options["depth"][-1]) * each
 
 
 @dataclass(slots=True)
@@ -193,6 +201,9 @@ class _Parser:
         if sum(deepest) > MAX_BLOCKS:
             detail = f"all stages at their deepest may hold {MAX_BLOCKS} blocks, got {sum(deepest)}"
             self.fault("/stages", "out_of_range", detail)
+        elif (nodes := sum(map(_most_nodes, stages))) > MAX_BLOCK_NODES:
+            detail = f"the blocks of all stages may have {MAX_BLOCK_NODES} nodes together, these up to {nodes}"
+            self.fault("/stages", "out_of_range", detail, allowed={"maximum": MAX_BLOCK_NODES})
         return stages
 
     def stage(self, index: int, value: object, per: Per, family: str) -> Stage:

@@ -93,6 +93,10 @@ class Block(ABC):
         """Options of a stage that cannot stand together. widths: every width the stage may have, multiplied."""
         return iter(())
 
+    def most_nodes(self, options: Mapping[str, tuple[Option, ...]]) -> int:  # noqa: ARG002
+        """How many nodes one block of a stage with these options adds at most, for the limit of a document."""
+        return 24
+
     @abstractmethod
     def grow(self, g: GraphBuilder, place: str, source: str, answers: Answers, style: Style) -> str:
         """Add the nodes, reading (C, H, W) from node `source`; return the name of the last one."""

@@ -24,6 +24,8 @@ Step = Callable[[GraphBuilder, str, str], str]
 """Adds a layer as a place, reading a source; returns the last node."""
 
 POOLS = ("maxpool", "avgpool")
+NODES = {"conv": 3, "separable": 6, "factorised": 9, "dilated": 3, "maxpool": 1, "avgpool": 1}
+"""Of one operation of a branch, norm and activation counted; those of the 1×1 convolution beside it are not."""
 
 
 class Branching(Block):
@@ -65,6 +67,13 @@ class Branching(Block):
         if "concat" in options["merge"] and many > narrow:
             detail = f"joining {many} branches by concat needs a width of at least {many}, got {narrow}"
             yield Clash(field="width", detail=detail, allowed={"minimum": many})
+
+    def most_nodes(self, options: Mapping[str, tuple[Option, ...]]) -> int:
+        depth = cast(int, options["branch_depth"][-1])
+        before = 0 if options["branch_reduction"] == (1,) else 3
+        operations = [str(operation) for operation in options["branch_operation"]]
+        longest = max(NODES[operation] * depth + (3 if operation in POOLS else before) for operation in operations)
+        return cast(int, options["branches"][-1]) * longest + 1
 
     def grow(self, g: GraphBuilder, place: str, source: str, answers: Answers, style: Style) -> str:
         branches = cast(int, answers("branches"))

@@ -49,6 +49,9 @@ class Darts(Block):
             detail = "node_inputs must have 0+1 among its options: the first node has nothing else to read"
             yield Clash(field="node_inputs", detail=detail, rule="combination_unsupported", allowed=["0+1"])
 
+    def most_nodes(self, options: Mapping[str, tuple[Option, ...]]) -> int:
+        return 18 * cast(int, options["nodes"][-1]) + 10
+
     def grow(self, g: GraphBuilder, place: str, source: str, answers: Answers, style: Style) -> str:
         count = cast(int, answers("nodes"))
         inside = replace(style, width=style.width // count)

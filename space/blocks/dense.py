@@ -1,10 +1,11 @@
 """dense: each layer reads the outputs of all layers before it (Huang, Liu, van der Maaten, Weinberger 2017)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, cast
 
 from space.architecture import GraphBuilder
 from space.blocks.base import Answers, Block, Style, activation, conv, normalise
+from space.decision import Option
 from space.operations.base import Shape
 
 
@@ -19,6 +20,9 @@ class Dense(Block):
     name = "dense"
     fields: ClassVar[tuple[str, ...]] = ("kernel", "layers", "growth")
     pads = True
+
+    def most_nodes(self, options: Mapping[str, tuple[Option, ...]]) -> int:
+        return 4 * cast(int, options["layers"][-1]) + 4
 
     def grow(self, g: GraphBuilder, place: str, source: str, answers: Answers, style: Style) -> str:
         kernel, growth = cast(int, answers("kernel")), cast(int, answers("growth"))

@@ -66,6 +66,7 @@ def test_grows_a_map_of_the_promised_size(block: str, norm: str) -> None:
         if any(BLOCKS[block].clashes(OPTIONS, (width,))):
             continue  # the parser lets no such document through
         architecture = grow(block, answers, style)
+        assert len(architecture.nodes) - 4 <= BLOCKS[block].most_nodes(OPTIONS)  # all but input, pooling and classes
         kernel = cast(int, answers["kernel"]) if padding == "valid" and not BLOCKS[block].pads else 1
         size = tuple((side - kernel) // stride + 1 for side in (9, 7))
         nodes = {node.name: node for node in architecture.nodes}

@@ -123,6 +123,24 @@ def test_what_cannot_be_is_refused(stage: dict[str, Any], pointer: str, rule: st
     assert says in fault.detail
 
 
+@pytest.mark.parametrize(
+    ("most", "over"),
+    [
+        ({"operation": "dense", "depth": 14, "layers": 64}, {"depth": 15}),
+        ({"operation": "branching", "depth": 15, "branches": [2, 8], "branch_operation": ["conv", "separable"],
+          "branch_depth": [1, 4], "branch_reduction": 2, "merge": "add"}, {"depth": 18}),
+    ],
+)  # fmt: skip
+def test_blocks_may_not_grow_beyond_what_an_architecture_holds(most: dict[str, Any], over: dict[str, Any]) -> None:
+    space = Space.parse(document(**most), input_shape=(1, 4, 4), classes=2)
+    assert len(space.sample(lambda decision: decision.options[-1]).nodes) > 3000
+    with pytest.raises(
+        InvalidSpace, match="the blocks of all stages may have 3840 nodes together, these up to"
+    ) as error:
+        Space.parse(document(**most | over), input_shape=(1, 4, 4), classes=2)
+    assert [(fault.pointer, fault.rule) for fault in error.value.faults] == [("/stages", "out_of_range")]
+
+
 def test_a_width_multiplier_must_leave_every_cardinality_its_channels() -> None:
     halved = document(operation="resnext", width=64, cardinality=16) | {"width_multiplier": [0.5, 1]}
     with pytest.raises(InvalidSpace, match="over the 8 channels inside"):

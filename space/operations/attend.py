@@ -62,7 +62,7 @@ class Attend(Layer):
                 if self.pool > 1:
                     largest = F.max_pool2d if values.ndim == 4 else F.max_pool3d
                     keys, values = largest(keys, self.pool), largest(values, self.pool)
-                batch, channels, size = len(values), values.shape[1], queries.shape[2:]
+                (batch, channels), size = values.shape[:2], queries.shape[2:]
                 length = max(queries.shape[1], channels)
                 q, k, v = (self.rows(x, length) for x in (queries, keys, values))
                 y = F.scaled_dot_product_attention(q, k, v, scale=1.0)  # (B, 1, places, length)

@@ -45,7 +45,7 @@ def test_the_page_lists_every_field_with_its_default_and_words() -> None:
     for name, field in STAGE_FIELDS.items():
         _, options, default, asked = rows[name]
         assert default.strip("`") == f"{field.default:g}" if field.kind != "name" else f"`{field.default}`"
-        assert re.findall(r"`(\w+)`", options) == list(field.names)
+        assert re.findall(r"`([^`]+)`", options) == list(field.names)
         assert asked.strip("`") == ("per" if name in of_blocks else "stage")
         if field.kind != "name":
             assert f"{field.low:g} to {field.high:g}" in options

@@ -13,7 +13,7 @@ from space.architecture import Architecture
 from space.kinds import KINDS
 from space.node import row_kinds
 from space.operations import OPERATIONS
-from space.operations.saved import FLOAT, NOTHING, Bytes, Saved
+from space.operations.saved import FLOAT, INDEX, NOTHING, Bytes, Saved
 
 BATCH = 128
 """Samples in the step that is accounted for, and graphs of graph data."""
@@ -22,9 +22,6 @@ NODES = 4_096
 EDGES = 16_384
 PAIRS = 4_096
 """Of the graph data accounted for: one graph, or 128 of 32 nodes each, with 4 edges to a node."""
-
-INDEX = 8
-"""Bytes of an int64."""
 
 MIB = 2**20
 

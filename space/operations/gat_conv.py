@@ -6,6 +6,7 @@ from typing import ClassVar, cast
 from space.operations.attributes import Attribute, Flag, Misfit, Whole
 from space.operations.base import Argument, Attrs, Call, Channels, Example, Shape
 from space.operations.messages import Messages, require_node
+from space.operations.saved import FLOAT, INDEX, Bytes, Saved
 
 
 class GATConv(Messages):
@@ -44,6 +45,17 @@ class GATConv(Messages):
 
     def vanishes(self, attrs: Attrs, zero: Sequence[bool]) -> bool:
         return all(zero) and not attrs["bias"]
+
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
+        """Every message is kept, and of each attention the steps of its softmax."""
+        row, weights = FLOAT * cast(int, attrs["out"]), FLOAT * cast(int, attrs["heads"])
+        kept = row + 5 * weights + 2 * INDEX
+        return Saved(
+            inputs=True,
+            own=Bytes(edge=kept, into=kept + row),
+            forward=Bytes(edge=row, into=row),
+            backward=Bytes(edge=3 * row, into=3 * row),
+        )
 
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:
         heads = cast(int, attrs["heads"])

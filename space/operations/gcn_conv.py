@@ -6,6 +6,7 @@ from typing import ClassVar, cast
 from space.operations.attributes import Attribute, Flag, Whole
 from space.operations.base import Attrs, Call, Channels, Example, Shape
 from space.operations.messages import Messages, require_node
+from space.operations.saved import FLOAT, INDEX, Bytes, Saved
 
 
 class GCNConv(Messages):
@@ -35,6 +36,17 @@ class GCNConv(Messages):
 
     def vanishes(self, attrs: Attrs, zero: Sequence[bool]) -> bool:
         return all(zero) and not attrs["bias"]
+
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
+        """Edges and loops with their weights are kept; messages are there twice, before and after they are weighed."""
+        row = FLOAT * cast(int, attrs["out"])
+        looped = 2 * INDEX + FLOAT
+        return Saved(
+            inputs=True,
+            own=Bytes(edge=looped, into=looped),
+            forward=Bytes(edge=2 * row, into=3 * row),
+            backward=Bytes(edge=2 * row, into=3 * row),
+        )
 
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:
         return Call(

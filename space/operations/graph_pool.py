@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from space.operations.attributes import Attribute, Choice
 from space.operations.base import Attrs, Call, Channels, Example, Layer, Shape
 from space.operations.messages import require_node
+from space.operations.saved import FLOAT, Bytes, Saved
 
 if TYPE_CHECKING:
     from torch import nn
@@ -38,6 +39,13 @@ class GraphPool(Layer):
     def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
         return Channels.KEEPS
 
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
+        """There is a row for as many graphs as nodes until the end, which a maximum keeps."""
+        row = FLOAT * inputs[0][0]
+        if attrs["how"] == "max":
+            return Saved(inputs=True, own=Bytes(into=2 * row), to_inputs=Bytes(into=9 * row))
+        return Saved(forward=Bytes(into=row), to_inputs=Bytes(into=row))
+
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:  # noqa: ARG002
         return Call(target="GraphPool", library="", positional={"how": cast(str, attrs["how"])})
 
@@ -60,8 +68,8 @@ class GraphPool(Layer):
                 else:
                     pooled = pooled.scatter_add(0, index, x)
                 if self.how == "mean":
-                    nodes = torch.zeros_like(x).scatter_add(0, index, torch.ones_like(x))
-                    pooled = pooled / nodes.clamp(min=1)
+                    nodes = x.new_zeros(x.shape[0]).scatter_add(0, graph, x.new_ones(x.shape[0]))
+                    pooled = pooled / nodes.clamp(min=1).unsqueeze(1)
                 return pooled[torch.unique_consecutive(graph)]
 
         return GraphPool

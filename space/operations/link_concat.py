@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from space.operations.base import Attrs, Example, Shape
 from space.operations.ends import Ends
+from space.operations.saved import FLOAT, Bytes, Saved
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,6 +19,10 @@ class LinkConcat(Ends):
 
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
         return (2 * super().shape(attrs, inputs)[0],)
+
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
+        row = FLOAT * inputs[0][0]
+        return Saved(forward=Bytes(out=2 * row), to_inputs=Bytes(into=row))
 
     def apply(self, tensors: Sequence["Tensor"]) -> "Tensor":
         import torch

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from space.operations.base import Attrs, Channels, Example, Shape
 from space.operations.ends import Ends
+from space.operations.saved import FLOAT, Bytes, Saved
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,6 +19,10 @@ class LinkHadamard(Ends):
 
     def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
         return Channels.KEEPS
+
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
+        row = FLOAT * inputs[0][0]
+        return Saved(own=Bytes(out=2 * row), to_inputs=Bytes(into=row))  # both ends
 
     def apply(self, tensors: Sequence["Tensor"]) -> "Tensor":
         x, pairs = tensors

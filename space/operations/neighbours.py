@@ -6,6 +6,7 @@ from typing import ClassVar, cast
 from space.operations.attributes import Attribute, Choice, Flag
 from space.operations.base import Argument, Attrs, Call, Channels, Example, Shape
 from space.operations.messages import Messages, require_node
+from space.operations.saved import FLOAT, Bytes, Saved
 
 
 class Neighbours(Messages):
@@ -32,6 +33,15 @@ class Neighbours(Messages):
 
     def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
         return Channels.KEEPS
+
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
+        """A maximum keeps every message, to find again where it came from."""
+        row = FLOAT * inputs[0][0]
+        if attrs["aggregation"] == "max":
+            messages = Bytes(edge=row, into=row)
+            return Saved(output=True, own=messages, to_inputs=Bytes(edge=5 * row, into=4 * row))
+        share = Bytes(edge=row, into=row if attrs["aggregation"] == "mean" else 0)
+        return Saved(forward=share, to_inputs=share)
 
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:  # noqa: ARG002
         keywords: dict[str, Argument] = {"combine_root": "sum"} if attrs["own"] else {}

@@ -9,6 +9,9 @@ from typing import NamedTuple
 FLOAT = 4
 """Bytes of a float32, which everything is counted in."""
 
+INDEX = 8
+"""Bytes of an int64."""
+
 
 class Bytes(NamedTuple):
     """An amount: bytes for each row of the output, for each row of the first input, for each edge, and once.

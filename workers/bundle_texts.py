@@ -45,7 +45,10 @@ DIVIDED = """    x = x.float()
 NORMALISED = """    return (x.float() - torch.tensor(MEAN).view({view})) / torch.tensor(STD).view({view})"""
 
 MAPS = '''def predict(model: nn.Module, {many}: torch.Tensor) -> torch.Tensor:
-    """{shape} {many}, {range} -> class probabilities (B, {classes}); LABELS names the columns."""
+    """The class probabilities (B, {classes}) of B {many}; LABELS names the columns.
+
+    {many}: {shape}, {range}.
+    """
     with torch.inference_mode():
         return model(prepared({many})).softmax(dim=1)
 '''

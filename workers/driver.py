@@ -88,7 +88,8 @@ class Driver:
                 writer.finish(timeout_s=DRAIN_S)
 
     def _steps(self) -> None:
-        dataset = DataStore(self._settings.datasets).open(self._spec.dataset, seed=self._spec.seed)
+        store = DataStore(self._settings.datasets)
+        dataset = store.open(self._spec.dataset, seed=self._spec.seed, task=self._spec.space.get("data"))
         cluster.connect(self._settings.ray_address)
         self._on_signals()
         setting = calibrated(self._spec, dataset, self._settings.state)
@@ -146,7 +147,9 @@ class Driver:
 
     def _restored(self, dataset: Dataset) -> tuple[Controller, list[Proposal], list[Trial]]:
         """The controller as it was, the proposals without an outcome, and the trials so far."""
-        space = Space.parse(self._spec.space, input_shape=dataset.info.input_shape, classes=dataset.info.classes)
+        space = Space.parse(
+            self._spec.space, input_shape=dataset.info.input_shape, classes=dataset.classes, tasks=(dataset.task,)
+        )
         constraints = tuple(Constraint.parse(text) for text in self._spec.objective.constraints)
         controller = make_controller(self._spec.controller, space=space, constraints=constraints, seed=self._spec.seed)
         if self._spec.reproducible:

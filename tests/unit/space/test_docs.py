@@ -44,12 +44,20 @@ def test_the_page_lists_every_field_with_its_default_and_words() -> None:
     of_blocks = {"operation", *(name for block in BLOCKS.values() for name in block.fields)}
     for name, field in STAGE_FIELDS.items():
         _, options, default, asked = rows[name]
-        assert default.strip("`") == f"{field.default:g}" if field.kind != "name" else f"`{field.default}`"
+        assert default.strip("`") == (field.default if field.kind == "name" else f"{field.default:g}")
         assert re.findall(r"`([^`]+)`", options) == list(field.names)
         assert asked.strip("`") == ("per" if name in of_blocks else "stage")
         if field.kind != "name":
             assert f"{field.low:g} to {field.high:g}" in options
     assert all(f"`{name}`" in SPACES for name in (*STEM_FIELDS, *HEAD_FIELDS))
+
+
+def test_the_page_says_what_convolutional_blocks_ask() -> None:
+    section = SPACES.split("## Convolutions")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| .+? \| (.+?) \| .+? \|$", section, re.MULTILINE)
+    assert len(rows) == 9
+    for name, asks in rows:
+        assert tuple(re.findall(r"`(\w+)`", asks)) == BLOCKS[name].fields
 
 
 def test_constraints_and_presets_of_the_page_are_real() -> None:

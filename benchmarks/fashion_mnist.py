@@ -11,15 +11,11 @@ import argparse
 import json
 import os
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from archsmith.client import Client
-from archsmith.progress import view
-from archsmith.serving import service
+from benchmarks._service import add_arguments, running, search
 
 GOAL = 0.92
 
@@ -33,46 +29,17 @@ def register(client: Client, data: Path) -> list[str]:
     return [sent.name, by_path.name]
 
 
-def search(client: Client, dataset: str, controller: str, options: argparse.Namespace) -> dict[str, Any]:
-    job = client.submit(
-        name=f"fashion-{controller}",
-        dataset=dataset,
-        space=options.space,
-        controller=controller,
-        seed=options.seed,
-        budget={"trials": options.trials, "seconds": options.seconds, "epochs": options.epochs},
-        trial={"scheduler": options.scheduler},
-        finalists={"top": 3, "seeds": 1, "epochs": options.final_epochs},
-    )
-    with view(sys.stdout) as shown:
-        job = client.wait(job.id, on_update=shown.show)
-    trials = list(client.trials(job.id))
-    result = {
-        "controller": controller,
+def request(dataset: str, controller: str, options: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "name": f"fashion-{controller}",
         "dataset": dataset,
-        "state": job.state,
-        "reason": job.reason,
-        "trials": job.progress.trials,
-        "search_seconds": job.progress.seconds_used,
-        "search_score": None if job.best is None else job.best.search_score,
-        "final_score": job.final_score,
-        "finalists": job.document.get("finalists"),
-        "params": next((t.params for t in trials if job.best and t.number == job.best.trial), None),
+        "space": options.space,
+        "controller": controller,
+        "seed": options.seed,
+        "budget": {"trials": options.trials, "seconds": options.seconds, "epochs": options.epochs},
+        "trial": {"scheduler": options.scheduler},
+        "finalists": {"top": 3, "seeds": 1, "epochs": options.final_epochs},
     }
-    if job.state == "succeeded":
-        client.download_bundle(job.id, options.out / f"fashion-{controller}.zip")
-    return result
-
-
-@contextmanager
-def running(options: argparse.Namespace) -> Iterator[str]:
-    if options.url:
-        yield options.url
-        return
-    os.environ["ARCHSMITH_DATA_ROOTS"] = str(options.data)
-    temporary = nullcontext(str(options.state)) if options.state else tempfile.TemporaryDirectory()
-    with temporary as folder, service(Path(folder)) as url:
-        yield url
 
 
 def main() -> int:
@@ -81,26 +48,23 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=data)
     parser.add_argument("--controllers", nargs="+", default=["tpe", "reinforce"])
     parser.add_argument("--space", default="chain")
-    parser.add_argument("--seconds", type=float, default=600.0)
     parser.add_argument("--trials", type=int, default=1000)
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--final-epochs", type=int, default=12)
     parser.add_argument("--scheduler", default="asha")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--url")
-    parser.add_argument("--state", type=Path, help="keep the service's state here")
-    parser.add_argument("--out", type=Path, default=Path(tempfile.gettempdir()))
-    parser.add_argument("--json", type=Path)
+    add_arguments(parser)
     options = parser.parse_args()
     options.data = options.data.absolute()
     if not options.data.is_dir():
         print(f"no Fashion-MNIST at {options.data}; name its folder with --data", file=sys.stderr)
         return 2
+    os.environ["ARCHSMITH_DATA_ROOTS"] = str(options.data)  # before the service starts
     results = []
     with running(options) as url, Client(url) as client:
         names = register(client, options.data)
         for number, controller in enumerate(options.controllers):
-            results.append(search(client, names[number % 2], controller, options))
+            made = search(client, request(names[number % 2], controller, options), options.out)
+            results.append({"controller": controller, **made})
             print(json.dumps(results[-1]), flush=True)
     if options.json:
         options.json.write_text(json.dumps(results, indent=2) + "\n")

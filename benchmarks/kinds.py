@@ -1,9 +1,9 @@
 """One real search for each kind of data through the API, beside the published figures.
 
-    python -m benchmarks.kinds [--only cora-nodes mutag] [--data ../shared/data] [--seconds 600] [--out FOLDER] [--json OUT]
+    python -m benchmarks.kinds [--only cora-nodes mutag] [--data ../shared/data] [--seconds 600] [--out FOLDER]
 
 Pictures (Fashion-MNIST; TrashNet, photographs of unequal class sizes), volumes (AdrenalMNIST3D), and graphs: nodes of
-Cora, whole graphs of MUTAG, links of Cora. Starts a service of its own, or uses the one at --url. Every search ends with
+Cora, whole graphs of MUTAG, links of Cora. Starts a service of its own, or uses the one at --url. Each search ends with
 a bundle in --out; the table at the end has what the search saw, what the final training reached on the test split, and
 a reference with its source.
 """
@@ -12,16 +12,12 @@ import argparse
 import json
 import os
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from archsmith.client import Client
-from archsmith.progress import view
-from archsmith.serving import service
+from benchmarks._service import add_arguments, running, search
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +67,7 @@ CASES = (
         epochs=12,
         final_epochs=60,
         goal=None,
-        reference="small network from scratch about 0.75 (its README); AlexNet with augmentation 0.799 (Stanford report)",
+        reference="small network from scratch about 0.75 (its README); AlexNet, augmented, 0.799 (Stanford report)",
     ),
     Case(
         name="adrenalmnist3d",
@@ -128,57 +124,25 @@ def dataset_of(client: Client, case: Case, data: Path) -> str:
     return name
 
 
-def search(client: Client, case: Case, options: argparse.Namespace) -> dict[str, Any]:
-    """Runs the search and fetches its bundle."""
-    job = client.submit(
-        name=case.name,
-        dataset=dataset_of(client, case, options.data),
-        controller=options.controller,
-        seed=options.seed,
-        budget={"trials": case.trials, "seconds": options.seconds, "epochs": case.epochs},
-        finalists={"top": 3, "seeds": options.seeds, "epochs": case.final_epochs},
+def request(case: Case, dataset: str, options: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "name": case.name,
+        "dataset": dataset,
+        "controller": options.controller,
+        "seed": options.seed,
+        "budget": {"trials": case.trials, "seconds": options.seconds, "epochs": case.epochs},
+        "finalists": {"top": 3, "seeds": options.seeds, "epochs": case.final_epochs},
         **case.job,
-    )
-    with view(sys.stdout) as shown:
-        job = client.wait(job.id, on_update=shown.show)
-    result = {
-        "case": case.name,
-        "state": job.state,
-        "reason": job.reason,
-        "trials": job.progress.trials,
-        "search_seconds": job.progress.seconds_used,
-        "search_score": None if job.best is None else job.best.search_score,
-        "final_score": job.final_score,
-        "goal": case.goal,
-        "reference": case.reference,
-        "finalists": job.document.get("finalists"),
     }
-    if job.state == "succeeded":
-        client.download_bundle(job.id, options.out / f"{case.name}.zip")
-    return result
-
-
-@contextmanager
-def running(options: argparse.Namespace) -> Iterator[str]:
-    if options.url:
-        yield options.url
-        return
-    temporary = nullcontext(str(options.state)) if options.state else tempfile.TemporaryDirectory()
-    with temporary as folder, service(Path(folder)) as url:
-        yield url
 
 
 def table(results: list[dict[str, Any]]) -> str:
-    rows = [
-        "| search | trials | seconds | search_score | final_score | reference |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
+    rows = ["| search | trials | seconds | search_score | final_score | reference |"]
+    rows.append("| --- | --- | --- | --- | --- | --- |")
     for one in results:
         scores = [f"{one[key]:.4f}" if one[key] is not None else "-" for key in ("search_score", "final_score")]
-        count = sum(one["trials"].values())
-        rows.append(
-            f"| {one['case']} | {count} | {one['search_seconds']:.0f} | {' | '.join(scores)} | {one['reference']} |"
-        )
+        told = [one["name"], str(sum(one["trials"].values())), f"{one['search_seconds']:.0f}", *scores]
+        rows.append(f"| {' | '.join(told)} | {one['reference']} |")
     return "\n".join(rows)
 
 
@@ -187,13 +151,8 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("ARCHSMITH_DATA", "../shared/data")))
     parser.add_argument("--only", nargs="+", choices=[case.name for case in CASES])
     parser.add_argument("--controller", default="tpe")
-    parser.add_argument("--seconds", type=float, default=600.0)
     parser.add_argument("--seeds", type=int, default=1, help="final trainings of each finalist")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--url")
-    parser.add_argument("--state", type=Path, help="keep the service's state here")
-    parser.add_argument("--out", type=Path, default=Path(tempfile.gettempdir()))
-    parser.add_argument("--json", type=Path)
+    add_arguments(parser)
     options = parser.parse_args()
     if not options.data.is_dir():
         print(f"no data at {options.data}; name the folder with --data or ARCHSMITH_DATA", file=sys.stderr)
@@ -202,7 +161,8 @@ def main() -> int:
     with running(options) as url, Client(url) as client:
         for case in CASES:
             if options.only is None or case.name in options.only:
-                results.append(search(client, case, options))
+                made = search(client, request(case, dataset_of(client, case, options.data), options), options.out)
+                results.append({**made, "goal": case.goal, "reference": case.reference})
                 print(json.dumps(results[-1]), flush=True)
     print(table(results))
     if options.json:

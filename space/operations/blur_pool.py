@@ -5,11 +5,13 @@ position is kept: what would be aliased is gone before positions are dropped. Af
 binomial taps 1, 3, 3, 1.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from space.operations.attributes import Attribute, Choice
 from space.operations.base import Argument, Attrs, Call, Channels, Example, Layer, Shape, Window, require_map, slide
+from space.operations.saved import FLOAT, Bytes, Saved
 
 if TYPE_CHECKING:
     from torch import nn
@@ -42,6 +44,14 @@ class BlurPool(Layer):
 
     def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
         return Channels.KEEPS
+
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
+        channels, *sides = inputs[0]
+        pooled = channels * math.prod(side - 1 for side in sides)
+        padded = channels * math.prod(side + 1 for side in sides)
+        places = 8 * pooled if attrs["of"] == "max" else 0  # int64
+        copies = Bytes(out=FLOAT * (pooled + padded))
+        return Saved(inputs=True, own=Bytes(out=FLOAT * (pooled + padded) + places), to_inputs=copies)
 
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:
         positional: dict[str, Argument] = {"sides": len(inputs[0]) - 1, "of": str(attrs["of"])}

@@ -5,6 +5,7 @@ from typing import ClassVar, cast
 
 from space.operations.attributes import Attribute, Misfit, Whole
 from space.operations.base import Attrs, Call, Example, Layer, Shape, require_map
+from space.operations.saved import NO_TENSOR, Saved
 
 
 class ChannelShuffle(Layer):
@@ -26,6 +27,9 @@ class ChannelShuffle(Layer):
         if channels % cast(int, attrs["groups"]):
             raise Misfit(f"channel_shuffle groups {attrs['groups']} must divide the {channels} channels")
         return inputs[0]
+
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
+        return NO_TENSOR
 
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:  # noqa: ARG002
         return Call(target="ChannelShuffle", positional={"groups": cast(int, attrs["groups"])})

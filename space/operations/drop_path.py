@@ -4,11 +4,13 @@ Stochastic depth (Huang et al. 2016, Deep Networks with Stochastic Depth), for e
 kept is divided by the share kept, so that nothing changes in evaluation.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from space.operations.attributes import Attribute, Fraction
 from space.operations.base import Attrs, Call, Channels, Example, Layer, Shape, require_features
+from space.operations.saved import FLOAT, SAME_MEMORY, Bytes, Saved
 
 if TYPE_CHECKING:
     from torch import nn
@@ -32,6 +34,10 @@ class DropPath(Layer):
 
     def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
         return Channels.KEEPS
+
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
+        copy = Bytes(out=FLOAT * math.prod(output))
+        return Saved(forward=copy, to_inputs=copy) if attrs["rate"] else SAME_MEMORY
 
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:  # noqa: ARG002
         return Call(target="DropPath", library="", positional={"rate": cast(float, attrs["rate"])})

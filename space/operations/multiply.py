@@ -1,10 +1,12 @@
 """multiply: the element-wise product of maps or vectors, as of a map and the gate that weighs its channels."""
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from space.operations.attributes import Misfit
 from space.operations.base import Attrs, Example, Function, Shape, require_features
+from space.operations.saved import FLOAT, Bytes, Saved
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,6 +36,10 @@ class Multiply(Function):
 
     def vanishes(self, attrs: Attrs, zero: Sequence[bool]) -> bool:  # noqa: ARG002
         return any(zero)
+
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
+        spread = len(set(inputs)) > 1  # the gradient of what was spread is summed up from one as large as the map
+        return Saved(inputs=True, to_inputs=Bytes(out=FLOAT * math.prod(output) if spread else 0))
 
     def apply(self, tensors: Sequence["Tensor"]) -> "Tensor":
         product = tensors[0]

@@ -6,6 +6,7 @@ from typing import ClassVar, cast
 
 from space.operations.attributes import Attribute, Choice, Misfit, Whole
 from space.operations.base import Argument, Attrs, Call, Channels, Example, Layer, Shape, Window, require_map, times
+from space.operations.saved import NO_TENSOR, Saved
 
 MAX_POSITIONS = 2**22
 """Of a resized map: 2048×2048 or 161×161×161, in 16 channels of float32 a quarter of a gigabyte for each sample."""
@@ -60,6 +61,9 @@ class Resize(Layer):
 
     def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
         return Channels.KEEPS
+
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
+        return NO_TENSOR
 
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:
         mode = "nearest" if attrs["mode"] == "nearest" else MODES[len(inputs[0]) - 1]

@@ -1,10 +1,12 @@
 """attend: every place of a map gathers from all places, weighed by likeness (Wang et al. 2018, eqs. 1 to 4)."""
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from space.operations.attributes import Attribute, Misfit, Whole
 from space.operations.base import Attrs, Call, Example, Layer, Shape, require_map
+from space.operations.saved import FLOAT, INDEX, Bytes, Saved
 
 if TYPE_CHECKING:
     from torch import nn
@@ -34,12 +36,24 @@ class Attend(Layer):
         if queries != keys or keys[1:] != values[1:]:
             law = "queries and keys of one shape and values of the same size"
             raise Misfit(f"attend expects {law}, got {' and '.join(str(shape) for shape in inputs)}")
-        if int(attrs["pool"]) > min(values[1:]):  # type: ignore[arg-type]
+        if cast(int, attrs["pool"]) > min(values[1:]):
             raise Misfit(f"attend pool {attrs['pool']} does not fit in the {values[1:]} left", values[1:])
         return values
 
     def vanishes(self, attrs: Attrs, zero: Sequence[bool]) -> bool:  # noqa: ARG002
         return zero[2]
+
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:
+        """Kept: queries and output in rows of one length, and where keys and values are pooled what they were before.
+
+        Maps of 14 to 64 pixels and of 12×12×12, 16 and 32 channels: 0.87 to 1.20 of what torch's allocator saw.
+        """
+        by, places = cast(int, attrs["pool"]), math.prod(output[1:])
+        keys = math.prod(side // by for side in output[1:])
+        row = FLOAT * max(inputs[0][0], output[0])
+        longer = (row - FLOAT * output[0]) * places
+        pooled = 2 * row * keys + (INDEX * (inputs[1][0] + output[0]) * keys if by > 1 else row * places)
+        return Saved(inputs=by > 1, output=True, own=Bytes(out=longer + pooled), backward=Bytes(out=row * places))
 
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:  # noqa: ARG002
         return Call(target="Attend", library="", keywords={"pool": attrs["pool"]}, defaults={"pool": 1})

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from space.operations.attributes import Attribute, Misfit, Whole
 from space.operations.base import Attrs, Call, Example, Layer, Shape, require_map
+from space.operations.saved import FLOAT, Bytes, Saved
 
 if TYPE_CHECKING:
     from torch import nn
@@ -48,6 +49,14 @@ class ClassCapsules(Layer):
 
     def macs(self, attrs: Attrs, inputs: Sequence[Shape]) -> int:
         return self.params(attrs, inputs)
+
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
+        """Kept: primary capsules in rows and squashed, the votes. While it runs: another copy of the votes."""
+        capsules = math.prod(inputs[0]) // cast(int, attrs["size"])
+        votes = FLOAT * capsules * cast(int, attrs["out"]) * cast(int, attrs["wide"])
+        rows = FLOAT * math.prod(inputs[0])
+        once = Bytes(out=votes)
+        return Saved(own=Bytes(out=votes + 2 * rows), forward=once, backward=once)
 
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:
         size = cast(int, attrs["size"])

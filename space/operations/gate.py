@@ -1,10 +1,12 @@
 """gate: a mixture of two maps, weighed at each position of each channel (Srivastava et al. 2015, equation 3)."""
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from space.operations.attributes import Misfit
 from space.operations.base import Attrs, Example, Function, Shape, require_features
+from space.operations.saved import FLOAT, Bytes, Saved
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,6 +32,11 @@ class Gate(Function):
         if any(shape != inputs[0] for shape in inputs):
             raise Misfit(f"gate expects three equal shapes, got {' and '.join(str(shape) for shape in inputs)}")
         return require_features(self.name, inputs[0])
+
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
+        """Kept: T and h - x."""
+        size = FLOAT * math.prod(output)
+        return Saved(own=Bytes(out=2 * size), forward=Bytes(out=size), backward=Bytes(out=size))
 
     def vanishes(self, attrs: Attrs, zero: Sequence[bool]) -> bool:  # noqa: ARG002
         return zero[1] and zero[2]

@@ -11,6 +11,7 @@ from api.body import Strict
 from search.objective import OBJECTIVES
 from search.spec import Budget, ControllerSpec, FinalistSpec, JobSpec, ObjectiveSpec, TrialSpec
 from space import presets
+from space.kinds import KINDS
 
 MONTH_S = 30 * 86_400
 DAY_S = 86_400
@@ -153,7 +154,8 @@ class JobRequest(Strict):
 class SpaceRequest(Strict):
     """A space to be looked at: for a data set, or for an input shape and a number of classes.
 
-    input_shape: [C, H, W] of pictures, [C, D, H, W] of volumes, [F] of the nodes of graphs.
+    input_shape: [C, H, W] of images, [C, D, H, W] of volumes, [F] of the nodes of graphs.
+    data: what the shape is of; unless given, what its length tells, and of [F] what the space says.
     """
 
     model_config = ConfigDict(
@@ -164,6 +166,7 @@ class SpaceRequest(Strict):
     )
     space: SpaceField
     dataset: Annotated[str, Field(max_length=200)] | None = None
+    data: Literal[tuple(KINDS)] | None = None  # type: ignore[valid-type]
     input_shape: Annotated[list[Length], Field(min_length=1, max_length=4)] | None = None
     classes: Annotated[int, Field(ge=2, le=10_000)] | None = None
 

@@ -6,8 +6,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from archsmith.errors import InvalidArchitecture
 from search.ledger import DatasetRow, Finalist, Job, Trial
 from search.trial import JobState, Measurement, TrialState
+from space.analysis import analyse
+from space.architecture import Architecture
 from workers.datasets import DatasetInfo
 from workers.settings import Settings
 
@@ -84,7 +87,7 @@ class MeasurementView(View):
 
 
 class TrialView(View):
-    """One trial. measurements: one per epoch; null in lists."""
+    """One trial. measurements: one per epoch, and peak_memory_mb (see docs/spaces.md): null in lists."""
 
     number: int
     state: TrialState
@@ -94,6 +97,7 @@ class TrialView(View):
     choices: dict[str, Any]
     params: int
     macs: int
+    peak_memory_mb: float | None
     search_score: float | None
     measurements: list[MeasurementView] | None
     epochs: int
@@ -174,27 +178,38 @@ class PresetList(View):
 
 
 class QuantilesView(View):
-    """Of the sampled architectures that fit: smallest, quartiles, largest."""
+    """Of the sampled architectures that fit, feasible or not: smallest, percentiles, largest."""
 
     min: float
+    p5: float
     p25: float
     p50: float
     p75: float
+    p95: float
     max: float
 
 
 class SpaceReport(View):
-    """What a space holds. size: number of architectures' walks, null when it is only estimated by size_log10."""
+    """What a space holds.
+
+    size: number of walks, null when it is estimated or above 2^53 (beyond what JSON readers keep); size_log10 always
+    tells it, with the standard error size_log10_error, 0 when it is exact.
+    feasible_share: of the walks sampled, those that keep all constraints; feasible_interval: of all walks, with 95 %
+    confidence. costs: by the name of the measure. example: a feasible one, null when none was found.
+    """
 
     valid: bool = True
     name: str
+    data: str
     input_shape: list[int]
     classes: int
     size: int | None
     size_log10: float
+    size_log10_error: float
     size_exact: bool
     sampled: int
     feasible_share: float
+    feasible_interval: tuple[float, float]
     costs: dict[str, QuantilesView]
     example: dict[str, Any] | None
     example_measures: dict[str, int | float] | None
@@ -262,9 +277,18 @@ def trial_view(trial: Trial, job: Job, settings: Settings, *, full: bool) -> Tri
     return TrialView(
         **{name: getattr(trial, name) for name in (*same, *more)},
         measurements=[_measurement(one) for one in trial.measurements] if full else None,
+        peak_memory_mb=_peak_memory(trial) if full else None,
         mlflow_url=run_url(settings, job, trial.mlflow_run_id) if trial.mlflow_run_id else None,
         links={"self": f"/v1/jobs/{job.id}/trials/{trial.number}", "job": f"/v1/jobs/{job.id}"},
     )
+
+
+def _peak_memory(trial: Trial) -> float | None:
+    """None for an architecture written by a version with other operations or another schema."""
+    try:
+        return analyse(Architecture.from_json(trial.architecture)).peak_memory_mb
+    except InvalidArchitecture:
+        return None
 
 
 def _measurement(one: Measurement) -> MeasurementView:

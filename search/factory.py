@@ -11,7 +11,8 @@ from typing import Any
 
 from archsmith.errors import Fault, InvalidInput
 from search.controller import Controller
-from search.propose import Limit, SearchSpace
+from search.limits import Limit
+from search.propose import SearchSpace
 from search.spec import ControllerSpec
 
 

@@ -38,7 +38,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
-from search.propose import Asked, Limit, Picker, Proposer, SearchSpace
+from search.limits import Limit
+from search.propose import Asked, Picker, Proposer, SearchSpace
 from search.trial import Outcome, TrialState
 from space.decision import Decision, Option
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from archsmith.errors import TrialFailure
 from search.controller import Proposal
+from search.limits import Limit
 from search.propose import every_walk
-from space.analysis import Analysis
 from space.architecture import Architecture, GraphBuilder
 from space.decision import Choices, Choose, Decision, Option
 from space.size import SizeEstimate
@@ -50,8 +50,9 @@ class Toy:
     def baseline(self) -> Choices:
         return {}  # first options
 
-    def feasible(self, analysis: Analysis) -> bool:  # noqa: ARG002 - a toy has no constraints of its own
-        return True
+    @property
+    def constraints(self) -> tuple[Limit, ...]:
+        return ()  # a toy has none of its own
 
     def size(self, limit: int) -> SizeEstimate:
         count = sum(1 for _, _ in zip(range(limit + 1), every_walk(self), strict=False))
@@ -195,5 +196,12 @@ class AtMost:
     measure: str
     limit: float
 
+    @property
+    def text(self) -> str:
+        return f"{self.measure} <= {self.limit:g}"
+
     def holds(self, measures: Mapping[str, float]) -> bool:
-        return measures[self.measure] <= self.limit
+        return self.violation(measures) == 0
+
+    def violation(self, measures: Mapping[str, float]) -> float:
+        return max(0.0, measures[self.measure] - self.limit) / max(abs(self.limit), 1.0)

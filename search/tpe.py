@@ -27,7 +27,8 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, IntD
 from optuna.trial import TrialState as OptunaState
 
 from search.controller import Proposal
-from search.propose import Asked, Limit, Picker, Proposer, SearchSpace
+from search.limits import Limit
+from search.propose import Asked, Picker, Proposer, SearchSpace
 from search.trial import Outcome, TrialState
 from space.decision import Decision, Option
 

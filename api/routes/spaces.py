@@ -1,5 +1,6 @@
 """Spaces: the presets, the schema, and what a document of one's own would give."""
 
+import math
 import statistics
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -11,13 +12,22 @@ from api.body import accepts, body_of, document
 from api.context import Context, Here
 from api.schemas import SpaceRequest
 from archsmith.errors import Fault, InvalidInput, InvalidSpace
-from search.check import DataShape, Sample, Samples, below, parse_space, sample
+from search.check import DataShape, Samples, below, parse_space, repaired, sample
+from search.repair import Attempt
 from space import presets
+from space.constraint import MEASURES
+from space.kinds import KINDS
 from space.schema import SCHEMA
 from space.space import Space
 
 TASKS_OF_AXES = {1: ("nodes", "graphs", "links"), 3: ("image",), 4: ("volume",)}
 """What may be asked about samples of so many axes, where no data set says it."""
+EXACT = 2**53
+"""The largest count that every JSON reader keeps to the last digit."""
+
+Z95 = 1.959964
+"""Standard deviations on both sides of the mean that hold 95 % of a normal distribution."""
+
 router = APIRouter(prefix="/v1/spaces", tags=["spaces"], dependencies=[accepts("application/json")])
 
 
@@ -43,13 +53,13 @@ def validate(context: Here, request: Annotated[SpaceRequest, Depends(body_of(Spa
         space = parse_space(request.space, data)
     except InvalidSpace as error:
         raise InvalidInput(below("/space", error.faults)) from None
-    return report(space, sample(space))
+    return report(space, sample(space, space.constraints))
 
 
 def _shape(context: Context, request: SpaceRequest) -> DataShape:
     if request.dataset is not None:
-        if request.input_shape is not None or request.classes is not None:
-            raise _fault("/dataset", "ambiguous", "give dataset, or input_shape and classes, not both")
+        if any(given is not None for given in (request.input_shape, request.classes, request.data)):
+            raise _fault("/dataset", "ambiguous", "give dataset, or input_shape, classes and data, not both")
         data = context.shape(request.dataset)
         if data is None:
             allowed = context.store.names()
@@ -57,11 +67,23 @@ def _shape(context: Context, request: SpaceRequest) -> DataShape:
         return data
     if request.input_shape is None or request.classes is None:
         raise _fault("", "missing_field", "give dataset, or input_shape and classes")
-    shape = tuple(request.input_shape)
-    if len(shape) not in TASKS_OF_AXES:
-        detail = f"an input shape is [C, H, W], [C, D, H, W] or [F], it cannot have {len(shape)} numbers"
-        raise _fault("/input_shape", "out_of_range", detail)
-    return DataShape(input_shape=shape, classes=request.classes, tasks=TASKS_OF_AXES[len(shape)])
+    return DataShape(input_shape=tuple(request.input_shape), classes=request.classes, tasks=_tasks(request))
+
+
+def _tasks(request: SpaceRequest) -> tuple[str, ...]:
+    """What data of this shape may be. Raises InvalidInput when it can be none, or not what is asked for."""
+    shape = request.input_shape or []
+    kinds = [KINDS[request.data]] if request.data else list(KINDS.values())
+    fitting = [kind for kind in kinds if len(kind.axes) == len(shape)]
+    if not fitting:
+        shown = " or ".join(dict.fromkeys(f"({', '.join(kind.axes)})" for kind in kinds))
+        what = f"input_shape of {request.data}" if request.data else "input_shape"
+        raise _fault("/input_shape", "out_of_range", f"{what} is {shown}, got {len(shape)} numbers")
+    for number, (length, limit) in enumerate(zip(shape, fitting[0].limits, strict=True)):
+        if length > limit:
+            detail = f"{fitting[0].axes[number]} is at most {limit}, got {length}"
+            raise _fault(f"/input_shape/{number}", "out_of_range", detail)
+    return tuple(kind.name for kind in fitting)
 
 
 def _fault(pointer: str, rule: str, detail: str, allowed: Sequence[str] | None = None) -> InvalidInput:
@@ -71,24 +93,39 @@ def _fault(pointer: str, rule: str, detail: str, allowed: Sequence[str] | None =
 def report(space: Space, samples: Samples) -> views.SpaceReport:
     """What a person wants to know before a job: how large, how much of it can be used, what it costs."""
     size = space.size()
-    kept = [one for one in samples.samples if all(law.holds(one.measures) for law in space.constraints)]
-    example = kept[0] if kept else None
+    low, high = (samples.kept / samples.drawn,) * 2 if samples.all else wilson(samples.kept, samples.drawn)
+    example = next((one for one in samples.attempts if not one.broken), None)
+    if example is None and not samples.all:
+        found = repaired(space, space.constraints, samples)
+        example = None if found is None or found.broken else found
     return views.SpaceReport(
         name=space.name,
+        data=space.data,
         input_shape=list(space.input_shape),
         classes=space.classes,
-        size=size.count,
+        size=size.count if size.count is not None and size.count <= EXACT else None,
         size_log10=size.log10,
+        size_log10_error=size.log10_error,
         size_exact=size.exact,
         sampled=samples.drawn,
-        feasible_share=len(kept) / samples.drawn,
-        costs={name: _quantiles(samples.samples, name) for name in ("params", "macs")} if samples.samples else {},
+        feasible_share=samples.kept / samples.drawn,
+        feasible_interval=(low, high),
+        costs={name: _quantiles(samples.attempts, name) for name in MEASURES} if samples.attempts else {},
         example=example.architecture.to_json() if example else None,
         example_measures=dict(example.measures) if example else None,
     )
 
 
-def _quantiles(samples: Sequence[Sample], name: str) -> views.QuantilesView:
-    values = sorted(float(one.measures[name]) for one in samples)
-    p25, p50, p75 = statistics.quantiles(values, n=4, method="inclusive") if len(values) > 1 else values * 3
-    return views.QuantilesView(min=values[0], p25=p25, p50=p50, p75=p75, max=values[-1])
+def wilson(hits: int, draws: int) -> tuple[float, float]:
+    """The interval that holds the share with 95 % confidence (Wilson 1927), for few hits and for none as well."""
+    share, z2 = hits / draws, Z95**2
+    middle = (share + z2 / (2 * draws)) / (1 + z2 / draws)
+    half = Z95 / (1 + z2 / draws) * math.sqrt(share * (1 - share) / draws + z2 / (4 * draws**2))
+    return round(max(0.0, middle - half), 6), round(min(1.0, middle + half), 6)
+
+
+def _quantiles(attempts: Sequence[Attempt], name: str) -> views.QuantilesView:
+    values = sorted(float(one.measures[name]) for one in attempts)
+    twentieths = statistics.quantiles(values, n=20, method="inclusive") if len(values) > 1 else values * 19
+    p5, p25, p50, p75, p95 = (twentieths[at] for at in (0, 4, 9, 14, 18))
+    return views.QuantilesView(min=values[0], p5=p5, p25=p25, p50=p50, p75=p75, p95=p95, max=values[-1])

@@ -17,8 +17,9 @@ import pytest
 from archsmith.errors import Conflict, SpaceExhausted, UnknownTrial
 from search.controller import Controller, Proposal
 from search.factory import make_controller
+from search.limits import Limit
 from search.loop import search
-from search.propose import Limit, SearchSpace, every_walk
+from search.propose import SearchSpace, every_walk
 from search.spec import ControllerSpec
 from search.toys import AtMost, Faulty, Toy, chain, cliff, fork, line
 from search.trial import Outcome, TrialState
@@ -329,9 +330,10 @@ class Above:
 
     def __init__(self, params: int) -> None:
         self.params = params
+        self.text = f"params > {params}"
 
-    def holds(self, measures: Any) -> bool:
-        return bool(measures["params"] > self.params)
+    def violation(self, measures: Any) -> float:
+        return max(0.0, self.params + 1 - measures["params"])
 
 
 def _random_choose(seed: int) -> Callable[[Any], Any]:

@@ -4,13 +4,16 @@ import numpy as np
 import pytest
 
 from archsmith.errors import SpaceExhausted
-from search.propose import Proposer, Walk, every_walk, follow, neighbour, uniform
+from search.propose import NEIGHBOURS, REPAIRS, Proposer, Walk, attempt, every_walk, follow, neighbour, uniform
 from search.random import RandomController
+from search.repair import repair
 from search.toys import AtMost, Toy, chain, cliff, fork, line
+from search.tpe import TpeController
 from search.trial import Outcome, TrialState
 from space.analysis import analyse
 from space.decision import Decision
 from space.size import SizeEstimate
+from space.space import Space
 
 
 class Stubborn(RandomController):
@@ -65,8 +68,13 @@ def test_neighbours_change_two_answers_on_average():
 class AtLeast:
     """Keeps the widest and deepest: one walk in 250 of `chain`, 567 points."""
 
+    text = "params > 9000"
+
     def holds(self, measures):
         return measures["params"] > 9000
+
+    def violation(self, measures):
+        return max(0, 9001 - measures["params"]) / 9000
 
 
 def test_a_constraint_that_few_walks_keep():
@@ -81,6 +89,56 @@ def test_a_constraint_that_few_walks_keep():
     assert all(AtLeast().holds(analyse(proposal.architecture).measures) for proposal in proposals)
 
 
+def ladder(layers: int, *, constraint: str) -> Space:
+    """Stages of one convolution; that all kernels are 7, as 4^layers walks are not, shows in the receptive field."""
+    stage = {"kernel": [1, 3, 5, 7], "activation": ["relu", "silu"], "width": 8}
+    document = {"schema": 1, "stages": [stage] * layers, "constraints": [constraint]}
+    return Space.parse(document, input_shape=(1, 28, 28), classes=3)
+
+
+@pytest.mark.parametrize("controller", [RandomController, TpeController])
+def test_one_walk_in_65536_is_feasible(controller):
+    """Some 100 steps of repair, each 1 ms, find the first, where uniform draws would need 65,536 on average."""
+    space = ladder(8, constraint="receptive_field >= 49")
+    walks = Counted(space)
+    proposer = controller(walks, seed=3)
+    for number in range(8):
+        before = walks.count
+        proposal = proposer.ask(number)
+        assert space.feasible(analyse(proposal.architecture))
+        assert walks.count - before <= 1 + proposer.patience + NEIGHBOURS + REPAIRS
+    assert len(proposer._tried) == 8
+
+
+def test_an_empty_space_says_how_near_it_came():
+    with pytest.raises(SpaceExhausted, match=r"misses the bound of 'receptive_field >= 38' by 2\.63%"):
+        RandomController(ladder(6, constraint="receptive_field >= 38")).ask(0)
+
+
+def test_repair_breaks_less_with_every_sweep_and_ends():
+    space = ladder(6, constraint="receptive_field >= 37")
+    limits = space.constraints
+    rng = np.random.default_rng(1)
+    start = attempt(space, limits, uniform(rng))
+    ends = [
+        list(repair(start, lambda choose: attempt(space, limits, follow(choose)), rng, steps=n)) for n in (0, 7, 80)
+    ]
+    assert [len(tried) for tried in ends] == [0, 7, 80]
+    assert start.broken > 0 == min(one.broken for one in ends[-1])
+
+
+class Counted:
+    """A space that counts its walks."""
+
+    def __init__(self, space):
+        self.space, self.count = space, 0
+        self.constraints, self.baseline, self.size = space.constraints, space.baseline, space.size
+
+    def sample(self, choose):
+        self.count += 1
+        return self.space.sample(choose)
+
+
 class Endless(Toy):
     """Its walks cannot be counted."""
 
@@ -92,7 +150,9 @@ def test_a_large_space_gives_up_after_its_draws():
     toy = fork()
     endless = Endless("endless", toy._grow, toy.reward)
     controller = RandomController(endless, constraints=[AtMost(measure="params", limit=0)])
-    with pytest.raises(SpaceExhausted, match="600 draws after 0 trials"):
+    with pytest.raises(
+        SpaceExhausted, match=r"600 draws and 300 repairs after 0 trials.* misses the bound of 'params <= 0' by"
+    ):
         controller.ask(0)
 
 

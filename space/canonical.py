@@ -1,11 +1,11 @@
 """The canonical hash: one text for all ways to write the same network.
 
 Two architectures have the same hash exactly when one can be turned into the other by renaming nodes, reordering the
-node list, adding or dropping dead nodes, identities and zeros (`space/simplify.py`), and reordering inputs where the
-order is a matter of spelling: always for add and multiply, and for concat when everything that reads the concatenation
-does so through weights of its own (`Channels.MIXES`), because those weights then differ by a permutation only, and are
-drawn alike and learned. A concat that reaches an add, a grouped convolution, a layer that shares its weights or the
-output unmixed keeps its order.
+node list, adding or dropping dead nodes, identities and zeros (`space/simplify.py`), writing a sum of sums as one, and
+reordering inputs where the order is a matter of spelling: always for add and multiply, and for concat when everything
+that reads the concatenation does so through weights of its own (`Channels.MIXES`), because those weights then differ by
+a permutation only, and are drawn alike and learned. A concat that reaches an add, a grouped convolution, a layer that
+shares its weights or the output unmixed keeps its order.
 
 The hash is of a full description of the graph in a canonical order (each node: operation, attributes, numbers of its
 inputs), so a node used twice never equals two copies of it, and different graphs never share a text. Weights that
@@ -18,12 +18,12 @@ twice, never two networks taken for one.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from hashlib import blake2b
 
 from space.node import Node
 from space.operations.base import Channels, Shape
-from space.simplify import Simple, simplify
+from space.simplify import Simple, joined_sums, simplify
 
 MAX_ROUNDS = 256
 """Of refinement in one graph. Two or three settle those of real spaces; hostile ones of 4,096 nodes end in seconds."""
@@ -53,19 +53,23 @@ class _Graph:
         self.swappable: list[bool] = []
         effects: list[Channels] = []
         zeros: dict[Shape, int] = {}
-        shared = _shared(simple)
+        alive = _alive(simple)
+        shared = _shared(simple, alive)
+        sums = joined_sums(simple, alive)
         pools: dict[str, int] = {}
         places: dict[int, int] = {}
-        for number in _alive(simple):
+        for number in alive:
             node = simple.nodes[number]
             use = node.use
+            if node.op == "add" and number not in sums:
+                continue
             if simple.zero[number]:  # of one shape all are the same, whatever they were made of
                 if use.shape not in zeros:
                     zeros[use.shape] = self._append(f"zero{use.shape}", None, [])
                     effects.append(Channels.BINDS)
                 places[number] = zeros[use.shape]
                 continue
-            inputs = [places[source] for source in simple.inputs[number]]
+            inputs = [places[source] for source in sums.get(number, simple.inputs[number])]
             effect = use.channels
             owner = node.weights or node.name
             if shared and use.params and shared[owner] > 1:
@@ -198,22 +202,22 @@ class _Graph:
         return colours
 
 
-def _alive(simple: Simple) -> Iterator[int]:
+def _alive(simple: Simple) -> Sequence[int]:
     """The numbers of the nodes that the output depends on, in order; it does not on what zeros were made of."""
     if not any(simple.zero):
-        return iter(range(len(simple.nodes)))
+        return range(len(simple.nodes))
     alive = [False] * len(simple.nodes)
     alive[simple.output] = True
     for number in reversed(range(len(simple.nodes))):
         if alive[number] and not simple.zero[number]:
             for source in simple.inputs[number]:
                 alive[source] = True
-    return (number for number, lives in enumerate(alive) if lives)
+    return [number for number, lives in enumerate(alive) if lives]
 
 
-def _shared(simple: Simple) -> Counter[str]:
+def _shared(simple: Simple, alive: Sequence[int]) -> Counter[str]:
     """How many living layers use the weights of each owner; empty where all have their own."""
     if not any(node.weights for node in simple.nodes):
         return Counter()
-    living = (number for number in _alive(simple) if not simple.zero[number])
-    return Counter(simple.nodes[number].weights or simple.nodes[number].name for number in living)
+    layers = (simple.nodes[number] for number in alive if not simple.zero[number])
+    return Counter(node.weights or node.name for node in layers)

@@ -8,6 +8,7 @@ All of it holds exactly, for any weights, in training as in use. So a norm of ze
 and it remains as a constant for each channel. (NAS-Bench-201 counts such an edge as none; see docs/spaces.md.)
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -52,6 +53,22 @@ def simplify(nodes: Sequence[Node], output: str) -> Simple:
         simple.zero.append(zero)
     simple.output = places[output]
     return simple
+
+
+def joined_sums(simple: Simple, alive: Sequence[int]) -> dict[int, list[int]]:
+    """What each sum among the living nodes adds up, by its number, with the sums that nothing else reads written out.
+
+    A sum that has been written out in another is left out itself.
+    """
+    readers = Counter(source for number in alive if not simple.zero[number] for source in simple.inputs[number])
+    sums: dict[int, list[int]] = {}
+    for number in alive:
+        if simple.nodes[number].op == "add":
+            terms: list[int] = []
+            for source in simple.inputs[number]:
+                terms += sums.pop(source) if readers[source] == 1 and source in sums else [source]
+            sums[number] = terms
+    return sums
 
 
 class _Zeros:

@@ -46,14 +46,17 @@ def test_hash_is_stable_over_releases() -> None:
 
 
 def test_exact_on_all_small_graphs() -> None:
-    """Every graph of 4 nodes out of relu, silu and a sum of two: equal hash exactly when isomorphic, by brute force."""
+    """Every graph of 4 nodes out of relu, silu and a sum of two: equal hash exactly when isomorphic, by brute force.
+
+    A sum that only another sum reads counts as a part of that one.
+    """
     by_hash: dict[str, set[object]] = {}
     by_form: dict[object, set[str]] = {}
     for graph in small_graphs(4):
         digest, form = hash_of(graph), brute_force_form(graph)
         by_hash.setdefault(digest, set()).add(form)
         by_form.setdefault(form, set()).add(digest)
-    assert len(by_form) > 500
+    assert len(by_form) > 400
     assert all(len(forms) == 1 for forms in by_hash.values())
     assert all(len(hashes) == 1 for hashes in by_form.values())
 
@@ -91,11 +94,16 @@ def hash_of(graph: Small) -> str:
 
 def brute_force_form(graph: Small) -> object:
     """The smallest text over all numberings of the living nodes."""
-    living = sorted(alive(graph) - {0})
+    nodes = {number: graph[number - 1] for number in sorted(alive(graph) - {0})}
+    for number in list(nodes):
+        readers = [n for n, (_, sources) in nodes.items() for source in sources if source == number]
+        if len(readers) == 1 and nodes[number][0] == nodes[readers[0]][0] == "add":
+            left = [source for source in nodes[readers[0]][1] if source != number]
+            nodes[readers[0]] = ("add", (*left, *nodes.pop(number)[1]))
     forms = []
-    for order in permutations(range(1, len(living) + 1)):
-        new = {0: 0, **dict(zip(living, order, strict=True))}
-        rows = [(new[n], graph[n - 1][0], tuple(sorted(new[s] for s in graph[n - 1][1]))) for n in living]
+    for order in permutations(range(1, len(nodes) + 1)):
+        new = {0: 0, **dict(zip(nodes, order, strict=True))}
+        rows = [(new[n], kind, tuple(sorted(new[s] for s in sources))) for n, (kind, sources) in nodes.items()]
         forms.append((new[len(graph)], tuple(sorted(rows))))
     return min(forms)
 

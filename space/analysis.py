@@ -29,8 +29,9 @@ class Analysis:
     macs: multiply-accumulates of convolutions and linear layers in one sample's forward pass.
     receptive_field: side in input pixels of the square that one position of the last feature map can see, on an input
         without edges (so it may exceed the input); the longer side if it is no square. Global pooling, flatten and
-        linear layers read all positions and leave the figure as it stands before them. Of graph data: hops from a
-        node that its row can see.
+        linear layers read all positions and leave the figure as it stands before them. Behind a resize positions see
+        different widths, and the figure may be off by one position of the smaller map. Of graph data: hops from a node
+        that its row can see.
     output_stride: input pixels between two neighbours on the last feature map, on its longer side; 1 for graph data.
     depth: convolutions, message passings and linear layers on the longest path.
 

@@ -87,6 +87,34 @@ def test_resizing_undoes_the_stride_of_a_pooling() -> None:
     assert (costs.output_stride, costs.receptive_field) == (1, 2)
 
 
+@pytest.mark.parametrize("word", UPS)
+@pytest.mark.parametrize("downs", [1, 2, 3])
+def test_behind_resizing_the_receptive_field_is_right_to_a_position_of_the_smaller_map(word: str, downs: int) -> None:
+    """Means down, 3×3, resized, 3×3: the widest of the pixels that gradients of single positions reach."""
+    g = GraphBuilder((1, 64, 64), 2)
+    x = g.input
+    for i in range(downs):
+        x = pool(g, f"down{i}", x, "average")
+    x = g.add("conv", "conv2d", {"out": 1, "kernel": 3, "bias": False}, x)
+    x = pool(g, "up", x, word)
+    x = g.add("last", "conv2d", {"out": 1, "kernel": 3, "bias": False}, x)
+    architecture = g.finish(g.add("out", "linear", {"out": 2}, g.add("flat", "flatten", {}, x)))
+    module = build(architecture)
+    image = torch.rand(1, 1, 64, 64, requires_grad=True)
+    value = image
+    for node in architecture.nodes[1:-2]:
+        layer = module.get_submodule(node.name)
+        for parameter in layer.parameters():
+            torch.nn.init.constant_(parameter, 1.0)
+        value = layer(value)
+    middle, widest = value.shape[-1] // 2, 0
+    for at in (middle, middle + 1):
+        [gradient] = torch.autograd.grad(value[0, 0, at, at], image, retain_graph=True)
+        widest = max(widest, int((gradient[0, 0] != 0).any(dim=0).sum()))
+    said = {cost.name: cost.receptive_field for cost in analyse(architecture).nodes}["last"]
+    assert abs(said - widest) <= 2**downs
+
+
 def test_a_resized_map_is_bounded() -> None:
     assert resize.MAX_SIDE == kinds.MAX_SIDE
     for shape in ((1, 2048, 2049), (1, 1, 2049), (1, 128, 128, 128)):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from space.operations.base import Attrs, Channels, Example, Function, Shape, require_features
+from space.operations.saved import Saved
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,6 +21,9 @@ class Zero(Function):
 
     def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
         return Channels.KEEPS
+
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
+        return Saved(cuts=True)
 
     def vanishes(self, attrs: Attrs, zero: Sequence[bool]) -> bool:  # noqa: ARG002
         return True

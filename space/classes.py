@@ -356,12 +356,24 @@ def singular(word: str) -> str:
     return word.removesuffix("es") if word.endswith("ches") else word.removesuffix("s") or word
 
 
+KINDS_OF_BLOCKS: dict[str, set[str]] = {
+    "Highway": {"transform", "gate"},
+    "Dense": {"layers", "transition"},
+    "NonLocal": {"value", "attend"},
+    "Bottleneck": {"reduce", "middle", "expand"},
+}
+"""Members that tell what a block is."""
+
+
 def _adjective(blueprint: Blueprint) -> str:
     """What kind of block it is: residual, branching, separable, of a graph, or nothing in particular."""
     scope = blueprint.instances[0]
     keys = {key for key, _ in blueprint.members}
     if "neighbours" in keys:
         return "SAGE" if "message" in keys else "GIN"
+    for kind, members in KINDS_OF_BLOCKS.items():
+        if members <= keys:
+            return kind
     joins = [unit for unit in scope.units if unit.kind == "function"]
     if joins:
         skips = any(source in scope.inputs for unit in joins for source in unit.inputs)

@@ -11,6 +11,7 @@ from space.architecture import Architecture, GraphBuilder
 from space.blocks import BLOCKS
 from space.blocks.base import Style
 from space.build import build
+from space.codegen import generate
 from space.decision import Decision, Option
 from space.node import Node
 from space.operations import OPERATIONS
@@ -254,6 +255,19 @@ def test_branches_are_asked_about_one_by_one() -> None:
         space.sample(choose)
         own = [f"branch{i}.{name}" for i in range(index + 1) for name in ("operation", "kernel", "depth")]
         assert asked == [f"stages.0.{name}" for name in ("branches", *merge, *own)]
+
+
+@pytest.mark.parametrize(
+    ("block", "answers", "name"),
+    [
+        ("bottleneck", RESNET, "BottleneckIt"),
+        ("highway", {"kernel": 3}, "HighwayIt"),
+        ("dense", DENSE, "DenseIt"),
+        ("nonlocal", {"affinity": "gaussian", "reduction": 2}, "NonLocalIt"),
+    ],
+)
+def test_generated_code_names_the_kind_of_block(block: str, answers: dict[str, Option], name: str) -> None:
+    assert f"class {name}(nn.Module)" in generate(grow(block, answers, norm="batch"))
 
 
 @pytest.mark.parametrize("shape", [(3, 12, 10), (2, 6, 5, 7)])

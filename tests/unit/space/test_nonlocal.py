@@ -9,6 +9,7 @@ from space.architecture import Architecture, GraphBuilder
 from space.blocks import BLOCKS
 from space.blocks.base import Style
 from space.blocks.non_local import subsampling
+from space.decision import Option
 from space.operations import OPERATIONS
 from space.operations.base import Layer
 
@@ -17,7 +18,7 @@ STYLE = Style(width=16, stride=1, padding="same", norm="batch", activation="relu
 
 def grow(affinity: str, reduction: int, shape: tuple[int, ...], style: Style = STYLE) -> Architecture:
     g = GraphBuilder(shape, 2)
-    answers = {"affinity": affinity, "reduction": reduction}
+    answers: dict[str, Option] = {"affinity": affinity, "reduction": reduction}
     x = BLOCKS["nonlocal"].grow(g, "it", g.input, answers.__getitem__, style)
     x = g.add("end.flat", "flatten", {}, g.add("end.pool", "global_avg_pool", {}, x))
     return g.finish(g.add("end.out", "linear", {"out": 2}, x))

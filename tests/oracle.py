@@ -2,14 +2,18 @@
 
 import ast
 from collections.abc import Iterable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
+from onnxruntime import InferenceSession, SessionOptions
 from torch import Tensor, nn
 
 from space.architecture import Architecture
-from space.node import row_kinds
+from space.export import export_onnx
 from space.kinds import KINDS
+from space.node import row_kinds
 
 NODES, GRAPHS, PAIRS = 9, 3, 5
 """Rows of the graph data that `batch_of` makes, before they are multiplied."""
@@ -131,6 +135,23 @@ def support(module: nn.Module, shapes: Sequence[tuple[int, ...]], box: Sequence[
         touched = (at_box(pixels) != at_box(torch.zeros(1, 1, *sides))).any(dim=1).reshape(sides)
     found = touched.nonzero()
     return tuple((int(axis.min()), int(axis.max())) for axis in found.T if len(axis))
+
+
+def onnx_session(architecture: Architecture, module: nn.Module) -> InferenceSession:
+    """The exported network in ONNX Runtime, on one thread."""
+    options = SessionOptions()
+    options.intra_op_num_threads = 1
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        export_onnx(architecture, module, path)
+        return InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def onnx_logits(session: InferenceSession, inputs: Sequence[Tensor]) -> Tensor:
+    """What the runtime gives for the inputs of a network, in the order of the model's own."""
+    names = [value.name for value in session.get_inputs()]
+    [logits] = session.run(None, {name: value.numpy() for name, value in zip(names, inputs, strict=True)})
+    return torch.from_numpy(logits)
 
 
 MAY_IMPORT = {"math", "torch", "torch_geometric"}

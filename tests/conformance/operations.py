@@ -29,6 +29,8 @@ from tests.oracle import (
     indices_of,
     load_generated,
     network_macs,
+    onnx_logits,
+    onnx_session,
     support,
 )
 
@@ -248,6 +250,17 @@ def check_rows_are_apart(operation: Operation, example: Example) -> None:
         module = build(architecture).eval()
         [x] = batch_of(architecture.data, architecture.input_shape, 3)
         torch.testing.assert_close(module(x)[1:2], module(x[1:2]), atol=1e-5, rtol=1e-5)
+
+
+def check_onnx(operation: Operation, example: Example) -> None:
+    """ONNX Runtime gives the network's logits for batches of other sizes than the exporter saw."""
+    architecture, _ = alone(operation, example)
+    module = build(architecture).eval()
+    session = onnx_session(architecture, module)
+    for rows in (1, 3):
+        inputs = batch_of(architecture.data, architecture.input_shape, rows, seed=rows)
+        with torch.no_grad():
+            torch.testing.assert_close(onnx_logits(session, inputs), module(*inputs), atol=1e-4, rtol=1e-4)
 
 
 def check_json_round_trip(operation: Operation, example: Example) -> None:

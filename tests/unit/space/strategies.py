@@ -86,7 +86,7 @@ def architectures(draw: st.DrawFn, *, avoid: frozenset[str] = frozenset(), side:
 
 
 def respelled(architecture: Architecture, rng: Random) -> dict[str, Any]:
-    """The same network as JSON with other names, another order, swapped inputs, identities and dead nodes."""
+    """The same network as JSON with other names, another order, swapped inputs, identities, zeros and dead nodes."""
     document = architecture.to_json()
     nodes = document["nodes"]
     names = [f"n{number}.m{rng.randrange(3)}.x{number}" for number in range(len(nodes))]
@@ -95,7 +95,7 @@ def respelled(architecture: Architecture, rng: Random) -> dict[str, Any]:
     for node in nodes:
         node["name"] = new[node["name"]]
         node["inputs"] = [new[source] for source in node["inputs"]]
-        if node["op"] == "add":
+        if OPERATIONS[node["op"]].commutative:
             rng.shuffle(node["inputs"])
     document["output"] = new[document["output"]]
     document["nodes"] = _with_extras(_shuffled(nodes, rng), rng)
@@ -116,9 +116,16 @@ def _shuffled(nodes: list[dict[str, Any]], rng: Random) -> list[dict[str, Any]]:
 
 
 def _with_extras(nodes: list[dict[str, Any]], rng: Random) -> list[dict[str, Any]]:
-    """Identities on some edges, and nodes that lead nowhere."""
+    """Identities and sums with zeros on some edges, and nodes that lead nowhere or only to zeros."""
     extended: list[dict[str, Any]] = []
     for number, node in enumerate(nodes):
+        if node["inputs"] and rng.random() < 0.15:
+            source = node["inputs"][0]
+            relu, zero, total = f"waste{number}", f"zero{number}", f"sum{number}"
+            extended.append({"name": relu, "op": "activation", "attrs": {"kind": "relu"}, "inputs": [source]})
+            extended.append({"name": zero, "op": "zero", "attrs": {}, "inputs": [relu]})
+            extended.append({"name": total, "op": "add", "attrs": {}, "inputs": rng.sample([source, zero], 2)})
+            node["inputs"][0] = total
         if node["inputs"] and rng.random() < 0.2:
             name = f"same{number}"
             extended.append({"name": name, "op": "identity", "attrs": {}, "inputs": [node["inputs"][0]]})

@@ -1,5 +1,6 @@
 """The canonical hash: equal for every spelling of a network, different for different networks."""
 
+import zlib
 from itertools import combinations_with_replacement, permutations
 from random import Random
 from typing import Any
@@ -28,6 +29,60 @@ def test_another_attribute_is_another_hash(architecture: Architecture, rng: Rand
     node = rng.choice([node for node in document["nodes"] if node["op"] == "linear"])
     node["attrs"]["bias"] = not node["attrs"]["bias"]
     assert Architecture.from_json(document).hash != architecture.hash
+
+
+def near_miss(architecture: Architecture, rng: Random) -> Architecture:
+    """Change one thing that leaves all weights their shapes: an activation, what a node reads, an order of channels."""
+    document = architecture.to_json()
+    nodes, shapes = document["nodes"], architecture.shapes
+    node = rng.choice(nodes[1:])
+    earlier = [other["name"] for other in nodes[: nodes.index(node)]]
+    if node["op"] == "activation":
+        node["attrs"]["kind"] = rng.choice([kind for kind in ("relu", "silu", "tanh") if kind != node["attrs"]["kind"]])
+    elif node["op"] == "concat" and rng.random() < 0.5:
+        node["inputs"].reverse()
+    else:
+        place = rng.randrange(len(node["inputs"]))
+        others = [name for name in earlier if shapes[name] == shapes[node["inputs"][place]]]
+        node["inputs"][place] = rng.choice(others)
+    other = Architecture.from_json(document)
+    return near_miss(architecture, rng) if other == architecture else other
+
+
+def logits(architecture: Architecture) -> torch.Tensor:
+    """With weights that hang on a layer's name only."""
+    module = build(architecture).eval()
+    for name, value in sorted(module.state_dict().items()):
+        if value.is_floating_point():
+            draw = torch.Generator().manual_seed(zlib.crc32(name.encode()))
+            value.copy_(torch.rand(value.shape, generator=draw) + (0.5 if name.endswith("var") else -0.5))
+    draw = torch.Generator().manual_seed(1)
+    x = torch.randn(2, *architecture.input_shape, generator=draw)
+    result: torch.Tensor = module(x).detach()
+    return result
+
+
+def test_near_misses_have_one_hash_only_where_they_are_one_function() -> None:
+    """One thing changed in each of 400 networks, the weights left: where the logits move, so does the hash.
+
+    Nothing here makes a change of function that another order of weights would undo, but for concat: where a swap of
+    its inputs keeps the hash, a permutation of the reader's weights gives the logits back
+    (`test_swapped_branches_are_the_same_function`), so those are left out.
+    """
+    kept = moved = 0
+    for seed in range(400):
+        rng = Random(seed)
+        architecture = random_architecture(rng, steps=10, side=6)
+        other = near_miss(architecture, rng)
+        alike = torch.allclose(logits(architecture), logits(other), atol=1e-5)
+        if other.hash == architecture.hash:
+            kept += 1
+            swapped = any(a.op == "concat" and a != b for a, b in zip(architecture.nodes, other.nodes, strict=False))
+            assert alike or swapped, seed
+        else:
+            moved += not alike
+    assert kept > 50
+    assert moved > 150
 
 
 def test_random_networks_differ() -> None:
@@ -189,6 +244,80 @@ def shared_or_copied(*, copies: bool) -> Architecture:
 
 def test_a_node_used_twice_is_not_two_copies() -> None:
     assert shared_or_copied(copies=False).hash != shared_or_copied(copies=True).hash
+
+
+def sharing(kinds: tuple[str, str], *, shared: bool = True, joined: str = "add", swap: bool = False) -> str:
+    """Two convolutions beside each other, of what two activations leave; the second may use the first's weights."""
+    g = GraphBuilder((2, 8, 8), 3)
+    ends = []
+    for number, kind in enumerate(kinds):
+        x = g.add(f"in{number}", "activation", {"kind": kind}, g.input)
+        weights = "both.0.conv" if shared and number else None
+        ends.append(g.add(f"both.{number}.conv", "conv2d", {"out": 2, "kernel": 3}, x, weights=weights))
+    x = g.add("join", joined, {}, *(ends[::-1] if swap else ends))
+    return g.finish(g.add("linear", "linear", {"out": 3}, g.add("flatten", "flatten", {}, x))).hash
+
+
+def test_shared_weights_have_no_owner() -> None:
+    assert sharing(("relu", "silu")) == sharing(("silu", "relu"))
+    assert sharing(("relu", "silu")) != sharing(("relu", "silu"), shared=False)
+    assert sharing(("relu", "silu"), joined="concat") == sharing(("silu", "relu"), joined="concat", swap=True)
+
+
+def test_channels_that_shared_weights_read_keep_their_order() -> None:
+    """A permutation of one reader's weights would be one of the other's, which reads other channels."""
+
+    def network(swap: bool, *, shared: bool) -> str:
+        g = GraphBuilder((2, 8, 8), 3)
+        x = g.input
+        for number in range(2):
+            halves = [g.add(f"h{number}.{kind}", "activation", {"kind": kind}, x) for kind in ("relu", "silu")]
+            x = g.add(f"c{number}", "concat", {}, *(halves[::-1] if swap and number else halves))
+            weights = "both.0.conv" if shared and number else None
+            x = g.add(f"both.{number}.conv", "conv2d", {"out": 2, "kernel": 3}, x, weights=weights)
+        return g.finish(g.add("linear", "linear", {"out": 3}, g.add("flatten", "flatten", {}, x))).hash
+
+    assert network(swap=True, shared=False) == network(swap=False, shared=False)
+    assert network(swap=True, shared=True) != network(swap=False, shared=True)
+
+
+def zeros(*, bias: bool, norm: bool, said: bool) -> str:
+    """A map, to which a convolution of zeros is added; or said in fewer words."""
+    g = GraphBuilder((2, 8, 8), 3)
+    x = g.add("first", "conv2d", {"out": 2, "kernel": 3}, g.input)
+    if said:
+        zero = g.add("zero", "zero", {}, g.add("waste", "conv2d", {"out": 2, "kernel": 5}, x))
+        pooled = g.add("pool", "avgpool", {"kernel": 3, "padding": "same"}, zero)
+        y = g.add(
+            "conv",
+            "conv2d",
+            {"out": 2, "kernel": 3, "bias": bias},
+            g.add("act", "activation", {"kind": "silu"}, pooled),
+        )
+        y = g.add("norm", "batch_norm", {}, y) if norm else y
+        x = g.add("sum", "add", {}, y, x)
+    return g.finish(g.add("linear", "linear", {"out": 3}, g.add("flatten", "flatten", {}, x))).hash
+
+
+def test_what_comes_of_zeros_adds_nothing() -> None:
+    plain = zeros(bias=False, norm=False, said=False)
+    assert zeros(bias=False, norm=False, said=True) == plain
+
+
+@pytest.mark.parametrize(("bias", "norm"), [(True, False), (False, True)])
+def test_a_learned_shift_of_zeros_is_something(bias: bool, norm: bool) -> None:
+    assert zeros(bias=bias, norm=norm, said=True) != zeros(bias=bias, norm=norm, said=False)
+
+
+def test_sums_of_sums_are_sums() -> None:
+    def total(*order: int) -> str:
+        g = GraphBuilder((2, 8, 8), 3)
+        parts = [g.add(f"p{i}", "conv2d", {"out": 2, "kernel": kernel}, g.input) for i, kernel in enumerate((1, 3, 5))]
+        first = g.add("first", "add", {}, parts[order[0]], parts[order[1]])
+        x = g.add("second", "add", {}, parts[order[2]], first)
+        return g.finish(g.add("linear", "linear", {"out": 3}, g.add("flatten", "flatten", {}, x))).hash
+
+    assert len({total(*order) for order in permutations(range(3))}) == 1
 
 
 def test_input_shape_and_classes_belong_to_it() -> None:

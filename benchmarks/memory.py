@@ -1,6 +1,6 @@
 """Peak memory of a training step as the analysis computes it, and as torch's allocator saw it.
 
-    python -m benchmarks.memory [--count 60] [--batch 32] [--only chain,branching] [--json OUT]
+    python -m benchmarks.memory [--count 30] [--batch 32] [--only chain,branching] [--json OUT]
 
 Random architectures of every preset, each trained for one step of AdamW in float32 on the CPU under torch's profiler,
 which notes every block that the allocator gives and takes back.
@@ -102,7 +102,7 @@ def sampled(name: str, count: int, seed: int = 0) -> Iterator[Architecture]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=60, help="architectures of each preset")
+    parser.add_argument("--count", type=int, default=30, help="architectures of each preset")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--only", default="", help="presets, separated by commas")
     parser.add_argument("--json", type=Path)

@@ -124,14 +124,14 @@ class _Step:
             blocks.append(block)
             if self.learns[number]:
                 self._keep(number, saved, blocks)
-            if saved.forward is not NOTHING:
-                heap.busy(self._amount(number, saved.forward))
+            own = NOTHING if self.learns[number] else saved.own  # what it would keep is made all the same
+            if saved.forward is not NOTHING or own is not NOTHING:
+                heap.busy(self._amount(number, saved.forward) + self._amount(number, own))
             for source in set(sources):
                 if last_reader[source] == number and source >= self.first:
                     heap.drop(blocks[source])
-        heap.take(self.sizes[-1])  # the logarithms of the probabilities, in the place of the logits
+        heap.busy(self.sizes[-1])  # the logarithms of the probabilities
         heap.drop(blocks[-1])
-        heap.busy(self.sizes[-1])
 
     def _keep(self, number: int, saved: Saved, blocks: list[int]) -> None:
         kept = self.kept[number]
@@ -147,6 +147,7 @@ class _Step:
     def _backward(self) -> None:
         heap = self.heap
         gradients: dict[int, int] = {len(self.nodes) - 1: heap.take(self.sizes[-1])}
+        heap.busy(2 * self.sizes[-1])  # those logarithms and their gradient
         for number in range(len(self.nodes) - 1, self.first - 1, -1):
             if not self.learns[number]:
                 continue

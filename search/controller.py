@@ -62,6 +62,13 @@ class Controller(ABC):
     def restore(self, proposal: Proposal, outcome: Outcome | None) -> None:
         """Replay one trial of the ledger: as if this controller had asked it and, unless None, been told."""
 
+    def incumbent(self) -> int | None:
+        """The number of the told trial that the controller believes best; None: the one with the highest value.
+
+        Under noise the highest of many values is partly luck, and a controller with a model of them can know better.
+        """
+        return None
+
     def state(self) -> dict[str, Any]:
         """What the controller believes, as JSON."""
         return {}

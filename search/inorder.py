@@ -50,5 +50,8 @@ class InOrder(Controller):
         if outcome is not None:
             self.tell(outcome)
 
+    def incumbent(self) -> int | None:
+        return self._inner.incumbent()
+
     def state(self) -> dict[str, Any]:
         return self._inner.state()

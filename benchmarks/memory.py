@@ -19,7 +19,6 @@ from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
 from space import presets
-from space.analysis import analyse
 from space.architecture import Architecture
 from space.build import build
 from space.kinds import KINDS
@@ -28,12 +27,6 @@ from space.space import Space
 
 INPUTS = {"image": (3, 28, 28), "volume": (1, 16, 16, 16), "nodes": (32,), "graphs": (16,), "links": (32,)}
 """Of each kind of data, where no other size is asked for."""
-
-
-def computed_peak(architecture: Architecture, *, batch: int) -> int:
-    """Bytes, by arithmetic on the graph."""
-    params = {cost.name: cost.params for cost in analyse(architecture).nodes}
-    return peak_memory(architecture, params, batch=batch)
 
 
 def measured_peak(architecture: Architecture, *, batch: int) -> int:
@@ -111,7 +104,7 @@ def main() -> None:
     ratios: dict[str, list[float]] = {}
     for name in options.only.split(",") if options.only else presets.names():
         ratios[name] = sorted(
-            computed_peak(one, batch=options.batch) / measured_peak(one, batch=options.batch)
+            peak_memory(one, batch=options.batch) / measured_peak(one, batch=options.batch)
             for one in sampled(name, options.count)
         )
         print(f"{name:16s} {_line(ratios[name])}", flush=True)

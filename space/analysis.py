@@ -52,8 +52,7 @@ class Analysis:
     @property
     def peak_memory_mb(self) -> float:
         if not self._peak:
-            params = {cost.name: cost.params for cost in self.nodes}
-            self._peak.append(round(peak_memory(self.architecture, params) / MIB, 3))
+            self._peak.append(round(peak_memory(self.architecture) / MIB, 3))
         return self._peak[0]
 
     @property

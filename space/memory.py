@@ -7,12 +7,10 @@ begins, then this step's as they are made.
 """
 
 import math
-from collections.abc import Mapping
 
 from space.architecture import Architecture
 from space.kinds import KINDS
 from space.node import row_kinds
-from space.operations import OPERATIONS
 from space.operations.saved import FLOAT, INDEX, NOTHING, Bytes, Saved
 
 BATCH = 128
@@ -26,13 +24,12 @@ PAIRS = 4_096
 MIB = 2**20
 
 
-def peak_memory(architecture: Architecture, params: Mapping[str, int], *, batch: int = BATCH) -> int:
+def peak_memory(architecture: Architecture, *, batch: int = BATCH) -> int:
     """Bytes at the peak of one step of AdamW in float32 on `batch` samples; of graph data all sizes go with it.
 
-    params: trainable parameters of each node by name. It counts tensors: what a library takes for itself, a page that
-    is only half used, and the program are not in it.
+    It counts tensors: what a library takes for itself, a page that is only half used, and the program are not in it.
     """
-    return _Step(architecture, params, batch / BATCH).peak
+    return _Step(architecture, batch / BATCH).peak
 
 
 class _Heap:
@@ -65,24 +62,19 @@ class _Heap:
 class _Step:
     """One training step. Tensors are numbered as the nodes that make them; `kept` blocks wait for the backward pass."""
 
-    def __init__(self, architecture: Architecture, params: Mapping[str, int], scale: float) -> None:
+    def __init__(self, architecture: Architecture, scale: float) -> None:
         self.nodes = nodes = architecture.nodes
         self.edges = round(EDGES * scale)
         numbers = {node.name: number for number, node in enumerate(nodes)}
         self.read = [[numbers[source] for source in node.inputs] for node in nodes]
         self.first = 1 + len(KINDS[architecture.data].indices)
-        rows = _rows(architecture, scale)
-        self.rows = [rows[node.name] for node in nodes]
-        shapes = [architecture.shapes[node.name] for node in nodes]
+        self.rows = _rows(architecture, scale)
         self.sizes = [
-            count * (INDEX if node.op == "index" else FLOAT * math.prod(shape))
-            for node, shape, count in zip(nodes, shapes, self.rows, strict=True)
+            count * (INDEX if node.op == "index" else FLOAT * math.prod(node.use.shape))
+            for node, count in zip(nodes, self.rows, strict=True)
         ]
-        self.saved = [
-            OPERATIONS[node.op].saved(node.attrs, [shapes[source] for source in read], shape) if read else Saved()
-            for node, read, shape in zip(nodes, self.read, shapes, strict=True)
-        ]
-        self.params = [FLOAT * params[node.name] for node in nodes]
+        self.saved = [node.use.saved for node in nodes]
+        self.params = [0 if node.weights else FLOAT * node.use.params for node in nodes]
         self.learns = self._learning()
         trained = sum(size for size, learns in zip(self.params, self.learns, strict=True) if learns)
         self.kept: list[list[int]] = [[] for _ in nodes]
@@ -159,7 +151,7 @@ class _Step:
                 made = [gradient] * len(wanted)
             else:
                 made = [heap.take(self.sizes[source]) for source in wanted]
-            heap.busy(self._amount(number, saved.backward))
+            heap.busy(0 if saved.backward is NOTHING else self._amount(number, saved.backward))
             if wanted and saved.to_inputs is not NOTHING:
                 heap.busy(self._amount(number, saved.to_inputs))
             heap.drop(gradient)
@@ -181,13 +173,12 @@ class _Step:
         return total
 
 
-def _rows(architecture: Architecture, scale: float) -> dict[str, int]:
+def _rows(architecture: Architecture, scale: float) -> list[int]:
     """Rows of each node's output; of an index its whole numbers."""
-    count = {"sample": BATCH, "node": NODES, "graph": BATCH, "pair": PAIRS}
+    nodes = architecture.nodes
+    if not KINDS[architecture.data].is_graph:
+        return [round(scale * BATCH)] * len(nodes)
+    count = {"node": NODES, "graph": BATCH, "pair": PAIRS}
     indices = {"edges": 2 * EDGES, "graph": NODES, "pairs": 2 * PAIRS}
-    kinds = row_kinds(architecture.nodes)
-    rows: dict[str, int] = {}
-    for node in architecture.nodes:
-        table = indices if node.op == "index" else count
-        rows[node.name] = round(scale * table[kinds[node.name]])
-    return rows
+    kinds = row_kinds(nodes)
+    return [round(scale * (indices if node.op == "index" else count)[kinds[node.name]]) for node in nodes]

@@ -10,6 +10,7 @@ from functools import lru_cache
 from hashlib import blake2b
 
 from space.operations.base import Attrs, Channels, Operation, Shape, Window
+from space.operations.saved import Saved
 
 REMEMBERED = 16_384
 """Uses, some 20 MB of them; the presets have 30 to 600 each."""
@@ -19,7 +20,8 @@ REMEMBERED = 16_384
 class Use:
     """attrs: in normal form. inputs, shape: what it reads and gives, without the batch.
 
-    params, macs, window, channels: see `Operation`. text: operation and attributes, equal for equal ones. mark: of it.
+    params, macs, window, channels, saved: see `Operation`. text: operation and attributes, equal for equal ones. mark:
+    of it.
     """
 
     operation: Operation
@@ -30,6 +32,7 @@ class Use:
     macs: int
     window: Window | None
     channels: Channels
+    saved: Saved
     text: str
     mark: bytes
 
@@ -66,6 +69,7 @@ def _use(operation: Operation, given: Mapping[str, object], inputs: tuple[Shape,
         macs=operation.macs(attrs, inputs),
         window=operation.window(attrs, inputs),
         channels=operation.channels(attrs, inputs),
+        saved=operation.saved(attrs, inputs, shape) if inputs else Saved(),
         text=text,
         mark=blake2b(text.encode(), digest_size=8).digest(),
     )

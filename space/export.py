@@ -55,12 +55,8 @@ def export_onnx(architecture: Architecture, module: nn.Module, path: Path) -> No
 def to_onnx(architecture: Architecture, module: nn.Module) -> "ModelProto":
     """The model that `export_onnx` writes, unchecked."""
     kind = KINDS[architecture.data]
-    training = module.training
+    program = to_program(architecture, module)
     with _quietly():
-        try:
-            program = _exported(module.eval(), kind, architecture.input_shape)
-        finally:
-            module.train(training)
         made = torch.onnx.export(
             program,
             (),
@@ -77,16 +73,21 @@ def to_onnx(architecture: Architecture, module: nn.Module) -> "ModelProto":
     return model
 
 
-def _exported(module: nn.Module, kind: Kind, shape: tuple[int, ...]) -> "ExportedProgram":
-    """The network as a program of torch.export with open axes."""
+def to_program(architecture: Architecture, module: nn.Module) -> "ExportedProgram":
+    """The network for inference as a program of torch.export, its axes as open as those of the model."""
+    kind, training = KINDS[architecture.data], module.training
     open_ = torch.export.Dim.DYNAMIC
-    inputs = (torch.zeros(6 if kind.is_graph else 2, *shape), *(INDICES[index][0] for index in kind.indices))
+    x = torch.zeros(6 if kind.is_graph else 2, *architecture.input_shape)
+    inputs = (x, *(INDICES[index][0] for index in kind.indices))
     axes = ({0: open_}, *({INDICES[index][1]: open_} for index in kind.indices))
-    with torch.no_grad():
-        program: ExportedProgram = torch.export.export(module, inputs, dynamic_shapes=(axes,), strict=False)
     pool = torch.ops.aten.adaptive_avg_pool3d.default
-    if any(node.target is pool for node in program.graph.nodes):
-        program = program.run_decompositions({pool: _pool_by_slices})
+    with torch.no_grad(), _quietly():
+        try:
+            program: ExportedProgram = torch.export.export(module.eval(), inputs, dynamic_shapes=(axes,), strict=False)
+        finally:
+            module.train(training)
+        if any(node.target is pool for node in program.graph.nodes):
+            program = program.run_decompositions({pool: _pool_by_slices})
     return program
 
 

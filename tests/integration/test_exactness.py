@@ -1,50 +1,45 @@
-"""The presets' architectures against PyTorch, in numbers: analysis on 2,000 of them, generated code on 200."""
-
-import random
-from collections.abc import Iterator
+"""Every preset's architectures against PyTorch, in numbers; `make sweep` does the same for ten thousand of one."""
 
 import pytest
 import torch
 
 from space import presets
-from space.analysis import analyse
 from space.architecture import Architecture
-from space.build import build
-from space.codegen import generate
-from space.space import Space
-from tests.oracle import hooked_macs, hooked_shapes, load_generated
+from tests.exactness import check_code, check_costs, check_onnx, check_texts, check_training_step, fresh
+from tests.spaces import preset, sample, shapes_of
 
-SHAPES = ((1, 8, 8), (1, 28, 28), (3, 17, 23))
 pytestmark = pytest.mark.integration
 
-
-def architectures(count: int, *, seed: int) -> Iterator[Architecture]:
-    """Uniform draws, preset and input shape in turn."""
-    spaces = [
-        Space.parse(presets.load(name), input_shape=shape, classes=10) for name in presets.names() for shape in SHAPES
-    ]
-    rng = random.Random(seed)
-    for number in range(count):
-        yield spaces[number % len(spaces)].sample(lambda decision: rng.choice(decision.options))
+EACH = 16
+"""Networks of each preset; its input shapes take turns."""
 
 
-def test_shapes_parameters_and_macs_of_2000_are_pytorchs() -> None:
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
     torch.set_num_threads(1)
-    for architecture in architectures(2000, seed=1):
-        costs, module = analyse(architecture), build(architecture)
-        assert costs.params == sum(p.numel() for p in module.parameters() if p.requires_grad)
-        assert costs.macs == hooked_macs(module, [architecture.input_shape])
-        expected = {node.name: node.shape for node in costs.nodes}
-        seen = hooked_shapes(module, architecture.input_shape)
-        assert {path: expected[path] for path in seen} == seen
 
 
-def test_generated_code_of_200_gives_the_same_logits() -> None:
-    torch.set_num_threads(1)
-    for number, architecture in enumerate(architectures(200, seed=2)):
-        torch.manual_seed(number)
-        ours, written = build(architecture).eval(), load_generated(generate(architecture)).eval()
-        written.load_state_dict(ours.state_dict(), strict=True)
-        x = torch.randn(2, *architecture.input_shape)
-        with torch.no_grad():
-            torch.testing.assert_close(written(x), ours(x), rtol=0, atol=1e-5)
+def architectures(name: str, count: int) -> list[Architecture]:
+    spaces = [preset(name, shape, classes=10) for shape in shapes_of(name)]
+    return [sample(spaces[number % len(spaces)], number) for number in range(count)]
+
+
+@pytest.mark.parametrize("name", presets.names())
+def test_analysis_training_json_and_picture_hold(name: str) -> None:
+    for number, architecture in enumerate(architectures(name, EACH)):
+        module = fresh(architecture, number)
+        check_costs(architecture, module)
+        check_texts(architecture)
+        check_training_step(architecture, module)
+
+
+@pytest.mark.parametrize("name", presets.names())
+def test_generated_code_gives_the_same_logits(name: str) -> None:
+    for number, architecture in enumerate(architectures(name, EACH // 4)):
+        check_code(architecture, fresh(architecture, number))
+
+
+@pytest.mark.parametrize("name", presets.names())
+def test_the_onnx_model_gives_the_same_logits(name: str) -> None:
+    *_, architecture = architectures(name, 2)
+    check_onnx(architecture, fresh(architecture, 0))

@@ -14,7 +14,7 @@ from space.analysis import analyse
 from space.architecture import GraphBuilder
 from space.blocks import BLOCKS
 from space.blocks.base import Style
-from space.constraint import Constraint
+from space.constraint import MEASURES, Constraint
 from space.fields import HEAD_FIELDS, STAGE_FIELDS, STEM_FIELDS
 from space.space import Space
 
@@ -63,8 +63,10 @@ def test_the_page_says_what_convolutional_blocks_ask() -> None:
 def test_constraints_and_presets_of_the_page_are_real() -> None:
     section = SPACES.split("## Constraints")[1].split("Examples:")[1].split("\n\n")[0]
     examples = re.findall(r"`(.+?)`", section)
-    assert len(examples) == 2
+    assert len(examples) == 3
     assert all(Constraint.parse(text) for text in examples)
+    table = SPACES.split("## Constraints")[1].split("## Refused")[0]
+    assert tuple(re.findall(r"(?m)^\| `(\w+)` \|", table)) == MEASURES
     assert all(f"`{name}`" in SPACES for name in presets.names())
 
 

@@ -154,6 +154,9 @@ BILLION_LAUGHS = "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n"
     [
         (BILLION_LAUGHS, "yaml_unsupported", "anchors and aliases"),
         ("a: &a 1", "yaml_unsupported", "line 1"),
+        ("stages: &a [*a]", "yaml_unsupported", "anchors and aliases"),
+        ("&a {stages: *a}", "yaml_unsupported", "anchors and aliases"),
+        ("name: " + "a" * 10_000_000, "out_of_range", "262144"),
         ("schema: !!python/object/apply:os.system [ls]", "yaml_unsupported", "tags"),
         ("schema: !!str 1", "yaml_unsupported", "tags"),
         ("a: 1\na: 2", "yaml_unsupported", "'a' appears twice"),
@@ -180,6 +183,13 @@ BILLION_LAUGHS = "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n"
 def test_hostile_text(text: str, rule: str, says: str) -> None:
     found = faults(text)
     assert any(got == rule and says in detail for got, detail in found.values()), found
+
+
+def test_a_document_that_holds_itself() -> None:
+    circle = document()
+    circle["stages"] = [circle]
+    circle["constraints"] = circle["stages"]
+    assert {"/stages/0/stages", "/constraints/0"} <= faults(circle).keys()
 
 
 def test_the_published_schema_is_the_generated_one() -> None:

@@ -226,6 +226,8 @@ def _pooled(side: int, pool: Option) -> int:
 def _needs(stages: tuple[Stage, ...], side: int) -> list[int]:
     """Per stage, the smallest side from which it and all that follow can be walked; 1 before the head."""
     needs = [1]
+    doubling = sum(any(POOLS[str(pool)].doubles for pool in stage.options["pool"]) for stage in stages)
+    side *= 2**doubling  # no map of any walk is larger
     for stage in reversed(stages):
 
         def enough(left: int, stage: Stage = stage, need: int = needs[-1]) -> bool:

@@ -45,8 +45,8 @@ $(INSTALLED): requirements.lock pyproject.toml
 demo: install ## a whole search on the digits data set, from nothing to a checked bundle
 	$(BIN)/archsmith demo
 
-test: install ## the whole suite: unit, then integration, then end to end
-	$(PYTEST) -m "not chaos" $(TESTS)
+test: install ## the whole suite, on two processes: one drives the services, one does the rest
+	$(PYTEST) -n 2 --dist loadgroup -m "not chaos" $(TESTS)
 
 test-lowest: install ## the unit tests on the lowest versions that pyproject.toml allows
 	test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)

@@ -11,3 +11,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 pytest.register_assert_rewrite("tests.conformance", "tests.invariants")
 
 pytest_plugins = ["tests.postgres"]
+
+SERVICES = ("test_client", "test_driver", "test_recovery", "test_serve", "test_tracking", "test_trials")
+"""Integration tests that share one Ray cluster, or a machine's processors with a whole service."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What drives services runs in one process after the other's, however many processes there are."""
+    for item in items:
+        folder = item.path.parent.name
+        if folder == "e2e" or (folder == "integration" and item.path.stem in SERVICES):
+            item.add_marker(pytest.mark.xdist_group("services"))

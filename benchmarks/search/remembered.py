@@ -1,0 +1,210 @@
+"""Spaces whose walks are remembered: the first costs what it costs, each later one some microseconds.
+
+A search on a table asks for the same few thousand architectures in every seed. `Listed` is for spaces that ask the same
+decisions on every walk, and keeps the hashes of all their architectures in a file; `Remembered` is for any space.
+"""
+
+import hashlib
+import itertools
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import space
+from archsmith.errors import InvalidArchitecture
+from search.limits import Limit
+from search.propose import SearchSpace, Walk, uniform
+from space.architecture import Architecture
+from space.decision import Choices, Choose, Decision, Option
+from space.size import SizeEstimate
+from space.space import replay
+
+BUILT = 4_000
+"""Built graphs that are kept, some 40 KB each."""
+
+Answers = tuple[Option, ...]
+
+
+class Known(Architecture):
+    """An architecture whose hash is known; the graph is built when somebody looks into it."""
+
+    __slots__ = ("_build", "_known")
+
+    def __init__(self, known: str, build: Callable[[], Architecture]) -> None:
+        object.__setattr__(self, "_known", known)
+        object.__setattr__(self, "_build", build)
+
+    @property
+    def hash(self) -> str:
+        return self._known  # type: ignore[attr-defined, no-any-return]
+
+    def __hash__(self) -> int:
+        return hash(self.hash)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Architecture) and self.to_json() == other.to_json())
+
+
+def _looked_into(name: str) -> property:
+    return property(lambda self: getattr(self._build(), name))
+
+
+for _name in ("nodes", "output", "input_shape", "classes", "data", "training", "shapes"):
+    setattr(Known, _name, _looked_into(_name))
+
+
+class Listed:
+    """A space whose walks all ask the same decisions, in the same order, and all fit.
+
+    decisions: those. hashes: of the architecture by answers, of all there are.
+    """
+
+    def __init__(self, of: SearchSpace, decisions: Sequence[Decision], hashes: dict[Answers, str]) -> None:
+        self._of = of
+        self.decisions = tuple(decisions)
+        self.hashes = hashes
+        self._leaves: dict[Answers, Known] = {}
+        self._built = lru_cache(maxsize=BUILT)(lambda answers: built(of, self.decisions, answers))
+
+    @property
+    def constraints(self) -> Sequence[Limit]:
+        return self._of.constraints
+
+    def baseline(self) -> Choices:
+        return self._of.baseline()
+
+    def size(self, limit: int) -> SizeEstimate:
+        return self._of.size(limit)
+
+    def sample(self, choose: Choose) -> Architecture:
+        answers = tuple([choose(decision) for decision in self.decisions])
+        leaf = self._leaves.get(answers)
+        if leaf is None:
+            leaf = self._leaves[answers] = Known(self.hashes[answers], lambda: self._built(answers))
+        return leaf
+
+
+def built(of: SearchSpace, decisions: Sequence[Decision], answers: Answers) -> Architecture:
+    return of.sample(replay({one.name: answer for one, answer in zip(decisions, answers, strict=True)}))
+
+
+def listed(of: SearchSpace, name: str, identity: str) -> Listed:
+    """All architectures of a space of that kind; their hashes are made once and kept in the temporary folder.
+
+    name: begins the file's name. identity: with our own sources, what the hashes depend on. 2 ms for each new one.
+    """
+    decisions: list[Decision] = []
+
+    def first(decision: Decision) -> Option:
+        decisions.append(decision)
+        return decision.options[0]
+
+    of.sample(first)
+    every = list(itertools.product(*(decision.options for decision in decisions)))
+    hashes = _kept(name, identity, lambda: (built(of, decisions, answers).hash for answers in every))
+    return Listed(of, decisions, dict(zip(every, hashes, strict=True)))
+
+
+def _kept(name: str, identity: str, make: Callable[[], Iterator[str]]) -> list[str]:
+    """What stands in the file of this identity, or is made now and written there."""
+    folder = Path(tempfile.gettempdir()) / f"archsmith-benchmarks-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    digest = hashlib.blake2b(identity.encode(), digest_size=8)
+    for source in _sources():
+        digest.update(source.read_bytes())
+    file = folder / f"{name}-{digest.hexdigest()}.json"
+    if not file.exists():
+        fresh = file.with_suffix(f".{os.getpid()}")
+        fresh.write_text(json.dumps(list(make())))
+        fresh.replace(file)
+    hashes: list[str] = json.loads(file.read_text())
+    return hashes
+
+
+def _sources() -> list[Path]:
+    """What hashes are made with: the room `space` but for what only reads finished architectures."""
+    root = Path(space.__path__[0])
+    readers = {"analysis", "borrowed", "build", "codegen", "export", "layout", "memory", "outline", "picture", "schema"}
+    return [path for path in sorted(root.rglob("*.py")) if path.parent != root or path.stem not in readers]
+
+
+@dataclass(slots=True)
+class _Fork:
+    """A place in the tree: the decision asked there, and where each answer leads."""
+
+    decision: Decision
+    after: dict[Option, Any] = field(default_factory=dict)
+
+
+class Remembered:
+    """A space that walks like another; every walk that was met stays in memory."""
+
+    def __init__(self, of: SearchSpace) -> None:
+        self._of = of
+        self._root: _Fork | None = None
+
+    @property
+    def constraints(self) -> Sequence[Limit]:
+        return self._of.constraints
+
+    def baseline(self) -> Choices:
+        return self._of.baseline()
+
+    def size(self, limit: int) -> SizeEstimate:
+        return self._of.size(limit)
+
+    def sample(self, choose: Choose) -> Architecture:
+        place: Any = self._root
+        begun: list[Option] = []
+        while isinstance(place, _Fork):
+            begun.append(choose(place.decision))
+            place = place.after.get(begun[-1])
+        if place is None:
+            place = self._first_walk(begun, choose)
+        if isinstance(place, InvalidArchitecture):
+            raise place
+        found: Architecture = place
+        return found
+
+    def _first_walk(self, begun: list[Option], choose: Choose) -> Architecture | InvalidArchitecture:
+        """A walk that begins with these answers, and from there on is new."""
+        met: list[tuple[Decision, Option]] = []
+
+        def follow(decision: Decision) -> Option:
+            met.append((decision, begun[len(met)] if len(met) < len(begun) else choose(decision)))
+            return met[-1][1]
+
+        end: Architecture | InvalidArchitecture
+        try:
+            end = self._of.sample(follow)
+        except InvalidArchitecture as error:
+            end = error
+        place = self._root = self._root or (_Fork(met[0][0]) if met else None)
+        for (_, option), (decision, _) in itertools.pairwise(met):
+            place = place.after.setdefault(option, _Fork(decision)) if place else None
+        if place is not None:
+            place.after[met[-1][1]] = end
+        return end
+
+
+class Anywhere:
+    """A space with a random walk in the place of its baseline."""
+
+    def __init__(self, of: SearchSpace, seed: int) -> None:
+        self._of = of
+        rng = np.random.default_rng([seed, BUILT])
+        self._first = Walk(picker=uniform(rng))
+        of.sample(self._first.choose)
+        self.constraints = of.constraints
+        self.sample = of.sample
+        self.size = of.size
+
+    def baseline(self) -> Choices:
+        return self._first.choices

@@ -1,0 +1,129 @@
+"""One search on a table, on a simulated clock, through the same `ask` and `tell` as the service.
+
+Workers take a trial as they come free, results are told in the order of their simulated ends, and an ask costs no
+simulated time. What is spent is the sum of all workers' seconds, so that any number of workers spends alike: a trial
+that would not end within the budget is not begun. With finalists the search ends while the best few can still be
+trained in full; the best of these trainings is what the search has found.
+"""
+
+import heapq
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from archsmith.errors import SpaceExhausted
+from benchmarks.search.spaces import Task
+from search.controller import Controller, Proposal
+from search.trial import Outcome, TrialState
+
+MARKS = (10, 20, 30, 50, 75, 100, 150)
+"""Ended trials after which the report looks at a search."""
+
+REWARDS = 1_000_003
+"""Number of the stream that noise is drawn from, beside those of the controllers."""
+
+
+@dataclass(kw_only=True, slots=True)
+class Run:
+    """One search as it went; one entry per ended trial, in the order of the ends.
+
+    codes: of the architectures in the table; hashes: theirs. at: simulated seconds of the end. ask_ms: per ask.
+    chosen: after each end, the place in `codes` of the architecture that the search would name its best.
+    values: as told. best: place of the highest. found: the code that was named in the end, after the finalists.
+    spent: seconds of all workers.
+    """
+
+    codes: list[str] = field(default_factory=list)
+    hashes: list[str] = field(default_factory=list)
+    at: list[float] = field(default_factory=list)
+    chosen: list[int] = field(default_factory=list)
+    ask_ms: list[float] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+    best: int = 0
+    found: str = ""
+    spent: float = 0.0
+
+    def end(self, code: str, hash_: str, value: float, at: float) -> None:
+        """One trial more. The highest value is named, the first of those, until somebody knows better."""
+        self.codes.append(code)
+        self.hashes.append(hash_)
+        self.values.append(value)
+        self.at.append(at)
+        if value > self.values[self.best]:
+            self.best = len(self.values) - 1
+        self.chosen.append(self.best)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """Of one search. queries: trials; seconds: of all workers together; finalists: trained in full at its end."""
+
+    queries: int
+    seconds: float = float("inf")
+    workers: int = 1
+    finalists: int = 0
+
+
+def simulate(controller: Controller, task: Task, limits: Limits, seed: int) -> Run:
+    """A whole search."""
+    run, places = Run(), dict[int, int]()
+    running: list[tuple[float, int, Proposal, float]] = []
+    clock, number, more = 0.0, 0, True
+    while True:
+        while more and len(running) < limits.workers and number < limits.queries and controller.ready(number):
+            begun = _ask(controller, number, run)
+            cost = task.trials.seconds[task.key(begun.choices)] if begun else 0.0
+            if begun is None or run.spent + cost + _reserve(run, task, limits.finalists) > limits.seconds:
+                more = False
+                break
+            run.spent += cost
+            value = task.trials.score(task.key(begun.choices), np.random.default_rng([seed, REWARDS, number]))
+            heapq.heappush(running, (clock + cost, number, begun, value / 100 if task.percent else value))
+            number += 1
+        if not running:
+            break
+        clock, ended, proposal, value = heapq.heappop(running)
+        controller.tell(Outcome(number=ended, state=TrialState.COMPLETED, value=value, epochs=task.trials.epochs))
+        places[ended] = len(run.codes)
+        run.end(task.key(proposal.choices), proposal.architecture.hash, value, clock)
+        named = controller.incumbent()
+        if named is not None:
+            run.chosen[-1] = places[named]
+    finish(run, task, limits.finalists, seed)
+    return run
+
+
+def _ask(controller: Controller, number: int, run: Run) -> Proposal | None:
+    began = time.perf_counter()
+    try:
+        proposal = controller.ask(number)
+    except SpaceExhausted:
+        return None
+    run.ask_ms.append(1000 * (time.perf_counter() - began))
+    return proposal
+
+
+def _top(run: Run, finalists: int) -> list[int]:
+    """The places of the best few: the one that the search names, then by value."""
+    order = sorted(range(len(run.values)), key=lambda place: (place != run.chosen[-1], -run.values[place]))
+    return order[:finalists]
+
+
+def _reserve(run: Run, task: Task, finalists: int) -> float:
+    """Seconds that the finalists would take now."""
+    if not finalists or task.full is None:
+        return 0.0
+    return sum(task.full.seconds[run.codes[place]] for place in _top(run, finalists))
+
+
+def finish(run: Run, task: Task, finalists: int, seed: int) -> None:
+    """Train the finalists in full, where there are any, and name what was found."""
+    if not run.codes:
+        return
+    run.found = run.codes[run.chosen[-1]]
+    if finalists and task.full is not None:
+        rng = np.random.default_rng([seed, REWARDS, REWARDS])
+        codes = [run.codes[place] for place in _top(run, finalists)]
+        run.spent += sum(task.full.seconds[code] for code in codes)
+        run.found = max(codes, key=lambda code: task.full.score(code, rng))

@@ -2,11 +2,14 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from space.operations.attributes import Attribute, Misfit, Whole
 from space.operations.base import Attrs, Call, Channels, Example, Layer, Shape, require_features
 from space.operations.saved import FLOAT, Bytes, Saved
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 
 class GroupNorm(Layer):
@@ -47,5 +50,22 @@ class GroupNorm(Layer):
         positional = {"groups": cast(int, attrs["groups"]), "channels": inputs[0][0]}
         return Call(target="GroupNorm", positional=positional)
 
+    def module(self, attrs: Attrs, inputs: Sequence[Shape]) -> "nn.Module":
+        module = super().module(attrs, inputs)
+        module.register_forward_pre_hook(_plain)
+        return module
+
     def label(self, attrs: Attrs) -> str:
         return f"group norm {attrs['groups']}"
+
+
+def _plain(_: "nn.Module", inputs: "tuple[Tensor]") -> "tuple[Tensor]":
+    """The map with its channels apart, where training begins here.
+
+    Torch 2.13 on a CPU ends the process with a segmentation fault in the backward pass of a group norm whose input has
+    its channels last and wants no gradient.
+    """
+    import torch
+
+    [x] = inputs
+    return (x if x.requires_grad or not torch.is_grad_enabled() else x.contiguous(),)

@@ -95,3 +95,17 @@ def test_only_the_batch_norm_needs_a_batch(norm: str) -> None:
     torch.testing.assert_close(module.eval()(torch.ones(1, 8, 1, 1)), module.train()(torch.ones(1, 8, 1, 1)))
     with pytest.raises(ValueError, match="more than 1 value per channel"):
         normed((8, 1, 1), "batch", batch=1)
+
+
+@pytest.mark.parametrize("shape", MAPS)
+@pytest.mark.parametrize("norm", ["layer", "instance", "group"])
+def test_training_may_begin_with_a_norm_of_channels_last(norm: str, shape: tuple[int, ...]) -> None:
+    """Torch's own group norm ends the process there."""
+    layout = torch.channels_last if len(shape) == 3 else torch.channels_last_3d
+    module = build(network(shape, norm))
+    x = torch.randn(2, *shape)
+    module(x).square().sum().backward()
+    wanted = [p.grad.clone() for p in module.parameters() if p.grad is not None]
+    module.zero_grad()
+    module(x.contiguous(memory_format=layout)).square().sum().backward()
+    torch.testing.assert_close([p.grad for p in module.parameters()], wanted)

@@ -25,14 +25,14 @@ class Report:
         plain = {name: str(value) if isinstance(value, Path) else value for name, value in vars(options).items()}
         self.document: Json = {"arguments": plain, "controllers": {}, "references": {}}
         self.runs: dict[str, list[Run]] = {}
-        of = bench(options)
-        self._verdict_of = lambda: Verdict(of, of.task())
         self._verdict: Verdict | None = None
 
     @property
     def verdict(self) -> Verdict:
         """Made when the first searches are over; the processes that search are others."""
-        self._verdict = self._verdict or self._verdict_of()
+        if self._verdict is None:
+            of = bench(self.options)
+            self._verdict = Verdict(of, of.task())
         return self._verdict
 
     def add(self, plan: Plan, runs: list[Run]) -> None:

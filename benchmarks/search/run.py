@@ -23,7 +23,10 @@ WORKERS = (1, 4, 16, 64)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
-    """The searches of one controller or reference. label: as it was written. baseline: whether trial 0 is the space's."""
+    """The searches of one controller or reference.
+
+    label: as it was written. baseline: whether trial 0 is the space's.
+    """
 
     label: str
     spec: ControllerSpec | None

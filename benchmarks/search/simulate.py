@@ -122,8 +122,8 @@ def finish(run: Run, task: Task, finalists: int, seed: int) -> None:
     if not run.codes:
         return
     run.found = run.codes[run.chosen[-1]]
-    if finalists and task.full is not None:
+    if finalists and (full := task.full) is not None:
         rng = np.random.default_rng([seed, REWARDS, REWARDS])
         codes = [run.codes[place] for place in _top(run, finalists)]
-        run.spent += sum(task.full.seconds[code] for code in codes)
-        run.found = max(codes, key=lambda code: task.full.score(code, rng))
+        run.spent += sum(full.seconds[code] for code in codes)
+        run.found = max(codes, key=lambda code: full.score(code, rng))

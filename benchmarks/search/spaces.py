@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks.search.macro import DECISIONS, OPERATIONS, Macro
 from benchmarks.search.remembered import Listed, Remembered, listed
 from benchmarks.search.tables import Judge, Scores, Source, judged, searchable
-from search.propose import SearchSpace, every_walk
+from search.propose import SearchSpace, Walk, every_walk
 from search.toys import Ask, Toy, chain, cliff, fork
 from space import presets
 from space.architecture import Architecture
@@ -164,16 +164,16 @@ def _toy(toy: Toy, options: argparse.Namespace) -> Bench:
     asked = {tuple(choices) for choices in walks.values()}
 
     def task() -> Task:
-        decisions: list[Decision] = []
+        met = Walk(picker=lambda decision: (decision.options[0], 1.0))
         if len(asked) == 1:
-            space.sample(lambda decision: (decisions.append(decision), decision.options[0])[1])
+            space.sample(met.choose)
         scores = Scores(
             runs={code: (value,) for code, value in values.items()},
             seconds=dict.fromkeys(values, options.cost_scale),
             epochs=1,
             noise=options.noise_sd / 100 if options.protocol == "P2" else 0.0,
         )
-        return Task(space=space, key=key, trials=scores, full=None, percent=False, decisions=tuple(decisions))
+        return Task(space=space, key=key, trials=scores, full=None, percent=False, decisions=tuple(met.decisions))
 
     return Bench(task=task, judge=lambda: Judge(searched=values, test=values), choices=walks.__getitem__)
 

@@ -48,7 +48,12 @@ class AvgPool(Pooling):
         class PaddedAvgPool3d(nn.Module):
             """The mean of what a window covers of the map, which may be smaller than the window."""
 
-            def __init__(self, kernel_size: int | tuple[int, int, int], stride: int, padding: tuple[int, ...]) -> None:
+            def __init__(
+                self,
+                kernel_size: int | tuple[int, int, int],
+                stride: int,
+                padding: tuple[int, ...],
+            ) -> None:
                 super().__init__()
                 self.pool = nn.AvgPool3d(kernel_size, stride)
                 self.edges = [length for length in reversed(padding) for _ in range(2)]

@@ -22,6 +22,7 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
 }
 
 MAPS = [name for name, block in BLOCKS.items() if block.family == "map"]
+NODES = [name for name, block in BLOCKS.items() if block.family == "nodes"]
 
 STYLE = Style(width=8, stride=1, padding="same", norm="batch", activation="relu")
 
@@ -39,7 +40,7 @@ def ask(block: str, index: int = 0) -> dict[str, Option]:
     return answers
 
 
-def grow(block: str, answers: dict[str, Option], style: Style, shape: tuple[int, int, int] = (3, 9, 7)) -> Architecture:
+def grow(block: str, answers: dict[str, Option], style: Style, shape: tuple[int, ...] = (3, 9, 7)) -> Architecture:
     g = GraphBuilder(shape, 2)
     x = BLOCKS[block].grow(g, "blocks.0", g.input, (DEFAULTS | answers).__getitem__, style)
     assert g.shape(x)[0] == style.width
@@ -58,27 +59,43 @@ def test_asks_only_the_questions_it_names(block: str) -> None:
 
 
 @pytest.mark.parametrize("block", MAPS)
-@pytest.mark.parametrize("norm", ["batch", "group", "none"])
-def test_grows_a_map_of_the_promised_size(block: str, norm: str) -> None:
+@pytest.mark.parametrize("norm", ["batch", "layer", "instance", "group", "none"])
+@pytest.mark.parametrize("sides", [(9, 7), (6, 9, 7)])
+def test_grows_a_map_of_the_promised_size(block: str, norm: str, sides: tuple[int, ...]) -> None:
     for width, stride, padding, index in itertools.product((4, 7, 32), (1, 2), ("same", "valid"), range(3)):
         style = Style(width=width, stride=stride, padding=padding, norm=norm, activation="silu")
         answers = ask(block, index)
         if any(BLOCKS[block].clashes(OPTIONS, (width,))):
             continue  # the parser lets no such document through
-        architecture = grow(block, answers, style)
+        architecture = grow(block, answers, style, (3, *sides))
         assert len(architecture.nodes) - 4 <= BLOCKS[block].most_nodes(OPTIONS)  # all but input, pooling and classes
         kernel = cast(int, answers["kernel"]) if padding == "valid" and not BLOCKS[block].pads else 1
-        size = tuple((side - kernel) // stride + 1 for side in (9, 7))
+        size = tuple((side - kernel) // stride + 1 for side in sides)
         nodes = {node.name: node for node in architecture.nodes}
         [last] = nodes["pool"].inputs
         assert architecture.shapes[last] == (width, *size)
 
 
+@pytest.mark.parametrize("block", NODES)
+@pytest.mark.parametrize("norm", ["batch", "layer", "none"])
+def test_grows_features_of_the_promised_length(block: str, norm: str) -> None:
+    for width, features, index in itertools.product((4, 7), (1, 7, 12), range(3)):
+        style = Style(width=width, stride=1, padding="same", norm=norm, activation="elu")
+        if any(BLOCKS[block].clashes(OPTIONS, (width,))):
+            continue  # the parser lets no such document through
+        g = GraphBuilder((features,), 2, data="nodes")
+        x = BLOCKS[block].grow(g, "blocks.0", g.input, (DEFAULTS | ask(block, index)).__getitem__, style)
+        assert g.shape(x) == (width,)
+        architecture = g.finish(g.add("out", "linear", {"out": 2}, x))
+        assert len(architecture.nodes) - 3 <= BLOCKS[block].most_nodes(OPTIONS)  # all but input, edges and classes
+
+
 @pytest.mark.parametrize("block", MAPS)
-@pytest.mark.parametrize("norm", ["batch", "group", "none"])
-def test_grows_on_one_pixel_of_one_channel(block: str, norm: str) -> None:
+@pytest.mark.parametrize("norm", ["batch", "layer", "instance", "group", "none"])
+@pytest.mark.parametrize("pixel", [(1, 1), (1, 1, 1)])
+def test_grows_on_one_pixel_of_one_channel(block: str, norm: str, pixel: tuple[int, ...]) -> None:
     style = Style(width=32, stride=1, padding="same", norm=norm, activation="relu")
-    assert grow(block, ask(block, 1), style, (1, 1, 1)).shapes["pool"] == (32, 1, 1)
+    assert grow(block, ask(block, 1), style, (1, *pixel)).shapes["pool"] == (32, *pixel)
 
 
 @pytest.mark.parametrize("block", MAPS)
@@ -86,7 +103,7 @@ def test_a_convolution_has_a_bias_only_without_a_norm(block: str) -> None:
     for norm, bias in (("batch", False), ("group", False), ("none", True)):
         style = Style(width=32, stride=1, padding="same", norm=norm, activation="relu")
         nodes = grow(block, ask(block), style).nodes
-        convolutions = [node for node in nodes if node.op == "conv2d" and ".squeeze." not in node.name]
+        convolutions = [node for node in nodes if node.op.startswith("conv") and ".squeeze." not in node.name]
         assert {node.attrs["bias"] for node in convolutions} <= {bias}
 
 

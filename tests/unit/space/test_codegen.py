@@ -3,16 +3,21 @@
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from random import Random
 
 import torch
 from hypothesis import given, settings
 
+from space import presets
 from space.architecture import Architecture, GraphBuilder
 from space.build import build
 from space.codegen import generate
+from space.operations import OPERATIONS
+from tests.conformance.operations import alone
 from tests.oracle import load_generated
+from tests.spaces import preset, sample, shapes_of
 from tests.unit.space.strategies import architectures, random_architecture
 
 
@@ -115,15 +120,27 @@ def test_many_different_numbers_are_written_in_place() -> None:
     assert "self.b0 = ConvBNReLU(2, " in text
 
 
+def lint(folder: Path, architectures: Iterable[Architecture]) -> None:
+    """Each file as ruff would format it, and nothing that ruff would find."""
+    for number, architecture in enumerate(architectures):
+        (folder / f"model{number}.py").write_text(generate(architecture))
+    for command in (["check", "--isolated"], ["format", "--isolated", "--diff", "--line-length", "110"]):
+        ruff = [sys.executable, "-m", "ruff", *command, "--no-cache", str(folder)]
+        done = subprocess.run(ruff, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
+
+
 def test_the_file_is_formatted_and_lint_free(tmp_path: Path) -> None:
-    for number, architecture in enumerate([residual([8, 16]), *(random_architecture(Random(s)) for s in range(6))]):
-        (tmp_path / f"model{number}.py").write_text(generate(architecture))
-    ruff = [sys.executable, "-m", "ruff"]
-    checked = subprocess.run([*ruff, "check", "--isolated", tmp_path], capture_output=True, text=True, check=False)
-    assert checked.returncode == 0, checked.stdout
-    formatted = [*ruff, "format", "--isolated", "--diff", "--line-length", "110", tmp_path]
-    done = subprocess.run(formatted, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
+    lint(tmp_path, [residual([8, 16]), *(random_architecture(Random(s)) for s in range(12))])
+
+
+def test_so_are_the_layers_of_every_operation(tmp_path: Path) -> None:
+    lint(tmp_path, (alone(one, example)[0] for one in OPERATIONS.values() for example in one.examples))
+
+
+def test_and_the_networks_of_every_preset(tmp_path: Path) -> None:
+    spaces = [preset(name, shapes_of(name)[1]) for name in presets.names()]
+    lint(tmp_path, (sample(space, seed) for space in spaces for seed in range(4)))
 
 
 def test_text_is_the_same_every_time() -> None:

@@ -3,51 +3,80 @@
 import ast
 import inspect
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from functools import cache
 
+from archsmith.errors import InvalidArchitecture
 from space.architecture import Architecture
 from space.operations import OPERATIONS
-from space.operations.base import Layer
+from space.operations.base import Call, Layer
 
 ORDER = ("math", "torch", "torch.nn.functional")
 """Whole modules that a file may import, in the order they are written; names come after them."""
 
 
 def borrowed(architecture: Architecture, body: str) -> tuple[str, list[str]]:
-    """The import lines of a file with these classes, and the classes that come before them, one text each."""
+    """The import lines of a file with these classes, and the classes that come before them, one text each.
+
+    Raises InvalidArchitecture when two operations define classes of one name, as two plugins might.
+    """
     wanted = {"from torch import Tensor", "from torch import nn"}
     if "torch." in body:
         wanted.add("import torch")
     if "F." in body:
         wanted.add("import torch.nn.functional as F")
-    definitions: dict[str, str] = {}
+    texts: dict[str, str] = {}
+    owners: dict[str, str] = {}
+    for operation, call in _calls(architecture):
+        if not call.library and operation.name not in texts:
+            imports, texts[operation.name], names = _definition(operation)
+            wanted |= imports
+            for name in names:
+                if owners.setdefault(name, operation.name) != operation.name:
+                    both = f"{owners[name]} and {operation.name}"
+                    raise InvalidArchitecture(f"{both} both define a class {name}; one file cannot hold them")
+        elif call.library and call.library != "torch.nn":
+            wanted.add(f"from {call.library} import {call.target}")
+    return _lines(wanted), list(texts.values())
+
+
+def borrowed_names(architecture: Architecture) -> set[str]:
+    """The classes of a file that are not its own: imported ones, and those that operations define."""
+    names: set[str] = set()
+    for operation, call in _calls(architecture):
+        if not call.library:
+            names.update(_definition(operation)[2])
+        elif call.library != "torch.nn":
+            names.add(call.target)
+    return names
+
+
+def _calls(architecture: Architecture) -> Iterator[tuple[Layer, Call]]:
     for node in architecture.nodes:
         operation = OPERATIONS[node.op]
         if isinstance(operation, Layer):
-            call = operation.call(node.attrs, [architecture.shapes[source] for source in node.inputs])
-            if not call.library and call.target not in definitions:
-                imports, definitions[call.target] = _definition(operation)
-                wanted |= imports
-            elif call.library and call.library != "torch.nn":
-                wanted.add(f"from {call.library} import {call.target}")
-    return _lines(wanted), list(definitions.values())
+            yield operation, operation.call(node.attrs, [architecture.shapes[source] for source in node.inputs])
 
 
-def _definition(operation: Layer) -> tuple[set[str], str]:
-    """The imports and the class of `Layer.define`, as text."""
+@cache
+def _definition(operation: Layer) -> tuple[set[str], str, tuple[str, ...]]:
+    """The imports of `Layer.define`, the text of its classes and functions, and the names of them."""
     source = textwrap.dedent(inspect.getsource(type(operation).define))
     lines = source.splitlines()
     [function] = ast.parse(source).body
     imports: set[str] = set()
     text: list[str] = []
+    names: list[str] = []
     for part in getattr(function, "body", ()):
         if isinstance(part, ast.Import):
             imports |= {ast.unparse(ast.Import(names=[one])) for one in part.names}
         elif isinstance(part, ast.ImportFrom):
             imports |= {f"from {part.module} import {ast.unparse(one)}" for one in part.names}
         elif isinstance(part, ast.ClassDef | ast.FunctionDef):
-            text.append(textwrap.dedent("\n".join(lines[part.lineno - 1 : part.end_lineno])))
-    return imports, "\n\n\n".join(text)
+            first = min([part.lineno, *(decorator.lineno for decorator in part.decorator_list)])
+            text.append(textwrap.dedent("\n".join(lines[first - 1 : part.end_lineno])))
+            names.append(part.name)
+    return imports, "\n\n\n".join(text), tuple(names)
 
 
 def _lines(wanted: Iterable[str]) -> str:

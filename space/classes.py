@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Union, cast
 
 from space.architecture import Architecture
+from space.borrowed import borrowed_names
 from space.operations import OPERATIONS
 from space.operations.base import Argument, Layer
 from space.outline import Scope, Unit, outline
@@ -83,7 +84,7 @@ def blueprints(architecture: Architecture) -> list[Blueprint]:
         for scopes in groups.values():
             classes.extend(_classes(architecture, scopes, members, made))
     ordered = list(dict.fromkeys(_in_order(classes[-1])))
-    _name(ordered)
+    _name(ordered, borrowed_names(architecture))
     return ordered
 
 
@@ -318,10 +319,12 @@ SHORT = {"BatchNorm": "BN", "GroupNorm": "GN"}
 CONVOLUTIONS = ("nn.Conv2d", "nn.Conv3d", "GCNConv", "GATConv")
 
 
-def _name(classes: list[Blueprint]) -> None:
-    """Names as a person would give: ConvBNReLU for short rows, ResidualBlock, Stage2; numbers where they must be."""
+def _name(classes: list[Blueprint], taken: set[str]) -> None:
+    """Names as a person would give: ConvBNReLU for short rows, ResidualBlock, Stage2; numbers where they must be.
+
+    taken: the other classes of the file.
+    """
     hints = [_hint(blueprint) for blueprint in classes]
-    taken: set[str] = set()
     for hint in dict.fromkeys(hints):
         alike = [blueprint for blueprint, other in zip(classes, hints, strict=True) if other == hint]
         own = [blueprint.instances[0].path.rpartition(".")[2] for blueprint in alike]

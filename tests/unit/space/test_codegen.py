@@ -1,5 +1,6 @@
 """Generated code: the same network as the builder's, in torch only, as a person would write it."""
 
+import inspect
 import re
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from space.architecture import Architecture, GraphBuilder
 from space.build import build
 from space.codegen import generate
 from space.operations import OPERATIONS
+from space.operations.base import Layer
 from tests.conformance.operations import alone
 from tests.oracle import load_generated
 from tests.spaces import preset, sample, shapes_of
@@ -105,6 +107,28 @@ def test_names_that_need_care() -> None:
         y = conv(g, f"{place}.a", x, 4)
         x = conv(g, f"{place}.b", g.add(f"{place}.drop", "dropout", {"rate": 0.5}, y), 4)
     assert_same(head(g, x))
+
+
+def test_a_folder_may_be_called_like_a_layer() -> None:
+    """The file's own class Attend gives way to the one that the operation brings along."""
+    g = GraphBuilder((2, 8, 8), 10)
+    x = g.input
+    for number in range(2):
+        y = g.add(f"attend.norm{number}", "batch_norm", {}, x)
+        x = g.add(f"attend.attend{number}", "attend", {}, y, y, y)
+    text = assert_same(head(g, x))
+    names = re.findall(r"^class (\w+)", text, re.MULTILINE)
+    assert len(set(names)) == len(names)
+    assert {"Attend", "Attend_"} <= set(names)
+
+
+def test_no_two_operations_define_classes_of_one_name() -> None:
+    names: list[str] = []
+    for one in OPERATIONS.values():
+        if isinstance(one, Layer) and type(one).define is not Layer.define:
+            names += re.findall(r"^ +class (\w+)", inspect.getsource(type(one).define), re.MULTILINE)
+    assert "Attend" in names
+    assert len(set(names)) == len(names)
 
 
 def test_many_different_numbers_are_written_in_place() -> None:

@@ -37,6 +37,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "ray": ("workers/cluster.py", "workers/searcher.py", "workers/trial.py"),
     "rich": ("archsmith/",),
     "safetensors": ("workers/",),
+    "scipy": ("search/surrogate.py",),
     "sklearn": ("workers/datasets/",),
     "sqlalchemy": ("search/ledger/",),
     "starlette": ("api/",),

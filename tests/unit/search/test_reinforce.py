@@ -7,7 +7,8 @@ import pytest
 
 from search.controller import Proposal
 from search.propose import Asked, every_walk
-from search.reinforce import CUT, Policy, ReinforceController, Values, step
+from search.policy import CUT, Policy, Values, step
+from search.reinforce import ReinforceController
 from search.toys import Toy, chain, fork
 from search.trial import Outcome, TrialState
 from space.decision import Decision

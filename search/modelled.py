@@ -1,0 +1,341 @@
+"""What the controllers with a surrogate share: what was told as points, candidates, and which of them to try next.
+
+    starts       the baseline, then alternately the largest of 256 random architectures (more parameters are the best
+                 guess there is before anything was trained, and a bad judge among good ones) and a random one
+    after them   the candidates ranked by expected improvement under the process of `search/surrogate.py`, times the
+                 chance not to fail; the first that is new is proposed
+    scales       chosen anew for each 5 values up to 40 and each 20 after, from those of the lowest numbers
+
+All of it is a function of what was told, what is open, the seed and the trial's number; what is remembered between asks
+only saves time. Candidates that were met before cost nothing, others one walk with analysis and features, 0.5 to 1 ms.
+"""
+
+import bisect
+import logging
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from archsmith.errors import InvalidArchitecture
+from search.controller import Proposal
+from search.features import Columns, Numbers, describe
+from search.limits import Limit, broken
+from search.propose import Asked, Picker, Proposer, SearchSpace, Walk, follow, uniform
+from search.surrogate import (
+    Array,
+    Points,
+    Process,
+    Scales,
+    Unfit,
+    choose_scales,
+    expected_improvement,
+    kept,
+    likely,
+)
+from search.trial import Outcome, TrialState
+from space.analysis import analyse
+from space.architecture import Architecture
+from space.decision import Choices, Decision, Option
+from space.space import replay
+
+LOG = logging.getLogger(__name__)
+
+POOL = 256
+"""Random architectures that features are scaled by, and the starts taken from; also candidates for ever."""
+
+POOL_STREAM = 2_000_000
+"""Number of the stream that they are drawn from, beyond those of all trials; the next one gives what is kept."""
+
+FEWEST = 3
+"""Values that a process needs."""
+
+REMEMBERED = 8_192
+"""Candidates whose features are kept, some 4 KB each."""
+
+Key = tuple[tuple[str, Option], ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Candidate:
+    """An architecture that might be proposed. broken: how far from feasible. size: what the starts are ranked by."""
+
+    choices: Choices
+    decisions: tuple[Decision, ...]
+    numbers: tuple[Numbers, Numbers, Numbers]
+    broken: float
+    size: float
+    _vector: list[Array] = field(default_factory=list, repr=False)
+
+    @property
+    def key(self) -> Key:
+        return tuple(self.choices.items())
+
+    def vector(self, columns: Columns) -> Array:
+        """(features,), found once."""
+        if not self._vector:
+            self._vector.append(columns.vector(self.numbers))
+        return self._vector[0]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _End:
+    number: int
+    asked: Asked
+    outcome: Outcome
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Belief:
+    """A process and what it was made from.
+
+    ends: of the trials with a value that it keeps, in order of number; mean: what it believes of each, standardised.
+    """
+
+    process: Process
+    scales: Scales
+    ends: tuple[_End, ...]
+    mean: Array
+
+    @property
+    def best(self) -> float:
+        return float(self.mean.max())
+
+    def incumbents(self, count: int) -> list[_End]:
+        """The trials believed best."""
+        return [self.ends[int(place)] for place in np.argsort(-self.mean, kind="stable")[:count]]
+
+
+class Modelled(Proposer):
+    """Base of the controllers with a surrogate; theirs is where candidates come from.
+
+    starts: trials before the surrogate proposes, the baseline among them.
+    warm: "params", half of the starts by parameter count; "none", at random.
+    proxy: what the starts are ranked by; anything that says something of untrained architectures may be put here.
+    """
+
+    wishes: ClassVar[int] = 60  # the best candidate may be another spelling of what was tried, and so may the next
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        *,
+        constraints: Sequence[Limit] = (),
+        seed: int = 0,
+        starts: int = 6,
+        warm: Literal["params", "none"] = "params",
+    ) -> None:
+        super().__init__(space, constraints=constraints, seed=seed)
+        self.starts, self.warm = starts, warm
+        self.proxy: Callable[[Choices, Architecture, Mapping[str, float]], float] = _params
+        self.trouble: str | None = None  # why the last ask had to do without the surrogate
+        self._ends: list[_End] = []  # in order of number
+        self._vectors: dict[int, Array] = {}
+        self._scales: tuple[tuple[int, ...], Scales] | None = None
+        self._drawn: tuple[list[Candidate], Columns] | None = None
+        self._met: dict[Key, Candidate] = {}
+        self._believed: tuple[tuple[tuple[int, ...], tuple[int, ...]], Belief | None] | None = None
+        self._wanted_next: Sequence[Candidate] = ()
+
+    @abstractmethod
+    def candidates(self, number: int, belief: Belief) -> list[Candidate]:
+        """What might be tried next, feasible or not, tried before or not."""
+
+    # The idea's answers.
+
+    def ask(self, number: int) -> Proposal:
+        self._wanted_next = self._ranked(number)
+        return super().ask(number)
+
+    def picker(self, rng: np.random.Generator) -> Picker:
+        """Where there is no wish left."""
+        return uniform(rng)
+
+    def pickers(self, rngs: Iterator[np.random.Generator]) -> Iterator[Picker]:
+        yield from (self.wish(one) for one in self._wanted_next)
+        yield from super().pickers(rngs)
+
+    def wish(self, one: Candidate) -> Picker:
+        """The answers that lead to a candidate."""
+        return follow(replay(one.choices))
+
+    def closed(self, asked: Asked, outcome: Outcome) -> None:
+        if outcome.state is not TrialState.CANCELLED:
+            end = _End(number=outcome.number, asked=asked, outcome=outcome)
+            bisect.insort(self._ends, end, key=lambda one: one.number)
+
+    def incumbent(self) -> int | None:
+        belief = self.belief()
+        return None if belief is None else belief.incumbents(1)[0].number
+
+    # Ranking.
+
+    def _ranked(self, number: int) -> Sequence[Candidate]:
+        """Candidates, the best first; none where a random draw is wanted."""
+        if number < self.starts:
+            return (
+                self._largest((number - 1) // 2)
+                if self.warm == "params" and number % 2 and number < self.starts - 1
+                else ()
+            )
+        belief = self.belief()
+        if belief is None:
+            return ()
+        tried = {tuple(choices.items()) for choices in self._walked}
+        there: dict[Key, Candidate] = {}
+        for one in self.candidates(number, belief):
+            if not one.broken and one.key not in tried:
+                there.setdefault(one.key, one)
+        found = list(there.values())
+        if not found:
+            return ()
+        merit = self.merit(found, belief)
+        return [found[int(place)] for place in np.argsort(-merit, kind="stable")[: self.wishes]]
+
+    def _largest(self, number: int) -> Sequence[Candidate]:
+        """Of the starts, every second after the baseline. With it they are half of them, and never the last."""
+        if self.warm != "params" or number % 2 == 0 or number == self.starts - 1:
+            return ()
+        pool = [one for one in self.pool if not one.broken]
+        return sorted(pool, key=lambda one: -one.size)[number // 2 : number // 2 + self.wishes]
+
+    def merit(self, found: Sequence[Candidate], belief: Belief) -> Array:
+        """Log expected improvement and log chance not to fail, (candidates,)."""
+        x = self.vectors(found)
+        gain = expected_improvement(belief.process.at(x), belief.best)
+        bad = [end for end in self._ends if end.outcome.value is None]
+        if not bad:
+            return gain
+        good = np.array([self._vector(end.asked) for end in belief.ends])
+        worst = np.array([self._vector(end.asked) for end in bad[-200:]])
+        try:
+            chance = likely(x, good=good, bad=worst, scales=belief.scales, sizes=self.columns.sizes)
+        except Unfit:
+            return gain
+        return np.asarray(gain + np.log(chance))
+
+    # The surrogate.
+
+    def belief(self) -> Belief | None:
+        """After all that was told; None, with the reason in `trouble`, where that is too little, or numerics fail."""
+        key = tuple([end.number for end in self._ends]), tuple(sorted(self._open))
+        if self._believed is None or self._believed[0] != key:
+            self.trouble = None
+            self._believed = key, self._made()
+        return self._believed[1]
+
+    def _made(self) -> Belief | None:
+        valued = [end for end in self._ends if end.outcome.value is not None]
+        if len(valued) < FEWEST or not sum(self.columns.sizes):
+            return None
+        try:
+            with np.errstate(all="ignore"):
+                return self._fitted(valued)
+        except (Unfit, ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
+            self.trouble = f"the surrogate cannot be fitted, drawn at random instead: {error}"
+            LOG.warning("%s", self.trouble)
+            return None
+
+    def _fitted(self, valued: Sequence[_End]) -> Belief:
+        scales = self._scaled(valued)
+        y = np.array([end.outcome.value for end in valued], dtype=float)
+        # by number, so that who is kept does not depend on how many there are
+        lottery = np.random.default_rng([self.seed, POOL_STREAM + 1]).random(valued[-1].number + 1)
+        ends = tuple(valued[int(place)] for place in kept(y, lottery[[end.number for end in valued]]))
+        points = self._points(ends)
+        opened = [self._vector(self._open[number]) for number in sorted(self._open)]
+        pending = np.array(opened) if opened else None
+        process = Process(points, scales, self.columns.sizes, pending=pending)
+        return Belief(process=process, scales=scales, ends=ends, mean=process.at(points.x).mean)
+
+    def _scaled(self, valued: Sequence[_End]) -> Scales:
+        count = len(valued)
+        step = 5 if count <= 40 else 20
+        first = valued[: max(FEWEST, count - count % step)]
+        numbers = tuple(end.number for end in first)
+        if self._scales is None or self._scales[0] != numbers:
+            self._scales = (numbers, choose_scales(self._points(first), self.columns.sizes))
+        return self._scales[1]
+
+    def _points(self, ends: Sequence[_End]) -> Points:
+        return Points(
+            x=np.array([self._vector(end.asked) for end in ends]),
+            y=np.array([end.outcome.value for end in ends], dtype=float),
+            epochs=np.array([max(1, end.outcome.epochs) for end in ends], dtype=float),
+        )
+
+    # Features.
+
+    @property
+    def pool(self) -> list[Candidate]:
+        """Random architectures, always the same ones."""
+        return self._pooled()[0]
+
+    @property
+    def columns(self) -> Columns:
+        return self._pooled()[1]
+
+    def _pooled(self) -> tuple[list[Candidate], Columns]:
+        if self._drawn is None:
+            pool = self.grown(uniform(np.random.default_rng([self.seed, POOL_STREAM, i])) for i in range(POOL))
+            self._drawn = pool, Columns([one.numbers for one in pool])
+        return self._drawn
+
+    def grown(self, pickers: Iterable[Picker]) -> list[Candidate]:
+        """One walk for each; without those whose shapes cannot be."""
+        return [one for one in map(self.candidate, pickers) if one is not None]
+
+    def candidate(self, picker: Picker) -> Candidate | None:
+        """One walk; None where the shapes cannot be."""
+        walk = Walk(picker=picker)
+        try:
+            architecture = self.space.sample(walk.choose)
+        except InvalidArchitecture:
+            return None
+        key = tuple(walk.choices.items())
+        if key not in self._met:
+            if len(self._met) >= REMEMBERED:
+                self._met.clear()
+            self._met[key] = self._seen(walk, architecture)
+        return self._met[key]
+
+    def _seen(self, walk: Walk, architecture: Architecture) -> Candidate:
+        measures = analyse(architecture).measures
+        return Candidate(
+            choices=walk.choices,
+            decisions=tuple(walk.decisions),
+            numbers=describe(architecture, measures, walk.decisions, walk.choices),
+            broken=broken(self.limits, measures),
+            size=self.proxy(walk.choices, architecture, measures),
+        )
+
+    def vectors(self, found: Sequence[Candidate]) -> Array:
+        """(candidates, features)."""
+        return np.array([one.vector(self.columns) for one in found])
+
+    def _vector(self, asked: Asked) -> Array:
+        """(features,) of a trial."""
+        proposal = asked.proposal
+        if proposal.number not in self._vectors:
+            measures = analyse(proposal.architecture).measures
+            numbers = describe(proposal.architecture, measures, asked.decisions, proposal.choices)
+            self._vectors[proposal.number] = self.columns.vector(numbers)
+        return self._vectors[proposal.number]
+
+    def state(self) -> dict[str, Any]:
+        """What was told, the scales that are believed, and the trials believed best."""
+        belief = self.belief()
+        if belief is None:
+            return {"told": len(self._ends), "surrogate": self.trouble or "not enough values yet"}
+        scales = belief.scales
+        return {
+            "told": len(self._ends),
+            "surrogate": {"length": scales.length, "noise": scales.noise, "weights": list(scales.weights)},
+            "believed_best": [end.number for end in belief.incumbents(5)],
+        }
+
+
+def _params(choices: Choices, architecture: Architecture, measures: Mapping[str, float]) -> float:  # noqa: ARG001
+    return measures["params"]

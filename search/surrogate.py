@@ -1,0 +1,266 @@
+"""An exact Gaussian process over the features of architectures (Rasmussen & Williams 2006, chapters 2 and 5).
+
+    value(x) = mean + s * f(x) + noise      f ~ GP(0, k),  k(x, x') = exp(-|x - x'|² / 2 l²)
+
+Features come in groups (`search/features.py`), each of mean square 1 over the space, with a weight for each group.
+Length-scale l, noise and weights are taken from a small grid by the marginal likelihood, with s integrated out in
+closed form (its best value given the rest) and weak priors that keep six points from claiming much. Targets are
+winsorised (nothing counts as worse than median - 1.5 interquartile ranges) and standardised: otherwise the few hopeless
+architectures stretch the scale on which the good ones differ.
+
+    lower fidelity   A value after fewer epochs e than the most told speaks of another level. Levels are correlated by
+                     rho^|log3(e / e')|, an autoregressive model (Kennedy & O'Hagan 2000), and each lower one has an
+                     unknown offset of its own, so that "lower because earlier" is not taken for "worse".
+    open trials      shrink the variance near them and leave the mean alone, so that parallel asks spread out.
+    failed ones      have no value; `likely` is the chance that one is not like them, a process on 0 and 1.
+    many             above 500 the best 300 and 200 others are kept: one ask stays below 50 ms.
+
+Nothing here is random and nothing is kept between fits: a posterior is a function of what was told. A matrix that
+cannot be factorised gets more noise and then gives up (`Unfit`), and the controller draws at random.
+"""
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.linalg import solve_triangular
+from scipy.special import ndtr
+
+Array = npt.NDArray[np.float64]
+
+LENGTHS = (0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 3.0)
+"""Length-scales, in units of the features' root mean square distance from the mean."""
+
+NOISES = (1e-4, 1e-3, 1e-2, 0.1, 0.5)
+"""Variances of the noise, in units of the signal's."""
+
+CORRELATIONS = (0.75, 0.9, 0.97)
+"""Between a fidelity and three times as many epochs; 12 and 200 epochs of a published table correlate by 0.77."""
+
+OFFSET = 4.0
+"""Variance of a lower fidelity's offset, in units of the signal's."""
+
+BEST, OTHERS = 300, 200
+"""How many points are kept where there are more."""
+
+FITTED = 100
+"""Points that the grid is tried on: a try costs 0.2 ms then, and more of them change its answer rarely."""
+
+VIEWS = ((1.0, 0.25, 0.0), (1.0, 0.25, 1.0), (0.0, 0.25, 1.0))
+"""What weights the groups graph, cost and choices may have: see `search/features.py`."""
+
+
+class Unfit(Exception):
+    """The numbers do not make a process: too few points, no spread, or a matrix that cannot be factorised."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Points:
+    """What was told. x: (n, features). y: (n,) values, larger is better. epochs: (n,) that each value rests on."""
+
+    x: Array
+    y: Array
+    epochs: Array
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def only(self, places: Sequence[int] | npt.NDArray[np.int64]) -> "Points":
+        return Points(x=self.x[places], y=self.y[places], epochs=self.epochs[places])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scales:
+    """What the grid is over. weights: of each group's squared distances. rho: see `CORRELATIONS`."""
+
+    length: float
+    noise: float
+    weights: tuple[float, ...]
+    rho: float = 0.9
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Posterior:
+    """mean, deviation: (n,) in standardised units, of the highest fidelity."""
+
+    mean: Array
+    deviation: Array
+
+
+def kept(y: Array, key: Array) -> npt.NDArray[np.int64]:
+    """Places of the points that are kept, in order: all, or the best ones and those of the lowest `key`."""
+    if len(y) <= BEST + OTHERS:
+        return np.arange(len(y))
+    order = np.argsort(-y, kind="stable")
+    others = order[BEST:]
+    return np.sort(np.concatenate([order[:BEST], others[np.argsort(key[others], kind="stable")[:OTHERS]]]))
+
+
+def standardised(y: Array) -> Array:
+    """Winsorised below, mean 0 and deviation 1. Raises Unfit where all are equal."""
+    low, middle, high = np.quantile(y, [0.25, 0.5, 0.75])
+    with np.errstate(over="ignore", invalid="ignore"):
+        cut = np.maximum(y, middle - 1.5 * (high - low))
+        spread = cut.std()
+        z: Array = (cut - cut.mean()) / spread if spread > 0 else cut * np.nan
+    if not np.isfinite(z).all():
+        raise Unfit("the values have no finite spread")
+    return z
+
+
+def views(sizes: Sequence[int]) -> list[tuple[float, ...]]:
+    """The weights that make a difference where the groups have so many columns; each sums to 1."""
+    found: list[tuple[float, ...]] = []
+    for view in VIEWS:
+        weights = [weight if size else 0.0 for weight, size in zip(view, sizes, strict=True)]
+        shares = tuple(weight / max(sum(weights), 1e-9) for weight in weights)
+        if any(shares) and shares not in found:
+            found.append(shares)
+    return found
+
+
+def choose_scales(points: Points, sizes: Sequence[int]) -> Scales:
+    """The best of the grid. sizes: columns of each group. Raises Unfit."""
+    if len(points) > FITTED:
+        # the best half and every so many of the rest: what tells good ones apart counts most
+        order = np.argsort(-points.y, kind="stable")
+        rest = order[FITTED // 2 :]
+        step = len(rest) / (FITTED - FITTED // 2)
+        spaced = rest[(np.arange(FITTED - FITTED // 2) * step).astype(np.int64)]
+        points = points.only(np.sort(np.concatenate([order[: FITTED // 2], spaced])))
+    z = standardised(points.y)
+    gaps, lower = _levels(points.epochs)
+    rhos = CORRELATIONS if lower.any() else (0.9,)
+    groups = _distances(points.x, points.x, sizes)
+    best: tuple[float, Scales] | None = None
+    for weights, length, rho in itertools.product(views(sizes), LENGTHS, rhos):
+        kernel = np.exp(-_weighed(groups, weights) / (2 * length**2)) * rho**gaps + OFFSET * lower
+        for noise in NOISES:
+            scales = Scales(length=length, noise=noise, weights=weights, rho=rho)
+            merit = _merit(kernel, z, scales)
+            if math.isfinite(merit) and (best is None or merit > best[0]):
+                best = (merit, scales)
+    if best is None:
+        raise Unfit("no length-scale fits")
+    return best[1]
+
+
+def _merit(kernel: Array, z: Array, scales: Scales) -> float:
+    """Log marginal likelihood with the signal's variance profiled out, and log-normal priors, wide ones."""
+    try:
+        root = np.linalg.cholesky(kernel + scales.noise * np.eye(len(z)))
+    except np.linalg.LinAlgError:
+        return -math.inf
+    white = solve_triangular(root, z, lower=True, check_finite=False)
+    fit = -0.5 * len(z) * math.log(max(float(white @ white), 1e-300)) - float(np.log(np.diag(root)).sum())
+    return fit - 0.5 * math.log(scales.length) ** 2 - 0.5 * (math.log(scales.noise / 0.01) / 2.3) ** 2
+
+
+class Process:
+    """The process after what was told. Raises Unfit.
+
+    points: told ones with a value. pending: (m, features) of the open ones.
+    """
+
+    def __init__(self, points: Points, scales: Scales, sizes: Sequence[int], *, pending: Array | None = None) -> None:
+        self._scales, self._sizes = scales, sizes
+        none = np.empty((0, points.x.shape[1]))
+        self._x = np.concatenate([points.x, none if pending is None else pending])
+        top = points.epochs.max() if len(points) else 1.0
+        self._epochs = np.concatenate([points.epochs, np.full(len(self._x) - len(points), top)])
+        self._top = float(top)
+        gaps, lower = _levels(self._epochs)
+        kernel = self._kernel(self._x, self._x) * scales.rho**gaps + OFFSET * lower
+        self._root = _root(kernel, scales.noise)
+        told = len(points)
+        z = standardised(points.y)
+        white = _solve(self._root[:told, :told], z)
+        self._white, self._told = white, told
+        self._signal = max(math.sqrt(float(white @ white) / told), 1e-6)
+
+    def at(self, x: Array) -> Posterior:
+        """x: (n, features)."""
+        gaps = np.abs(np.log(self._epochs / self._top)) / math.log(3.0)
+        cross = self._kernel(self._x, x) * (self._scales.rho**gaps)[:, None]
+        solved = _solve(self._root, cross)
+        mean = solved[: self._told].T @ self._white
+        variance = np.maximum(1.0 - (solved**2).sum(axis=0), 1e-12)
+        return Posterior(mean=mean, deviation=self._signal * np.sqrt(variance))
+
+    def _kernel(self, x: Array, other: Array) -> Array:
+        groups = _distances(x, other, self._sizes)
+        kernel: Array = np.exp(-_weighed(groups, self._scales.weights) / (2 * self._scales.length**2))
+        return kernel
+
+
+def likely(x: Array, *, good: Array, bad: Array, scales: Scales, sizes: Sequence[int]) -> Array:
+    """(n,) the chance of each row of x to be like the good ones and not the bad ones, from 0.01 to 1. Raises Unfit.
+
+    The mean of a process on 1 and 0 around the share of good ones, with a noise of half the signal: what fails by
+    chance, among others that do not, is not held against its neighbours.
+    """
+    if not len(bad):
+        return np.ones(len(x))
+    seen = np.concatenate([good, bad])
+    labels = np.concatenate([np.ones(len(good)), np.zeros(len(bad))])
+    prior = (len(good) + 1.0) / (len(seen) + 2.0)
+
+    def kernel(a: Array, b: Array) -> Array:
+        return np.asarray(np.exp(-_weighed(_distances(a, b, sizes), scales.weights) / (2 * scales.length**2)))
+
+    root = _root(kernel(seen, seen), 0.5)
+    mean = prior + _solve(root, kernel(seen, x)).T @ _solve(root, labels - prior)
+    return np.clip(mean, 0.01, 1.0)
+
+
+def expected_improvement(posterior: Posterior, best: float) -> Array:
+    """(n,) E max(0, value - best), to rank by (Mockus 1978); its logarithm where it is too small to tell apart."""
+    with np.errstate(all="ignore"):
+        score = (posterior.mean - best) / posterior.deviation
+        density = np.exp(-0.5 * score**2) / math.sqrt(2 * math.pi)
+        gain = np.log(posterior.deviation * (score * ndtr(score) + density))
+        # far below the best: log of density / score², the first term of the asymptotic series
+        tail = np.log(posterior.deviation) - 0.5 * score**2 - 2 * np.log(np.maximum(-score, 1.0)) - 0.919
+    return np.asarray(np.where(score > -5.0, gain, tail))
+
+
+def _levels(epochs: Array) -> tuple[Array, Array]:
+    """Between all points, how many times three apart their epochs are, and whether both are of one lower fidelity."""
+    logs = np.log(np.maximum(epochs, 1.0)) / math.log(3.0)
+    gaps = np.abs(logs[:, None] - logs[None, :])
+    lower = (gaps == 0.0) & (logs < logs.max(initial=0.0))[:, None]
+    return gaps, lower.astype(np.float64)
+
+
+def _distances(x: Array, other: Array, sizes: Sequence[int]) -> list[Array]:
+    """Squared distances of each group, (rows of x, rows of other)."""
+    found, start = [], 0
+    for size in sizes:
+        a, b = x[:, start : start + size], other[:, start : start + size]
+        squares = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None, :] - 2 * a @ b.T
+        found.append(np.maximum(squares, 0.0))
+        start += size
+    return found
+
+
+def _weighed(groups: Sequence[Array], weights: Sequence[float]) -> Array:
+    return np.asarray(sum(weight * group for weight, group in zip(weights, groups, strict=True)))
+
+
+def _root(kernel: Array, noise: float) -> Array:
+    """The lower triangular root, with more noise where it needs more. Raises Unfit."""
+    for extra in (0.0, 1e-6, 1e-3):
+        try:
+            root = np.asarray(np.linalg.cholesky(kernel + (noise + extra) * np.eye(len(kernel))), dtype=np.float64)
+        except np.linalg.LinAlgError:
+            continue
+        if np.isfinite(root).all():
+            return root
+    raise Unfit("the kernel's matrix cannot be factorised")
+
+
+def _solve(root: Array, right: Array) -> Array:
+    return np.asarray(solve_triangular(root, right, lower=True, check_finite=False))

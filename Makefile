@@ -71,16 +71,17 @@ bench: install ## the measurements of benchmarks/, one after the other
 chaos: install ## faults injected into a running service
 	$(PYTEST) -m chaos -s
 
-# ONNX counts those that run in ONNX Runtime as well. 10,000 networks take about an hour on two quiet cores.
+# OPEN counts those that are exported with an open batch as well, ONNX those that run in ONNX Runtime.
 COUNT ?= 10000
 JOBS ?= 2
 SPACE ?= everything
 SHAPE ?= 3x32x32
+OPEN ?= 1000
 ONNX ?= 200
 SEED ?= 0
 sweep: install ## COUNT=10000 random networks built, analysed, trained a step and exported; JOBS=2 processes
 	$(BIN)/python -m tests.sweep.run --count $(COUNT) --jobs $(JOBS) --space $(SPACE) --shape $(SHAPE) \
-	  --onnx $(ONNX) --seed $(SEED)
+	  --open $(OPEN) --onnx $(ONNX) --seed $(SEED)
 
 load: install ## many readers and writers against one running API
 	$(BIN)/python -m benchmarks.load

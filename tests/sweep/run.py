@@ -1,9 +1,9 @@
 """Thousands of random architectures of one space, each held to PyTorch: `make sweep`.
 
 Every network is drawn with the space's constraints kept, built, compared with its analysis, written as JSON and back,
-drawn, trained one step, and exported with an open batch. Generated code is compared for some of them, the ONNX model in
-ONNX Runtime for others, chosen so that every operation that was met is among them. Ends with a table; the exit status
-is 1 when anything failed, and each failure's architecture lies as JSON under the path that is printed.
+drawn, trained one step, and exported. Some are exported with an open batch, have their generated code compared, or are
+run in ONNX Runtime; the last ones are chosen so that every operation that was met is among them. Ends with a table; the
+exit status is 1 when anything failed, and each failure's architecture lies as JSON under the path that is printed.
 
 Networks are numbered, and a number with the seed gives the same network always.
 """
@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-STAGES = ("draw", "build", "costs", "texts", "train", "export", "code", "onnx")
+STAGES = ("draw", "build", "costs", "texts", "train", "export", "open", "code", "onnx")
 CHUNK = 20
 """Networks between two reports of a process: some ten seconds."""
 CHUNKS_PER_PROCESS = 25
@@ -97,7 +97,8 @@ def _through(plan: Plan, number: int, tally: Tally) -> None:
         "costs": lambda: exactness.check_costs(architecture, module),
         "texts": lambda: exactness.check_texts(architecture),
         "train": lambda: exactness.check_training_step(architecture, module),
-        "export": lambda: exactness.check_program(architecture, module),
+        "export": lambda: exactness.check_export(architecture, module),
+        "open": lambda: exactness.check_program(architecture, module),
         "code": lambda: exactness.check_code(architecture, module),
         "onnx": lambda: exactness.check_onnx(architecture, module),
     }
@@ -169,6 +170,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--space", default="everything", help="a preset's name")
     parser.add_argument("--shape", default="3x32x32", help="of the input")
     parser.add_argument("--count", type=int, default=10_000)
+    parser.add_argument("--open", type=int, default=1000, help="networks that are exported with an open batch")
     parser.add_argument("--code", type=int, default=500, help="networks whose generated code is compared")
     parser.add_argument("--onnx", type=int, default=200, help="networks that run in ONNX Runtime")
     parser.add_argument("--jobs", type=int, default=2)
@@ -183,10 +185,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     every = plan("draw", "build", "costs", "texts", "train", "export")
     tally = run(every, range(given.count), given.jobs, given.space)
+    open_ = run(plan("draw", "build", "open"), chosen(given.open, given.count), given.jobs, "open batch")
     code = run(plan("draw", "build", "code"), chosen(given.code, given.count), given.jobs, "generated code")
     met = sorted(set(tally.operations.values()))
     onnx = run(plan("draw", "build", "onnx"), chosen(given.onnx, given.count, met), given.jobs, "ONNX Runtime")
-    for part, stage in ((code, "code"), (onnx, "onnx")):
+    for part, stage in ((open_, "open"), (code, "code"), (onnx, "onnx")):
         tally.done[stage], tally.seconds[stage] = part.done[stage], part.seconds[stage]
         tally.failures += part.failures
     print("", *table(tally), sep="\n")

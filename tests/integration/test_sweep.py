@@ -30,11 +30,12 @@ def test_a_failure_leaves_the_architecture_behind(tmp_path: Path, monkeypatch: p
         raise AssertionError("not what torch says")
 
     monkeypatch.setattr(exactness, "check_costs", never)
-    tally = sweep.work((plan(tmp_path, "costs", "train"), [4]))
+    folder = tmp_path / "cleaned away"
+    tally = sweep.work((plan(folder, "costs", "train"), [4]))
     assert (tally.done["build"], tally.done["costs"], tally.done["train"]) == (1, 0, 0)
-    assert tally.failures == [f"costs of network 4: AssertionError: not what torch says\n    {tmp_path / '4.json'}"]
-    assert Architecture.from_json(json.loads((tmp_path / "4.json").read_text())).classes == 10
-    assert "never" in (tmp_path / "4.txt").read_text()
+    assert tally.failures == [f"costs of network 4: AssertionError: not what torch says\n    {folder / '4.json'}"]
+    assert Architecture.from_json(json.loads((folder / "4.json").read_text())).classes == 10
+    assert "never" in (folder / "4.txt").read_text()
 
 
 def test_networks_with_rare_operations_come_first() -> None:

@@ -118,6 +118,7 @@ def _through(plan: Plan, number: int, tally: Tally) -> None:
 
 def _record(plan: Plan, number: int, stage: str, architecture) -> str:
     """Write the failing architecture and the traceback; one line for people."""
+    plan.folder.mkdir(parents=True, exist_ok=True)  # an hour is long enough for a cleaner of temporary files
     path = plan.folder / f"{number}.json"
     path.write_text(json.dumps(architecture.to_json() if architecture else {}, indent=1))
     text = traceback.format_exc()

@@ -101,6 +101,10 @@ class Architecture:
             raise InvalidArchitecture(f"nodes must be a list of 2 to {MAX_NODES} nodes")
         for number, node in enumerate(nodes):
             _check_node(f"node {number}", node)
+        if document["data"] is None:  # which the builder would take as a question
+            raise InvalidArchitecture(f"data must be one of {', '.join(KINDS)}, got None")
+        if not isinstance(document["training"], dict):
+            raise InvalidArchitecture("training must be an object")
         builder = GraphBuilder(document["input_shape"], document["classes"], data=document["data"])
         own = builder.rename([node["name"] for node in nodes])
         for node, expected in zip(nodes, own, strict=False):
@@ -278,7 +282,7 @@ class GraphBuilder:
         check_repeats(kept)
         return Architecture(
             data=self.kind.name,
-            training=_training(training or {}),
+            training=_training({} if training is None else training),
             nodes=tuple(kept.values()),
             output=output,
             input_shape=self._input_shape,

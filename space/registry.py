@@ -26,6 +26,7 @@ class Registry(Mapping[str, T], Generic[T]):
         self._base, self.group = base, group
         self._known: dict[str, T] = dict(sorted(_built_in(package, base)))
         self._built_in = tuple(self._known)
+        self._broken: dict[str, str] = {}
 
     def __getitem__(self, name: str) -> T:
         """Raises KeyError for what is neither built in nor installed."""
@@ -43,7 +44,9 @@ class Registry(Mapping[str, T], Generic[T]):
         return len(self._built_in)
 
     def missing(self, name: str) -> str | None:
-        """What to do about a plugin's name that is not there; None for a name that no plugin could have."""
+        """Why a plugin's name is not there and what to do; None for a name that no plugin could have."""
+        if name in self._broken:
+            return f"the package that offers {name!r} ({self.group}) cannot be imported: {self._broken[name]}"
         distribution, dot, word = name.partition(".")
         if not dot or not distribution or not word:
             return None
@@ -51,7 +54,11 @@ class Registry(Mapping[str, T], Generic[T]):
 
     def _load(self, name: str) -> None:
         for entry in entry_points(group=self.group, name=name):
-            made = entry.load()()
+            try:
+                made = entry.load()()
+            except ImportError as error:
+                self._broken[name] = str(error)
+                continue
             if not isinstance(made, self._base):
                 raise TypeError(f"the plugin {name} must be a {self._base.__name__}, got {type(made).__name__}")
             self._known[name] = made

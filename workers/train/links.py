@@ -36,6 +36,9 @@ class Links:
         links = self._graph.index[:, self._graph.y == 1]
         for _ in range(self._steps):
             pairs = torch.cat([links, self._negatives.draw(links.shape[1], generator)], dim=1)
+            # the split lists the smaller number first; a decoder that tells the ends apart must not learn that order
+            swapped = torch.rand(pairs.shape[1], generator=generator).to(pairs.device) < 0.5
+            pairs = torch.where(swapped, pairs.flip(0), pairs)
             y = (torch.arange(pairs.shape[1], device=pairs.device) < links.shape[1]).long()
             yield Batch(inputs=(self._x, self._graph.edges, pairs), y=y)
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from search.controller import Proposal
-from search.propose import Asked, every_walk
 from search.policy import CUT, Policy, Values, step
+from search.propose import Asked, every_walk
 from search.reinforce import ReinforceController
 from search.toys import Toy, chain, fork
 from search.trial import Outcome, TrialState

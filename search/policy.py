@@ -121,8 +121,12 @@ class Policy:
         """One decision. behaviour: the probability with which it was answered; None, as the policy is now."""
         chances, chosen = self.probabilities(decision), decision.options.index(answer)
         before = float(chances[chosen]) if behaviour is None else behaviour
+        self.shift(decision, rate * step(chances, chosen, before, advantage=advantage, entropy=entropy))
+
+    def shift(self, decision: Decision, change: Vector) -> None:
+        """Add to the logits of the options offered, (options,)."""
         moved = self.logits[decision.name].copy()
-        moved[self.places(decision)] += rate * step(chances, chosen, before, advantage=advantage, entropy=entropy)
+        moved[self.places(decision)] += change
         self.logits[decision.name] = moved
 
 

@@ -105,7 +105,7 @@ def standardised(y: Array) -> Array:
     with np.errstate(over="ignore", invalid="ignore"):
         cut = np.maximum(y, middle - 1.5 * (high - low))
         spread = cut.std()
-        z: Array = (cut - cut.mean()) / spread if spread > 0 else cut * np.nan
+        z: Array = (cut - cut.mean()) / spread if 0 < spread < np.inf else cut * np.nan
     if not np.isfinite(z).all():
         raise Unfit("the values have no finite spread")
     return z

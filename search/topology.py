@@ -97,10 +97,10 @@ def _drawn(part: Part) -> _Drawn:
         sources = [places[source] for source in part.inputs[number] if source in places]
         if label not in STEPS and len(sources) == 1:
             places[number] = sources[0]
-            continue
-        places[number] = _add(drawn, STEPS.index(label) if label in STEPS else -1, sources)
-        if label in STEPS and readers[number] > 1:
-            places[number] = _add(drawn, -1, [places[number]])
+        else:
+            places[number] = _add(drawn, STEPS.index(label) if label in STEPS else -1, sources)
+        if drawn.kinds[places[number]] >= 0 and readers[number] > 1:
+            places[number] = _add(drawn, -1, [places[number]])  # what several lines leave
     _add(drawn, -1, [places[end] for end in part.ends if end in places])
     return drawn
 

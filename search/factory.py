@@ -57,6 +57,24 @@ class Word:
         return Fault(pointer=pointer, rule="choice_unknown", detail=detail, allowed=list(self.words))
 
 
+def _evolution() -> Callable[..., Controller]:
+    from search.evolution import EvolutionController
+
+    return EvolutionController
+
+
+def _grid() -> Callable[..., Controller]:
+    from search.grid import GridController
+
+    return GridController
+
+
+def _local_search() -> Callable[..., Controller]:
+    from search.local_search import LocalSearchController
+
+    return LocalSearchController
+
+
 def _random() -> Callable[..., Controller]:
     from search.random import RandomController
 
@@ -84,6 +102,15 @@ class Entry:
 
 
 CONTROLLERS: dict[str, Entry] = {
+    "evolution": Entry(
+        load=_evolution,
+        options={
+            "population": Number(low=2, high=10_000, whole=True),
+            "sample": Number(low=1, high=10_000, whole=True),
+        },
+    ),
+    "grid": Entry(load=_grid),
+    "local_search": Entry(load=_local_search, options={"starts": Number(low=1, high=1000, whole=True)}),
     "random": Entry(load=_random),
     "tpe": Entry(
         load=_tpe,

@@ -3,8 +3,9 @@
 A toy walks like a real space and builds real architectures, so everything but the training is what a job does.
 """
 
+import itertools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -17,7 +18,7 @@ from search.limits import Limit
 from search.propose import every_walk
 from space.architecture import Architecture, GraphBuilder
 from space.decision import Choices, Choose, Decision, Option
-from space.size import SizeEstimate
+from space.size import SizeEstimate, every
 
 INPUT_SHAPE = (1, 8, 8)
 CLASSES = 4
@@ -47,6 +48,21 @@ class Toy:
         x = g.add("head.flatten", "flatten", {}, x)
         return g.finish(g.add("head.linear", "linear", {"out": CLASSES}, x))
 
+    def choices(self) -> Iterator[Choices]:
+        """Of every walk, also of those where no shape fits; without building anything."""
+
+        def run(choose: Choose) -> Choices:
+            met: Choices = {}
+
+            def ask(name: str, options: tuple[Option, ...], ordered: bool) -> Option:
+                met[name] = choose(Decision(name=name, options=options, ordered=ordered))
+                return met[name]
+
+            self._grow(ask)
+            return met
+
+        return every(run)
+
     def baseline(self) -> Choices:
         return {}  # first options
 
@@ -55,7 +71,7 @@ class Toy:
         return ()  # a toy has none of its own
 
     def size(self, limit: int) -> SizeEstimate:
-        count = sum(1 for _, _ in zip(range(limit + 1), every_walk(self), strict=False))
+        count = sum(1 for _ in itertools.islice(self.choices(), limit + 1))
         known = count <= limit
         return SizeEstimate(exact=known, log10=math.log10(count), count=count if known else None)
 

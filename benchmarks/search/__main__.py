@@ -12,6 +12,8 @@ Protocols: what a trial scores, and when a search is over.
         each, and names the best of them
     P4  P3 with 1, 4, 16 and 64 workers
 
+--zero-cost: controllers with a surrogate rank half of their starts by these guesses in the place of parameter counts.
+
 A controller is a name of `search/factory.py`, with options after colons: `reinforce:entropy=0.05:finalists=5`.
 Written: --json OUT.json with all figures, the same name with .md (a table) and with -queries.png, -seconds.png and
 -share.png (pictures). Scores are as the table has them, mostly percent; times to ask are real milliseconds. A trial is
@@ -31,8 +33,8 @@ from benchmarks.search.run import plans, run_all
 from benchmarks.search.spaces import SPACES
 
 
-def main() -> None:
-    options = parse()
+def main(arguments: list[str] | None = None) -> None:
+    options = parse(arguments)
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the processes that search: one core each
     report = Report(options)
     for plan, runs in run_all(options, plans(options)):
@@ -51,6 +53,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--column-prefix", default="c10", help="of the score columns: PREFIX_val, PREFIX_test …")
     parser.add_argument("--protocol", choices=("P1", "P2", "P3", "P4"), default="P1")
     parser.add_argument("--controllers", default="random,tpe,reinforce")
+    parser.add_argument("--zero-cost", type=Path, help="CSV of guesses without training, for the starts of a surrogate")
+    parser.add_argument("--zero-cost-prefix", default="c10", help="of the columns PREFIX_flops, _nwot and _synflow")
     parser.add_argument("--references", default="all", help="all, none, or names with commas")
     parser.add_argument("--seeds", type=int, default=100)
     parser.add_argument("--first-seed", type=int, default=0)

@@ -15,6 +15,7 @@ from benchmarks.search.remembered import Anywhere
 from benchmarks.search.simulate import Limits, Run, simulate
 from benchmarks.search.spaces import Task, bench
 from search.factory import check_options, make_controller
+from search.modelled import Modelled
 from search.spec import ControllerSpec
 
 WORKERS = (1, 4, 16, 64)
@@ -105,4 +106,7 @@ def _one(plan: Plan, seed: int) -> Run:
     if plan.spec is None:
         return replay(REFERENCES[plan.label], task, plan.limits, seed)
     space = task.space if plan.baseline else Anywhere(task.space, seed)
-    return simulate(make_controller(plan.spec, space=space, seed=seed), task, plan.limits, seed)
+    controller = make_controller(plan.spec, space=space, seed=seed)
+    if isinstance(controller, Modelled) and (guess := task.proxy) is not None:
+        controller.proxy = lambda choices, _architecture, _measures: guess(choices)
+    return simulate(controller, task, plan.limits, seed)

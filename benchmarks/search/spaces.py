@@ -8,9 +8,9 @@ from pathlib import Path
 
 from benchmarks.search.macro import DECISIONS, OPERATIONS, Macro
 from benchmarks.search.remembered import Listed, Remembered, listed
-from benchmarks.search.tables import Judge, Scores, Source, judged, searchable
-from search.propose import SearchSpace, Walk, every_walk
-from search.toys import Ask, Toy, chain, cliff, fork
+from benchmarks.search.tables import Judge, Scores, Source, judged, rows, searchable, zero_cost
+from search.propose import SearchSpace, Walk
+from search.toys import Ask, Toy, chain, fork
 from space import presets
 from space.architecture import Architecture
 from space.decision import Choices, Decision
@@ -26,6 +26,7 @@ class Task:
 
     trials: what the controller's trials score. full: what a long training of a finalist scores. percent: whether scores
     are percentages, which controllers are told as fractions. decisions: of every walk; () where walks differ.
+    proxy: a guess that needs no training, larger is better.
     """
 
     space: SearchSpace
@@ -34,6 +35,7 @@ class Task:
     full: Scores | None
     percent: bool
     decisions: tuple[Decision, ...]
+    proxy: Callable[[Choices], float] | None = None
 
     def architecture(self, choices: Choices) -> Architecture:
         return self.space.sample(replay(choices))
@@ -66,15 +68,23 @@ def _tabular(
     """names: of the decisions in the order of the code's digits. words: the options in the order of their numbers."""
     epochs = 12 if options.protocol in ("P3", "P4") else 200
 
+    def key(choices: Choices) -> str:
+        return "".join([str(words.index(str(choices[name]))) for name in names])
+
     def task() -> Task:
         of = space()
+        guesses: dict[str, float] = {}
+        if options.zero_cost:
+            numbers = {row["index"]: row[source.key] for row in rows(source.file)}
+            guesses = zero_cost(options.zero_cost, options.zero_cost_prefix, numbers)
         return Task(
             space=of,
-            key=lambda choices: "".join([str(words.index(str(choices[name]))) for name in names]),
+            key=key,
             trials=searchable(source, epochs=epochs, noisy=options.protocol == "P2", noise=options.noise_sd),
             full=searchable(source, noisy=True, noise=options.noise_sd) if epochs == 12 else None,
             percent=True,
             decisions=of.decisions,
+            proxy=(lambda choices: guesses[key(choices)]) if guesses else None,
         )
 
     def choices(code: str) -> Choices:
@@ -146,7 +156,6 @@ TOYS: dict[str, Callable[[], Toy]] = {
     "chain": chain,
     "chain2": lambda: chain(2),
     "fork": fork,
-    "cliff": cliff,
     "flat": flat,
     "trap": trap,
 }
@@ -159,7 +168,7 @@ def _toy(toy: Toy, options: argparse.Namespace) -> Bench:
     if options.protocol not in ("P1", "P2"):
         raise SystemExit(f"{options.protocol} needs scores of two lengths of training, which a toy has not")
     space = Remembered(toy)
-    walks = {key(walk.choices): walk.choices for walk, built_ in every_walk(toy) if built_ is not None}
+    walks = {toy_key(choices): choices for choices in toy.choices()}
     values = {code: toy.reward(choices) for code, choices in walks.items()}
     asked = {tuple(choices) for choices in walks.values()}
 
@@ -173,11 +182,11 @@ def _toy(toy: Toy, options: argparse.Namespace) -> Bench:
             epochs=1,
             noise=options.noise_sd / 100 if options.protocol == "P2" else 0.0,
         )
-        return Task(space=space, key=key, trials=scores, full=None, percent=False, decisions=tuple(met.decisions))
+        return Task(space=space, key=toy_key, trials=scores, full=None, percent=False, decisions=tuple(met.decisions))
 
     return Bench(task=task, judge=lambda: Judge(searched=values, test=values), choices=walks.__getitem__)
 
 
-def key(choices: Choices) -> str:
-    """Of a toy's walk."""
+def toy_key(choices: Choices) -> str:
+    """All answers of the walk."""
     return " ".join(f"{name}={option}" for name, option in choices.items())

@@ -6,11 +6,11 @@ read one however it is written; `judged` is called when all searches are over.
 
 import csv
 import gzip
-import io
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import NormalDist
 
 import numpy as np
 
@@ -65,8 +65,9 @@ class Source:
 
 
 def rows(file: Path) -> Iterator[Row]:
-    with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as packed:
-        yield from csv.DictReader(io.TextIOWrapper(packed, encoding="utf-8", newline=""))
+    packed = gzip.open if file.suffix == ".gz" else open
+    with packed(file, "rt", encoding="utf-8", newline="") as text:
+        yield from csv.DictReader(text)
 
 
 def searchable(source: Source, *, epochs: int = LONG, noisy: bool = False, noise: float = 0.0) -> Scores:
@@ -93,6 +94,24 @@ def searchable(source: Source, *, epochs: int = LONG, noisy: bool = False, noise
         per_epoch = float(row[source.seconds]) if source.seconds else 1.0 / (epochs * OVERHEAD)
         seconds[row[source.key]] = per_epoch * epochs * OVERHEAD * source.cost_scale
     return Scores(runs=scores, seconds=seconds, epochs=epochs, noise=noise if noisy and not singles else 0.0)
+
+
+PROXIES = ("flops", "nwot", "synflow")
+"""Guesses that need no training, as the columns are called behind the prefix."""
+
+
+def zero_cost(file: Path, prefix: str, keys: Mapping[str, str]) -> dict[str, float]:
+    """By key: the sum of the normal scores of the ranks of all PROXIES; what has none of one is last in it.
+
+    keys: of the architectures by the number in the file's column `index`.
+    """
+    found = {keys[row["index"]]: row for row in rows(file)}
+    total = dict.fromkeys(found, 0.0)
+    for name in PROXIES:
+        values = {key: float(row[f"{prefix}_{name}"] or -math.inf) for key, row in found.items()}
+        for place, key in enumerate(sorted(values, key=lambda key: values[key])):
+            total[key] += NormalDist().inv_cdf((place + 0.5) / len(values))
+    return total
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

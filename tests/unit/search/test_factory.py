@@ -21,7 +21,7 @@ def test_defaults_need_no_options(name):
     ("name", "options", "pointer", "rule", "detail"),
     [
         ("tpee", {}, "/name", "choice_unknown", "'tpee' is no controller; did you mean 'tpe'?"),
-        ("evolution", {}, "/name", "choice_unknown", "there are random, reinforce, tpe"),
+        ("genetic", {}, "/name", "choice_unknown", "'genetic' is no controller; there are "),
         ("reinforce", {"entrpy": 0.1}, "/entrpy", "unknown_field", "did you mean 'entropy'?"),
         ("random", {"a/b~c": 1}, "/a~1b~0c", "unknown_field", "there are none"),
         ("reinforce", {"entropy": -0.1}, "/entropy", "out_of_range", "must be a number from 0 to 1, got -0.1"),

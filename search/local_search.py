@@ -1,0 +1,156 @@
+"""Local search: from a start to the first better neighbour, and from there on, until no neighbour is better; then anew.
+
+White, Nolen, Savani (2021, Exploring the loss landscape in neural architecture search) find this plain method equal to
+far larger ones where scores are little noisy. A neighbour differs in one answer: any other to a question of kinds, the
+next smaller or larger on a scale. What the new answer makes the walk ask besides is answered at random.
+
+A climb is known by its trials alone, so that ends of any order and a replay come to the same:
+
+    joins       a trial belongs to the climb of the trial before it (the last such) from which it differs in one answer
+                or in the questions one answer leads to; if there is none, it begins a climb. The first `starts` trials
+                are one climb
+    centre      of a climb: the best trial that completed
+    spent       a centre whose neighbours were all tried or cannot be
+
+An ask takes a new neighbour of the centre of the earliest climb whose centre is not spent, in random order; where all
+are spent it begins a climb at random. So results that come late wake an old climb up, and a failed trial is no centre.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from search.limits import Limit
+from search.propose import Asked, Picker, Proposer, SearchSpace, attempt, follow, uniform
+from search.ranking import NOTHING, Merit, merit
+from search.trial import Outcome, TrialState
+from space.decision import Choices, Choose, Decision, Option
+from space.space import replay
+
+T = TypeVar("T")
+
+NEIGHBOUR = 2_000_000
+"""Number of the first stream that neighbours draw from, beyond those of all draws and repairs."""
+
+
+@dataclass(kw_only=True, slots=True)
+class Climb:
+    """Trials by number, in order, with what they came to."""
+
+    trials: dict[int, Asked] = field(default_factory=dict)
+    merits: dict[int, Merit] = field(default_factory=dict)
+
+    @property
+    def centre(self) -> int | None:
+        """The best completed trial, the earliest of equals."""
+        done = [number for number, found in self.merits.items() if found > NOTHING]
+        return max(done, key=lambda number: (self.merits[number], -number), default=None)
+
+
+class _Kept(Generic[T]):
+    """An iterator that can be gone through again and again, and is asked only once."""
+
+    def __init__(self, items: Iterator[T]) -> None:
+        self._items = items
+        self._seen: list[T] = []
+
+    def __iter__(self) -> Iterator[T]:
+        yield from self._seen
+        for item in self._items:
+            self._seen.append(item)
+            yield item
+
+
+class LocalSearchController(Proposer):
+    """Options. starts: how many random trials the first climb begins from the best of."""
+
+    def __init__(
+        self, space: SearchSpace, *, constraints: Sequence[Limit] = (), seed: int = 0, starts: int = 5
+    ) -> None:
+        super().__init__(space, constraints=constraints, seed=seed)
+        self.starts = starts
+        self._climbs: list[Climb] = []
+        self._spent: set[int] = set()  # centres: what was tried stays tried
+        self._around: dict[int, _Kept[tuple[Choices, str]]] = {}  # of centres: feasible neighbours and their hashes
+
+    def picker(self, rng: np.random.Generator) -> Picker:
+        return uniform(rng)
+
+    def pickers(self, rngs: Iterator[np.random.Generator]) -> Iterator[Picker]:
+        """A new neighbour of the first centre that has one, then uniform draws."""
+        for climb in self._climbs if len(self._asked) >= self.starts else ():
+            number = climb.centre
+            if number is None or number in self._spent:
+                continue
+            found = self._new_neighbour(climb.trials[number])
+            if found is not None:
+                yield follow(replay(found))
+            self._spent.add(number)
+        yield from map(uniform, rngs)
+
+    def _new_neighbour(self, centre: Asked) -> Choices | None:
+        """The first that is feasible and was not tried; each is walked once."""
+        number = centre.proposal.number
+        if number not in self._around:
+            self._around[number] = _Kept(self._walks(centre))
+        return next((choices for choices, hash_ in self._around[number] if hash_ not in self._tried), None)
+
+    def _walks(self, centre: Asked) -> Iterator[tuple[Choices, str]]:
+        number = centre.proposal.number
+        for picker in neighbours(centre, lambda place: self._rng(number, NEIGHBOUR + place)):
+            one = attempt(self.space, self.limits, picker)
+            if one is not None and not one.broken:
+                yield one.choices, one.architecture.hash
+
+    def opened(self, asked: Asked) -> None:
+        climb = self._climb_of(asked)
+        if climb is None:
+            climb = Climb()
+            self._climbs.append(climb)
+        climb.trials[asked.proposal.number] = asked
+
+    def _climb_of(self, asked: Asked) -> Climb | None:
+        if self._climbs and len(self._asked) <= self.starts:
+            return self._climbs[0]
+        near = [
+            (number, climb)
+            for climb in self._climbs
+            for number, other in climb.trials.items()
+            if differ_in_one(asked, other)
+        ]
+        return max(near, key=lambda one: one[0])[1] if near else None
+
+    def closed(self, asked: Asked, outcome: Outcome) -> None:
+        if outcome.state is TrialState.COMPLETED:
+            climb = next(climb for climb in self._climbs if climb.trials.get(outcome.number) is asked)
+            climb.merits[outcome.number] = merit(outcome)
+
+
+def neighbours(centre: Asked, rng: Callable[[int], np.random.Generator]) -> Iterator[Picker]:
+    """The centre's answers but for one, in random order. rng: by place, 0 for the order, then what else a walk asks."""
+    choices = centre.proposal.choices
+    around = [{d.name: option} for d in centre.decisions for option in others(d, choices[d.name])]
+    for place, index in enumerate(rng(0).permutation(len(around)), 1):
+        yield follow(replay({**choices, **around[int(index)]}, otherwise=at_random(rng(place))))
+
+
+def at_random(rng: np.random.Generator) -> Choose:
+    """Every option alike."""
+    return lambda decision: decision.options[int(rng.integers(len(decision.options)))]
+
+
+def others(decision: Decision, answer: Option) -> Sequence[Option]:
+    """The answers beside one: the next on a scale, any other of kinds."""
+    options = decision.options
+    at = options.index(answer)
+    if decision.ordered:
+        return (*options[max(0, at - 1) : at], *options[at + 1 : at + 2])
+    return (*options[:at], *options[at + 1 :])
+
+
+def differ_in_one(one: Asked, other: Asked) -> bool:
+    """Whether one answer makes the difference: of the questions asked of both, one at most is answered otherwise."""
+    mine, theirs = one.proposal.choices, other.proposal.choices
+    return sum(mine[name] != theirs[name] for name in mine.keys() & theirs.keys()) <= 1

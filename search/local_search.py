@@ -64,10 +64,14 @@ class _Kept(Generic[T]):
 
 
 class LocalSearchController(Proposer):
-    """Options. starts: how many random trials the first climb begins from the best of."""
+    """Options.
+
+    starts: how many trials the first climb begins from the best of. On `chain` and on NAS-Bench-Macro 1 and 5 came
+    to the same after 100 trials, 1 was ahead after 50 without noise and 5 with it, and 10 was behind.
+    """
 
     def __init__(
-        self, space: SearchSpace, *, constraints: Sequence[Limit] = (), seed: int = 0, starts: int = 5
+        self, space: SearchSpace, *, constraints: Sequence[Limit] = (), seed: int = 0, starts: int = 1
     ) -> None:
         super().__init__(space, constraints=constraints, seed=seed)
         self.starts = starts

@@ -42,8 +42,10 @@ def test_the_false_alarm_rate():
         ControllerSpec(name="tpe"),
         ControllerSpec(name="reinforce"),
         ControllerSpec(name="reinforce", options={"advantage": "quantile", "learning_rate": 2.0}),
+        ControllerSpec(name="local_search"),
+        ControllerSpec(name="evolution", options={"population": 10}),
     ],
-    ids=["tpe", "reinforce", "reinforce-quantile"],
+    ids=["tpe", "reinforce", "reinforce-quantile", "local_search", "evolution"],
 )
 def test_better_than_random(spec: ControllerSpec, random_finds: list[float]):
     won = sum(best_found(spec, seed) > random_finds[seed] for seed in range(SEEDS))

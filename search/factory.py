@@ -75,6 +75,30 @@ def _local_search() -> Callable[..., Controller]:
     return LocalSearchController
 
 
+def _auto() -> Callable[..., Controller]:
+    from search.auto import AutoController
+
+    return AutoController
+
+
+def _policy_model() -> Callable[..., Controller]:
+    from search.policy_model import PolicyModelController
+
+    return PolicyModelController
+
+
+def _ppo() -> Callable[..., Controller]:
+    from search.ppo import PpoController
+
+    return PpoController
+
+
+def _predictor() -> Callable[..., Controller]:
+    from search.predictor import PredictorController
+
+    return PredictorController
+
+
 def _random() -> Callable[..., Controller]:
     from search.random import RandomController
 
@@ -101,7 +125,32 @@ class Entry:
     options: Mapping[str, Number | Word] = field(default_factory=dict)
 
 
+WARM = Word(words=("params", "none"))
+STEP = Number(low=0, high=10, above=True)
+
 CONTROLLERS: dict[str, Entry] = {
+    "auto": Entry(load=_auto),
+    "policy_model": Entry(
+        load=_policy_model,
+        options={
+            "starts": Number(low=2, high=1000, whole=True),
+            "warm": WARM,
+            "learning_rate": STEP,
+            "entropy": Number(low=0, high=1),
+            "samples": Number(low=8, high=2000, whole=True),
+        },
+    ),
+    "ppo": Entry(
+        load=_ppo,
+        options={
+            "learning_rate": STEP,
+            "entropy": Number(low=0, high=1),
+            "clip": Number(low=0, high=1, above=True),
+            "batch": Number(low=1, high=1000, whole=True),
+            "passes": Number(low=1, high=100, whole=True),
+        },
+    ),
+    "predictor": Entry(load=_predictor, options={"starts": Number(low=2, high=1000, whole=True), "warm": WARM}),
     "evolution": Entry(
         load=_evolution,
         options={
@@ -122,10 +171,11 @@ CONTROLLERS: dict[str, Entry] = {
     "reinforce": Entry(
         load=_reinforce,
         options={
-            "learning_rate": Number(low=0, high=10, above=True),
+            "learning_rate": STEP,
             "entropy": Number(low=0, high=1),
             "advantage": Word(words=("ema", "quantile")),
             "baseline": Number(low=0, high=0.999),
+            "warm": WARM,
         },
     ),
 }

@@ -55,6 +55,9 @@ FEWEST = 3
 REMEMBERED = 8_192
 """Candidates whose features are kept, some 4 KB each."""
 
+FAILURES = 200
+"""The latest trials without a value that are kept in mind."""
+
 Key = tuple[tuple[str, Option], ...]
 
 
@@ -175,11 +178,7 @@ class Modelled(Proposer):
     def _ranked(self, number: int) -> Sequence[Candidate]:
         """Candidates, the best first; none where a random draw is wanted."""
         if number < self.starts:
-            return (
-                self._largest((number - 1) // 2)
-                if self.warm == "params" and number % 2 and number < self.starts - 1
-                else ()
-            )
+            return self._largest(number)
         belief = self.belief()
         if belief is None:
             return ()
@@ -209,7 +208,7 @@ class Modelled(Proposer):
         if not bad:
             return gain
         good = np.array([self._vector(end.asked) for end in belief.ends])
-        worst = np.array([self._vector(end.asked) for end in bad[-200:]])
+        worst = np.array([self._vector(end.asked) for end in bad[-FAILURES:]])
         try:
             chance = likely(x, good=good, bad=worst, scales=belief.scales, sizes=self.columns.sizes)
         except Unfit:
@@ -245,8 +244,10 @@ class Modelled(Proposer):
         lottery = np.random.default_rng([self.seed, POOL_STREAM + 1]).random(valued[-1].number + 1)
         ends = tuple(valued[int(place)] for place in kept(y, lottery[[end.number for end in valued]]))
         points = self._points(ends)
-        opened = [self._vector(self._open[number]) for number in sorted(self._open)]
-        pending = np.array(opened) if opened else None
+        # what failed was looked at as well: else its surroundings would look unexplored for ever
+        failed = [end.asked for end in self._ends if end.outcome.value is None][-FAILURES:]
+        seen = [self._vector(asked) for asked in (*failed, *(self._open[number] for number in sorted(self._open)))]
+        pending = np.array(seen) if seen else None
         process = Process(points, scales, self.columns.sizes, pending=pending)
         return Belief(process=process, scales=scales, ends=ends, mean=process.at(points.x).mean)
 

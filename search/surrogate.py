@@ -199,8 +199,8 @@ class Process:
 def likely(x: Array, *, good: Array, bad: Array, scales: Scales, sizes: Sequence[int]) -> Array:
     """(n,) the chance of each row of x to be like the good ones and not the bad ones, from 0.01 to 1. Raises Unfit.
 
-    The mean of a process on 1 and 0 around the share of good ones, with a noise of half the signal: what fails by
-    chance, among others that do not, is not held against its neighbours.
+    The mean of a process on 1 and 0 around the share of good ones, with a noise of a fifth of the signal: what fails by
+    chance, among others that do not, is hardly held against its neighbours.
     """
     if not len(bad):
         return np.ones(len(x))
@@ -211,7 +211,7 @@ def likely(x: Array, *, good: Array, bad: Array, scales: Scales, sizes: Sequence
     def kernel(a: Array, b: Array) -> Array:
         return np.asarray(np.exp(-_weighed(_distances(a, b, sizes), scales.weights) / (2 * scales.length**2)))
 
-    root = _root(kernel(seen, seen), 0.5)
+    root = _root(kernel(seen, seen), 0.2)
     mean = prior + _solve(root, kernel(seen, x)).T @ _solve(root, labels - prior)
     return np.clip(mean, 0.01, 1.0)
 

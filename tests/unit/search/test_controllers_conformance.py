@@ -40,3 +40,27 @@ class TestLocalSearch(ControllerConformance):
     @pytest.fixture
     def spec(self) -> ControllerSpec:
         return ControllerSpec(name="local_search")
+
+
+class TestPredictor(ControllerConformance):
+    @pytest.fixture
+    def spec(self) -> ControllerSpec:
+        return ControllerSpec(name="predictor")
+
+
+class TestPolicyModel(ControllerConformance):
+    @pytest.fixture
+    def spec(self) -> ControllerSpec:
+        return ControllerSpec(name="policy_model")
+
+
+class TestAuto(ControllerConformance):
+    @pytest.fixture
+    def spec(self) -> ControllerSpec:
+        return ControllerSpec(name="auto")
+
+
+class TestPpo(ControllerConformance):
+    @pytest.fixture
+    def spec(self) -> ControllerSpec:
+        return ControllerSpec(name="ppo")

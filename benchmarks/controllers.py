@@ -27,6 +27,9 @@ from space.space import Space
 
 CONTROLLERS = {
     "random": ControllerSpec(name="random"),
+    "grid": ControllerSpec(name="grid"),
+    "local_search": ControllerSpec(name="local_search"),
+    "evolution": ControllerSpec(name="evolution"),
     "tpe": ControllerSpec(name="tpe"),
     "reinforce": ControllerSpec(name="reinforce"),
     "reinforce, quantile": ControllerSpec(name="reinforce", options={"advantage": "quantile", "learning_rate": 2.0}),

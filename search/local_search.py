@@ -76,6 +76,7 @@ class LocalSearchController(Proposer):
         super().__init__(space, constraints=constraints, seed=seed)
         self.starts = starts
         self._climbs: list[Climb] = []
+        self._order: list[tuple[Asked, Climb]] = []  # all trials as they were asked
         self._spent: set[int] = set()  # centres: what was tried stays tried
         self._around: dict[int, _Kept[tuple[Choices, str]]] = {}  # of centres: feasible neighbours and their hashes
 
@@ -114,17 +115,13 @@ class LocalSearchController(Proposer):
             climb = Climb()
             self._climbs.append(climb)
         climb.trials[asked.proposal.number] = asked
+        self._order.append((asked, climb))
 
     def _climb_of(self, asked: Asked) -> Climb | None:
         if self._climbs and len(self._asked) <= self.starts:
             return self._climbs[0]
-        near = [
-            (number, climb)
-            for climb in self._climbs
-            for number, other in climb.trials.items()
-            if differ_in_one(asked, other)
-        ]
-        return max(near, key=lambda one: one[0])[1] if near else None
+        latest_first = reversed(self._order)  # of those near it the latest is mostly one of the last few
+        return next((climb for other, climb in latest_first if differ_in_one(asked, other)), None)
 
     def closed(self, asked: Asked, outcome: Outcome) -> None:
         if outcome.state is TrialState.COMPLETED:
@@ -157,4 +154,5 @@ def others(decision: Decision, answer: Option) -> Sequence[Option]:
 def differ_in_one(one: Asked, other: Asked) -> bool:
     """Whether one answer makes the difference: of the questions asked of both, one at most is answered otherwise."""
     mine, theirs = one.proposal.choices, other.proposal.choices
-    return sum(mine[name] != theirs[name] for name in mine.keys() & theirs.keys()) <= 1
+    changed = (True for name, answer in mine.items() if theirs.get(name, answer) != answer)
+    return next(changed, None) is None or next(changed, None) is None

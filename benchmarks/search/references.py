@@ -46,7 +46,7 @@ def replay(loop: Callable[[Sequence[Decision], int], Loop], task: Task, limits: 
             run.ask_ms.append(1000 * (time.perf_counter() - began))
             began = time.perf_counter()
         choices = steps.send(known[hash_])
-    finish(run, task, 0, seed)
+    finish(run, task, limits, seed)
     return run
 
 

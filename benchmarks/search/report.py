@@ -11,7 +11,7 @@ from benchmarks.search.measure import Verdict, measure
 from benchmarks.search.plots import draw
 from benchmarks.search.run import Plan
 from benchmarks.search.simulate import MARKS, Run
-from benchmarks.search.spaces import bench
+from benchmarks.search.spaces import TOYS, bench
 
 Json = dict[str, Any]
 
@@ -92,7 +92,8 @@ class Report:
         ]
         row.append(f"{_or_never(spread['0.1'])} – {_or_never(spread['0.9'])}")
         row += [f"{100 * figures['share_at_best'][str(mark)]:.0f} %" for mark in (20, 50, 100) if mark in marks]
-        row += [f"{figures['mean_test'][str(mark)]:.2f}" for mark in (20, 50, 100, 150) if mark in marks]
+        digits = 4 if self.options.space in TOYS else 2
+        row += [f"{figures['mean_test'][str(mark)]:.{digits}f}" for mark in (20, 50, 100, 150) if mark in marks]
         row += [f"{figures['mean_regret'][str(mark)]:.3f}" for mark in (50, 100) if mark in marks]
         row += [f"{figures['found']['mean_test']:.3f}", f"{figures['found']['sd_test']:.2f}"]
         return [*row, f"{figures['ask_ms']['median']:.1f}", f"{figures['ask_ms']['max']:.0f}"]

@@ -7,6 +7,7 @@ trained in full; the best of these trainings is what the search has found.
 """
 
 import heapq
+import statistics
 import time
 from dataclasses import dataclass, field
 
@@ -67,30 +68,31 @@ class Limits:
 
 def simulate(controller: Controller, task: Task, limits: Limits, seed: int) -> Run:
     """A whole search."""
-    run, places = Run(), dict[int, int]()
+    run, places, begun = Run(), dict[int, int](), list[str]()
     running: list[tuple[float, int, Proposal, float]] = []
-    clock, number, more = 0.0, 0, True
+    clock, more = 0.0, True
     while True:
-        while more and len(running) < limits.workers and number < limits.queries and controller.ready(number):
-            begun = _ask(controller, number, run)
-            cost = task.trials.seconds[task.key(begun.choices)] if begun else 0.0
-            if begun is None or run.spent + cost + _reserve(run, task, limits.finalists) > limits.seconds:
-                more = False
+        while more and len(running) < limits.workers and controller.ready(len(begun)):
+            proposal = _ask(controller, len(begun), run) if len(begun) < limits.queries else None
+            more = proposal is not None and _affordable(run, task, limits, [*begun, task.key(proposal.choices)])
+            if proposal is None or not more:
                 break
-            run.spent += cost
-            value = task.trials.score(task.key(begun.choices), np.random.default_rng([seed, REWARDS, number]))
-            heapq.heappush(running, (clock + cost, number, begun, value / 100 if task.percent else value))
-            number += 1
+            number, code = len(begun), task.key(proposal.choices)
+            begun.append(code)
+            run.spent += task.trials.seconds[code]
+            value = task.trials.score(code, np.random.default_rng([seed, REWARDS, number]))
+            ends = clock + task.trials.seconds[code]
+            heapq.heappush(running, (ends, number, proposal, value / 100 if task.percent else value))
         if not running:
             break
-        clock, ended, proposal, value = heapq.heappop(running)
-        controller.tell(Outcome(number=ended, state=TrialState.COMPLETED, value=value, epochs=task.trials.epochs))
-        places[ended] = len(run.codes)
+        clock, number, proposal, value = heapq.heappop(running)
+        controller.tell(Outcome(number=number, state=TrialState.COMPLETED, value=value, epochs=task.trials.epochs))
+        places[number] = len(run.codes)
         run.end(task.key(proposal.choices), proposal.architecture.hash, value, clock)
         named = controller.incumbent()
         if named is not None:
             run.chosen[-1] = places[named]
-    finish(run, task, limits.finalists, seed)
+    finish(run, task, limits, seed)
     return run
 
 
@@ -110,20 +112,31 @@ def _top(run: Run, finalists: int) -> list[int]:
     return order[:finalists]
 
 
-def _reserve(run: Run, task: Task, finalists: int) -> float:
-    """Seconds that the finalists would take now."""
-    if not finalists or task.full is None:
-        return 0.0
-    return sum(task.full.seconds[run.codes[place]] for place in _top(run, finalists))
+def _affordable(run: Run, task: Task, limits: Limits, begun: list[str]) -> bool:
+    """Whether the last of these trials can be begun, and the finalists there are now still be trained after it.
+
+    Where fewer trials have ended than there are finalists, the others are taken to cost what those begun would.
+    """
+    spent = run.spent + task.trials.seconds[begun[-1]]
+    if limits.finalists and (full := task.full) is not None:
+        known = [full.seconds[run.codes[place]] for place in _top(run, limits.finalists)]
+        if len(known) < limits.finalists:
+            known += [statistics.fmean(full.seconds[code] for code in begun)] * (limits.finalists - len(known))
+        spent += sum(known)
+    return spent <= limits.seconds
 
 
-def finish(run: Run, task: Task, finalists: int, seed: int) -> None:
-    """Train the finalists in full, where there are any, and name what was found."""
+def finish(run: Run, task: Task, limits: Limits, seed: int) -> None:
+    """Train the finalists in full, those that still fit the budget, and name what was found."""
     if not run.codes:
         return
     run.found = run.codes[run.chosen[-1]]
-    if finalists and (full := task.full) is not None:
+    if limits.finalists and (full := task.full) is not None:
         rng = np.random.default_rng([seed, REWARDS, REWARDS])
-        codes = [run.codes[place] for place in _top(run, finalists)]
-        run.spent += sum(full.seconds[code] for code in codes)
-        run.found = max(codes, key=lambda code: full.score(code, rng))
+        scores: dict[str, float] = {}
+        for place in _top(run, limits.finalists):
+            code = run.codes[place]
+            if run.spent + full.seconds[code] <= limits.seconds:
+                run.spent += full.seconds[code]
+                scores[code] = full.score(code, rng)
+        run.found = max(scores, key=lambda code: scores[code], default=run.found)

@@ -26,8 +26,8 @@ class Verdict:
         return next((float(place) for place, hash_ in enumerate(run.hashes, 1) if hash_ in self.best), math.inf)
 
     def tests(self, run: Run) -> list[float]:
-        """Test score of the architecture named best, after each ended trial."""
-        return [self.judge.test[run.codes[place]] for place in run.chosen]
+        """Test score of the architecture named best: after each ended trial, and last in the end, after finalists."""
+        return [self.judge.test[code] for code in _named(run)]
 
     def regrets(self, run: Run) -> list[float]:
         """What the test score of the one named best lacks to the best test score there is."""
@@ -36,11 +36,15 @@ class Verdict:
     def searched_regrets(self, run: Run) -> list[float]:
         """The same in the clean score of the column that was searched."""
         top = max(self.judge.searched.values())
-        return [top - self.judge.searched[run.codes[place]] for place in run.chosen]
+        return [top - self.judge.searched[code] for code in _named(run)]
+
+
+def _named(run: Run) -> list[str]:
+    return [*(run.codes[place] for place in run.chosen), run.found]
 
 
 def measure(runs: Sequence[Run], verdict: Verdict) -> dict[str, Any]:
-    """All figures of one controller; of a search that ended before a mark, its last ones count."""
+    """All figures of one controller; of a search that ended before a mark, what it found in the end counts."""
     runs = [run for run in runs if run.codes]
     if not runs:
         return {"seeds": 0}
@@ -82,7 +86,7 @@ Course = Callable[[Run], list[float]]
 
 def _at_marks(runs: Sequence[Run], course: Course, of: Callable[[list[float]], float]) -> dict[str, float]:
     courses = [course(run) for run in runs]
-    return {str(mark): of([at(one, mark) for one in courses]) for mark in MARKS}
+    return {str(mark): of([at(one, mark) for one in courses]) for mark in MARKS} | {"end": of([c[-1] for c in courses])}
 
 
 def _quantiles_at_marks(runs: Sequence[Run], course: Course) -> dict[str, dict[str, float]]:
@@ -93,7 +97,7 @@ def _quantiles_at_marks(runs: Sequence[Run], course: Course) -> dict[str, dict[s
 
 
 def at(course: Sequence[float], mark: int) -> float:
-    """After so many ended trials, or after the last."""
+    """After so many ended trials, or in the end."""
     return course[min(mark, len(course)) - 1]
 
 

@@ -53,7 +53,7 @@ def _line(axes: Axes, x: Floats, values: Floats, *, label: str, number: int) -> 
 def _by_queries(runs: Sequence[Run], verdict: Verdict) -> tuple[Floats, Floats]:
     most = max(len(run.codes) for run in runs)
     courses = [verdict.regrets(run) for run in runs]
-    padded = np.array([course + [course[-1]] * (most - len(course)) for course in courses])
+    padded = np.array([(course[:-1] + [course[-1]] * most)[:most] for course in courses])
     return np.arange(1.0, most + 1), np.quantile(padded, (0.25, 0.5, 0.75), axis=0)
 
 

@@ -34,6 +34,7 @@ from search.surrogate import (
     expected_improvement,
     kept,
     likely,
+    settled,
 )
 from search.trial import Outcome, TrialState
 from space.analysis import analyse
@@ -48,6 +49,9 @@ POOL = 256
 
 POOL_STREAM = 2_000_000
 """Number of the stream that they are drawn from, beyond those of all trials; the next one gives what is kept."""
+
+WALKS, DECISIONS = 200, 2_000
+"""Of an ask, at most, beside those that were met before: 30 µs for each decision, features included, so some 60 ms."""
 
 FEWEST = 3
 """Values that a process needs."""
@@ -203,7 +207,7 @@ class Modelled(Proposer):
     def merit(self, found: Sequence[Candidate], belief: Belief) -> Array:
         """Log expected improvement and log chance not to fail, (candidates,)."""
         x = self.vectors(found)
-        gain = expected_improvement(belief.process.at(x), belief.best)
+        gain = settled(expected_improvement(belief.process.at(x), belief.best))
         bad = [end for end in self._ends if end.outcome.value is None]
         if not bad:
             return gain
@@ -213,7 +217,7 @@ class Modelled(Proposer):
             chance = likely(x, good=good, bad=worst, scales=belief.scales, sizes=self.columns.sizes)
         except Unfit:
             return gain
-        return np.asarray(gain + np.log(chance))
+        return np.asarray(gain + settled(np.log(chance)))
 
     # The surrogate.
 
@@ -249,7 +253,7 @@ class Modelled(Proposer):
         seen = [self._vector(asked) for asked in (*failed, *(self._open[number] for number in sorted(self._open)))]
         pending = np.array(seen) if seen else None
         process = Process(points, scales, self.columns.sizes, pending=pending)
-        return Belief(process=process, scales=scales, ends=ends, mean=process.at(points.x).mean)
+        return Belief(process=process, scales=scales, ends=ends, mean=settled(process.at(points.x).mean))
 
     def _scaled(self, valued: Sequence[_End]) -> Scales:
         count = len(valued)
@@ -283,6 +287,12 @@ class Modelled(Proposer):
             pool = self.grown(uniform(np.random.default_rng([self.seed, POOL_STREAM, i])) for i in range(POOL))
             self._drawn = pool, Columns([one.numbers for one in pool])
         return self._drawn
+
+    @property
+    def walks(self) -> int:
+        """How many new candidates an ask may grow: fewer where a walk asks many decisions."""
+        asked = sum(len(one.decisions) for one in self.pool) / max(1, len(self.pool))
+        return min(WALKS, max(WALKS // 4, int(DECISIONS / max(1.0, asked))))
 
     def grown(self, pickers: Iterable[Picker]) -> list[Candidate]:
         """One walk for each; without those whose shapes cannot be."""

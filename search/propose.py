@@ -21,7 +21,7 @@ larger one the error says that a bounded number of draws found nothing.
 import itertools
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import ClassVar, Protocol
 
@@ -261,7 +261,9 @@ class Proposer(Controller):
         self.space.sample(walk.choose)
         if walk.choices != proposal.choices:
             raise Conflict(f"trial {proposal.number} was drawn from another space than this one")
-        self._enter(Asked(proposal=proposal, decisions=tuple(walk.decisions)))
+        # a ledger need not keep the order of keys
+        asked = replace(proposal, choices=walk.choices)
+        self._enter(Asked(proposal=asked, decisions=tuple(walk.decisions)))
         if outcome is not None:
             self.tell(outcome)
 

@@ -227,6 +227,11 @@ def expected_improvement(posterior: Posterior, best: float) -> Array:
     return np.asarray(np.where(score > -5.0, gain, tail))
 
 
+def settled(values: Array) -> Array:
+    """Without the last digits, which depend on how many threads a matrix product ran on: what is equal ties, always."""
+    return np.round(values, 8)
+
+
 def _levels(epochs: Array) -> tuple[Array, Array]:
     """Between all points, how many times three apart their epochs are, and whether both are of one lower fidelity."""
     logs = np.log(np.maximum(epochs, 1.0)) / math.log(3.0)

@@ -15,11 +15,11 @@ from space.space import replay
 CENTRES = 5
 """The trials around which candidates are drawn."""
 
-SINGLES, DOUBLES = 40, 12
-"""Of each, at most so many changes of one answer, and of two."""
+SINGLES, DOUBLES, STEPS = 0.2, 0.06, 0.2
+"""Parts of an ask's walks: for each centre at most so many changes of one answer, and of two, and for one climb."""
 
-PEAKS, STEPS = 4, 40
-"""A climb makes so many changes, of two answers on average, from the candidates that promise most."""
+PEAKS = 4
+"""A climb goes from so many candidates that promise most, by changes of two answers on average."""
 
 CLIMB, AROUND = 3_000_000, 3_000_001
 """Numbers of streams, beyond those of a trial's draws."""
@@ -47,16 +47,17 @@ class Surroundings:
         order = np.argsort(-self._of.merit(there, belief), kind="stable")[:PEAKS]
         peaks = [there[int(place)].choices for place in order]
         rng = np.random.default_rng([self._of.seed, number, CLIMB, climb])
-        return self._of.grown(neighbour(peaks[i % len(peaks)], rng) for i in range(STEPS))
+        return self._of.grown(neighbour(peaks[i % len(peaks)], rng) for i in range(int(STEPS * self._of.walks)))
 
     def _neighbours(self, asked: Asked) -> list[Candidate]:
         number = asked.proposal.number
         if number in self._known:
             return self._known[number]
-        return self._of.grown(_changes(asked, np.random.default_rng([self._of.seed, number, AROUND])))
+        rng, walks = np.random.default_rng([self._of.seed, number, AROUND]), self._of.walks
+        return self._of.grown(_changes(asked, rng, singles=int(SINGLES * walks), doubles=int(DOUBLES * walks)))
 
 
-def _changes(asked: Asked, rng: np.random.Generator) -> Iterator[Picker]:
+def _changes(asked: Asked, rng: np.random.Generator, *, singles: int, doubles: int) -> Iterator[Picker]:
     choices, decisions = asked.proposal.choices, asked.decisions
     changes: list[Choices] = [
         {decision.name: option}
@@ -64,10 +65,10 @@ def _changes(asked: Asked, rng: np.random.Generator) -> Iterator[Picker]:
         for option in decision.options
         if not _same(option, choices[decision.name])
     ]
-    for place in rng.permutation(len(changes))[:SINGLES]:
+    for place in rng.permutation(len(changes))[:singles]:
         yield _changed(choices, changes[int(place)], rng)
     if len(decisions) > 1:
-        for _ in range(DOUBLES):
+        for _ in range(doubles):
             first, second = (decisions[int(place)] for place in rng.choice(len(decisions), size=2, replace=False))
             yield _changed(choices, {**_other(first, choices, rng), **_other(second, choices, rng)}, rng)
 

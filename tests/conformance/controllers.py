@@ -297,7 +297,7 @@ class ControllerConformance:
             text=True,
             check=False,
             cwd=ROOT,
-            env={**os.environ, "PYTHONHASHSEED": "12345"},
+            env={**os.environ, "PYTHONHASHSEED": "12345", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
             timeout=120,
         )
         assert run.returncode == 0, run.stderr

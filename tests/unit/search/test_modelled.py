@@ -1,0 +1,136 @@
+"""The controllers with a surrogate, where the conformance suite does not reach."""
+
+import numpy as np
+import pytest
+
+from search.auto import AutoController
+from search.modelled import POOL
+from search.policy_model import PolicyModelController
+from search.predictor import PredictorController
+from search.propose import Walk, uniform
+from search.toys import AtMost, chain, fork, line
+from search.trial import Outcome, TrialState
+from space.analysis import analyse
+
+ALL = [PredictorController, PolicyModelController, AutoController]
+
+
+def end(number, value):
+    return Outcome(number=number, state=TrialState.COMPLETED, value=value, epochs=3)
+
+
+def told(controller, toy, trials, value=None):
+    """A controller that was told so many trials, and the proposals."""
+    proposals = []
+    for number in range(trials):
+        proposals.append(controller.ask(number))
+        controller.tell(end(number, toy.reward(proposals[-1].choices) if value is None else value))
+    return proposals
+
+
+def params(proposal):
+    return analyse(proposal.architecture).measures["params"]
+
+
+def test_half_of_the_starts_are_the_baseline_and_the_largest():
+    toy = chain(3)
+    rngs = [np.random.default_rng(seed) for seed in range(200)]
+    sizes = sorted(analyse(toy.sample(Walk(picker=uniform(rng)).choose)).params for rng in rngs)
+    starts = told(PredictorController(toy, seed=1), toy, 6)
+    assert min(params(starts[1]), params(starts[3])) >= sizes[-12]
+    plain = told(PredictorController(toy, seed=1, warm="none"), toy, 6)
+    assert starts[2].architecture.hash == plain[2].architecture.hash
+    assert starts[1].architecture.hash != plain[1].architecture.hash
+
+
+def test_starts_keep_the_constraints():
+    toy = chain(2)
+    limit = AtMost(measure="params", limit=400)
+    starts = told(PredictorController(toy, seed=1, constraints=[limit]), toy, 6)
+    assert all(params(start) <= 400 for start in starts)
+
+
+def test_another_proxy_ranks_the_starts():
+    toy = chain(3)
+    controller = PredictorController(toy, seed=1)
+    controller.proxy = lambda choices, architecture, measures: -measures["params"]
+    starts = told(controller, toy, 4)
+    assert max(params(starts[1]), params(starts[3])) < params(starts[2])
+
+
+@pytest.mark.parametrize("controller", ALL)
+def test_without_spread_it_says_that_it_draws_at_random(controller, caplog):
+    toy = chain(2)
+    one = controller(toy, seed=1)
+    told(one, toy, 10, value=0.5)
+    one.ask(10)
+    assert "at random" in one.state()["surrogate"]
+    assert "at random" in caplog.text
+    assert one.incumbent() is None
+
+
+def test_numbers_that_cannot_be_factorised_end_no_job(monkeypatch):
+    toy = chain(2)
+    one = PredictorController(toy, seed=1)
+    told(one, toy, 8)
+
+    def broken(*_):
+        raise np.linalg.LinAlgError("no convergence")
+
+    monkeypatch.setattr(np.linalg, "cholesky", broken)
+    one.ask(8)
+    assert "at random" in one.state()["surrogate"]
+
+
+def test_the_incumbent_is_believed_best_and_not_luckiest():
+    """40 random ones with a noise as large as the spread of the truth: mean regret of what is named, ten seeds."""
+    toy = chain(3)
+    named, luckiest = [], []
+    for seed in range(10):
+        one = PredictorController(toy, seed=seed, warm="none", starts=40)
+        rng = np.random.default_rng(seed)
+        truth, seen = {}, {}
+        for number in range(40):
+            truth[number] = toy.reward(one.ask(number).choices)
+            seen[number] = truth[number] + 0.08 * rng.normal()
+            one.tell(end(number, seen[number]))
+        named.append(max(truth.values()) - truth[one.incumbent()])
+        luckiest.append(max(truth.values()) - truth[max(seen, key=seen.get)])
+    assert np.mean(named) < np.mean(luckiest)
+
+
+def test_an_answer_that_always_fails_is_left():
+    toy = chain(3)
+    one = PredictorController(toy, seed=1)
+    fives = layers = 0  # a third of the layers have five where nothing is learned
+    for number in range(60):
+        choices = one.ask(number).choices
+        kernels = [option for key, option in choices.items() if key.endswith("kernel")]
+        if number >= 30:
+            fives += kernels.count(5)
+            layers += len(kernels)
+        if 5 in kernels:
+            one.tell(Outcome(number=number, state=TrialState.INFEASIBLE, reason="as told"))
+        else:
+            one.tell(end(number, toy.reward(choices)))
+    assert fives < layers / 4
+
+
+@pytest.mark.parametrize("controller", [PolicyModelController, AutoController])
+def test_the_policy_is_published_and_every_answer_has_its_probability(controller):
+    toy = fork()
+    one = controller(toy, seed=1)
+    for proposal in told(one, toy, 10):
+        open_ = {name for name in proposal.choices if name in proposal.behaviour}
+        assert open_ == set(proposal.choices)
+        assert all(0 < chance <= 1 for chance in proposal.behaviour.values())
+    for chances in one.state()["probabilities"].values():
+        assert sum(chances.values()) == pytest.approx(1.0)
+
+
+def test_a_space_of_one_line_needs_no_features():
+    one = PredictorController(line(1), seed=1)
+    one.ask(0)
+    one.tell(end(0, 0.5))
+    assert one.columns.sizes == (0, 0, 0)
+    assert len(one.pool) == POOL

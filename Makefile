@@ -72,7 +72,9 @@ chaos: install ## faults injected into a running service
 	$(PYTEST) -m chaos -s
 
 # OPEN counts those that are exported with an open batch as well, ONNX those that run in ONNX Runtime.
+# A long sweep may be run in parts, each from its FIRST network.
 COUNT ?= 10000
+FIRST ?= 0
 JOBS ?= 2
 SPACE ?= everything
 SHAPE ?= 3x32x32
@@ -80,7 +82,7 @@ OPEN ?= 1000
 ONNX ?= 200
 SEED ?= 0
 sweep: install ## COUNT=10000 random networks built, analysed, trained a step and exported; JOBS=2 processes
-	$(BIN)/python -m tests.sweep.run --count $(COUNT) --jobs $(JOBS) --space $(SPACE) --shape $(SHAPE) \
+	$(BIN)/python -m tests.sweep.run --first $(FIRST) --count $(COUNT) --jobs $(JOBS) --space $(SPACE) --shape $(SHAPE) \
 	  --open $(OPEN) --onnx $(ONNX) --seed $(SEED)
 
 load: install ## many readers and writers against one running API

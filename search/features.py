@@ -59,7 +59,7 @@ def describe(
     for stage, nodes in stages.items():
         blocks = sum(part.startswith(f"{stage}.blocks.") for part in parts)
         cost |= {f"{stage}.{name}": value for name, value in _stage(nodes, blocks).items()}
-    return _graph(architecture, parts), cost, dict(_answers(decisions, choices))
+    return _graph(architecture, parts), cost, answers(decisions, choices)
 
 
 @lru_cache(maxsize=16_384)
@@ -167,6 +167,11 @@ def _stage(nodes: Sequence[Node], blocks: int) -> Numbers:
         "params": math.log1p(sum([node.use.params for node in nodes])),
         "macs": math.log1p(sum([node.use.macs for node in nodes])),
     }
+
+
+def answers(decisions: Sequence[Decision], choices: Choices) -> Numbers:
+    """The third group."""
+    return dict(_answers(decisions, choices))
 
 
 def _answers(decisions: Sequence[Decision], choices: Choices) -> Iterable[tuple[str, float]]:

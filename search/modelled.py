@@ -26,6 +26,7 @@ from search.limits import Limit, broken
 from search.propose import Asked, Picker, Proposer, SearchSpace, Walk, follow, uniform
 from search.surrogate import (
     Array,
+    Chance,
     Points,
     Process,
     Scales,
@@ -33,7 +34,6 @@ from search.surrogate import (
     choose_scales,
     expected_improvement,
     kept,
-    likely,
     settled,
 )
 from search.trial import Outcome, TrialState
@@ -63,6 +63,9 @@ FAILURES = 200
 """The latest trials without a value that are kept in mind."""
 
 Key = tuple[tuple[str, Option], ...]
+Looked = tuple[Mapping[str, float], tuple[Numbers, Numbers, Numbers]]
+Look = Callable[[Architecture, Sequence[Decision], Choices], Looked]
+"""An architecture, and the walk to it -> its measures, and its features."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,12 +102,14 @@ class Belief:
     """A process and what it was made from.
 
     ends: of the trials with a value that it keeps, in order of number; mean: what it believes of each, standardised.
+    chance: of not failing; None where nothing failed.
     """
 
     process: Process
     scales: Scales
     ends: tuple[_End, ...]
     mean: Array
+    chance: Chance | None
 
     @property
     def best(self) -> float:
@@ -137,6 +142,7 @@ class Modelled(Proposer):
         super().__init__(space, constraints=constraints, seed=seed)
         self.starts, self.warm = starts, warm
         self.proxy: Callable[[Choices, Architecture, Mapping[str, float]], float] = _params
+        self.look: Look = look  # a benchmark that asks for the same networks again and again looks them up
         self.trouble: str | None = None  # why the last ask had to do without the surrogate
         self._ends: list[_End] = []  # in order of number
         self._vectors: dict[int, Array] = {}
@@ -208,16 +214,7 @@ class Modelled(Proposer):
         """Log expected improvement and log chance not to fail, (candidates,)."""
         x = self.vectors(found)
         gain = settled(expected_improvement(belief.process.at(x), belief.best))
-        bad = [end for end in self._ends if end.outcome.value is None]
-        if not bad:
-            return gain
-        good = np.array([self._vector(end.asked) for end in belief.ends])
-        worst = np.array([self._vector(end.asked) for end in bad[-FAILURES:]])
-        try:
-            chance = likely(x, good=good, bad=worst, scales=belief.scales, sizes=self.columns.sizes)
-        except Unfit:
-            return gain
-        return np.asarray(gain + settled(np.log(chance)))
+        return gain if belief.chance is None else np.asarray(gain + settled(np.log(belief.chance.at(x))))
 
     # The surrogate.
 
@@ -249,11 +246,12 @@ class Modelled(Proposer):
         ends = tuple(valued[int(place)] for place in kept(y, lottery[[end.number for end in valued]]))
         points = self._points(ends)
         # what failed was looked at as well: else its surroundings would look unexplored for ever
-        failed = [end.asked for end in self._ends if end.outcome.value is None][-FAILURES:]
-        seen = [self._vector(asked) for asked in (*failed, *(self._open[number] for number in sorted(self._open)))]
-        pending = np.array(seen) if seen else None
-        process = Process(points, scales, self.columns.sizes, pending=pending)
-        return Belief(process=process, scales=scales, ends=ends, mean=settled(process.at(points.x).mean))
+        failed = [self._vector(end.asked) for end in self._ends if end.outcome.value is None][-FAILURES:]
+        seen = [*failed, *(self._vector(self._open[number]) for number in sorted(self._open))]
+        process = Process(points, scales, self.columns.sizes, pending=np.array(seen) if seen else None)
+        chance = Chance(points.x, np.array(failed), self.columns.sizes) if failed else None
+        mean = settled(process.at(points.x).mean)
+        return Belief(process=process, scales=scales, ends=ends, mean=mean, chance=chance)
 
     def _scaled(self, valued: Sequence[_End]) -> Scales:
         count = len(valued)
@@ -313,11 +311,11 @@ class Modelled(Proposer):
         return self._met[key]
 
     def _seen(self, walk: Walk, architecture: Architecture) -> Candidate:
-        measures = analyse(architecture).measures
+        measures, numbers = self.look(architecture, walk.decisions, walk.choices)
         return Candidate(
             choices=walk.choices,
             decisions=tuple(walk.decisions),
-            numbers=describe(architecture, measures, walk.decisions, walk.choices),
+            numbers=numbers,
             broken=broken(self.limits, measures),
             size=self.proxy(walk.choices, architecture, measures),
         )
@@ -330,8 +328,7 @@ class Modelled(Proposer):
         """(features,) of a trial."""
         proposal = asked.proposal
         if proposal.number not in self._vectors:
-            measures = analyse(proposal.architecture).measures
-            numbers = describe(proposal.architecture, measures, asked.decisions, proposal.choices)
+            _, numbers = self.look(proposal.architecture, asked.decisions, proposal.choices)
             self._vectors[proposal.number] = self.columns.vector(numbers)
         return self._vectors[proposal.number]
 
@@ -346,6 +343,12 @@ class Modelled(Proposer):
             "surrogate": {"length": scales.length, "noise": scales.noise, "weights": list(scales.weights)},
             "believed_best": [end.number for end in belief.incumbents(5)],
         }
+
+
+def look(architecture: Architecture, decisions: Sequence[Decision], choices: Choices) -> Looked:
+    """By analysis, 0.5 to 3 ms."""
+    measures = analyse(architecture).measures
+    return measures, describe(architecture, measures, decisions, choices)
 
 
 def _params(choices: Choices, architecture: Architecture, measures: Mapping[str, float]) -> float:  # noqa: ARG001

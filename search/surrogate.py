@@ -12,7 +12,7 @@ architectures stretch the scale on which the good ones differ.
                      rho^|log3(e / e')|, an autoregressive model (Kennedy & O'Hagan 2000), and each lower one has an
                      unknown offset of its own, so that "lower because earlier" is not taken for "worse".
     open trials      shrink the variance near them and leave the mean alone, so that parallel asks spread out.
-    failed ones      have no value; `likely` is the chance that one is not like them, a process on 0 and 1.
+    failed ones      have no value; `Chance` is that of not being like them, a process on 0 and 1.
     many             above 500 the best 300 and 200 others are kept: one ask stays below 50 ms.
 
 Nothing here is random and nothing is kept between fits: a posterior is a function of what was told. A matrix that
@@ -191,29 +191,40 @@ class Process:
         return Posterior(mean=mean, deviation=self._signal * np.sqrt(variance))
 
     def _kernel(self, x: Array, other: Array) -> Array:
-        groups = _distances(x, other, self._sizes)
-        kernel: Array = np.exp(-_weighed(groups, self._scales.weights) / (2 * self._scales.length**2))
-        return kernel
+        return _correlation(_distances(x, other, self._sizes), self._scales)
 
 
-def likely(x: Array, *, good: Array, bad: Array, scales: Scales, sizes: Sequence[int]) -> Array:
-    """(n,) the chance of each row of x to be like the good ones and not the bad ones, from 0.01 to 1. Raises Unfit.
+class Chance:
+    """The chance not to fail: a process on 1 and 0 around the share of those that did not. Raises Unfit.
 
-    The mean of a process on 1 and 0 around the share of good ones, with a noise of a fifth of the signal: what fails by
-    chance, among others that do not, is hardly held against its neighbours.
+    good, bad: (n, features) of what was trained and of what failed. How alike two must be to share their fate, and how
+    much of it is chance, is chosen by the marginal likelihood: a kernel that never fits in memory is told from a
+    machine that fails three times in ten.
     """
-    if not len(bad):
-        return np.ones(len(x))
-    seen = np.concatenate([good, bad])
-    labels = np.concatenate([np.ones(len(good)), np.zeros(len(bad))])
-    prior = (len(good) + 1.0) / (len(seen) + 2.0)
 
-    def kernel(a: Array, b: Array) -> Array:
-        return np.asarray(np.exp(-_weighed(_distances(a, b, sizes), scales.weights) / (2 * scales.length**2)))
+    def __init__(self, good: Array, bad: Array, sizes: Sequence[int]) -> None:
+        self._x = np.concatenate([good, bad])
+        labels = np.concatenate([np.ones(len(good)), np.zeros(len(bad))])
+        self._prior = (len(good) + 1.0) / (len(labels) + 2.0)
+        self._sizes = sizes
+        self._scales = self._chosen(labels - self._prior)
+        root = _root(self._kernel(self._x, self._x), self._scales.noise)
+        self._root, self._white = root, _solve(root, labels - self._prior)
 
-    root = _root(kernel(seen, seen), 0.2)
-    mean = prior + _solve(root, kernel(seen, x)).T @ _solve(root, labels - prior)
-    return np.clip(mean, 0.01, 1.0)
+    def at(self, x: Array) -> Array:
+        """(n,) from 0.001 to 1."""
+        mean = self._prior + _solve(self._root, self._kernel(self._x, x)).T @ self._white
+        return np.clip(mean, 0.001, 1.0)
+
+    def _chosen(self, z: Array) -> Scales:
+        spaced = np.unique(np.linspace(0, len(z) - 1, min(len(z), FITTED)).astype(np.int64))
+        groups = _distances(self._x[spaced], self._x[spaced], self._sizes)
+        grid = itertools.product(views(self._sizes), (0.5, 1.0, 2.0), (0.05, 0.5, 5.0))
+        tried = [Scales(weights=weights, length=length, noise=noise) for weights, length, noise in grid]
+        return max(tried, key=lambda one: _merit(_correlation(groups, one), z[spaced], one))
+
+    def _kernel(self, a: Array, b: Array) -> Array:
+        return _correlation(_distances(a, b, self._sizes), self._scales)
 
 
 def expected_improvement(posterior: Posterior, best: float) -> Array:
@@ -249,6 +260,11 @@ def _distances(x: Array, other: Array, sizes: Sequence[int]) -> list[Array]:
         found.append(np.maximum(squares, 0.0))
         start += size
     return found
+
+
+def _correlation(groups: Sequence[Array], scales: Scales) -> Array:
+    """k of the equation at the top, from the squared distances of each group."""
+    return np.asarray(np.exp(-_weighed(groups, scales.weights) / (2 * scales.length**2)))
 
 
 def _weighed(groups: Sequence[Array], weights: Sequence[float]) -> Array:

@@ -9,7 +9,7 @@ import itertools
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -67,7 +67,7 @@ class Listed:
     """
 
     def __init__(self, of: SearchSpace, decisions: Sequence[Decision], hashes: dict[Answers, str]) -> None:
-        self._of = of
+        self.inner = of
         self.decisions = tuple(decisions)
         self.hashes = hashes
         self._leaves: dict[Answers, Known] = {}
@@ -75,13 +75,13 @@ class Listed:
 
     @property
     def constraints(self) -> Sequence[Limit]:
-        return self._of.constraints
+        return self.inner.constraints
 
     def baseline(self) -> Choices:
-        return self._of.baseline()
+        return self.inner.baseline()
 
     def size(self, limit: int) -> SizeEstimate:
-        return self._of.size(limit)
+        return self.inner.size(limit)
 
     def sample(self, choose: Choose) -> Architecture:
         answers = tuple([choose(decision) for decision in self.decisions])
@@ -108,31 +108,38 @@ def listed(of: SearchSpace, name: str, identity: str) -> Listed:
 
     of.sample(first)
     every = list(itertools.product(*(decision.options for decision in decisions)))
-    hashes = _kept(name, identity, lambda: (built(of, decisions, answers).hash for answers in every))
-    return Listed(of, decisions, dict(zip(every, hashes, strict=True)))
+    file = kept_file(f"{name}.json", identity, _sources())
+    if not file.exists():
+        hashes = [built(of, decisions, answers).hash for answers in every]
+        write_whole(file, json.dumps(hashes).encode())
+    return Listed(of, decisions, dict(zip(every, json.loads(file.read_text()), strict=True)))
 
 
-def _kept(name: str, identity: str, make: Callable[[], Iterator[str]]) -> list[str]:
-    """What stands in the file of this identity, or is made now and written there."""
+def kept_file(name: str, identity: str, sources: Sequence[Path]) -> Path:
+    """Where something is kept between benchmarks that depends on `identity` and on these sources."""
     folder = Path(tempfile.gettempdir()) / f"archsmith-benchmarks-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     digest = hashlib.blake2b(identity.encode(), digest_size=8)
-    for source in _sources():
+    for source in sources:
         digest.update(source.read_bytes())
-    file = folder / f"{name}-{digest.hexdigest()}.json"
-    if not file.exists():
-        fresh = file.with_suffix(f".{os.getpid()}")
-        fresh.write_text(json.dumps(list(make())))
-        fresh.replace(file)
-    hashes: list[str] = json.loads(file.read_text())
-    return hashes
+    return folder / f"{digest.hexdigest()}-{name}"
+
+
+def write_whole(file: Path, content: bytes) -> None:
+    """Written and renamed: another process sees all of it or nothing."""
+    fresh = file.with_suffix(f".{os.getpid()}")
+    fresh.write_bytes(content)
+    fresh.replace(file)
+
+
+READERS = {"analysis", "borrowed", "build", "codegen", "export", "layout", "memory", "outline", "picture", "schema"}
+"""Modules of the room `space` that only read finished architectures."""
 
 
 def _sources() -> list[Path]:
-    """What hashes are made with: the room `space` but for what only reads finished architectures."""
+    """What hashes are made with."""
     root = Path(space.__path__[0])
-    readers = {"analysis", "borrowed", "build", "codegen", "export", "layout", "memory", "outline", "picture", "schema"}
-    return [path for path in sorted(root.rglob("*.py")) if path.parent != root or path.stem not in readers]
+    return [path for path in sorted(root.rglob("*.py")) if path.parent != root or path.stem not in READERS]
 
 
 @dataclass(slots=True)

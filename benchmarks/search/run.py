@@ -107,6 +107,8 @@ def _one(plan: Plan, seed: int) -> Run:
         return replay(REFERENCES[plan.label], task, plan.limits, seed)
     space = task.space if plan.baseline else Anywhere(task.space, seed)
     controller = make_controller(plan.spec, space=space, seed=seed)
-    if isinstance(controller, Modelled) and (guess := task.proxy) is not None:
-        controller.proxy = lambda choices, _architecture, _measures: guess(choices)
+    if isinstance(controller, Modelled):
+        controller.look = task.look or controller.look
+        if (guess := task.proxy) is not None:
+            controller.proxy = lambda choices, _architecture, _measures: guess(choices)
     return simulate(controller, task, plan.limits, seed)

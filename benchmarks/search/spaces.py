@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.search.described import Described
 from benchmarks.search.macro import DECISIONS, OPERATIONS, Macro
-from benchmarks.search.remembered import Listed, Remembered, listed
+from benchmarks.search.remembered import Remembered, listed
 from benchmarks.search.tables import Judge, Scores, Source, judged, rows, searchable, zero_cost
+from search.modelled import Look
 from search.propose import SearchSpace, Walk
 from search.toys import Ask, Toy, chain, fork
 from space import presets
@@ -26,7 +28,7 @@ class Task:
 
     trials: what the controller's trials score. full: what a long training of a finalist scores. percent: whether scores
     are percentages, which controllers are told as fractions. decisions: of every walk; () where walks differ.
-    proxy: a guess that needs no training, larger is better.
+    proxy: a guess that needs no training, larger is better. look: what surrogates see, looked up.
     """
 
     space: SearchSpace
@@ -36,6 +38,7 @@ class Task:
     percent: bool
     decisions: tuple[Decision, ...]
     proxy: Callable[[Choices], float] | None = None
+    look: Look | None = None
 
     def architecture(self, choices: Choices) -> Architecture:
         return self.space.sample(replay(choices))
@@ -63,16 +66,23 @@ def bench(options: argparse.Namespace) -> Bench:
 
 
 def _tabular(
-    space: Callable[[], Listed], names: Sequence[str], words: Sequence[str], source: Source, options: argparse.Namespace
+    identity: tuple[SearchSpace, str, str],
+    names: Sequence[str],
+    words: Sequence[str],
+    source: Source,
+    options: argparse.Namespace,
 ) -> Bench:
-    """names: of the decisions in the order of the code's digits. words: the options in the order of their numbers."""
+    """identity: what `listed` wants to know of the space.
+
+    names: of the decisions in the order of the code's digits. words: the options in the order of their numbers.
+    """
     epochs = 12 if options.protocol in ("P3", "P4") else 200
 
     def key(choices: Choices) -> str:
         return "".join([str(words.index(str(choices[name]))) for name in names])
 
     def task() -> Task:
-        of = space()
+        of = listed(*identity)
         guesses: dict[str, float] = {}
         if options.zero_cost:
             numbers = {row["index"]: row[source.key] for row in rows(source.file)}
@@ -85,6 +95,7 @@ def _tabular(
             percent=True,
             decisions=of.decisions,
             proxy=(lambda choices: guesses[key(choices)]) if guesses else None,
+            look=Described(of, *identity[1:]),
         )
 
     def choices(code: str) -> Choices:
@@ -109,7 +120,7 @@ def _cells(options: argparse.Namespace) -> Bench:
         seconds="c10_train_s_per_epoch",
         cost_scale=options.cost_scale,
     )
-    return _tabular(lambda: listed(space, "nasbench201", repr(document)), edges, WORDS, source, options)
+    return _tabular((space, "nasbench201", repr(document)), edges, WORDS, source, options)
 
 
 def _macro(options: argparse.Namespace) -> Bench:
@@ -122,7 +133,7 @@ def _macro(options: argparse.Namespace) -> Bench:
         runs=tuple(f"test_t{i}" for i in range(3)),
         cost_scale=options.cost_scale,
     )
-    return _tabular(lambda: listed(Macro(), "nasbench-macro", "1"), names, OPERATIONS, source, options)
+    return _tabular((Macro(), "nasbench-macro", "1"), names, OPERATIONS, source, options)
 
 
 def _file(options: argparse.Namespace) -> Path:

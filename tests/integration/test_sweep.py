@@ -39,6 +39,6 @@ def test_a_failure_leaves_the_architecture_behind(tmp_path: Path, monkeypatch: p
 
 
 def test_networks_with_rare_operations_come_first() -> None:
-    assert sweep.chosen(4, 100, [7, 50]) == [7, 50, 0, 25]
-    assert sweep.chosen(2, 100, [7, 50, 90]) == [7, 50, 90]
-    assert sweep.chosen(500, 3) == [0, 1, 2]
+    assert sweep.chosen(4, range(100), [7, 50]) == [7, 50, 0, 25]
+    assert sweep.chosen(2, range(100, 200), [7, 50, 90]) == [7, 50, 90]
+    assert sweep.chosen(500, range(5, 8)) == [5, 6, 7]

@@ -151,10 +151,10 @@ def _progress(what: str, done: int, count: int, seconds: float, failed: int) -> 
         print(line, flush=True)
 
 
-def chosen(count: int, among: int, first: Sequence[int] = ()) -> list[int]:
+def chosen(count: int, among: Sequence[int], first: Sequence[int] = ()) -> list[int]:
     """`count` numbers: those of `first`, then evenly spread ones."""
-    count = min(count, among)
-    spread = (i * among // count for i in range(count))
+    count = min(count, len(among))
+    spread = (among[i * len(among) // count] for i in range(count))
     return list(dict.fromkeys([*first, *spread]))[: max(count, len(first))]
 
 
@@ -171,6 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--space", default="everything", help="a preset's name")
     parser.add_argument("--shape", default="3x32x32", help="of the input")
     parser.add_argument("--count", type=int, default=10_000)
+    parser.add_argument("--first", type=int, default=0, help="number of the first network: a sweep may be run in parts")
     parser.add_argument("--open", type=int, default=1000, help="networks that are exported with an open batch")
     parser.add_argument("--code", type=int, default=500, help="networks whose generated code is compared")
     parser.add_argument("--onnx", type=int, default=200, help="networks that run in ONNX Runtime")
@@ -184,12 +185,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def plan(*stages: str) -> Plan:
         return Plan(space=given.space, shape=shape, seed=given.seed, folder=folder, stages=stages)
 
+    numbers = range(given.first, given.first + given.count)
     every = plan("draw", "build", "costs", "texts", "train", "export")
-    tally = run(every, range(given.count), given.jobs, given.space)
-    open_ = run(plan("draw", "build", "open"), chosen(given.open, given.count), given.jobs, "open batch")
-    code = run(plan("draw", "build", "code"), chosen(given.code, given.count), given.jobs, "generated code")
+    tally = run(every, numbers, given.jobs, given.space)
+    open_ = run(plan("draw", "build", "open"), chosen(given.open, numbers), given.jobs, "open batch")
+    code = run(plan("draw", "build", "code"), chosen(given.code, numbers), given.jobs, "generated code")
     met = sorted(set(tally.operations.values()))
-    onnx = run(plan("draw", "build", "onnx"), chosen(given.onnx, given.count, met), given.jobs, "ONNX Runtime")
+    onnx = run(plan("draw", "build", "onnx"), chosen(given.onnx, numbers, met), given.jobs, "ONNX Runtime")
     for part, stage in ((open_, "open"), (code, "code"), (onnx, "onnx")):
         tally.done[stage], tally.seconds[stage] = part.done[stage], part.seconds[stage]
         tally.failures += part.failures

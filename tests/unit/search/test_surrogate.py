@@ -7,6 +7,7 @@ from search.surrogate import (
     BEST,
     OFFSET,
     OTHERS,
+    Chance,
     Points,
     Posterior,
     Process,
@@ -15,7 +16,6 @@ from search.surrogate import (
     choose_scales,
     expected_improvement,
     kept,
-    likely,
     standardised,
     views,
 )
@@ -158,9 +158,8 @@ def test_what_always_fails_is_unlikely_and_what_fails_by_chance_is_not():
     rng = np.random.default_rng(1)
     x = rng.normal(size=(60, sum(SIZES)))
     bad = x[:, 0] > 0.5
-    chance = likely(x, good=x[~bad], bad=x[bad], scales=SCALES, sizes=SIZES)
+    chance = Chance(x[~bad], x[bad], SIZES).at(x)
     assert chance[bad].mean() < 0.4 < 0.8 < chance[~bad].mean()
     by_chance = rng.random(60) < 0.3
-    spread = likely(x, good=x[~by_chance], bad=x[by_chance], scales=SCALES, sizes=SIZES)
-    assert (likely(x, good=x, bad=x[:0], scales=SCALES, sizes=SIZES) == 1.0).all()
+    spread = Chance(x[~by_chance], x[by_chance], SIZES).at(x)
     assert spread[~by_chance].mean() > 0.6

@@ -101,23 +101,21 @@ class _End:
 class Belief:
     """A process and what it was made from.
 
-    ends: of the trials with a value that it keeps, in order of number; mean: what it believes of each, standardised.
+    ends: of the trials with a value that it keeps, in order of number; worth: what each is believed to be worth,
+    standardised; best: the highest mean among them.
     chance: of not failing; None where nothing failed.
     """
 
     process: Process
     scales: Scales
     ends: tuple[_End, ...]
-    mean: Array
+    best: float
+    worth: Array
     chance: Chance | None
-
-    @property
-    def best(self) -> float:
-        return float(self.mean.max())
 
     def incumbents(self, count: int) -> list[_End]:
         """The trials believed best."""
-        return [self.ends[int(place)] for place in np.argsort(-self.mean, kind="stable")[:count]]
+        return [self.ends[int(place)] for place in np.argsort(-self.worth, kind="stable")[:count]]
 
 
 class Modelled(Proposer):
@@ -250,8 +248,8 @@ class Modelled(Proposer):
         seen = [*failed, *(self._vector(self._open[number]) for number in sorted(self._open))]
         process = Process(points, scales, self.columns.sizes, pending=np.array(seen) if seen else None)
         chance = Chance(points.x, np.array(failed), self.columns.sizes) if failed else None
-        mean = settled(process.at(points.x).mean)
-        return Belief(process=process, scales=scales, ends=ends, mean=mean, chance=chance)
+        mean, worth = map(settled, process.believed())
+        return Belief(process=process, scales=scales, ends=ends, best=float(mean.max()), worth=worth, chance=chance)
 
     def _scaled(self, valued: Sequence[_End]) -> Scales:
         count = len(valued)

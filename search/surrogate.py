@@ -43,6 +43,9 @@ CORRELATIONS = (0.75, 0.9, 0.97)
 OFFSET = 4.0
 """Variance of a lower fidelity's offset, in units of the signal's."""
 
+OWN = 0.5
+"""Share of what a process calls noise that is the network's own."""
+
 BEST, OTHERS = 300, 200
 """How many points are kept where there are more."""
 
@@ -178,7 +181,7 @@ class Process:
         told = len(points)
         z = standardised(points.y)
         white = _solve(self._root[:told, :told], z)
-        self._white, self._told = white, told
+        self._white, self._told, self._z = white, told, z
         self._signal = max(math.sqrt(float(white @ white) / told), 1e-6)
 
     def at(self, x: Array) -> Posterior:
@@ -189,6 +192,17 @@ class Process:
         mean = solved[: self._told].T @ self._white
         variance = np.maximum(1.0 - (solved**2).sum(axis=0), 1e-12)
         return Posterior(mean=mean, deviation=self._signal * np.sqrt(variance))
+
+    def believed(self) -> tuple[Array, Array]:
+        """Of the told points, (n,) each: the mean, and what their networks are worth, both standardised.
+
+        What a smooth process takes for noise is partly that of training and partly the network's own: half of it is
+        taken for either. (On a second published table, by all of it regret after 50 clean trials is 0.06 points and
+        0.12 with noisy ones, by half 0.03 and 0.10, by none 0.01 and 0.10.) Of a lower fidelity the mean is believed.
+        """
+        mean = self.at(self._x[: self._told]).mean
+        own = OWN * (self._epochs[: self._told] >= self._top)
+        return mean, mean + own * (self._z - mean)
 
     def _kernel(self, x: Array, other: Array) -> Array:
         return _correlation(_distances(x, other, self._sizes), self._scales)

@@ -19,7 +19,8 @@ COLUMNS = ("macs", "nwot", "synflow", "jacob_cov")
 
 
 def combined(columns: Iterable[Mapping[Key, float | None]]) -> dict[Key, float]:
-    """By key, larger is better: the sum over the columns, which have the same keys, of the normal scores of the ranks.
+    """By key, in their order, larger is better: the sum over the columns, which have the same keys, of the normal scores
+    of the ranks.
 
     What has no finite number in a column is last there. Equals share the mean of their places, so a column that failed
     for all of them says nothing.
@@ -43,7 +44,7 @@ def _scores(column: Mapping[Key, float | None]) -> dict[Key, float]:
         mean = place + (len(alike[value]) - 1) / 2
         scores |= dict.fromkeys(alike[value], NormalDist().inv_cdf((mean + 0.5) / len(values)))
         place += len(alike[value])
-    return scores
+    return {key: scores[key] for key in column}
 
 
 def chosen(sizes: Sequence[float], count: int) -> list[int]:

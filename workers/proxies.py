@@ -56,9 +56,10 @@ def synflow(module: nn.Module, inputs: Sequence[Tensor]) -> float | None:
     for weight in parameters:
         weight.data.abs_()
     ones = torch.ones((len(x) if indices else 1, *x.shape[1:]), dtype=torch.float64, device=x.device)
-    found = torch.autograd.grad(module(ones, *indices).sum(), parameters, allow_unused=True)
-    flows = [(weight.detach() * grad).sum() for weight, grad in zip(parameters, found, strict=True) if grad is not None]
-    return _finite(torch.stack(flows).sum().log()) if flows else None
+    total = module(ones, *indices).sum()
+    found = torch.autograd.grad(total, parameters, allow_unused=True, materialize_grads=True)
+    flows = [(weight.detach() * grad).sum() for weight, grad in zip(parameters, found, strict=True)]
+    return _finite(torch.stack(flows).sum().log())
 
 
 def jacob_cov(module: nn.Module, inputs: Sequence[Tensor]) -> float | None:

@@ -19,8 +19,7 @@ COLUMNS = ("macs", "nwot", "synflow", "jacob_cov")
 
 
 def combined(columns: Iterable[Mapping[Key, float | None]]) -> dict[Key, float]:
-    """By key, in their order, larger is better: the sum over the columns, which have the same keys, of the normal scores
-    of the ranks.
+    """By key, larger is better: the sum over the columns, which have the same keys, of the normal scores of the ranks.
 
     What has no finite number in a column is last there. Equals share the mean of their places, so a column that failed
     for all of them says nothing.

@@ -78,7 +78,7 @@ def task(kind: str, shared: Any) -> str:
     return f"{kind} with {shared}"
 
 
-def forever(task: Any, shared: Any) -> dict[str, Any]:  # noqa: ARG001  # the signature of what is measured
+def forever(task: Any, shared: Any) -> dict[str, Any]:  # the signature of what is measured
     """Work for `cluster.run_tasks` that takes ten minutes."""
     time.sleep(FOREVER_S)
     return {}

@@ -126,6 +126,7 @@ class Entry:
 
 
 WARM = Word(words=("params", "none"))
+WARM_STARTS = Word(words=("params", "none", "zero_cost"))
 STEP = Number(low=0, high=10, above=True)
 
 CONTROLLERS: dict[str, Entry] = {
@@ -134,7 +135,7 @@ CONTROLLERS: dict[str, Entry] = {
         load=_policy_model,
         options={
             "starts": Number(low=2, high=1000, whole=True),
-            "warm": WARM,
+            "warm": WARM_STARTS,
             "learning_rate": STEP,
             "entropy": Number(low=0, high=1),
             "samples": Number(low=8, high=2000, whole=True),
@@ -150,7 +151,7 @@ CONTROLLERS: dict[str, Entry] = {
             "passes": Number(low=1, high=100, whole=True),
         },
     ),
-    "predictor": Entry(load=_predictor, options={"starts": Number(low=2, high=1000, whole=True), "warm": WARM}),
+    "predictor": Entry(load=_predictor, options={"starts": Number(low=2, high=1000, whole=True), "warm": WARM_STARTS}),
     "evolution": Entry(
         load=_evolution,
         options={

@@ -12,6 +12,7 @@ only saves time. Candidates that were met before cost nothing, others one walk w
 
 import bisect
 import logging
+import math
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -66,6 +67,7 @@ Key = tuple[tuple[str, Option], ...]
 Looked = tuple[Mapping[str, float], tuple[Numbers, Numbers, Numbers]]
 Look = Callable[[Architecture, Sequence[Decision], Choices], Looked]
 """An architecture, and the walk to it -> its measures, and its features."""
+Warm = Literal["params", "none", "zero_cost"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -122,8 +124,10 @@ class Modelled(Proposer):
     """Base of the controllers with a surrogate; theirs is where candidates come from.
 
     starts: trials before the surrogate proposes, the baseline among them.
-    warm: "params", half of the starts by parameter count; "none", at random.
+    warm: "params", half of the starts by parameter count; "none", at random; "zero_cost", by `guesses`, which somebody
+    has to measure first (`workers/warm.py`), and as "params" where nobody did.
     proxy: what the starts are ranked by; anything that says something of untrained architectures may be put here.
+    guesses: ranks some of the pool before it, larger is better, by their answers; those without one come after.
     """
 
     wishes: ClassVar[int] = 60  # the best candidate may be another spelling of what was tried, and so may the next
@@ -135,12 +139,13 @@ class Modelled(Proposer):
         constraints: Sequence[Limit] = (),
         seed: int = 0,
         starts: int = 6,
-        warm: Literal["params", "none"] = "params",
+        warm: Warm = "params",
     ) -> None:
         super().__init__(space, constraints=constraints, seed=seed)
         self.starts, self.warm = starts, warm
         self.proxy: Callable[[Choices, Architecture, Mapping[str, float]], float] = _params
         self.look: Look = look  # a benchmark that asks for the same networks again and again looks them up
+        self.guesses: Mapping[Key, float] = {}
         self.trouble: str | None = None  # why the last ask had to do without the surrogate
         self._ends: list[_End] = []  # in order of number
         self._vectors: dict[int, Array] = {}
@@ -203,10 +208,11 @@ class Modelled(Proposer):
 
     def _largest(self, number: int) -> Sequence[Candidate]:
         """Of the starts, every second after the baseline. With it they are half of them, and never the last."""
-        if self.warm != "params" or number % 2 == 0 or number == self.starts - 1:
+        if self.warm == "none" or number % 2 == 0 or number == self.starts - 1:
             return ()
         pool = [one for one in self.pool if not one.broken]
-        return sorted(pool, key=lambda one: -one.size)[number // 2 : number // 2 + self.wishes]
+        order = sorted(pool, key=lambda one: (-self.guesses.get(one.key, -math.inf), -one.size))
+        return order[number // 2 : number // 2 + self.wishes]
 
     def merit(self, found: Sequence[Candidate], belief: Belief) -> Array:
         """Log expected improvement and log chance not to fail, (candidates,)."""

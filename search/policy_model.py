@@ -11,12 +11,12 @@ it begins with, so it is a function of what was told, whatever the order.
 """
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 
 from search.limits import Limit
-from search.modelled import Belief, Candidate, Modelled
+from search.modelled import Belief, Candidate, Modelled, Warm
 from search.policy import TOP, Fold, Follower, Policy, Values
 from search.propose import Asked, Picker, SearchSpace
 from search.trial import Outcome, TrialState
@@ -28,7 +28,8 @@ PRACTICE = 5_000_000
 
 
 class PolicyModelController(Modelled):
-    """Options: those of `Modelled`, and
+    """Options: those of `Modelled` (the policy itself begins with free steps on parameter counts unless `warm` is
+    "none"), and
 
     learning_rate, entropy: of the steps on trials, as in `search/reinforce.py`.
     samples: walks drawn for each ask, at most; fewer where a walk asks many decisions.
@@ -45,7 +46,7 @@ class PolicyModelController(Modelled):
         constraints: Sequence[Limit] = (),
         seed: int = 0,
         starts: int = 6,
-        warm: Literal["params", "none"] = "params",
+        warm: Warm = "params",
         learning_rate: float = 1.0,
         entropy: float = 0.03,
         samples: int = 200,
@@ -56,7 +57,7 @@ class PolicyModelController(Modelled):
         self._practised = Policy()
 
     def _begin(self) -> Follower:
-        policy = warmed(self.space, self.limits, seed=self.seed) if self.warm == "params" else Policy()
+        policy = warmed(self.space, self.limits, seed=self.seed) if self.warm != "none" else Policy()
         values = Values(kind="quantile", decay=0.9)
         return Follower(policy=policy, values=values, rate=self.learning_rate, entropy=self.entropy)
 

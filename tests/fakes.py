@@ -76,3 +76,9 @@ def task(kind: str, shared: Any) -> str:
     if kind == "dies":
         os.kill(os.getpid(), signal.SIGKILL)
     return f"{kind} with {shared}"
+
+
+def forever(task: Any, shared: Any) -> dict[str, Any]:  # the signature of what is measured
+    """Work for `cluster.run_tasks` that takes ten minutes."""
+    time.sleep(FOREVER_S)
+    return {}

@@ -53,6 +53,7 @@ class Driver:
         self._spec: JobSpec = self._job.spec
         self._folder = settings.job_folder(lease.job_id)
         self._control = Control(used_s=self._job.seconds_used, limit_s=self._spec.budget.seconds)
+        self._measuring = False
 
     @property
     def control(self) -> Control:
@@ -110,7 +111,11 @@ class Driver:
         signal.signal(signal.SIGINT, lambda *_: self._control.leave("shutdown"))
 
     def _waiting_for(self) -> str | None:
-        if not self._control.searching or self._ledger.job(self._job.id).counts.get(TrialState.RUNNING):
+        if (
+            not self._control.searching
+            or self._measuring
+            or self._ledger.job(self._job.id).counts.get(TrialState.RUNNING)
+        ):
             return None
         return cluster.shortage(self._spec.trial.cpus, self._spec.trial.gpus)
 
@@ -152,9 +157,11 @@ class Driver:
         )
         constraints = tuple(Constraint.parse(text) for text in self._spec.objective.constraints)
         controller = make_controller(self._spec.controller, space=space, constraints=constraints, seed=self._spec.seed)
+        history = list(self._ledger.history(self._job.id))
+        if self._spec.controller.options.get("warm") == "zero_cost":
+            self._warm_up(controller, dataset, asked=len(history))
         if self._spec.reproducible:
             controller = InOrder(controller)
-        history = list(self._ledger.history(self._job.id))
         pending = []
         for trial in history:
             proposal = _proposal(trial)
@@ -163,6 +170,22 @@ class Driver:
             if outcome is None:
                 pending.append(proposal)
         return controller, pending, history
+
+    def _warm_up(self, controller: Controller, dataset: Dataset, *, asked: int) -> None:
+        """Give it measured guesses for the starts it has still to propose. Their seconds are the search's."""
+        from search.modelled import Modelled
+        from workers.warm import WarmUp
+
+        if not isinstance(controller, Modelled) or asked >= controller.starts:
+            return
+        self._ledger.update_job(self._lease, phase="proxies")
+        self._control.start()
+        self._measuring = True
+        warm_up = WarmUp(spec=self._spec, dataset=dataset, folder=self._folder, control=self._control)
+        controller.guesses = warm_up.guesses(controller)
+        self._measuring = False
+        self._control.halt()
+        self._ledger.update_job(self._lease, phase="search")
 
     def _task(self, proposal: Proposal, attempt: int, dataset: Dataset, setting: Setting) -> TrialTask:
         spec, number = self._spec, proposal.number

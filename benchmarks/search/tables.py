@@ -10,9 +10,10 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import NormalDist
 
 import numpy as np
+
+from search.proxy import combined
 
 OVERHEAD = 12.35 / 12
 """Seconds of a training per second of its training epochs: the rest is the passes over the validation split."""
@@ -96,22 +97,17 @@ def searchable(source: Source, *, epochs: int = LONG, noisy: bool = False, noise
     return Scores(runs=scores, seconds=seconds, epochs=epochs, noise=noise if noisy and not singles else 0.0)
 
 
-PROXIES = ("flops", "nwot", "synflow")
-"""Guesses that need no training, as the columns are called behind the prefix."""
+PROXIES = ("flops", "nwot", "synflow", "jacov")
+"""Guesses that need no training, as the columns are called behind the prefix; those that the service's workers make."""
 
 
 def zero_cost(file: Path, prefix: str, keys: Mapping[str, str]) -> dict[str, float]:
-    """By key: the sum of the normal scores of the ranks of all PROXIES; what has none of one is last in it.
-
-    keys: of the architectures by the number in the file's column `index`.
-    """
+    """By key, of those PROXIES that the file has. keys: of the architectures by the number in its column `index`."""
     found = {keys[row["index"]]: row for row in rows(file)}
-    total = dict.fromkeys(found, 0.0)
-    for name in PROXIES:
-        values = {key: float(row[f"{prefix}_{name}"] or -math.inf) for key, row in found.items()}
-        for place, key in enumerate(sorted(values, key=lambda key: values[key])):
-            total[key] += NormalDist().inv_cdf((place + 0.5) / len(values))
-    return total
+    names = [f"{prefix}_{name}" for name in PROXIES if any(row.get(f"{prefix}_{name}") for row in found.values())]
+    if not names:
+        raise SystemExit(f"{file.name} has none of the columns {', '.join(f'{prefix}_{name}' for name in PROXIES)}")
+    return combined({key: float(row[name]) if row[name] else None for key, row in found.items()} for name in names)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -39,7 +39,7 @@ class Job:
     counts: trials by state, every state present.
     best_trial, best_score: the incumbent among completed trials and its raw search score.
     final_score: measured on the test split, None until then.
-    phase: what a running job is at: "search", "finalists", "bundle".
+    phase: what a running job is at: "proxies", "search", "finalists", "bundle".
     waiting_for: what a running job cannot go on without at the moment, one line.
     stopped_because: which ceiling or condition ended the search.
     version: rises with every change of the row; for ETags.

@@ -4,10 +4,13 @@ Values are folded (larger is better) and shaped (points, objectives). One point 
 worse and somewhere better; equal points do not dominate each other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from search.objective import Objective
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -17,6 +20,35 @@ MARGIN = 0.1
 
 AUGMENTED = 0.05
 """Weight of the sum beside the maximum in the Tchebycheff norm (Knowles 2006)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Front:
+    """The trials of a search that no other one dominates.
+
+    points: (number, raw measures that the objective needs), by the first objective, the best first. hypervolume: in the
+    product of the objectives' units, above `reference`, which is raw as well; both None where nothing completed.
+    """
+
+    points: tuple[tuple[int, dict[str, float]], ...]
+    hypervolume: float | None
+    reference: dict[str, float] | None
+
+
+def pareto(completed: Sequence[tuple[int, Mapping[str, float]]], objective: Objective) -> Front:
+    """completed: (number, facts) of trials. Those that lack a measure, of an older version, are left out."""
+    known = [(number, facts) for number, facts in completed if all(name in facts for name in objective.needs)]
+    if not known:
+        return Front(points=(), hypervolume=None, reference=None)
+    values = np.array([objective.values(facts) for _, facts in known])
+    reference = reference_point(values)
+    places = np.flatnonzero(non_dominated(values))
+    points = [known[place] for place in sorted(places, key=lambda place: (-values[place, 0], known[place][0]))]
+    return Front(
+        points=tuple((number, {name: facts[name] for name in objective.needs}) for number, facts in points),
+        hypervolume=hypervolume(values, reference),
+        reference=objective.raw([float(value) for value in reference]),
+    )
 
 
 def non_dominated(values: Array) -> NDArray[np.bool_]:

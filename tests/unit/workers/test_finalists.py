@@ -13,8 +13,8 @@ def trial(number: int, value: float | None, *, epochs: int = 8, state: str = "co
     fields: dict[str, Any] = {
         "job_id": "j", "number": number, "state": TrialState(state), "reason": None, "architecture": {}, "hash": "h",
         "choices": {}, "behaviour": {}, "params": params, "macs": 1, "search_score": value, "value": value,
-        "epochs": epochs, "attempts": 1, "seconds": 1.0, "created_at": datetime.now(UTC), "started_at": None,
-        "finished_at": None, "mlflow_run_id": None, "provenance": "controller",
+        "measures": {}, "epochs": epochs, "attempts": 1, "seconds": 1.0, "created_at": datetime.now(UTC),
+        "started_at": None, "finished_at": None, "mlflow_run_id": None, "provenance": "controller",
     }  # fmt: skip
     return Trial(**fields)
 

@@ -123,8 +123,8 @@ def _exclusive(front: Array, place: int) -> float:
 def reference_point(values: Array) -> Array:
     """(objectives,): a little below the worst value of each, so that the ends of the front count.
 
-    A tenth of the range below it, or of the value where all are equal. It is a function of what was measured, so figures
-    over one job's trials compare with each other, and with another job's only by the same reference.
+    A tenth of the range below it, or of the value where all are equal. It is a function of what was measured: figures
+    over one job's trials compare with each other, with another job's only by the same reference.
     """
     worst, best = values.min(axis=0), values.max(axis=0)
     span = best - worst

@@ -164,7 +164,7 @@ class LedgerSearcher(Searcher):
             return
         measurement = Measurement(**{k: result[k] for k in ("epoch", "score", "train_loss", "seconds")})
         trial.epochs, trial.score = measurement.epoch, measurement.score
-        trial.measures = dict(result.get("measures", {}))
+        trial.measures = dict(result.get("measures", ()))
         self._ledger.add_measurement(self._lease, trial.number, trial.attempt, measurement)
 
     def _outcome(self, trial: _Open) -> Outcome:

@@ -124,7 +124,8 @@ class TrialActor(tune.Trainable):
         finally:
             faulthandler.cancel_dump_traceback_later()
         done = measurement.epoch >= self._task.epochs
-        return {**asdict(measurement), "measures": measures, "value": value, "done": done}
+        # as pairs: Tune hands a trial's last result on with every dictionary in it flattened
+        return {**asdict(measurement), "measures": list(measures.items()), "value": value, "done": done}
 
     def _value(self, score: float, measures: Mapping[str, float]) -> float:
         """What a scheduler compares trials by."""

@@ -162,7 +162,7 @@ def test_measures_become_the_vector_and_are_kept(ledger: Ledger) -> None:
     table.searcher._controller.tell = told.append  # type: ignore[method-assign]
     table.suggest("a")
     params = float(ledger.trial(table.lease.job_id, 0).params)
-    table.searcher.on_trial_complete("a", {**EPOCH, "measures": {"latency_ms": 2.0, "params": params}})
+    table.searcher.on_trial_complete("a", {**EPOCH, "measures": [("latency_ms", 2.0), ("params", params)]})
     trial = ledger.trial(table.lease.job_id, 0)
     assert (trial.state, trial.measures) == (TrialState.COMPLETED, {"latency_ms": 2.0})
     [outcome] = told

@@ -8,8 +8,8 @@ from pydantic.functional_validators import BeforeValidator, PlainValidator
 from pydantic_core import PydanticCustomError
 
 from api.body import Strict
-from search.objective import OBJECTIVES
-from search.spec import Budget, ControllerSpec, FinalistSpec, JobSpec, ObjectiveSpec, TrialSpec
+from search.objective import FORMS, MAXIMIZED, MINIMIZED
+from search.spec import Budget, ControllerSpec, FinalistSpec, JobSpec, ObjectiveSpec, TargetSpec, TrialSpec
 from space import presets
 from space.kinds import KINDS
 
@@ -59,18 +59,61 @@ class ControllerRequest(Strict):
         return ControllerSpec(name=self.name, options=dict(self.model_extra or {}))
 
 
-class ObjectiveRequest(Strict):
-    """What is maximised, and expressions that every architecture must keep, such as "params <= 500000".
+def _one_of(names: tuple[str, ...]) -> BeforeValidator:
+    """A measure's name alone stands for a list of one."""
 
-    score: what a trial's score is; "auto" is the AUC for links and the accuracy for all else.
+    def listed(value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        if value not in names:
+            context = {"name": repr(value[:60]), "shown": ", ".join(names), "allowed": list(names)}
+            raise PydanticCustomError("choice_unknown", "there is no measure {name} here; there are {shown}", context)
+        return [value]
+
+    return BeforeValidator(listed, json_schema_input_type=Literal[names] | list[Literal[names]])  # type: ignore[valid-type]
+
+
+Maximized = Annotated[list[Literal[MAXIMIZED]], Field(max_length=len(MAXIMIZED)), _one_of(MAXIMIZED)]  # type: ignore[valid-type]
+Minimized = Annotated[list[Literal[MINIMIZED]], Field(max_length=len(MINIMIZED)), _one_of(MINIMIZED)]  # type: ignore[valid-type]
+
+
+class TargetRequest(Strict):
+    """A soft limit on a measure, in its unit.
+
+    absolute: score + weight * |measure / value - 1|. product: score * (measure / value) ^ weight.
     """
 
-    maximize: Literal[tuple(OBJECTIVES)] = "score"  # type: ignore[valid-type]
+    measure: Literal[MINIMIZED]  # type: ignore[valid-type]
+    value: Annotated[float, Field(gt=0, le=1e15)]
+    form: Literal[FORMS] = "absolute"  # type: ignore[valid-type]
+    weight: Annotated[float, Field(ge=-10, lt=0)] = -0.07
+
+    def spec(self) -> TargetSpec:
+        return TargetSpec(measure=self.measure, value=float(self.value), form=self.form, weight=float(self.weight))
+
+
+class ObjectiveRequest(Strict):
+    """What is maximised and minimised, and expressions that every architecture must keep, such as "params <= 500000".
+
+    maximize, minimize: a measure or a list of measures, together at least one. target: instead of a second objective, a
+    soft limit that is folded into the score. score: what a trial's score is; "auto" is the AUC for links and the
+    accuracy for all else.
+    """
+
+    maximize: Maximized = Field(["score"])
+    minimize: Minimized = Field([])
+    target: TargetRequest | None = None
     score: Literal["auto", "accuracy", "balanced_accuracy", "auc"] = "auto"
     constraints: Annotated[list[Annotated[str, Field(min_length=1, max_length=500)]], Field(max_length=16)] = Field([])
 
     def spec(self) -> ObjectiveSpec:
-        return ObjectiveSpec(maximize=self.maximize, score=self.score, constraints=tuple(self.constraints))
+        return ObjectiveSpec(
+            maximize=tuple(self.maximize),
+            minimize=tuple(self.minimize),
+            target=None if self.target is None else self.target.spec(),
+            score=self.score,
+            constraints=tuple(self.constraints),
+        )
 
 
 class BudgetRequest(Strict):
@@ -130,7 +173,7 @@ class JobRequest(Strict):
     controller: Annotated[
         ControllerRequest, BeforeValidator(_controller, json_schema_input_type=str | ControllerRequest)
     ] = ControllerRequest(name=ControllerSpec().name)
-    objective: ObjectiveRequest = ObjectiveRequest(constraints=[])
+    objective: ObjectiveRequest = ObjectiveRequest(maximize=["score"], minimize=[], constraints=[])
     budget: BudgetRequest = BudgetRequest()
     trial: TrialRequest = TrialRequest()
     finalists: FinalistsRequest = FinalistsRequest()

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from archsmith.errors import InvalidArchitecture
+from search.front import Front
 from search.ledger import DatasetRow, Finalist, Job, Trial
 from search.trial import JobState, Measurement, TrialState
 from space.analysis import analyse
@@ -29,7 +30,10 @@ class ProgressView(View):
 
 
 class BestView(View):
-    """The incumbent: best search score so far, measured on the validation split."""
+    """The incumbent: best search score so far, measured on the validation split.
+
+    Of several objectives, or with a soft target, the trial that is best by the one number that stands for them.
+    """
 
     trial: int
     search_score: float
@@ -87,7 +91,10 @@ class MeasurementView(View):
 
 
 class TrialView(View):
-    """One trial. measurements: one per epoch, and peak_memory_mb (see docs/spaces.md): null in lists."""
+    """One trial. measurements: one per epoch, and peak_memory_mb (see docs/spaces.md): null in lists.
+
+    measures: what was measured beside the score for the job's objectives, by name.
+    """
 
     number: int
     state: TrialState
@@ -99,6 +106,7 @@ class TrialView(View):
     macs: int
     peak_memory_mb: float | None
     search_score: float | None
+    measures: dict[str, float]
     measurements: list[MeasurementView] | None
     epochs: int
     attempts: int
@@ -119,6 +127,29 @@ class BestArchitecture(View):
     hash: str
     measures: dict[str, int | float]
     architecture: dict[str, Any]
+
+
+class PointView(View):
+    """A trial on the front, and its measures, raw."""
+
+    trial: int
+    measures: dict[str, float]
+    links: dict[str, str]
+
+
+class FrontView(View):
+    """The completed trials that no other one dominates, by the first objective, the best first.
+
+    maximize, minimize: the objectives. hypervolume: of what the front dominates, above `reference`, in the product of
+    the objectives' units; reference: a tenth of the range worse than the worst completed trial in each; both null until
+    a trial has completed.
+    """
+
+    maximize: list[str]
+    minimize: list[str]
+    points: list[PointView]
+    hypervolume: float | None
+    reference: dict[str, float] | None
 
 
 class JobPage(View):
@@ -226,7 +257,7 @@ def run_url(settings: Settings, job: Job, run_id: str | None) -> str | None:
 def job_links(job: Job) -> dict[str, str]:
     base = f"/v1/jobs/{job.id}"
     return {"self": base} | {
-        name: f"{base}/{name}" for name in ("trials", "events", "best", "bundle", "cancel", "pause", "resume")
+        name: f"{base}/{name}" for name in ("trials", "events", "best", "front", "bundle", "cancel", "pause", "resume")
     }
 
 
@@ -270,10 +301,23 @@ def _finalist(one: Finalist) -> FinalistView:
     return FinalistView(trial=one.trial_number, **{name: getattr(one, name) for name in same})
 
 
+def front_view(job: Job, front: Front) -> FrontView:
+    return FrontView(
+        maximize=list(job.spec.objective.maximize),
+        minimize=list(job.spec.objective.minimize),
+        points=[
+            PointView(trial=number, measures=measures, links={"trial": f"/v1/jobs/{job.id}/trials/{number}"})
+            for number, measures in front.points
+        ],
+        hypervolume=front.hypervolume,
+        reference=front.reference,
+    )
+
+
 def trial_view(trial: Trial, job: Job, settings: Settings, *, full: bool) -> TrialView:
     """full: with the measurements, which only the ledger's single-trial reading has."""
     same = ("number", "state", "reason", "architecture", "hash", "choices", "params", "macs", "search_score", "epochs")
-    more = ("attempts", "seconds", "provenance", "created_at", "started_at", "finished_at")
+    more = ("measures", "attempts", "seconds", "provenance", "created_at", "started_at", "finished_at")
     return TrialView(
         **{name: getattr(trial, name) for name in (*same, *more)},
         measurements=[_measurement(one) for one in trial.measurements] if full else None,

@@ -116,6 +116,10 @@ class Client:
         """The incumbent's architecture as JSON."""
         return self._json("GET", f"/v1/jobs/{_segment(job_id)}/best")
 
+    def front(self, job_id: str) -> Json:
+        """The trials that no other one dominates in the job's objectives, and their hypervolume."""
+        return self._json("GET", f"/v1/jobs/{_segment(job_id)}/front")
+
     def cancel(self, job_id: str) -> Job:
         return self._ask_for(job_id, "cancel")
 

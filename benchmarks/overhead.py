@@ -38,6 +38,9 @@ class NoTraining:
     def epoch(self) -> Measurement:
         return Measurement(epoch=1, score=self._score, train_loss=0.0, seconds=0.0)
 
+    def measures(self) -> dict[str, float]:
+        return {}
+
 
 def ours(trials: int, folder: Path) -> float:
     """Seconds for a search of no-op trials through the ledger, the controller and Tune."""

@@ -15,6 +15,7 @@ import numpy as np
 from archsmith.errors import Fault, InvalidExpression, InvalidInput, InvalidSpace
 from search.factory import CONTROLLERS, check_options
 from search.limits import tightest
+from search.objective import faults as objective_faults
 from search.propose import attempt, attempt_of, every_walk, follow, uniform
 from search.repair import Attempt, repair
 from search.spec import JobSpec, Json
@@ -65,6 +66,7 @@ def check_job(spec: JobSpec, *, data: DataShape | None, datasets: Sequence[str],
         detail = f"there is no data set {spec.dataset[:80]!r}; there are {', '.join(datasets)}"
         faults.append(Fault(pointer="/dataset", rule="dataset_not_found", detail=detail, allowed=list(datasets)))
     faults += _controller_faults(spec)
+    faults += below("/objective", objective_faults(spec.objective, reproducible=spec.reproducible))
     if spec.reproducible and spec.trial.scheduler != "none":
         detail = (
             f"a reproducible job needs the scheduler 'none': {spec.trial.scheduler!r} stops trials by who comes first"

@@ -81,6 +81,12 @@ def _auto() -> Callable[..., Controller]:
     return AutoController
 
 
+def _nsga2() -> Callable[..., Controller]:
+    from search.nsga2 import Nsga2Controller
+
+    return Nsga2Controller
+
+
 def _policy_model() -> Callable[..., Controller]:
     from search.policy_model import PolicyModelController
 
@@ -119,10 +125,15 @@ def _reinforce() -> Callable[..., Controller]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Entry:
-    """A controller that can be asked for. load: imports its file and gives the class."""
+    """A controller that can be asked for.
+
+    load: imports its file and gives the class. counts: whether it must know how many objectives there are before the
+    first outcome.
+    """
 
     load: Callable[[], Callable[..., Controller]]
     options: Mapping[str, Number | Word] = field(default_factory=dict)
+    counts: bool = False
 
 
 WARM = Word(words=("params", "none"))
@@ -161,9 +172,11 @@ CONTROLLERS: dict[str, Entry] = {
     ),
     "grid": Entry(load=_grid),
     "local_search": Entry(load=_local_search, options={"starts": Number(low=1, high=1000, whole=True)}),
+    "nsga2": Entry(load=_nsga2, options={"population": Number(low=2, high=10_000, whole=True)}, counts=True),
     "random": Entry(load=_random),
     "tpe": Entry(
         load=_tpe,
+        counts=True,
         options={
             "startup": Number(low=1, high=1000, whole=True),
             "candidates": Number(low=1, high=1000, whole=True),
@@ -199,11 +212,21 @@ def check_options(spec: ControllerSpec) -> None:
 
 
 def make_controller(
-    spec: ControllerSpec, *, space: SearchSpace, constraints: Sequence[Limit] = (), seed: int = 0
+    spec: ControllerSpec,
+    *,
+    space: SearchSpace,
+    constraints: Sequence[Limit] = (),
+    seed: int = 0,
+    objectives: int = 1,
 ) -> Controller:
-    """A fresh controller, to be asked or restored. Raises InvalidInput as `check_options` does."""
+    """A fresh controller, to be asked or restored. Raises InvalidInput as `check_options` does.
+
+    objectives: how many values each outcome will have.
+    """
     check_options(spec)
-    return CONTROLLERS[spec.name].load()(space, constraints=constraints, seed=seed, **spec.options)
+    entry = CONTROLLERS[spec.name]
+    counted = {"objectives": objectives} if entry.counts else {}
+    return entry.load()(space, constraints=constraints, seed=seed, **counted, **spec.options)
 
 
 def _unknown(pointer: str, rule: str, kind: str, name: object, known: Mapping[str, Any]) -> Fault:

@@ -1,25 +1,139 @@
-"""What "better" means. The sign is folded here and nowhere else: inside, larger is always better."""
+"""What "better" means. The sign is folded here and nowhere else: inside, larger is always better.
 
+A trial ends with measures, raw numbers by name; an objective makes two things of them:
+
+    values(measures)   each objective folded, in the order of `names`: what fronts and native controllers compare
+    value(measures)    one number, for whoever can only maximise one
+
+One objective: the value is that objective, or the score with a soft target. Several: the value is the weighted product
+of MnasNet (Tan et al. 2019) with all targets left out, on a logarithmic scale for the costs:
+
+    value = score - 0.07 * sum over costs of ln(cost)          (of costs alone: without the score)
+
+Twice the cost is worth 0.049 of score. Why this one: it depends on the trial alone, neither on a reference that has to
+be known nor on what other trials gave, so an outcome never changes and replays in any order; another unit of a cost,
+or a target for it, adds the same to every trial, so that rankings stay. It is one compromise, not the front: a
+controller that wants the front takes `values`, natively or by `search.front.parego`.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-OBJECTIVES: dict[str, float] = {"score": 1.0}
-"""Name of what can be asked for -> sign that makes larger better."""
+from archsmith.errors import Fault
+from search.spec import ObjectiveSpec, TargetSpec
+
+MAXIMIZED = ("score",)
+MINIMIZED = ("params", "macs", "latency_ms", "memory_mb", "energy_j")
+"""What can be asked for, by the side that is better.
+
+score: on the validation split. params, macs, memory_mb (`peak_memory_mb`): of the analysis, known before training.
+latency_ms: of one forward pass on one sample; energy_j: of the same; both measured by the trial's worker.
+"""
+
+MEASURED = ("latency_ms", "energy_j")
+"""Those that a worker measures: they vary from run to run and from machine to machine."""
+
+FORMS = ("absolute", "product")
+
+TRADE = 0.07
+"""Score that a cost higher by a factor of e is worth: MnasNet's exponent, there for relative accuracy."""
+
+SMALLEST = 1e-9
+"""Costs below count as this in logarithms: a network without a convolution may have no MACs."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Objective:
-    """Folds a raw measurement into the value that controllers maximise."""
+    """Folds a trial's measures. Made by `of`; the checks are in `faults`."""
 
-    maximize: str = "score"
+    maximize: tuple[str, ...] = ("score",)
+    minimize: tuple[str, ...] = ()
+    target: TargetSpec | None = None
+
+    @classmethod
+    def of(cls, spec: ObjectiveSpec) -> "Objective":
+        return cls(maximize=spec.maximize, minimize=spec.minimize, target=spec.target)
 
     @property
-    def sign(self) -> float:
-        return OBJECTIVES[self.maximize]
+    def names(self) -> tuple[str, ...]:
+        """Of the objectives, in the order of `values`."""
+        return (*self.maximize, *self.minimize)
 
-    def fold(self, score: float) -> float:
-        """Raw score -> value, larger is better."""
-        return self.sign * score
+    @property
+    def signs(self) -> tuple[float, ...]:
+        """What a raw measure is multiplied by, in the order of `names`."""
+        return (1.0,) * len(self.maximize) + (-1.0,) * len(self.minimize)
 
-    def unfold(self, value: float) -> float:
-        """Value -> raw score; the inverse of fold."""
-        return self.sign * value
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """All measures that a trial must end with."""
+        aimed = () if self.target is None or self.target.measure in self.names else (self.target.measure,)
+        return (*self.names, *aimed)
+
+    def values(self, measures: Mapping[str, float]) -> tuple[float, ...]:
+        """Raw measures -> the folded vector. Raises KeyError for one that is missing."""
+        if len(self.names) == 1:
+            return (self.value(measures),)
+        return self.folded(measures)
+
+    def folded(self, measures: Mapping[str, float]) -> tuple[float, ...]:
+        """Each objective's own measure, without a soft target."""
+        return tuple(sign * float(measures[name]) for name, sign in zip(self.names, self.signs, strict=True))
+
+    def raw(self, values: Sequence[float]) -> dict[str, float]:
+        """The inverse of `folded`."""
+        return {name: sign * value for name, sign, value in zip(self.names, self.signs, values, strict=True)}
+
+    def value(self, measures: Mapping[str, float]) -> float:
+        """Raw measures -> the scalar. Raises KeyError for one that is missing."""
+        if self.target is not None:
+            return aimed(self.target, float(measures["score"]), float(measures[self.target.measure]))
+        own = self.folded(measures)
+        if len(own) == 1:
+            return own[0]
+        costs = sum(math.log(max(float(measures[name]), SMALLEST)) for name in self.minimize)
+        return sum(own[: len(self.maximize)]) - TRADE * costs
+
+
+def aimed(target: TargetSpec, score: float, measure: float) -> float:
+    """The score with a soft target.
+
+    absolute: score + weight * |measure / target - 1|, TuNAS (Bender et al. 2020): draws towards the target from both
+    sides, so that a search ends there without tuning. product: score * (measure / target) ^ weight, MnasNet (Tan et al.
+    2019): less is always better.
+    """
+    ratio = measure / target.value
+    if target.form == "absolute":
+        return score + target.weight * abs(ratio - 1.0)
+    return float(score * max(ratio, SMALLEST) ** target.weight)
+
+
+def faults(spec: ObjectiveSpec, *, reproducible: bool = False) -> list[Fault]:
+    """What contradicts itself; pointers start at the objective's own object."""
+    found = _repeated(spec)
+    if not spec.maximize and not spec.minimize:
+        detail = "maximize and minimize are both empty; name at least one measure"
+        found.append(Fault(pointer="", rule="objective_missing", detail=detail, allowed=[*MAXIMIZED, *MINIMIZED]))
+    if spec.target is not None and (spec.maximize, spec.minimize) != (("score",), ()):
+        named = ", ".join((*spec.maximize, *spec.minimize)) or "none"
+        detail = f"a soft target goes with the score as the only objective, got {named}; without the target the measure"
+        detail += " may be an objective of its own"
+        found.append(Fault(pointer="/target", rule="combination_unsupported", detail=detail, allowed=["score"]))
+    measured = [name for name in Objective.of(spec).needs if name in MEASURED]
+    if reproducible and measured:
+        detail = f"{measured[0]} is measured and never twice the same: a reproducible job cannot ask for it"
+        place = "/target/measure" if measured[0] not in spec.minimize else "/minimize"
+        allowed = [name for name in MINIMIZED if name not in MEASURED]
+        found.append(Fault(pointer=place, rule="combination_unsupported", detail=detail, allowed=allowed))
+    return found
+
+
+def _repeated(spec: ObjectiveSpec) -> list[Fault]:
+    found: list[Fault] = []
+    for side, names in (("maximize", spec.maximize), ("minimize", spec.minimize)):
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                detail = f"{name} is named twice; each measure is one objective"
+                found.append(Fault(pointer=f"/{side}/{index}", rule="objective_repeated", detail=detail))
+    return found

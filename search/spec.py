@@ -16,15 +16,49 @@ class ControllerSpec:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ObjectiveSpec:
-    """What is maximised, and the constraint expressions that every architecture must keep.
+class TargetSpec:
+    """A soft limit on one measure of a job whose objective is the score; `search/objective.py` has the formulas.
 
+    measure: one of `MINIMIZED`. value: the target, in the measure's unit. form: "absolute" or "product".
+    """
+
+    measure: str
+    value: float
+    form: str = "absolute"
+    weight: float = -0.07
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ObjectiveSpec:
+    """What is maximised and minimised, and the constraint expressions that every architecture must keep.
+
+    maximize, minimize: names of measures, see `search/objective.py`; together at least one.
     score: what a trial's score is, "accuracy", "balanced_accuracy" or "auc"; "auto" is AUC for links, else accuracy.
     """
 
-    maximize: str = "score"
+    maximize: tuple[str, ...] = ("score",)
+    minimize: tuple[str, ...] = ()
+    target: TargetSpec | None = None
     score: str = "auto"
     constraints: tuple[str, ...] = ()
+
+    def to_json(self) -> Json:
+        document = asdict(self)
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in document.items()}
+
+    @classmethod
+    def from_json(cls, document: Json) -> "ObjectiveSpec":
+        """Of documents from before there were several objectives as well: `"maximize": "score"`."""
+        maximize, target = document["maximize"], document.get("target")
+        return cls(
+            **{
+                **document,
+                "maximize": (maximize,) if isinstance(maximize, str) else tuple(maximize),
+                "minimize": tuple(document.get("minimize", ())),
+                "target": None if target is None else TargetSpec(**target),
+                "constraints": tuple(document["constraints"]),
+            }
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,17 +109,14 @@ class JobSpec:
     finalists: FinalistSpec = field(default_factory=FinalistSpec)
 
     def to_json(self) -> Json:
-        document = asdict(self)
-        document["objective"]["constraints"] = list(self.objective.constraints)
-        return document
+        return {**asdict(self), "objective": self.objective.to_json()}
 
     @classmethod
     def from_json(cls, document: Json) -> "JobSpec":
-        objective = document["objective"]
         return cls(
             **{k: document[k] for k in ("dataset", "space", "name", "seed", "reproducible")},
             controller=ControllerSpec(**document["controller"]),
-            objective=ObjectiveSpec(**{**objective, "constraints": tuple(objective["constraints"])}),
+            objective=ObjectiveSpec.from_json(document["objective"]),
             budget=Budget(**document["budget"]),
             trial=TrialSpec(**document["trial"]),
             finalists=FinalistSpec(**document["finalists"]),

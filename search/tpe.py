@@ -12,25 +12,27 @@ asked, and every told one is ended there:
     open         running: the estimator counts it as bad (constant liar), so that parallel asks spread out
     refused      draws refused within an ask count as open ones until it ends, which pushes the next draw elsewhere
 
+With several objectives the study is told the vector, and the estimator splits by dominance and hypervolume (Ozaki et
+al. 2022). Such a study takes no value before a trial's end, so pruned trials all share the rank of failed ones.
+
 Decisions met on every walk are drawn together, conditional ones each on its own as the walk meets them. (Optuna's
 experimental `group` draws those that always occur together jointly; on the toys of `search/toys.py` it found no better
 architectures, and an ask at 1,000 trials took twice as long.)
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
+from optuna.distributions import BaseDistribution
 from optuna.trial import TrialState as OptunaState
 
 from search.controller import Proposal
 from search.limits import Limit
+from search.optuna_study import distribution_of, in_memory, parameters, suggesting
 from search.propose import Asked, Picker, Proposer, SearchSpace
 from search.trial import Outcome, TrialState
-from space.decision import Decision, Option
 
 
 class TpeController(Proposer):
@@ -48,14 +50,15 @@ class TpeController(Proposer):
         *,
         constraints: Sequence[Limit] = (),
         seed: int = 0,
+        objectives: int = 1,
         startup: int = 10,
         candidates: int = 24,
     ) -> None:
         super().__init__(space, constraints=constraints, seed=seed)
         self.startup = startup
         self.candidates = candidates
-        with _quiet():
-            self._study = optuna.create_study(direction="maximize", storage=optuna.storages.InMemoryStorage())
+        self._objectives = objectives
+        self._study = in_memory(objectives)
         self._drafts: list[optuna.Trial] = []
         self._trials: dict[int, optuna.Trial] = {}  # the open ones by our number
         self._always: dict[str, BaseDistribution] | None = None  # met on every walk told so far
@@ -75,22 +78,10 @@ class TpeController(Proposer):
         )
         draft = self._study.ask()
         self._drafts.append(draft)
-
-        def pick(decision: Decision) -> tuple[Option, float]:
-            key, last = _key(decision), len(decision.options) - 1
-            index = (
-                draft.suggest_int(key, 0, last) if decision.ordered else draft.suggest_categorical(key, range(last + 1))
-            )
-            return decision.options[index], 1.0
-
-        return pick
+        return suggesting(draft)
 
     def opened(self, asked: Asked) -> None:
-        distributions = {_key(decision): _distribution(decision) for decision in asked.decisions}
-        indices = {_key(d): d.options.index(asked.proposal.choices[d.name]) for d in asked.decisions}
-        self._study.add_trial(
-            optuna.trial.create_trial(state=OptunaState.RUNNING, params=indices, distributions=distributions)
-        )
+        self._study.add_trial(optuna.trial.create_trial(state=OptunaState.RUNNING, **parameters(asked)))
         stored = self._study.get_trials(deepcopy=False)[-1]
         self._trials[asked.proposal.number] = optuna.Trial(self._study, stored._trial_id)
 
@@ -100,12 +91,12 @@ class TpeController(Proposer):
             self._study.tell(trial, state=OptunaState.FAIL)
             return
         if outcome.state is TrialState.COMPLETED:
-            self._study.tell(trial, outcome.value)
+            self._study.tell(trial, list(outcome.values))
         else:
-            if outcome.value is not None:
+            if outcome.value is not None and self._objectives == 1:
                 trial.report(outcome.value, outcome.epochs)
             self._study.tell(trial, state=OptunaState.PRUNED)
-        met = {_key(decision): _distribution(decision) for decision in asked.decisions}
+        met = dict(distribution_of(decision) for decision in asked.decisions)
         before = met if self._always is None else self._always
         self._always = {key: distribution for key, distribution in before.items() if key in met}
 
@@ -125,24 +116,3 @@ class _Sampler(optuna.samplers.TPESampler):
         trial: optuna.trial.FrozenTrial,  # noqa: ARG002
     ) -> dict[str, BaseDistribution]:
         return self.always
-
-
-def _key(decision: Decision) -> str:
-    """Optuna holds one set of options per name; where a walk offers fewer of them, that is another parameter."""
-    return f"{decision.name}: {', '.join(map(repr, decision.options))}"
-
-
-def _distribution(decision: Decision) -> BaseDistribution:
-    last = len(decision.options) - 1
-    return IntDistribution(0, last) if decision.ordered else CategoricalDistribution(range(last + 1))
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without Optuna's line about a new study."""
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
-        yield
-    finally:
-        optuna.logging.set_verbosity(before)

@@ -103,7 +103,9 @@ class Measurement:
 class Outcome:
     """How a trial ended. A wrong one cannot be built: a trained one has a finite value, any other has a reason.
 
-    value: the objective folded so that larger is better, None when nothing was measured.
+    value: the objective folded so that larger is better, None when nothing was measured. Of several objectives, the one
+        number that stands for them (`search/objective.py`); what cannot use more may maximise it.
+    values: each objective folded, (value,) where there is one; () when nothing was measured.
     epochs: how many epochs the value rests on (the fidelity).
     reason: one line, for failed, infeasible and cancelled.
     """
@@ -113,6 +115,7 @@ class Outcome:
     value: float | None = None
     epochs: int = 0
     reason: str | None = None
+    values: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         trained = self.state in (TrialState.COMPLETED, TrialState.PRUNED)
@@ -124,3 +127,14 @@ class Outcome:
             raise ValueError(f"a {self.state} trial has no value, got {self.value}")
         if not trained and not self.reason:
             raise ValueError(f"a {self.state} trial needs a reason")
+        if self.value is not None and not self.values:
+            object.__setattr__(self, "values", (self.value,))
+        self._check_values()
+
+    def _check_values(self) -> None:
+        if self.value is None and self.values:
+            raise ValueError(f"a trial without a value has no values, got {self.values}")
+        if not all(math.isfinite(value) for value in self.values):
+            raise ValueError(f"all values must be finite, got {self.values}")
+        if len(self.values) == 1 and self.values[0] != self.value:
+            raise ValueError(f"the value of one objective is that objective, got {self.value} and {self.values}")

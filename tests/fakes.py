@@ -27,6 +27,7 @@ class Fake:
     diverged: the trial's own fault. crashed: any exception. nan: a score that is none. killed, killed_once: SIGKILL of
     its own process, in every attempt or the first. blocked: held in C, with the interpreter's lock. slow: epochs
     that last for ten minutes, from epoch `slow_from` on. all_crash: every trial.
+    measured: whether trainings tell a latency where one is wanted.
     """
 
     diverged: frozenset[int] = frozenset()
@@ -38,6 +39,7 @@ class Fake:
     slow: frozenset[int] = frozenset()
     slow_from: int = 1
     epoch_s: float = 0.0
+    measured: bool = True
     all_crash: bool = False
 
     def __call__(self, task: TrialTask, data: Any) -> "FakeSession":
@@ -47,6 +49,11 @@ class Fake:
 def score(number: int, epoch: int = 1) -> float:
     """Different for every trial below 101, and rising with the epochs."""
     return 0.5 + (number * 37 % 101) / 500 + epoch / 1000
+
+
+def latency(number: int) -> float:
+    """Different for every trial below 103, in ms."""
+    return 0.1 + (number * 53 % 103) / 50
 
 
 class FakeSession:
@@ -67,6 +74,10 @@ class FakeSession:
         time.sleep(FOREVER_S if number in fake.slow and self._epoch >= fake.slow_from else fake.epoch_s)
         value = math.nan if number in fake.nan else score(number, self._epoch)
         return Measurement(epoch=self._epoch, score=value, train_loss=1.0, seconds=0.0)
+
+    def measures(self) -> dict[str, float]:
+        wanted = self._fake.measured and "latency_ms" in self._task.aims.needs
+        return {"latency_ms": latency(self._task.number)} if wanted else {}
 
 
 def task(kind: str, shared: Any) -> str:

@@ -183,7 +183,7 @@ def _scheduler(spec: JobSpec) -> TrialScheduler:
         return FIFOScheduler()  # type: ignore[no-untyped-call]
     # Asynchronous successive halving (Li et al. 2020): of each rung's trials only the best third goes on.
     return ASHAScheduler(
-        time_attr="epoch", metric="score", mode="max", max_t=spec.budget.epochs, grace_period=1, reduction_factor=3
+        time_attr="epoch", metric="value", mode="max", max_t=spec.budget.epochs, grace_period=1, reduction_factor=3
     )
 
 

@@ -20,8 +20,10 @@ from search.controller import Controller, Proposal
 from search.factory import make_controller
 from search.inorder import InOrder
 from search.ledger import Job, Lease, Ledger, Trial, open_ledger
+from search.objective import Objective
 from search.spec import JobSpec
 from search.trial import JobState, Outcome, TrialState
+from space.analysis import analyse
 from space.architecture import Architecture
 from space.constraint import Constraint
 from space.space import Space
@@ -29,6 +31,7 @@ from workers import cluster
 from workers.control import Control
 from workers.data import search_data
 from workers.datasets import Dataset, DataStore
+from workers.energy import check_energy
 from workers.finish import Finish
 from workers.heartbeat import EXIT_LEASE_LOST, Heartbeat
 from workers.recipe import recipe, trial_seed
@@ -93,6 +96,7 @@ class Driver:
         dataset = store.open(self._spec.dataset, seed=self._spec.seed, task=self._spec.space.get("data"))
         cluster.connect(self._settings.ray_address)
         self._on_signals()
+        check_energy(self._spec)
         setting = calibrated(self._spec, dataset, self._settings.state)
         log.info("job %s on %s with %s", self._job.id, dataset.info.name, setting)
         if not self._job.stopped_because:
@@ -156,7 +160,14 @@ class Driver:
             self._spec.space, input_shape=dataset.info.input_shape, classes=dataset.classes, tasks=(dataset.task,)
         )
         constraints = tuple(Constraint.parse(text) for text in self._spec.objective.constraints)
-        controller = make_controller(self._spec.controller, space=space, constraints=constraints, seed=self._spec.seed)
+        objective = Objective.of(self._spec.objective)
+        controller = make_controller(
+            self._spec.controller,
+            space=space,
+            constraints=constraints,
+            seed=self._spec.seed,
+            objectives=len(objective.names),
+        )
         history = list(self._ledger.history(self._job.id))
         if self._spec.controller.options.get("warm") == "zero_cost":
             self._warm_up(controller, dataset, asked=len(history))
@@ -165,7 +176,7 @@ class Driver:
         pending = []
         for trial in history:
             proposal = _proposal(trial)
-            outcome = _outcome(trial)
+            outcome = _outcome(trial, objective)
             controller.restore(proposal, outcome)
             if outcome is None:
                 pending.append(proposal)
@@ -205,6 +216,8 @@ class Driver:
             recipe=values,
             timeout_s=spec.trial.timeout_s,
             checkpoint=str(self._checkpoint(number)),
+            objective=spec.objective.to_json(),
+            known=_known(proposal.architecture, Objective.of(spec.objective)),
         )
 
     def _checkpoint(self, number: int) -> Path:
@@ -250,14 +263,23 @@ def _proposal(trial: Trial) -> Proposal:
     )
 
 
-def _outcome(trial: Trial) -> Outcome | None:
+def _known(architecture: Architecture, objective: Objective) -> dict[str, float]:
+    """What the objective needs and the analysis tells."""
+    costs = analyse(architecture).measures
+    names = {"params": "params", "macs": "macs", "memory_mb": "peak_memory_mb"}
+    return {name: float(costs[own]) for name, own in names.items() if name in objective.needs}
+
+
+def _outcome(trial: Trial, objective: Objective) -> Outcome | None:
     if not trial.state.terminal:
         return None
     trained = trial.state in (TrialState.COMPLETED, TrialState.PRUNED)
+    several = trained and len(objective.names) > 1
     return Outcome(
         number=trial.number,
         state=trial.state,
         value=trial.value if trained else None,
+        values=objective.values(trial.facts) if several else (),
         epochs=trial.epochs,
         reason=trial.reason if not trained else None,
     )

@@ -6,8 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from archsmith.errors import TrialFailure
+from search.front import non_dominated, spread
 from search.ledger import Trial
+from search.objective import Objective
 from search.spec import JobSpec
 from search.trial import TrialState
 from workers.data import JobData
@@ -41,13 +45,33 @@ class FinalistResult:
     reason: str | None = None
 
 
-def choose(trials: Sequence[Trial], top: int) -> list[Trial]:
+def choose(trials: Sequence[Trial], top: int, objective: Objective | None = None) -> list[Trial]:
     """The `top` best by the value of the search, fully trained ones before pruned ones.
 
     Of pruned ones those that came further are first: values at different epochs do not compare. Of equals the smaller.
+    With several objectives, the first are spread over the front: the one with the best score, then each time the one
+    farthest from those; in order of their scores, so that the first is the winner. The others only fill up.
     """
     trained = [t for t in trials if t.state in (TrialState.COMPLETED, TrialState.PRUNED) and t.value is not None]
-    return sorted(trained, key=_rank)[:top]
+    ranked = sorted(trained, key=_rank)
+    if objective is None or len(objective.names) == 1:
+        return ranked[:top]
+    chosen = _along_the_front([t for t in ranked if t.state is TrialState.COMPLETED], top, objective)
+    return [*chosen, *(t for t in ranked if t not in chosen)][:top]
+
+
+def _along_the_front(completed: Sequence[Trial], top: int, objective: Objective) -> list[Trial]:
+    if not completed:
+        return []
+    values = np.array([objective.folded(trial.facts) for trial in completed])
+    best = non_dominated(values)
+    front = sorted((trial for trial, kept in zip(completed, best, strict=True) if kept), key=_by_score)
+    values = np.array([objective.folded(trial.facts) for trial in front])
+    return sorted((front[place] for place in spread(values, top, first=0)), key=_by_score)
+
+
+def _by_score(trial: Trial) -> tuple[float, int, int]:
+    return (math.inf if trial.search_score is None else -trial.search_score, trial.params, trial.number)
 
 
 def _rank(trial: Trial) -> tuple[bool, int, float, int, int]:

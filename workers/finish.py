@@ -15,8 +15,10 @@ from typing import Any
 
 from archsmith import __version__
 from archsmith.errors import JobFailure, TrialFailure
+from search.front import pareto
 from search.ledger import Finalist, Job, Lease, Ledger, Trial
 from search.ledger.values import FinalistState
+from search.objective import Objective
 from search.trial import JobState
 from space.architecture import Architecture
 from workers import bundle, cluster
@@ -42,7 +44,7 @@ class Finish:
 
     def run(self, dataset: Dataset, setting: Setting, trained: Sequence[Trial]) -> None:
         """Raises JobFailure when no finalist could be trained. Returns early when the job must be put down."""
-        chosen = choose(trained, self._job.spec.finalists.top)
+        chosen = choose(trained, self._job.spec.finalists.top, Objective.of(self._job.spec.objective))
         self._ledger.update_job(self._lease, phase="finalists")
         self._train(self._tasks(chosen, setting, dataset), dataset)
         if self._control.leaving:
@@ -139,7 +141,8 @@ class Finish:
     def _publish(
         self, dataset: Dataset, setting: Setting, chosen: Sequence[Trial], finalists: Sequence[Finalist]
     ) -> None:
-        """The winner is the best by search_score whose final training succeeded: the test split chooses nothing."""
+        """The winner is the first whose final training succeeded: the test split chooses nothing. The first is the
+        best by the search's value; of several objectives, the one with the best search_score on the front."""
         self._ledger.update_job(self._lease, phase="bundle")
         winner = min(finalists, key=lambda f: (f.rank, f.seed))
         trial = chosen[winner.rank - 1]
@@ -167,6 +170,7 @@ class Finish:
     ) -> dict[str, Any]:
         job = self._ledger.job(self._job.id)
         info = dataset.info
+        objective = Objective.of(job.spec.objective)
         return {
             "schema_version": "1",
             "job": {
@@ -180,7 +184,8 @@ class Finish:
             "score": score_name(job.spec.objective.score, dataset.task),
             "measures": self._mean_measures([f for f in finalists if f.trial_number == trial.number]),
             "winner": {"trial": trial.number, "hash": trial.hash, "params": trial.params, "macs": trial.macs},
-            "chosen_by": "search_score on the validation split; the test split chose nothing",
+            "chosen_by": _chosen_by(objective),
+            "front": _front(self._ledger, job, objective),
             "stopped_because": job.stopped_because,
             "trials": {state.value: count for state, count in job.counts.items()},
             "search_seconds": round(job.seconds_used, 3),
@@ -214,6 +219,31 @@ class Finish:
                 "cpus": os.cpu_count(),
             },
         }
+
+
+def _chosen_by(objective: Objective) -> str:
+    """How the winner came to be it."""
+    rule = "search_score on the validation split"
+    if len(objective.names) > 1:
+        rule = f"the best {rule} among the trials on the front of {', '.join(objective.names)}"
+    elif objective.target is not None:
+        rule = f"{rule} with a soft target for {objective.target.measure}"
+    elif objective.names != ("score",):
+        rule = f"the least {objective.names[0]}"
+    return f"{rule}; the test split chose nothing"
+
+
+def _front(ledger: Ledger, job: Job, objective: Objective) -> dict[str, Any] | None:
+    """For the report, where there are several objectives."""
+    if len(objective.names) == 1:
+        return None
+    front = pareto(ledger.facts(job.id), objective)
+    return {
+        "objectives": list(objective.names),
+        "points": [{"trial": number, **measures} for number, measures in front.points],
+        "hypervolume": front.hypervolume,
+        "reference": front.reference,
+    }
 
 
 def _measures(weights: Path) -> Path:

@@ -7,7 +7,7 @@ driver's main thread. Passed twice on the walk of a job: once down (ask), once u
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ray.tune.search import Searcher
@@ -32,6 +32,7 @@ class _Open:
     started: float
     epochs: int = 0
     score: float | None = None
+    measures: dict[str, float] = field(default_factory=dict)
     failure: str | None = None
 
 
@@ -66,7 +67,7 @@ class LedgerSearcher(Searcher):
         self._next, self._counted = next_number, counted
         self._proposals: dict[int, Proposal] = {}
         self._open: dict[str, _Open] = {}
-        self._objective = Objective(maximize=spec.objective.maximize)
+        self._objective = Objective.of(spec.objective)
         self._exhausted = False
 
     # Tune pickles its searcher to resume from it. We resume from the ledger, so nothing is to be saved.
@@ -163,16 +164,19 @@ class LedgerSearcher(Searcher):
             return
         measurement = Measurement(**{k: result[k] for k in ("epoch", "score", "train_loss", "seconds")})
         trial.epochs, trial.score = measurement.epoch, measurement.score
+        trial.measures = dict(result.get("measures", ()))
         self._ledger.add_measurement(self._lease, trial.number, trial.attempt, measurement)
 
     def _outcome(self, trial: _Open) -> Outcome:
         if trial.score is None:
             return Outcome(number=trial.number, state=TrialState.FAILED, reason="crashed: reported no measurement")
         full = trial.epochs >= self._spec.budget.epochs
+        facts = {"score": trial.score, **trial.measures}
         return Outcome(
             number=trial.number,
             state=TrialState.COMPLETED if full else TrialState.PRUNED,
-            value=self._objective.fold(trial.score),
+            value=self._objective.value(facts),
+            values=self._objective.values(facts),
             epochs=trial.epochs,
         )
 
@@ -190,7 +194,8 @@ class LedgerSearcher(Searcher):
         self._count(Outcome(number=trial.number, state=TrialState.FAILED, reason=reason))
 
     def _tell(self, trial: _Open, outcome: Outcome) -> None:
-        self._ledger.finish_trial(self._lease, trial.number, trial.attempt, outcome, trial.score)
+        beside = {name: value for name, value in trial.measures.items() if name not in ("params", "macs")}
+        self._ledger.finish_trial(self._lease, trial.number, trial.attempt, outcome, trial.score, beside)
         self._count(outcome)
 
     def _count(self, outcome: Outcome) -> None:

@@ -155,7 +155,8 @@ class MlflowTracker:
         run = self._run(f"trial/{number}", f"trial {number:04d}", at, self._parent(at))
         if payload.get("search_score") is not None:
             score = payload["search_score"]
-            self._client.log_batch(run, metrics=[Metric("search_score", score, at, 0)])
+            ends = {"search_score": score, **(payload.get("measures") or {})}
+            self._client.log_batch(run, metrics=[Metric(name, value, at, 0) for name, value in ends.items()])
             self._client.log_batch(self._parent(at), metrics=[Metric("search_score", score, at, number)])
         self._client.set_tag(run, "archsmith.state", payload["state"])
         if payload.get("reason"):

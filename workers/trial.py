@@ -1,6 +1,7 @@
 """One trial on a machine: an actor that trains whatever architecture it is handed, an epoch a step.
 
-    TrialTask (JSON)  ->  TrialActor.step()  ->  {"epoch", "score", …} each epoch, or {"failure", "reason"} once
+    TrialTask (JSON)  ->  TrialActor.step()  ->  {"epoch", "score", "measures", …} each epoch,
+                                                 or {"failure", "reason"} once
 
 The actor is the border of the trial: whatever goes wrong in building or training becomes a `failure` in the result,
 here and nowhere else. So when Ray itself reports an error, a process or machine has died, or the hard limit ended it.
@@ -9,14 +10,16 @@ here and nowhere else. So when Ray itself reports an error, a process or machine
 import faulthandler
 import json
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from ray import tune
 
 from archsmith.errors import TrialFailure
+from search.objective import Objective
+from search.spec import ObjectiveSpec
 from search.trial import Measurement
 from workers.data import JobData
 
@@ -26,7 +29,8 @@ class TrialTask:
     """All that a trial's process needs to know; plain JSON across the wire.
 
     recipe: the fields of `workers.train.Recipe`. timeout_s: hard limit of this attempt, seconds of wall clock.
-    checkpoint: file that this trial may write and resume from, "" = none.
+    checkpoint: file that this trial may write and resume from, "" = none. objective: the job's, {} = the score.
+    known: by name, what is known of the architecture's costs before it is trained.
     """
 
     job_id: str
@@ -36,6 +40,12 @@ class TrialTask:
     recipe: dict[str, Any]
     timeout_s: float
     checkpoint: str
+    objective: dict[str, Any] = field(default_factory=dict)
+    known: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def aims(self) -> Objective:
+        return Objective.of(ObjectiveSpec.from_json(self.objective)) if self.objective else Objective()
 
     @property
     def epochs(self) -> int:
@@ -50,12 +60,18 @@ class TrialTask:
 
 
 class Session(Protocol):
-    """One trial in training. `epoch` runs the next epoch; raises TrialFailure for the trial's own faults."""
+    """One trial in training. Raises TrialFailure for the trial's own faults."""
 
-    def epoch(self) -> Measurement: ...
+    def epoch(self) -> Measurement:
+        """Runs the next epoch."""
+        ...
+
+    def measures(self) -> Mapping[str, float]:
+        """After an epoch: what the job's objective needs of a worker besides the score, by name."""
+        ...
 
 
-CLEAN = ("diverged", "timeout")
+CLEAN = ("diverged", "timeout", "unmeasured")
 """Failures that leave nothing behind. Others may leave memory or threads: the next trial gets a new process."""
 
 
@@ -99,13 +115,24 @@ class TrialActor(tune.Trainable):
             if self._session is None:
                 self._session = self._start(self._task, self._data)
             measurement = self._session.epoch()
+            measures = {**self._task.known, **self._session.measures()}
+            value = self._value(measurement.score, measures)
         except TrialFailure as failure:
             return self._failure(failure.cause, str(failure))
         except Exception as error:  # noqa: BLE001  # the trial's border: any fault of a trial is an outcome, never a crash
             return self._failure("crashed", f"{type(error).__name__}: {error}")
         finally:
             faulthandler.cancel_dump_traceback_later()
-        return {**asdict(measurement), "done": measurement.epoch >= self._task.epochs}
+        done = measurement.epoch >= self._task.epochs
+        # as pairs: Tune hands a trial's last result on with every dictionary in it flattened
+        return {**asdict(measurement), "measures": list(measures.items()), "value": value, "done": done}
+
+    def _value(self, score: float, measures: Mapping[str, float]) -> float:
+        """What a scheduler compares trials by."""
+        try:
+            return self._task.aims.value({"score": score, **measures})
+        except KeyError as missing:
+            raise TrialFailure(f"the worker measured no {missing.args[0]}", cause="unmeasured") from None
 
     def _failure(self, cause: str, reason: str) -> dict[str, Any]:
         self._session = None
@@ -125,6 +152,7 @@ class TrainingSession:
         self._trainer = new_trainer(task.architecture, data, task.recipe)
         self._path = Path(task.checkpoint) if task.checkpoint else None
         self._again: Measurement | None = None
+        self._measured: dict[str, float] | None = None
         if self._path and task.attempt > 1:
             state = checkpoint.load(self._path)
             if state is not None:
@@ -141,6 +169,13 @@ class TrainingSession:
         if self._path and measurement.epoch < self._task.epochs:
             checkpoint.save(self._path, {"trainer": self._trainer.state_dict(), "measurement": asdict(measurement)})
         return measurement
+
+    def measures(self) -> Mapping[str, float]:
+        from workers.latency import measure
+
+        if self._measured is None:
+            self._measured = measure(self._trainer, self._task.aims.needs)
+        return self._measured
 
 
 def start_training(task: TrialTask, data: JobData) -> Session:

@@ -14,7 +14,9 @@ from api.errors import Refused
 from api.schemas import JobRequest
 from archsmith.errors import AlreadyExists, Fault, InvalidInput, MalformedInput, NotFound
 from search.check import check_job
+from search.front import pareto
 from search.ledger import Job, Wanted
+from search.objective import Objective
 from search.trial import JobState
 from space.analysis import analyse
 from space.architecture import Architecture
@@ -127,6 +129,12 @@ def best(context: Here, job: Found) -> views.BestArchitecture:
         measures=dict(analyse(Architecture.from_json(found.architecture)).measures),
         architecture=found.architecture,
     )
+
+
+@router.get("/{job_id}/front", dependencies=_JSON)
+def front(context: Here, job: Found) -> views.FrontView:
+    """The trade-offs between the job's objectives that were found so far."""
+    return views.front_view(job, pareto(context.ledger.facts(job.id), Objective.of(job.spec.objective)))
 
 
 @router.get(

@@ -72,7 +72,8 @@ def move_trial(
 
 
 def _told(row: sa.RowMapping) -> dict[str, Any]:
-    return {key: row[key] for key in ("number", "state", "attempts", "reason", "search_score", "epochs", "seconds")}
+    keys = ("number", "state", "attempts", "reason", "search_score", "measures", "epochs", "seconds")
+    return {key: row[key] for key in keys}
 
 
 def announce_start(connection: sa.Connection, row: sa.RowMapping) -> None:

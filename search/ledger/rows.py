@@ -5,7 +5,7 @@ import math
 import sqlalchemy as sa
 
 from search.ledger.tables import attempts, count_column, events, finalists, outbox, trials
-from search.ledger.values import Attempt, Event, Finalist, Job, OutboxRow, StoredMeasurement, Trial
+from search.ledger.values import Attempt, Event, Finalist, Job, OutboxRow, StoredMeasurement, Trial, facts
 from search.spec import JobSpec
 from search.trial import JobState, Measurement, TrialState
 
@@ -29,6 +29,11 @@ def job_of(row: sa.RowMapping) -> Job:
 def trial_of(row: sa.RowMapping, measured: tuple[Measurement, ...] = ()) -> Trial:
     plain = {name: row[name] for name in _TRIAL_PLAIN}
     return Trial(state=TrialState(row["state"]), measurements=measured, **plain)
+
+
+def facts_of(row: sa.RowMapping) -> dict[str, float]:
+    """See `Trial.facts`."""
+    return facts(row["search_score"], row["params"], row["macs"], row["measures"])
 
 
 def measurement_of(row: sa.RowMapping) -> StoredMeasurement:

@@ -109,6 +109,7 @@ trials = sa.Table(
     sa.Column("macs", sa.BigInteger, nullable=False),
     sa.Column("search_score", sa.Double),
     sa.Column("value", sa.Double),
+    sa.Column("measures", sa.JSON, nullable=False, server_default="{}"),
     sa.Column("epochs", sa.Integer, nullable=False, server_default="0"),
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
     sa.Column("seconds", sa.Double, nullable=False, server_default="0"),

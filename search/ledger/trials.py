@@ -11,7 +11,7 @@ from archsmith.errors import AlreadyExists, NotFound
 from search.ledger.engine import Database
 from search.ledger.log import guard, note, one_line, publish
 from search.ledger.moves import announce_end, announce_start, end_attempt, look, move_trial
-from search.ledger.rows import attempt_of, measurement_of, trial_of
+from search.ledger.rows import attempt_of, facts_of, measurement_of, trial_of
 from search.ledger.tables import Now, attempts, measurements, trials
 from search.ledger.values import Attempt, Json, Lease, StoredMeasurement, Trial
 from search.trial import MAX_ATTEMPTS, Measurement, Outcome, TrialState
@@ -141,25 +141,35 @@ class Trials:
             return True
 
     def finish_trial(
-        self, lease: Lease, number: int, attempt: int | None, outcome: Outcome, score: float | None = None
+        self,
+        lease: Lease,
+        number: int,
+        attempt: int | None,
+        outcome: Outcome,
+        score: float | None = None,
+        measures: Mapping[str, float] | None = None,
     ) -> None:
         """End a trial for good; keeps the job's incumbent.
 
         attempt: the one that ran; None for a trial that waits, or to end whatever attempt it has.
-        score: the raw search score behind `outcome.value`; not kept when the outcome has no value (it failed later).
+        score: the raw search score behind `outcome.value`; measures: what else was measured, raw, by name. Neither is
+        kept when the outcome has no value (it failed later).
         Raises Conflict when the trial has ended, LeaseLost, ValueError.
         """
         if outcome.number != number:
             raise ValueError(f"the outcome is of trial {outcome.number}, not of {number}")
         if outcome.value is None:
-            score = None
+            score, measures = None, None
         elif score is None or not math.isfinite(score):
             raise ValueError(f"a value of {outcome.value} does not go with a score of {score}")
+        measured = {name: float(value) for name, value in (measures or {}).items()}
+        if not all(math.isfinite(value) for value in measured.values()):
+            raise ValueError(f"measures must be finite, got {measured}")
         with self._database.write() as connection:
             job = guard(connection, lease)
             move_trial(
                 connection, lease.job_id, number, outcome.state, attempt=attempt, reason=outcome.reason,
-                value=outcome.value, search_score=score, epochs=outcome.epochs,
+                value=outcome.value, search_score=score, epochs=outcome.epochs, measures=measured,
             )  # fmt: skip
             if outcome.state is TrialState.COMPLETED and _better(outcome, job):
                 best = {"best_trial": number, "best_value": outcome.value, "best_score": score}
@@ -175,6 +185,13 @@ class Trials:
         if state is not None:
             query = query.where(trials.c.state == state)
         return [trial_of(row) for row in self._of_job(job_id, query)]
+
+    def facts(self, job_id: str) -> list[tuple[int, dict[str, float]]]:
+        """(number, `Trial.facts`) of all completed trials, by number, without what is large. Raises NotFound."""
+        columns = (trials.c[name] for name in ("number", "search_score", "params", "macs", "measures"))
+        query = sa.select(*columns).where(trials.c.job_id == job_id, trials.c.state == TrialState.COMPLETED)
+        rows = self._of_job(job_id, query.order_by(trials.c.number))
+        return [(row["number"], facts_of(row)) for row in rows]
 
     def trial(self, job_id: str, number: int) -> Trial:
         """One trial with its measurements. Raises NotFound."""

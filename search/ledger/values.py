@@ -99,6 +99,8 @@ class Lease:
 class Trial:
     """One trial. search_score is raw, value is folded so that larger is better.
 
+    measures: what was measured beside the score, raw, by name; {} until the trial has ended with a value.
+
     architecture: JSON of the graph; hash: its canonical hash.
     epochs: measured so far, then the fidelity of the outcome.
     attempts: how often it was started; seconds: wall clock of all its attempts.
@@ -118,6 +120,7 @@ class Trial:
     macs: int
     search_score: float | None
     value: float | None
+    measures: dict[str, float]
     epochs: int
     attempts: int
     seconds: float
@@ -127,6 +130,17 @@ class Trial:
     mlflow_run_id: str | None
     provenance: str
     measurements: tuple[Measurement, ...] = ()
+
+    @property
+    def facts(self) -> dict[str, float]:
+        """All measures that an objective may name, as far as they are known."""
+        return facts(self.search_score, self.params, self.macs, self.measures)
+
+
+def facts(score: float | None, params: int, macs: int, measures: dict[str, float]) -> dict[str, float]:
+    """By the names of `search/objective.py`."""
+    scored = {} if score is None else {"score": score}
+    return {**scored, "params": params, "macs": macs, **measures}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -38,6 +38,16 @@ def completed(number: int, value: float) -> Outcome:
     return Outcome(number=number, state=TrialState.COMPLETED, value=value, epochs=3)
 
 
+def two_valued(toy: Toy, proposal: Proposal) -> Outcome:
+    """Reward against size; every fifth trial fails, every fifth is pruned."""
+    number, reward = proposal.number, toy.reward(proposal.choices)
+    if number % 5 == 1:
+        return Outcome(number=number, state=TrialState.FAILED, reason="crashed")
+    params = analyse(proposal.architecture).params
+    state = TrialState.PRUNED if number % 5 == 3 else TrialState.COMPLETED
+    return Outcome(number=number, state=state, value=reward - params / 1e4, values=(reward, -params), epochs=2)
+
+
 def any_end(toy: Toy, proposal: Proposal) -> Outcome:
     """Of every kind of end one, by the trial's number: 3 in 10 fail or are infeasible, 1 in 10 is cancelled."""
     number = proposal.number
@@ -247,6 +257,17 @@ class ControllerConformance:
             controller.ask(number)
             controller.tell(completed(number, values[number % len(values)]))
         json.dumps(controller.state(), allow_nan=False)
+
+    def test_several_objectives(self, spec: ControllerSpec) -> None:
+        toy = chain(2)
+        answers = []
+        for reverse in (False, True):
+            controller = make_controller(spec, space=toy, seed=3, objectives=2)
+            proposals = [controller.ask(number) for number in range(30)]
+            for proposal in reversed(proposals) if reverse else proposals:
+                controller.tell(two_valued(toy, proposal))
+            answers.append(hashes([controller.ask(number) for number in range(30, 34)]))
+        assert answers[0] == answers[1]
 
     # 4. The end of a space.
 

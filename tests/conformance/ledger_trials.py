@@ -216,6 +216,29 @@ class TrialConformance(WithLedger):
             "a failed trial has no score, whatever it had measured"
         )
 
+    def test_measures_come_back_with_their_trial(self, ledger: Ledger) -> None:
+        lease = owned_job(ledger)
+        measures = {"latency_ms": 1.0625, "latency_spread_ms": 3e-5, "memory_mb": 12.0}
+        for number in range(3):
+            running_trial(ledger, lease, number)
+            assert ledger.trial(lease.job_id, number).measures == {}
+        ledger.finish_trial(lease, 0, 1, completed(0, 0.5), 0.5, measures)
+        ledger.finish_trial(lease, 1, 1, ended(1, TrialState.FAILED), 0.5, measures)
+        ledger.finish_trial(lease, 2, 1, completed(2, 0.5), 0.5)
+        first, failed, plain = ledger.trials(lease.job_id)
+        assert (first.measures, failed.measures, plain.measures) == (measures, {}, {})
+        assert first.facts == {"score": 0.5, "params": 1000, "macs": 2000, **measures}
+        assert ledger.facts(lease.job_id) == [(0, first.facts), (2, plain.facts)], "the completed ones"
+        ends = [row.payload for row in ledger.outbox(lease.job_id) if row.kind == "trial_ended"]
+        assert [end["measures"] for end in ends] == [measures, {}, {}]
+
+    def test_measures_are_finite(self, ledger: Ledger) -> None:
+        lease = owned_job(ledger)
+        running_trial(ledger, lease)
+        with pytest.raises(ValueError, match="measures must be finite"):
+            ledger.finish_trial(lease, 0, 1, completed(0), 0.9, {"latency_ms": math.nan})
+        assert ledger.trial(lease.job_id, 0).state is TrialState.RUNNING
+
     def test_pages_and_history(self, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("search.ledger.trials._PAGE", 3)
         lease = owned_job(ledger)

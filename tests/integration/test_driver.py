@@ -1,6 +1,7 @@
 """One job after another on a real Ray cluster and a real ledger, with pretended trainings where training is not the
 point: what a search leaves behind, and what a user's wish does to it."""
 
+import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -8,22 +9,27 @@ from typing import Any
 import pytest
 
 from search.controller import Controller, Proposal
+from search.front import pareto
 from search.ledger import Lease
-from search.spec import Budget, ControllerSpec
+from search.objective import Objective, aimed
+from search.spec import Budget, ControllerSpec, FinalistSpec, ObjectiveSpec, TargetSpec
 from search.trial import JobState, Measurement, TrialState
+from space.analysis import analyse
 from space.architecture import Architecture
 from tests.driving import Yard, until
-from tests.fakes import Fake, score
+from tests.fakes import Fake, latency, score
 from tests.invariants import audit
 from workers import driver as driver_module
 from workers.data import search_data
 from workers.datasets import DataStore
 from workers.driver import Driver
+from workers.energy import meter
 from workers.recipe import new_trainer
 from workers.setting import Setting
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
+FINALISTS = FinalistSpec(top=2, epochs=1)
 TWO_POINTS = {"schema": 1, "name": "two", "stages": [{"operation": ["conv"], "kernel": [3, 5], "width": [8]}]}
 
 
@@ -73,6 +79,58 @@ def _is_restored_as_it_was(yard: Yard, job_id: str, controllers: list[Controller
     told, asked = live.ask(14), restored.ask(14)
     assert told == asked
     other.close()
+
+
+@pytest.mark.parametrize("name", ["nsga2", "tpe"])
+def test_two_objectives_from_trial_to_report(yard: Yard, controllers: list[Controller], name: str) -> None:
+    objective = ObjectiveSpec(minimize=("latency_ms", "memory_mb"))
+    yard.submit(trials=14, controller=ControllerSpec(name=name), objective=objective, finalists=FINALISTS)
+    job = yard.drive(Fake(diverged=frozenset({4})))
+    trials = yard.trials(job.id)
+    assert (job.state, job.reason) == (JobState.SUCCEEDED, None)
+    done = {n: t for n, t in trials.items() if t.state is TrialState.COMPLETED}
+    assert len(done) == 13
+    for number, trial in done.items():
+        memory = analyse(Architecture.from_json(trial.architecture)).peak_memory_mb
+        assert trial.measures == {"latency_ms": latency(number), "memory_mb": memory}
+    folded = Objective.of(objective)
+    assert job.best_trial == max(done, key=lambda number: (folded.value(done[number].facts), -number))
+    report = json.loads((yard.settings.job_folder(job.id) / "bundle" / "report.json").read_text())
+    front = pareto(yard.ledger.facts(job.id), folded)
+    assert [point["trial"] for point in report["front"]["points"]] == [number for number, _ in front.points]
+    assert report["front"]["hypervolume"] == front.hypervolume
+    assert report["winner"]["trial"] == front.points[0][0], "the best score on the front"
+    assert {one["trial"] for one in report["finalists"]} <= {number for number, _ in front.points}
+    audit(yard.ledger)
+    _is_restored_as_it_was(yard, job.id, controllers)
+
+
+def test_real_trainings_measure_their_latency(yard: Yard) -> None:
+    target = TargetSpec(measure="latency_ms", value=0.5)
+    yard.submit(trials=2, objective=ObjectiveSpec(target=target))
+    job = yard.drive()
+    assert job.state is JobState.SUCCEEDED
+    for trial in yard.trials(job.id).values():
+        assert trial.measures["latency_ms"] > 0
+        assert trial.measures["latency_runs"] >= 50
+        assert trial.value == aimed(target, trial.facts["score"], trial.measures["latency_ms"])
+
+
+def test_what_a_worker_does_not_tell_is_a_reason(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    yard.submit(trials=2, objective=ObjectiveSpec(minimize=("latency_ms",)))
+    job = yard.drive(Fake(measured=False))
+    assert (job.state, job.reason) == (JobState.FAILED, "no trial succeeded: 2 × unmeasured")
+    assert yard.trials(job.id)[0].reason == "unmeasured: the worker measured no latency_ms"
+
+
+def test_energy_that_no_worker_can_tell_ends_the_job_before_any_trial(yard: Yard) -> None:
+    if not isinstance(meter("cpu"), str):
+        pytest.skip("this machine can tell it")
+    yard.submit(trials=2, objective=ObjectiveSpec(minimize=("energy_j",)))
+    job = yard.drive(Fake())
+    assert job.state is JobState.FAILED
+    assert str(job.reason).startswith("the objective energy_j cannot be told: ")
+    assert yard.trials(job.id) == {}
 
 
 def test_a_space_smaller_than_the_budget_is_searched_whole(yard: Yard) -> None:

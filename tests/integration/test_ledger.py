@@ -12,14 +12,16 @@ from pathlib import Path
 import psycopg
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from archsmith.errors import ConfigurationError, Unavailable
 from search.ledger import Ledger, open_ledger
+from search.ledger.migrate import config
 from search.ledger.tables import metadata
 from tests.conformance.ledger import LedgerConformance
-from tests.factories import job_spec
+from tests.factories import completed, job_spec, owned_job, running_trial
 from tests.invariants import audit
 
 
@@ -53,6 +55,24 @@ def test_the_revisions_make_the_tables_of_the_code(empty_url: str) -> None:
     with ledger._database.read() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": False})
         assert compare_metadata(context, metadata) == []
+    ledger.close()
+
+
+def test_a_state_from_before_measures_is_brought_up_to_date(empty_url: str) -> None:
+    ledger = open_ledger(empty_url)
+    lease = owned_job(ledger)
+    running_trial(ledger, lease)
+    ledger.finish_trial(lease, 0, 1, completed(0), 0.9)
+    before = ledger.trial(lease.job_id, 0)
+    with ledger._database.write() as connection:
+        made = config()
+        made.attributes["connection"] = connection
+        command.downgrade(made, "0001")
+    ledger.close()
+    ledger = open_ledger(empty_url)
+    assert ledger.trial(lease.job_id, 0) == before
+    assert before.measures == {}
+    audit(ledger)
     ledger.close()
 
 

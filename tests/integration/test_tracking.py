@@ -17,10 +17,10 @@ from mlflow import MlflowClient
 
 from api import process
 from search.ledger import OutboxRow
-from search.spec import FinalistSpec
+from search.spec import FinalistSpec, ObjectiveSpec
 from search.trial import JobState
 from tests.driving import Yard, until
-from tests.fakes import Fake, score
+from tests.fakes import Fake, latency, score
 from workers.tracking import EXPERIMENT, MlflowTracker
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
@@ -57,7 +57,8 @@ def _answers(url: str) -> bool:
 
 
 def _job(yard: Yard, **changes: Any) -> str:
-    return yard.submit(trials=5, epochs=2, finalists=FinalistSpec(top=2, epochs=1), **changes)
+    finalists, objective = FinalistSpec(top=2, epochs=1), ObjectiveSpec(minimize=("latency_ms",))
+    return yard.submit(trials=5, epochs=2, finalists=finalists, objective=objective, **changes)
 
 
 FAULTS = Fake(crashed=frozenset({3}), killed_once=frozenset({2}))
@@ -103,6 +104,8 @@ def _is_whole(seen: dict[str, Any], yard: Yard, job_id: str) -> None:
         epochs = [] if number == 3 else [1, 2]
         assert [step for step, _, _ in run["metrics"].get("score", [])] == epochs
         assert [value for _, _, value in run["metrics"].get("score", [])] == [score(number, e) for e in epochs]
+        told = [] if number == 3 else [latency(number)]
+        assert [value for _, _, value in run["metrics"].get("latency_ms", [])] == told
         assert trial.mlflow_run_id == run["id"]
     assert parent["status"] == "FINISHED"
     assert len(parent["metrics"]["search_score"]) == 4

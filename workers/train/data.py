@@ -77,6 +77,21 @@ class TrainData:
         return cls(task=task, train=seen, val=other, mean=mean, std=std)
 
 
+def one_of(samples: Samples, task: str) -> Samples:
+    """One sample: a picture, a volume, or the graph of middling size among many; of one graph all there is."""
+    if not isinstance(samples, GraphSamples):
+        return Samples(x=samples.x[:1], y=samples.y[:1])
+    if task != "graphs":
+        return samples
+    sizes = torch.bincount(samples.index, minlength=len(samples.y))
+    chosen = int(sizes.argsort(stable=True)[len(sizes) // 2])
+    nodes = samples.index == chosen
+    edges = samples.edges[:, nodes[samples.edges[0]]] - int(sizes[:chosen].sum())
+    return GraphSamples(
+        x=samples.x[nodes], y=samples.y[chosen : chosen + 1], edges=edges, index=torch.zeros_like(samples.index[nodes])
+    )
+
+
 def graph_of(samples: Samples) -> GraphSamples:
     """Raises ValueError when a split of images or volumes was given to a task on graphs."""
     if not isinstance(samples, GraphSamples):

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from archsmith.errors import TrialFailure
 from search.trial import Measurement
 from workers.conventions import score_name
-from workers.train.data import AnySplit, Samples, TrainData
+from workers.train.data import AnySplit, Samples, TrainData, one_of
 from workers.train.graphs import Graphs
 from workers.train.links import Links
 from workers.train.maps import Maps
@@ -54,6 +54,8 @@ class Trainer:
         if recipe.device == "cpu":
             torch.set_num_threads(recipe.threads)
             keep_freed_memory()
+        else:
+            torch.cuda.reset_peak_memory_stats(recipe.device)
         self._recipe, self._data = recipe, data
         self._score_name = score_name(recipe.score, data.task)
         with memory_guard():
@@ -69,6 +71,16 @@ class Trainer:
     @property
     def module(self) -> nn.Module:
         return self._module
+
+    @property
+    def device(self) -> str:
+        return self._recipe.device
+
+    def example(self) -> tuple[Tensor, ...]:
+        """What the network is called with for one sample, see `one_of`."""
+        with memory_guard():
+            [batch] = self._task.whole(one_of(self._data.train, self._data.task))
+        return batch.inputs
 
     @property
     def epochs_done(self) -> int:

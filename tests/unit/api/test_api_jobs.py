@@ -80,6 +80,31 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({**DIGITS, "controller": 7}, "/controller", "type_mismatch"),
     ({**DIGITS, "controller": {"entropy": 1}}, "/controller/name", "missing_field"),
     ({**DIGITS, "objective": {"maximize": "top5"}}, "/objective/maximize", "choice_unknown"),
+    *(
+        ({**DIGITS, "objective": objective}, f"/objective{pointer}", rule)
+        for objective, pointer, rule in (
+            ({"maximize": ["top5"]}, "/maximize/0", "choice_unknown"),
+            ({"maximize": "params"}, "/maximize", "choice_unknown"),
+            ({"minimize": ["params", "speed"]}, "/minimize/1", "choice_unknown"),
+            ({"minimize": "score"}, "/minimize", "choice_unknown"),
+            ({"minimize": 3}, "/minimize", "type_mismatch"),
+            ({"minimize": ["params", "macs", "params"]}, "/minimize/2", "objective_repeated"),
+            ({"maximize": []}, "", "objective_missing"),
+            ({"target": {"measure": "latency_ms"}}, "/target/value", "missing_field"),
+            ({"target": {"measure": "latency", "value": 2}}, "/target/measure", "choice_unknown"),
+            ({"target": {"measure": "macs", "value": 0}}, "/target/value", "out_of_range"),
+            ({"target": {"measure": "macs", "value": 2, "weight": 0}}, "/target/weight", "out_of_range"),
+            ({"target": {"measure": "macs", "value": 2, "weight": -11}}, "/target/weight", "out_of_range"),
+            ({"target": {"measure": "macs", "value": 2, "form": "sum"}}, "/target/form", "choice_unknown"),
+            ({"target": {"measure": "macs", "value": 2, "slack": 1}}, "/target/slack", "unknown_field"),
+            ({"minimize": "params", "target": {"measure": "macs", "value": 2}}, "/target", "combination_unsupported"),
+        )
+    ),
+    (
+        {**DIGITS, "reproducible": True, "objective": {"minimize": "latency_ms"}},
+        "/objective/minimize",
+        "combination_unsupported",
+    ),
     ({**DIGITS, "objective": {"constraints": "params < 1"}}, "/objective/constraints", "type_mismatch"),
     ({**DIGITS, "objective": {"constraints": ["9**9"]}}, "/objective/constraints/0", "expression_invalid"),
     ({**DIGITS, "objective": {"constraints": ["__import__('os')"]}}, "/objective/constraints/0", "expression_invalid"),

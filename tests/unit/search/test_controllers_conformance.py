@@ -64,3 +64,9 @@ class TestPpo(ControllerConformance):
     @pytest.fixture
     def spec(self) -> ControllerSpec:
         return ControllerSpec(name="ppo")
+
+
+class TestNsga2(ControllerConformance):
+    @pytest.fixture
+    def spec(self) -> ControllerSpec:
+        return ControllerSpec(name="nsga2")

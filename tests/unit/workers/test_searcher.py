@@ -1,5 +1,6 @@
 """What Tune's calls do to the ledger, without Tune."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,8 +8,9 @@ import pytest
 
 from search.factory import make_controller
 from search.ledger import Ledger, open_ledger
-from search.spec import Budget, ControllerSpec, TrialSpec
-from search.trial import TrialState
+from search.objective import Objective
+from search.spec import Budget, ControllerSpec, ObjectiveSpec, TrialSpec
+from search.trial import Outcome, TrialState
 from space import presets
 from space.space import Space
 from tests import factories
@@ -25,11 +27,14 @@ FAILURE = {"failure": "crashed", "reason": "crashed: RuntimeError: so it is"}
 class Table:
     """A searcher with a ledger, two slots and a clock that stands."""
 
-    def __init__(self, ledger: Ledger, *, trials: int = 4, epochs: int = 1) -> None:
+    def __init__(
+        self, ledger: Ledger, *, trials: int = 4, epochs: int = 1, objective: ObjectiveSpec | None = None
+    ) -> None:
         document = presets.load("tiny")
         budget, trial = Budget(trials=trials, epochs=epochs), TrialSpec(timeout_s=LIMIT_S)
         self.ledger = ledger
-        self.lease = factories.owned_job(ledger, space=document, budget=budget, trial=trial)
+        objective = objective or ObjectiveSpec()
+        self.lease = factories.owned_job(ledger, space=document, budget=budget, trial=trial, objective=objective)
         self.control = Control()
         self.forgotten: list[int] = []
         space = Space.parse(document, input_shape=(1, 8, 8), classes=10)
@@ -149,3 +154,18 @@ def test_nothing_new_once_the_search_is_to_end(ledger: Ledger) -> None:
     table.control.leave("pause")
     assert table.searcher.suggest("b") == "FINISHED"
     assert table.searcher.open_attempts() == [(0, 1)]
+
+
+def test_measures_become_the_vector_and_are_kept(ledger: Ledger) -> None:
+    table = Table(ledger, objective=ObjectiveSpec(minimize=("latency_ms", "params")))
+    told: list[Outcome] = []
+    table.searcher._controller.tell = told.append  # type: ignore[method-assign]
+    table.suggest("a")
+    params = float(ledger.trial(table.lease.job_id, 0).params)
+    table.searcher.on_trial_complete("a", {**EPOCH, "measures": [("latency_ms", 2.0), ("params", params)]})
+    trial = ledger.trial(table.lease.job_id, 0)
+    assert (trial.state, trial.measures) == (TrialState.COMPLETED, {"latency_ms": 2.0})
+    [outcome] = told
+    assert outcome.values == (0.5, -2.0, -params)
+    assert outcome.value == trial.value == pytest.approx(0.5 - 0.07 * math.log(2.0 * params))
+    assert Objective.of(ledger.job(table.lease.job_id).spec.objective).values(trial.facts) == outcome.values

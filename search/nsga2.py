@@ -1,0 +1,119 @@
+"""NSGA-II (Deb et al. 2002), by Optuna: crossover and mutation of the best by dominance, then by room on the front.
+
+The population is the best few of all trials that completed, so every end counts at once (steady state; Durillo et al.
+2009 found it to come nearer to the front than generations), and ends of any order come to the same. Each ask puts them
+into a study in memory and has Optuna's sampler breed one child:
+
+    completed    may be in the population
+    pruned, failed, infeasible    are not: they died young; they only count towards the random start
+    open         unknown to the study
+
+Decisions that all of the population met are crossed and mutated by the sampler. It would draw the others, which depend
+on earlier answers, at random; here they are inherited as well, each from a random one that met it. A child that was
+tried before is bred again, and in the end the law of `Proposer` looks around it.
+"""
+
+import bisect
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.trial import FrozenTrial
+from optuna.trial import TrialState as OptunaState
+
+from search.controller import Proposal
+from search.front import best
+from search.limits import Limit
+from search.optuna_study import in_memory, parameters, suggesting
+from search.propose import Asked, Picker, Proposer, SearchSpace, uniform
+from search.trial import Outcome, TrialState
+
+PARENTS = 2
+"""The fewest that can be crossed."""
+
+
+class Nsga2Controller(Proposer):
+    """Options.
+
+    population: how many of the completed trials may be parents, and after how many ends of any kind breeding begins.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        *,
+        constraints: Sequence[Limit] = (),
+        seed: int = 0,
+        objectives: int = 1,
+        population: int = 20,
+    ) -> None:
+        super().__init__(space, constraints=constraints, seed=seed)
+        self.population = population
+        self._objectives = objectives
+        self._ended = 0
+        self._completed: list[tuple[int, tuple[float, ...], FrozenTrial]] = []  # by number
+        self._study: optuna.Study | None = None
+
+    def ask(self, number: int) -> Proposal:
+        self._study = self._parents()
+        return super().ask(number)
+
+    def _parents(self) -> optuna.Study | None:
+        """None while draws are to be random."""
+        if self._ended < self.population or len(self._completed) < PARENTS:
+            return None
+        study = in_memory(self._objectives)
+        places = best([values for _, values, _ in self._completed], self.population)
+        study.add_trials([self._completed[place][2] for place in sorted(places)])
+        return study
+
+    def picker(self, rng: np.random.Generator) -> Picker:
+        if self._study is None:
+            return uniform(rng)
+        self._study.sampler = _Sampler(seed=int(rng.integers(2**32)))
+        return suggesting(self._study.ask())
+
+    def closed(self, asked: Asked, outcome: Outcome) -> None:
+        if outcome.state is TrialState.CANCELLED:
+            return
+        self._ended += 1
+        if outcome.state is TrialState.COMPLETED:
+            trial = optuna.trial.create_trial(values=list(outcome.values), **parameters(asked))
+            bisect.insort(self._completed, (outcome.number, outcome.values, trial), key=lambda one: one[0])
+
+    def state(self) -> dict[str, Any]:
+        """How many trials ended, and the numbers of those in the population."""
+        places = best([values for _, values, _ in self._completed], self.population) if self._completed else []
+        return {"told": self._ended, "population": sorted(self._completed[place][0] for place in places)}
+
+
+class _Sampler(optuna.samplers.NSGAIISampler):
+    """Optuna's, with all completed trials of the study as the parents of whatever is asked."""
+
+    def __init__(self, *, seed: int) -> None:
+        super().__init__(seed=seed, population_size=PARENTS)
+        self._inherits = np.random.default_rng(seed)
+        self._crossed: dict[str, BaseDistribution] = {}
+
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        self._crossed = super().infer_relative_search_space(study, trial)
+        return self._crossed
+
+    def get_trial_generation(self, study: optuna.Study, trial: FrozenTrial) -> int:  # noqa: ARG002
+        return 1
+
+    def get_parent_population(self, study: optuna.Study, generation: int) -> list[FrozenTrial]:  # noqa: ARG002
+        return study.get_trials(deepcopy=False, states=(OptunaState.COMPLETE,))
+
+    def sample_independent(
+        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """A mutated parameter at random; one that only some parents met from one of them, or at random as well."""
+        parents = self.get_parent_population(study, 1)
+        holders = [one for one in parents if param_name in one.params]
+        met = max((len(one.params) for one in parents), default=1)
+        if param_name in self._crossed or not holders or self._inherits.random() < 1.0 / met:
+            return super().sample_independent(study, trial, param_name, param_distribution)
+        return holders[int(self._inherits.integers(len(holders)))].params[param_name]

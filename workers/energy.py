@@ -1,0 +1,112 @@
+"""Joules, where the machine can tell them: processors through Linux's RAPL counters, GPUs through NVML.
+
+Both count the whole package or card, idle power and whatever else runs on it included: figures compare on one quiet
+machine. RAPL's files are readable by root alone unless an administrator says otherwise (CVE-2020-8694), and most
+virtual machines and containers have none, so a job that asks for energy first asks a worker whether it can tell.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from archsmith.errors import JobFailure, TrialFailure
+from search.objective import Objective
+from search.spec import JobSpec
+from workers import cluster
+from workers.recipe import device as device_of
+
+RAPL = Path("/sys/class/powercap")
+CHUNKS = 20
+"""Looks at a GPU's power within one measurement."""
+
+
+class Meter(Protocol):
+    def joules(self, run: Callable[[], None], runs: int) -> float:
+        """What is spent while `run` is called so many times."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rapl:
+    """zones: folders of the packages, each with energy_uj, which begins anew after max_energy_range_uj."""
+
+    zones: tuple[Path, ...]
+
+    def joules(self, run: Callable[[], None], runs: int) -> float:
+        before = [_number(zone / "energy_uj") for zone in self.zones]
+        for _ in range(runs):
+            run()
+        spent = 0
+        for zone, start in zip(self.zones, before, strict=True):
+            spent += (_number(zone / "energy_uj") - start) % (_number(zone / "max_energy_range_uj") + 1)
+        return spent / 1e6
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Power:
+    """A device that tells its power. milliwatts: now."""
+
+    milliwatts: Callable[[], float]
+
+    def joules(self, run: Callable[[], None], runs: int) -> float:
+        spent, done = 0.0, 0
+        for chunk in range(1, CHUNKS + 1):
+            start = time.perf_counter()
+            while done < runs * chunk // CHUNKS:
+                run()
+                done += 1
+            spent += (time.perf_counter() - start) * self.milliwatts() / 1000.0
+        return spent
+
+
+def meter(device: str, *, folder: Path = RAPL) -> Meter | str:
+    """How to tell the energy of a device of this machine, or why it cannot be told."""
+    return _nvml(device) if device.startswith("cuda") else _rapl(folder)
+
+
+def _rapl(folder: Path) -> Meter | str:
+    zones = tuple(sorted(path for path in folder.glob("intel-rapl:*") if path.name.count(":") == 1))
+    if not zones:
+        return f"this machine has no RAPL counters in {folder}"
+    try:
+        for zone in zones:
+            _number(zone / "energy_uj"), _number(zone / "max_energy_range_uj")
+    except OSError as error:
+        return f"the RAPL counters of this machine cannot be read: {error.strerror}"
+    return Rapl(zones=zones)
+
+
+def _nvml(device: str) -> Meter | str:
+    import torch
+
+    try:
+        torch.cuda.power_draw(device)
+    except (ImportError, RuntimeError) as error:
+        return f"NVML does not tell this GPU's power: {str(error).splitlines()[0][:150]}"
+    return Power(milliwatts=lambda: torch.cuda.power_draw(device))
+
+
+def _number(path: Path) -> int:
+    return int(path.read_text())
+
+
+def check_energy(spec: JobSpec) -> None:
+    """Raises JobFailure, before any trial, when the job asks for energy and a worker of the cluster cannot tell it.
+
+    It cannot be refused at submission: who takes jobs need not be a machine that trains.
+    """
+    if "energy_j" not in Objective.of(spec.objective).needs:
+        return
+    trial = spec.trial
+    [(_, fault)] = cluster.run_tasks(_fault, [device_of(spec)], shared=None, cpus=trial.cpus, gpus=trial.gpus)
+    if isinstance(fault, TrialFailure):
+        raise fault
+    if fault is not None:
+        raise JobFailure(f"the objective energy_j cannot be told: {fault}")
+
+
+def _fault(device: str, shared: Any) -> str | None:  # noqa: ARG001  # run_tasks' signature
+    found = meter(device)
+    return found if isinstance(found, str) else None

@@ -23,6 +23,7 @@ import numpy as np
 from archsmith.errors import InvalidArchitecture
 from search.controller import Proposal
 from search.features import Columns, Numbers, describe
+from search.front import parego
 from search.limits import Limit, broken
 from search.propose import Asked, Picker, Proposer, SearchSpace, Walk, follow, uniform
 from search.surrogate import (
@@ -50,6 +51,9 @@ POOL = 256
 
 POOL_STREAM = 2_000_000
 """Number of the stream that they are drawn from, beyond those of all trials; the next one gives what is kept."""
+
+WEIGHTS_STREAM = 2_000_002
+"""Of the weights of several objectives."""
 
 WALKS, DECISIONS = 200, 2_000
 """Of an ask, at most, beside those that were met before: 30 µs for each decision, features included, so some 60 ms."""
@@ -149,10 +153,10 @@ class Modelled(Proposer):
         self.trouble: str | None = None  # why the last ask had to do without the surrogate
         self._ends: list[_End] = []  # in order of number
         self._vectors: dict[int, Array] = {}
-        self._scales: tuple[tuple[int, ...], Scales] | None = None
+        self._scales: tuple[tuple[int | None, ...], Scales] | None = None
         self._drawn: tuple[list[Candidate], Columns] | None = None
         self._met: dict[Key, Candidate] = {}
-        self._believed: tuple[tuple[tuple[int, ...], tuple[int, ...]], Belief | None] | None = None
+        self._believed: tuple[tuple[object, ...], Belief | None] | None = None
         self._wanted_next: Sequence[Candidate] = ()
 
     @abstractmethod
@@ -192,7 +196,7 @@ class Modelled(Proposer):
         """Candidates, the best first; none where a random draw is wanted."""
         if number < self.starts:
             return self._largest(number)
-        belief = self.belief()
+        belief = self.belief(number)
         if belief is None:
             return ()
         tried = {tuple(choices.items()) for choices in self._walked}
@@ -222,33 +226,40 @@ class Modelled(Proposer):
 
     # The surrogate.
 
-    def belief(self) -> Belief | None:
-        """After all that was told; None, with the reason in `trouble`, where that is too little, or numerics fail."""
-        key = tuple([end.number for end in self._ends]), tuple(sorted(self._open))
+    def belief(self, number: int | None = None) -> Belief | None:
+        """After all that was told; None, with the reason in `trouble`, where that is too little, or numerics fail.
+
+        number: of the trial it is for. With several objectives each trial has weights of its own, drawn by it (ParEGO);
+        None takes the outcomes' one value.
+        """
+        several = any(len(end.outcome.values) > 1 for end in self._ends)
+        drawn_by = number if several else None
+        key = tuple([end.number for end in self._ends]), tuple(sorted(self._open)), drawn_by
         if self._believed is None or self._believed[0] != key:
             self.trouble = None
-            self._believed = key, self._made()
+            self._believed = key, self._made(drawn_by)
         return self._believed[1]
 
-    def _made(self) -> Belief | None:
+    def _made(self, drawn_by: int | None) -> Belief | None:
         valued = [end for end in self._ends if end.outcome.value is not None]
         if len(valued) < FEWEST or not sum(self.columns.sizes):
             return None
         try:
             with np.errstate(all="ignore"):
-                return self._fitted(valued)
+                return self._fitted(valued, drawn_by)
         except (Unfit, ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
             self.trouble = f"the surrogate cannot be fitted, drawn at random instead: {error}"
             LOG.warning("%s", self.trouble)
             return None
 
-    def _fitted(self, valued: Sequence[_End]) -> Belief:
-        scales = self._scaled(valued)
-        y = np.array([end.outcome.value for end in valued], dtype=float)
+    def _fitted(self, valued: Sequence[_End], drawn_by: int | None) -> Belief:
+        y = self._told(valued, drawn_by)
+        scales = self._scaled(valued, y, drawn_by)
         # by number, so that who is kept does not depend on how many there are
         lottery = np.random.default_rng([self.seed, POOL_STREAM + 1]).random(valued[-1].number + 1)
-        ends = tuple(valued[int(place)] for place in kept(y, lottery[[end.number for end in valued]]))
-        points = self._points(ends)
+        places = kept(y, lottery[[end.number for end in valued]])
+        ends = tuple(valued[int(place)] for place in places)
+        points = self._points(ends, y[places])
         # what failed was looked at as well: else its surroundings would look unexplored for ever
         failed = [self._vector(end.asked) for end in self._ends if end.outcome.value is None][-FAILURES:]
         seen = [*failed, *(self._vector(self._open[number]) for number in sorted(self._open))]
@@ -257,19 +268,26 @@ class Modelled(Proposer):
         mean, worth = map(settled, process.believed())
         return Belief(process=process, scales=scales, ends=ends, best=float(mean.max()), worth=worth, chance=chance)
 
-    def _scaled(self, valued: Sequence[_End]) -> Scales:
+    def _told(self, valued: Sequence[_End], drawn_by: int | None) -> Array:
+        """(n,) what is to be maximised."""
+        if drawn_by is None:
+            return np.array([end.outcome.value for end in valued], dtype=float)
+        weights = np.random.default_rng([self.seed, WEIGHTS_STREAM, drawn_by])
+        return parego(np.array([end.outcome.values for end in valued], dtype=float), weights)
+
+    def _scaled(self, valued: Sequence[_End], y: Array, drawn_by: int | None) -> Scales:
         count = len(valued)
         step = 5 if count <= 40 else 20
-        first = valued[: max(FEWEST, count - count % step)]
-        numbers = tuple(end.number for end in first)
-        if self._scales is None or self._scales[0] != numbers:
-            self._scales = (numbers, choose_scales(self._points(first), self.columns.sizes))
+        first = max(FEWEST, count - count % step)
+        key = (drawn_by, *(end.number for end in valued[:first]))
+        if self._scales is None or self._scales[0] != key:
+            self._scales = (key, choose_scales(self._points(valued[:first], y[:first]), self.columns.sizes))
         return self._scales[1]
 
-    def _points(self, ends: Sequence[_End]) -> Points:
+    def _points(self, ends: Sequence[_End], y: Array) -> Points:
         return Points(
             x=np.array([self._vector(end.asked) for end in ends]),
-            y=np.array([end.outcome.value for end in ends], dtype=float),
+            y=y,
             epochs=np.array([max(1, end.outcome.epochs) for end in ends], dtype=float),
         )
 

@@ -16,6 +16,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -46,6 +47,9 @@ from space.space import replay
 
 LOG = logging.getLogger(__name__)
 
+STARTS = 6
+"""Trials before the surrogate proposes: fewer tell it too little, more cost what it would do better."""
+
 POOL = 256
 """Random architectures that features are scaled by, and the starts taken from; also candidates for ever."""
 
@@ -55,8 +59,8 @@ POOL_STREAM = 2_000_000
 WEIGHTS_STREAM = 2_000_002
 """Of the weights of several objectives."""
 
-WALKS, DECISIONS = 200, 2_000
-"""Of an ask, at most, beside those that were met before: 30 µs for each decision, features included, so some 60 ms."""
+WALKS, DECISIONS = 200, 1_000
+"""Of an ask, at most, beside those that were met before: 50 µs for each decision, features included, so some 50 ms."""
 
 FEWEST = 3
 """Values that a process needs."""
@@ -142,7 +146,7 @@ class Modelled(Proposer):
         *,
         constraints: Sequence[Limit] = (),
         seed: int = 0,
-        starts: int = 6,
+        starts: int = STARTS,
         warm: Warm = "params",
     ) -> None:
         super().__init__(space, constraints=constraints, seed=seed)
@@ -150,7 +154,9 @@ class Modelled(Proposer):
         self.proxy: Callable[[Choices, Architecture, Mapping[str, float]], float] = _params
         self.look: Look = look  # a benchmark that asks for the same networks again and again looks them up
         self.guesses: Mapping[Key, float] = {}
+        self.because: str | None = None  # why this controller, where somebody chose it for the job
         self.trouble: str | None = None  # why the last ask had to do without the surrogate
+        self._keys: set[Key] = set()  # of all that was proposed
         self._ends: list[_End] = []  # in order of number
         self._vectors: dict[int, Array] = {}
         self._scales: tuple[tuple[int | None, ...], Scales] | None = None
@@ -181,6 +187,9 @@ class Modelled(Proposer):
         """The answers that lead to a candidate."""
         return follow(replay(one.choices))
 
+    def opened(self, asked: Asked) -> None:
+        self._keys.add(tuple(asked.proposal.choices.items()))
+
     def closed(self, asked: Asked, outcome: Outcome) -> None:
         if outcome.state is not TrialState.CANCELLED:
             end = _End(number=outcome.number, asked=asked, outcome=outcome)
@@ -199,10 +208,9 @@ class Modelled(Proposer):
         belief = self.belief(number)
         if belief is None:
             return ()
-        tried = {tuple(choices.items()) for choices in self._walked}
         there: dict[Key, Candidate] = {}
         for one in self.candidates(number, belief):
-            if not one.broken and one.key not in tried:
+            if not one.broken and one.key not in self._keys:
                 there.setdefault(one.key, one)
         found = list(there.values())
         if not found:
@@ -308,11 +316,11 @@ class Modelled(Proposer):
             self._drawn = pool, Columns([one.numbers for one in pool])
         return self._drawn
 
-    @property
+    @cached_property
     def walks(self) -> int:
         """How many new candidates an ask may grow: fewer where a walk asks many decisions."""
         asked = sum(len(one.decisions) for one in self.pool) / max(1, len(self.pool))
-        return min(WALKS, max(WALKS // 4, int(DECISIONS / max(1.0, asked))))
+        return min(WALKS, max(WALKS // 8, int(DECISIONS / max(1.0, asked))))
 
     def grown(self, pickers: Iterable[Picker]) -> list[Candidate]:
         """One walk for each; without those whose shapes cannot be."""
@@ -344,7 +352,8 @@ class Modelled(Proposer):
 
     def vectors(self, found: Sequence[Candidate]) -> Array:
         """(candidates, features)."""
-        return np.array([one.vector(self.columns) for one in found])
+        columns = self.columns
+        return np.array([one.vector(columns) for one in found])
 
     def _vector(self, asked: Asked) -> Array:
         """(features,) of a trial."""
@@ -357,11 +366,12 @@ class Modelled(Proposer):
     def state(self) -> dict[str, Any]:
         """What was told, the scales that are believed, and the trials believed best."""
         belief = self.belief()
+        known: dict[str, Any] = {"told": len(self._ends), **({"because": self.because} if self.because else {})}
         if belief is None:
-            return {"told": len(self._ends), "surrogate": self.trouble or "not enough values yet"}
+            return {**known, "surrogate": self.trouble or "not enough values yet"}
         scales = belief.scales
         return {
-            "told": len(self._ends),
+            **known,
             "surrogate": {"length": scales.length, "noise": scales.noise, "weights": list(scales.weights)},
             "believed_best": [end.number for end in belief.incumbents(5)],
         }

@@ -59,10 +59,14 @@ CHECKPOINT_EVERY = 32
 
 @dataclass(kw_only=True, slots=True)
 class Policy:
-    """The logits. Vectors are replaced and never written into, so a shallow copy is a checkpoint."""
+    """The logits. Vectors are replaced and never written into, so a shallow copy is a checkpoint.
+
+    _drawn: by decision name and options on offer, the chances and their sums; they are good until the logits move.
+    """
 
     logits: dict[str, Vector] = field(default_factory=dict)
     options: dict[str, tuple[Label, ...]] = field(default_factory=dict)
+    _drawn: dict[str, dict[tuple[Option, ...], tuple[list[float], list[float]]]] = field(default_factory=dict)
 
     def copy(self) -> "Policy":
         return Policy(logits=dict(self.logits), options=dict(self.options))
@@ -88,9 +92,13 @@ class Policy:
         """Answers drawn from the policy, with their probabilities."""
 
         def pick(decision: Decision) -> tuple[Option, float]:
-            chances = self.probabilities(decision)
-            index = min(int(np.searchsorted(np.cumsum(chances), rng.random(), side="right")), len(chances) - 1)
-            return decision.options[index], float(chances[index])
+            of = self._drawn.setdefault(decision.name, {})
+            if decision.options not in of:
+                fresh = self.probabilities(decision)
+                of[decision.options] = fresh.tolist(), fresh.cumsum().tolist()
+            chances, sums = of[decision.options]
+            index = min(bisect.bisect_right(sums, rng.random()), len(chances) - 1)
+            return decision.options[index], chances[index]
 
         return pick
 
@@ -128,6 +136,7 @@ class Policy:
         moved = self.logits[decision.name].copy()
         moved[self.places(decision)] += change
         self.logits[decision.name] = moved
+        self._drawn.pop(decision.name, None)
 
 
 def _label(option: Option) -> Label:

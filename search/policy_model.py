@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from search.limits import Limit
-from search.modelled import Belief, Candidate, Modelled, Warm
+from search.modelled import STARTS, Belief, Candidate, Modelled, Warm
 from search.policy import TOP, Fold, Follower, Policy, Values
 from search.propose import Asked, Picker, SearchSpace
 from search.trial import Outcome, TrialState
@@ -45,7 +45,7 @@ class PolicyModelController(Modelled):
         *,
         constraints: Sequence[Limit] = (),
         seed: int = 0,
-        starts: int = 6,
+        starts: int = STARTS,
         warm: Warm = "params",
         learning_rate: float = 1.0,
         entropy: float = 0.03,

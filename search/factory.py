@@ -76,9 +76,9 @@ def _local_search() -> Callable[..., Controller]:
 
 
 def _auto() -> Callable[..., Controller]:
-    from search.auto import AutoController
+    from search.auto import auto
 
-    return AutoController
+    return auto
 
 
 def _nsga2() -> Callable[..., Controller]:

@@ -2,9 +2,8 @@
 
     starts       the baseline, then alternately the largest of 256 random architectures (more parameters are the best
                  guess there is before anything was trained, and a bad judge among good ones) and a random one
-    after them   the candidates ranked by expected improvement under the process of `search/surrogate.py`, times the
+    after them   the candidates ranked by expected improvement under the processes of `search/mixture.py`, times the
                  chance not to fail; the first that is new is proposed
-    scales       chosen anew for each 5 values up to 40 and each 20 after, from those of the lowest numbers
 
 All of it is a function of what was told, what is open, the seed and the trial's number; what is remembered between asks
 only saves time. Candidates that were met before cost nothing, others one walk with analysis and features, 0.5 to 1 ms.
@@ -26,19 +25,9 @@ from search.controller import Proposal
 from search.features import Columns, Numbers, describe
 from search.front import parego
 from search.limits import Limit, broken
+from search.mixture import Mixture, processes
 from search.propose import Asked, Picker, Proposer, SearchSpace, Walk, follow, uniform
-from search.surrogate import (
-    Array,
-    Chance,
-    Points,
-    Process,
-    Scales,
-    Unfit,
-    choose_scales,
-    expected_improvement,
-    kept,
-    settled,
-)
+from search.surrogate import Array, Chance, Points, Scales, Unfit, kept, plausible, settled
 from search.trial import Outcome, TrialState
 from space.analysis import analyse
 from space.architecture import Architecture
@@ -109,23 +98,18 @@ class _End:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Belief:
-    """A process and what it was made from.
+    """Processes and what they were made from.
 
-    ends: of the trials with a value that it keeps, in order of number; worth: what each is believed to be worth,
-    standardised; best: the highest mean among them.
-    chance: of not failing; None where nothing failed.
+    ends: of the trials with a value that they keep, in order of number. chance: of not failing; None where nothing did.
     """
 
-    process: Process
-    scales: Scales
+    mixture: Mixture
     ends: tuple[_End, ...]
-    best: float
-    worth: Array
     chance: Chance | None
 
     def incumbents(self, count: int) -> list[_End]:
         """The trials believed best."""
-        return [self.ends[int(place)] for place in np.argsort(-self.worth, kind="stable")[:count]]
+        return [self.ends[int(place)] for place in np.argsort(-self.mixture.worth, kind="stable")[:count]]
 
 
 class Modelled(Proposer):
@@ -159,7 +143,7 @@ class Modelled(Proposer):
         self._keys: set[Key] = set()  # of all that was proposed
         self._ends: list[_End] = []  # in order of number
         self._vectors: dict[int, Array] = {}
-        self._scales: tuple[tuple[int | None, ...], Scales] | None = None
+        self._scales: tuple[tuple[int | None, ...], list[tuple[float, Scales]]] | None = None
         self._drawn: tuple[list[Candidate], Columns] | None = None
         self._met: dict[Key, Candidate] = {}
         self._believed: tuple[tuple[object, ...], Belief | None] | None = None
@@ -229,7 +213,7 @@ class Modelled(Proposer):
     def merit(self, found: Sequence[Candidate], belief: Belief) -> Array:
         """Log expected improvement and log chance not to fail, (candidates,)."""
         x = self.vectors(found)
-        gain = settled(expected_improvement(belief.process.at(x), belief.best))
+        gain = belief.mixture.gain(x)
         return gain if belief.chance is None else np.asarray(gain + settled(np.log(belief.chance.at(x))))
 
     # The surrogate.
@@ -271,10 +255,9 @@ class Modelled(Proposer):
         # what failed was looked at as well: else its surroundings would look unexplored for ever
         failed = [self._vector(end.asked) for end in self._ends if end.outcome.value is None][-FAILURES:]
         seen = [*failed, *(self._vector(self._open[number]) for number in sorted(self._open))]
-        process = Process(points, scales, self.columns.sizes, pending=np.array(seen) if seen else None)
+        mixture = Mixture(points, scales, self.columns.sizes, pending=np.array(seen) if seen else None)
         chance = Chance(points.x, np.array(failed), self.columns.sizes) if failed else None
-        mean, worth = map(settled, process.believed())
-        return Belief(process=process, scales=scales, ends=ends, best=float(mean.max()), worth=worth, chance=chance)
+        return Belief(mixture=mixture, ends=ends, chance=chance)
 
     def _told(self, valued: Sequence[_End], drawn_by: int | None) -> Array:
         """(n,) what is to be maximised."""
@@ -283,13 +266,15 @@ class Modelled(Proposer):
         weights = np.random.default_rng([self.seed, WEIGHTS_STREAM, drawn_by])
         return parego(np.array([end.outcome.values for end in valued], dtype=float), weights)
 
-    def _scaled(self, valued: Sequence[_End], y: Array, drawn_by: int | None) -> Scales:
+    def _scaled(self, valued: Sequence[_End], y: Array, drawn_by: int | None) -> list[tuple[float, Scales]]:
+        """Anew for each value up to 40, each 5 up to 100, and each 20 after; from those of the lowest numbers."""
         count = len(valued)
-        step = 5 if count <= 40 else 20
-        first = max(FEWEST, count - count % step)
+        step = 1 if count <= 40 else 5 if count <= 100 else 20
+        first = count - count % step
         key = (drawn_by, *(end.number for end in valued[:first]))
         if self._scales is None or self._scales[0] != key:
-            self._scales = (key, choose_scales(self._points(valued[:first], y[:first]), self.columns.sizes))
+            points = self._points(valued[:first], y[:first])
+            self._scales = (key, plausible(points, self.columns.sizes, processes(first)))
         return self._scales[1]
 
     def _points(self, ends: Sequence[_End], y: Array) -> Points:
@@ -369,7 +354,7 @@ class Modelled(Proposer):
         known: dict[str, Any] = {"told": len(self._ends), **({"because": self.because} if self.because else {})}
         if belief is None:
             return {**known, "surrogate": self.trouble or "not enough values yet"}
-        scales = belief.scales
+        scales = belief.mixture.scales
         return {
             **known,
             "surrogate": {"length": scales.length, "noise": scales.noise, "weights": list(scales.weights)},

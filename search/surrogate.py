@@ -43,7 +43,7 @@ CORRELATIONS = (0.75, 0.9, 0.97)
 OFFSET = 4.0
 """Variance of a lower fidelity's offset, in units of the signal's."""
 
-OWN = 0.5
+OWN = 0.75
 """Share of what a process calls noise that is the network's own."""
 
 BEST, OTHERS = 300, 200
@@ -125,30 +125,36 @@ def views(sizes: Sequence[int]) -> list[tuple[float, ...]]:
     return found
 
 
-def choose_scales(points: Points, sizes: Sequence[int]) -> Scales:
-    """The best of the grid. sizes: columns of each group. Raises Unfit."""
-    if len(points) > FITTED:
-        # the best half and every so many of the rest: what tells good ones apart counts most
-        order = np.argsort(-points.y, kind="stable")
-        rest = order[FITTED // 2 :]
-        step = len(rest) / (FITTED - FITTED // 2)
-        spaced = rest[(np.arange(FITTED - FITTED // 2) * step).astype(np.int64)]
-        points = points.only(np.sort(np.concatenate([order[: FITTED // 2], spaced])))
+def plausible(points: Points, sizes: Sequence[int], count: int) -> list[tuple[float, Scales]]:
+    """The likeliest `count` of the grid, with weights that sum to 1. sizes: columns of each group. Raises Unfit."""
+    points = _fitted(points)
     z = standardised(points.y)
     gaps, lower = _levels(points.epochs)
     rhos = CORRELATIONS if lower.any() else (0.9,)
-    groups = _distances(points.x, points.x, sizes)
-    best: tuple[float, Scales] | None = None
+    groups = distances(points.x, points.x, sizes)
+    tried: list[tuple[float, Scales]] = []
     for weights, length, rho in itertools.product(views(sizes), LENGTHS, rhos):
         kernel = np.exp(-_weighed(groups, weights) / (2 * length**2)) * rho**gaps + OFFSET * lower
         for noise in NOISES:
             scales = Scales(length=length, noise=noise, weights=weights, rho=rho)
-            merit = _merit(kernel, z, scales)
-            if math.isfinite(merit) and (best is None or merit > best[0]):
-                best = (merit, scales)
-    if best is None:
+            tried.append((_merit(kernel, z, scales), scales))
+    tried = sorted((one for one in tried if math.isfinite(one[0])), key=lambda one: -one[0])[:count]
+    if not tried:
         raise Unfit("no length-scale fits")
-    return best[1]
+    shares = settled(np.exp([merit - tried[0][0] for merit, _ in tried]))
+    return [(float(share / shares.sum()), scales) for share, (_, scales) in zip(shares, tried, strict=True) if share]
+
+
+def _fitted(points: Points) -> Points:
+    """What scales are chosen on: of many points the best half and every so many of the rest."""
+    if len(points) <= FITTED:
+        return points
+    # what tells good ones apart counts most
+    order = np.argsort(-points.y, kind="stable")
+    rest = order[FITTED // 2 :]
+    step = len(rest) / (FITTED - FITTED // 2)
+    spaced = rest[(np.arange(FITTED - FITTED // 2) * step).astype(np.int64)]
+    return points.only(np.sort(np.concatenate([order[: FITTED // 2], spaced])))
 
 
 def _merit(kernel: Array, z: Array, scales: Scales) -> float:
@@ -170,13 +176,12 @@ class Process:
 
     def __init__(self, points: Points, scales: Scales, sizes: Sequence[int], *, pending: Array | None = None) -> None:
         self._scales, self._sizes = scales, sizes
-        none = np.empty((0, points.x.shape[1]))
-        self._x = np.concatenate([points.x, none if pending is None else pending])
+        self._x = with_pending(points.x, pending)
         top = points.epochs.max() if len(points) else 1.0
         self._epochs = np.concatenate([points.epochs, np.full(len(self._x) - len(points), top)])
         self._top = float(top)
         gaps, lower = _levels(self._epochs)
-        kernel = self._kernel(self._x, self._x) * scales.rho**gaps + OFFSET * lower
+        kernel = _correlation(distances(self._x, self._x, sizes), scales) * scales.rho**gaps + OFFSET * lower
         self._root = _root(kernel, scales.noise)
         told = len(points)
         z = standardised(points.y)
@@ -186,8 +191,12 @@ class Process:
 
     def at(self, x: Array) -> Posterior:
         """x: (n, features)."""
+        return self.apart(distances(self._x, x, self._sizes))
+
+    def apart(self, groups: Sequence[Array]) -> Posterior:
+        """Of what is so far from the told and the pending points, (those, n) for each group of features."""
         gaps = np.abs(np.log(self._epochs / self._top)) / math.log(3.0)
-        cross = self._kernel(self._x, x) * (self._scales.rho**gaps)[:, None]
+        cross = _correlation(groups, self._scales) * (self._scales.rho**gaps)[:, None]
         solved = _solve(self._root, cross)
         mean = solved[: self._told].T @ self._white
         variance = np.maximum(1.0 - (solved**2).sum(axis=0), 1e-12)
@@ -196,16 +205,17 @@ class Process:
     def believed(self) -> tuple[Array, Array]:
         """Of the told points, (n,) each: the mean, and what their networks are worth, both standardised.
 
-        What a smooth process takes for noise is partly that of training and partly the network's own: half of it is
-        taken for either. (On a second published table, by all of it regret after 50 clean trials is 0.06 points and
-        0.12 with noisy ones, by half 0.03 and 0.10, by none 0.01 and 0.10.) Of a lower fidelity the mean is believed.
+        What a smooth process takes for noise is partly that of training and partly the network's own: see `OWN`. Of a
+        lower fidelity the mean is believed.
         """
         mean = self.at(self._x[: self._told]).mean
         own = OWN * (self._epochs[: self._told] >= self._top)
         return mean, mean + own * (self._z - mean)
 
-    def _kernel(self, x: Array, other: Array) -> Array:
-        return _correlation(_distances(x, other, self._sizes), self._scales)
+
+def with_pending(x: Array, pending: Array | None) -> Array:
+    """(told + pending, features)."""
+    return x if pending is None else np.concatenate([x, pending])
 
 
 class Chance:
@@ -232,13 +242,13 @@ class Chance:
 
     def _chosen(self, z: Array) -> Scales:
         spaced = np.unique(np.linspace(0, len(z) - 1, min(len(z), FITTED)).astype(np.int64))
-        groups = _distances(self._x[spaced], self._x[spaced], self._sizes)
+        groups = distances(self._x[spaced], self._x[spaced], self._sizes)
         grid = itertools.product(views(self._sizes), (0.5, 1.0, 2.0), (0.05, 0.5, 5.0))
         tried = [Scales(weights=weights, length=length, noise=noise) for weights, length, noise in grid]
         return max(tried, key=lambda one: _merit(_correlation(groups, one), z[spaced], one))
 
     def _kernel(self, a: Array, b: Array) -> Array:
-        return _correlation(_distances(a, b, self._sizes), self._scales)
+        return _correlation(distances(a, b, self._sizes), self._scales)
 
 
 def expected_improvement(posterior: Posterior, best: float) -> Array:
@@ -265,7 +275,7 @@ def _levels(epochs: Array) -> tuple[Array, Array]:
     return gaps, lower.astype(np.float64)
 
 
-def _distances(x: Array, other: Array, sizes: Sequence[int]) -> list[Array]:
+def distances(x: Array, other: Array, sizes: Sequence[int]) -> list[Array]:
     """Squared distances of each group, (rows of x, rows of other)."""
     found, start = [], 0
     for size in sizes:

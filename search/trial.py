@@ -105,7 +105,8 @@ class Outcome:
 
     value: the objective folded so that larger is better, None when nothing was measured.
     epochs: how many epochs the value rests on (the fidelity).
-    reason: one line, for failed, infeasible and cancelled.
+    reason: one line, for failed, infeasible and cancelled; for pruned why it was stopped, where that is known.
+    curve: the value after each epoch, the last one being `value`; empty where it is not known.
     """
 
     number: int
@@ -113,6 +114,7 @@ class Outcome:
     value: float | None = None
     epochs: int = 0
     reason: str | None = None
+    curve: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         trained = self.state in (TrialState.COMPLETED, TrialState.PRUNED)
@@ -124,3 +126,5 @@ class Outcome:
             raise ValueError(f"a {self.state} trial has no value, got {self.value}")
         if not trained and not self.reason:
             raise ValueError(f"a {self.state} trial needs a reason")
+        if self.curve and (len(self.curve) != self.epochs or self.curve[-1] != self.value):
+            raise ValueError(f"a curve of {self.epochs} epochs that ends at {self.value} is not {self.curve}")

@@ -30,10 +30,12 @@ def chance_above(early: Array, final: Array, *, now: float, bounds: Array) -> Ar
     with np.errstate(all="ignore"):
         gap = early - early.mean()
         spread = float(gap @ gap)
+        if not math.isfinite(spread):
+            return np.ones(len(bounds))
         slope = float(gap @ final) / spread if spread > 0 else 0.0
         residual = final - final.mean() - slope * gap
         distance = now - float(early.mean())
-        leverage = distance**2 / spread if spread > 0 else (0.0 if distance == 0 else math.inf)
+        leverage = distance * distance / spread if spread > 0 else (0.0 if distance == 0 else math.inf)
         expected = float(final.mean()) + slope * distance
         width = math.sqrt(float(residual @ residual) / (count - 2) * (1.0 + 1.0 / count + leverage))
         if not math.isfinite(expected) or not math.isfinite(width):

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from search.trial import Measurement
+
 OBJECTIVES: dict[str, float] = {"score": 1.0}
 """Name of what can be asked for -> sign that makes larger better."""
 
@@ -23,3 +25,7 @@ class Objective:
     def unfold(self, value: float) -> float:
         """Value -> raw score; the inverse of fold."""
         return self.sign * value
+
+    def point(self, measurement: Measurement) -> tuple[float, ...]:
+        """All values of a measurement, for what compares measurements."""
+        return (self.fold(measurement.score),)

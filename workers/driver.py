@@ -18,8 +18,10 @@ from pathlib import Path
 from archsmith.errors import ArchsmithError, ConfigurationError, JobFailure, LeaseLost, Unavailable
 from search.controller import Controller, Proposal
 from search.factory import make_controller
+from search.fidelity import Curves
 from search.inorder import InOrder
 from search.ledger import Job, Lease, Ledger, Trial, open_ledger
+from search.objective import Objective
 from search.spec import JobSpec
 from search.trial import JobState, Outcome, TrialState
 from space.architecture import Architecture
@@ -119,7 +121,8 @@ class Driver:
     def _search(self, dataset: Dataset, setting: Setting) -> None:
         self._ledger.update_job(self._lease, phase="search")
         self._ledger.recover(self._lease)
-        controller, pending, history = self._restored(dataset)
+        curves = self._measured()
+        controller, pending, history = self._restored(dataset, curves)
         searcher = LedgerSearcher(
             ledger=self._ledger,
             lease=self._lease,
@@ -130,6 +133,7 @@ class Driver:
             make_task=lambda proposal, attempt: self._task(proposal, attempt, dataset, setting),
             pending=pending,
             next_number=len(history),
+            curves=curves,
             counted=sum(1 for t in history if t.state.terminal and t.state is not TrialState.INFEASIBLE),
             forget=self._forget,
         )
@@ -145,7 +149,14 @@ class Driver:
         self._control.halt()
         self._settle(searcher)
 
-    def _restored(self, dataset: Dataset) -> tuple[Controller, list[Proposal], list[Trial]]:
+    def _measured(self) -> Curves:
+        """What all trials so far came to, epoch by epoch."""
+        curves, objective = Curves(), Objective(maximize=self._spec.objective.maximize)
+        for row in self._ledger.measurements(self._job.id):
+            curves.add(row.number, row.measurement.epoch, objective.point(row.measurement))
+        return curves
+
+    def _restored(self, dataset: Dataset, curves: Curves) -> tuple[Controller, list[Proposal], list[Trial]]:
         """The controller as it was, the proposals without an outcome, and the trials so far."""
         space = Space.parse(
             self._spec.space, input_shape=dataset.info.input_shape, classes=dataset.classes, tasks=(dataset.task,)
@@ -158,7 +169,7 @@ class Driver:
         pending = []
         for trial in history:
             proposal = _proposal(trial)
-            outcome = _outcome(trial)
+            outcome = _outcome(trial, curves)
             controller.restore(proposal, outcome)
             if outcome is None:
                 pending.append(proposal)
@@ -227,7 +238,7 @@ def _proposal(trial: Trial) -> Proposal:
     )
 
 
-def _outcome(trial: Trial) -> Outcome | None:
+def _outcome(trial: Trial, curves: Curves) -> Outcome | None:
     if not trial.state.terminal:
         return None
     trained = trial.state in (TrialState.COMPLETED, TrialState.PRUNED)
@@ -236,7 +247,8 @@ def _outcome(trial: Trial) -> Outcome | None:
         state=trial.state,
         value=trial.value if trained else None,
         epochs=trial.epochs,
-        reason=trial.reason if not trained else None,
+        reason=trial.reason,
+        curve=curves.firsts(trial.number, trial.epochs) if trained else (),
     )
 
 

@@ -14,6 +14,7 @@ from ray.tune.search import Searcher
 
 from archsmith.errors import SpaceExhausted
 from search.controller import Controller, Proposal
+from search.fidelity import Curves, EarlyStopping, rules
 from search.ledger import Lease, Ledger
 from search.objective import Objective
 from search.spec import JobSpec
@@ -33,6 +34,7 @@ class _Open:
     epochs: int = 0
     score: float | None = None
     failure: str | None = None
+    stopped: str | None = None  # why it goes on no longer
 
 
 class LedgerSearcher(Searcher):
@@ -40,6 +42,7 @@ class LedgerSearcher(Searcher):
 
     pending: proposals stored earlier whose trial has no outcome yet (lost or interrupted): handed out first.
     next_number: the first number not used yet. counted: trials that count against the budget already.
+    curves: what earlier drivers of the job measured; what is measured now comes to it.
     make_task: (proposal, attempt) -> TrialTask. forget: called with the number of a trial that has ended.
     """
 
@@ -56,6 +59,7 @@ class LedgerSearcher(Searcher):
         pending: list[Proposal],
         next_number: int,
         counted: int,
+        curves: Curves | None = None,
         forget: Callable[[int], None] = lambda _: None,
     ) -> None:
         super().__init__(metric="score", mode="max")
@@ -67,6 +71,16 @@ class LedgerSearcher(Searcher):
         self._proposals: dict[int, Proposal] = {}
         self._open: dict[str, _Open] = {}
         self._objective = Objective(maximize=spec.objective.maximize)
+        self._curves = curves if curves is not None else Curves()
+        self._stopping = EarlyStopping(
+            rules(
+                spec.trial.scheduler,
+                epochs=spec.budget.epochs,
+                stop_hopeless=spec.trial.stop_hopeless,
+                finalists=spec.finalists.top,
+            ),
+            self._curves,
+        )
         self._exhausted = False
 
     # Tune pickles its searcher to resume from it. We resume from the ledger, so nothing is to be saved.
@@ -135,6 +149,14 @@ class LedgerSearcher(Searcher):
         """A trial may wait long for a place beside other jobs; its own time begins now."""
         self._open[trial_id].started = time.monotonic()
 
+    def goes_on(self, trial_id: str, result: dict[str, Any]) -> bool:
+        """Whether a trial shall be trained on after this epoch. Asked before the epoch is in the ledger."""
+        if result.get("failure"):
+            return True
+        trial, measurement = self._open[trial_id], _measurement(result)
+        trial.stopped = self._stopping.judge(trial.number, measurement.epoch, self._objective.point(measurement))
+        return trial.stopped is None
+
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         trial = self._open[trial_id]
         if result.get("failure"):
@@ -158,11 +180,11 @@ class LedgerSearcher(Searcher):
         self._tell(trial, self._outcome(trial))
 
     def _measure(self, trial: _Open, result: dict[str, Any]) -> None:
-        epoch = result.get("epoch", 0)
-        if epoch <= trial.epochs:
+        if result.get("epoch", 0) <= trial.epochs:
             return
-        measurement = Measurement(**{k: result[k] for k in ("epoch", "score", "train_loss", "seconds")})
+        measurement = _measurement(result)
         trial.epochs, trial.score = measurement.epoch, measurement.score
+        self._curves.add(trial.number, measurement.epoch, self._objective.point(measurement))
         self._ledger.add_measurement(self._lease, trial.number, trial.attempt, measurement)
 
     def _outcome(self, trial: _Open) -> Outcome:
@@ -174,6 +196,8 @@ class LedgerSearcher(Searcher):
             state=TrialState.COMPLETED if full else TrialState.PRUNED,
             value=self._objective.fold(trial.score),
             epochs=trial.epochs,
+            reason=None if full else trial.stopped,
+            curve=self._curves.firsts(trial.number, trial.epochs),
         )
 
     def _process_died(self, trial: _Open) -> None:
@@ -204,3 +228,7 @@ class LedgerSearcher(Searcher):
     def open_attempts(self) -> list[tuple[int, int]]:
         """(number, attempt) of what Tune stopped without a word: the search was paused, cancelled or out of time."""
         return [(trial.number, trial.attempt) for trial in self._open.values()]
+
+
+def _measurement(result: dict[str, Any]) -> Measurement:
+    return Measurement(**{k: result[k] for k in ("epoch", "score", "train_loss", "seconds")})

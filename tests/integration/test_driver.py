@@ -68,7 +68,8 @@ def _is_restored_as_it_was(yard: Yard, job_id: str, controllers: list[Controller
     other.submit()
     driver = other.driver()
     driver._job, driver._spec = other.ledger.job(job_id), other.ledger.job(job_id).spec
-    restored, pending, _ = driver._restored(DataStore(yard.settings.datasets).open("digits", seed=0))
+    dataset = DataStore(yard.settings.datasets).open("digits", seed=0)
+    restored, pending, _ = driver._restored(dataset, driver._measured())
     assert not pending
     told, asked = live.ask(14), restored.ask(14)
     assert told == asked

@@ -16,6 +16,9 @@ Places = npt.NDArray[np.int64]
 
 def places(values: Array) -> Places:
     """The place of each row, 0 for the best; values: (n, objectives), larger is better."""
+    if values.shape[1] == 1:
+        column = values[:, 0]
+        return np.asarray(len(column) - np.searchsorted(np.sort(column), column, side="right"), dtype=np.int64)
     distinct, which, counts = np.unique(values, axis=0, return_inverse=True, return_counts=True)
     fronts = non_dominated_ranks(distinct)
     low, high = distinct.min(axis=0), distinct.max(axis=0)

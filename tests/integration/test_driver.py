@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from search.controller import Controller, Proposal
+from search.fidelity import Hyperband
 from search.ledger import Lease
-from search.spec import Budget, ControllerSpec
+from search.spec import Budget, ControllerSpec, TrialSpec
 from search.trial import JobState, Measurement, TrialState
 from space.architecture import Architecture
 from tests.driving import Yard, until
@@ -74,6 +75,36 @@ def _is_restored_as_it_was(yard: Yard, job_id: str, controllers: list[Controller
     told, asked = live.ask(14), restored.ask(14)
     assert told == asked
     other.close()
+
+
+def test_hyperband_and_hopeless_trials(yard: Yard) -> None:
+    """A stopped trial says why, and it is what the rules say of the ledger's measurements."""
+    yard.submit(
+        trials=24,
+        epochs=9,
+        controller=ControllerSpec(name="evolution", options={"population": 4}),
+        trial=TrialSpec(precision="fp32", layout="nchw", scheduler="hyperband", stop_hopeless=True),
+    )
+    job = yard.drive(Fake())
+    trials = yard.trials(job.id)
+    assert (job.state, job.stopped_because) == (JobState.SUCCEEDED, "budget_trials")
+    states = {n: t.state for n, t in trials.items()}
+    assert set(states.values()) == {TrialState.COMPLETED, TrialState.PRUNED}
+    brackets = Hyperband(epochs=9)
+    for number, trial in trials.items():
+        if trial.state is TrialState.COMPLETED:
+            assert (trial.epochs, trial.reason) == (9, None)
+            continue
+        assert trial.reason is not None
+        assert trial.reason.startswith(f"epoch {trial.epochs}: ")
+        rungs = brackets.brackets[brackets.bracket(number)].rungs
+        assert trial.epochs in rungs or "less than 5% chance" in trial.reason
+        measured = yard.ledger.trial(job.id, number).measurements
+        assert [m.epoch for m in measured] == list(range(1, trial.epochs + 1))
+    never = [n for n in trials if brackets.bracket(n) == len(brackets.brackets) - 1]
+    assert never
+    assert all(states[n] is TrialState.COMPLETED or "chance" in str(trials[n].reason) for n in never)
+    audit(yard.ledger)
 
 
 def test_a_space_smaller_than_the_budget_is_searched_whole(yard: Yard) -> None:

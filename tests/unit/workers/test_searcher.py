@@ -6,15 +6,18 @@ from pathlib import Path
 import pytest
 
 from search.factory import make_controller
+from search.fidelity import Curves
 from search.ledger import Ledger, open_ledger
 from search.spec import Budget, ControllerSpec, TrialSpec
-from search.trial import TrialState
+from search.trial import Outcome, TrialState
 from space import presets
 from space.space import Space
 from tests import factories
 from workers import searcher as module
 from workers.control import Control
+from workers.driver import Driver
 from workers.searcher import LedgerSearcher
+from workers.settings import Settings
 from workers.trial import TrialTask
 
 LIMIT_S = 60.0
@@ -25,19 +28,24 @@ FAILURE = {"failure": "crashed", "reason": "crashed: RuntimeError: so it is"}
 class Table:
     """A searcher with a ledger, two slots and a clock that stands."""
 
-    def __init__(self, ledger: Ledger, *, trials: int = 4, epochs: int = 1) -> None:
+    def __init__(self, ledger: Ledger, *, trials: int = 4, epochs: int = 1, scheduler: str = "none") -> None:
         document = presets.load("tiny")
-        budget, trial = Budget(trials=trials, epochs=epochs), TrialSpec(timeout_s=LIMIT_S)
+        budget, trial = Budget(trials=trials, epochs=epochs), TrialSpec(timeout_s=LIMIT_S, scheduler=scheduler)
         self.ledger = ledger
         self.lease = factories.owned_job(ledger, space=document, budget=budget, trial=trial)
         self.control = Control()
         self.forgotten: list[int] = []
-        space = Space.parse(document, input_shape=(1, 8, 8), classes=10)
-        self.searcher = LedgerSearcher(
-            ledger=ledger,
+        self.searcher = self.new_searcher()
+
+    def new_searcher(self, *, next_number: int = 0, curves: Curves | None = None) -> LedgerSearcher:
+        """As a new driver makes it; a random controller needs no history."""
+        spec = self.ledger.job(self.lease.job_id).spec
+        space = Space.parse(spec.space, input_shape=(1, 8, 8), classes=10)
+        return LedgerSearcher(
+            ledger=self.ledger,
             lease=self.lease,
-            spec=ledger.job(self.lease.job_id).spec,
-            controller=make_controller(ControllerSpec(name="random"), space=space, constraints=(), seed=0),
+            spec=spec,
+            controller=make_controller(ControllerSpec(name="random"), space=space, constraints=(), seed=next_number),
             control=self.control,
             slots=2,
             make_task=lambda proposal, attempt: TrialTask(
@@ -45,13 +53,14 @@ class Table:
                 number=proposal.number,
                 attempt=attempt,
                 architecture={},
-                recipe={"epochs": epochs},
+                recipe={"epochs": spec.budget.epochs},
                 timeout_s=LIMIT_S,
                 checkpoint="",
             ),
             pending=[],
-            next_number=0,
+            next_number=next_number,
             counted=0,
+            curves=curves,
             forget=self.forgotten.append,
         )
 
@@ -141,6 +150,34 @@ def test_the_scheduler_s_stop_makes_a_pruned_trial(ledger: Ledger) -> None:
     trial = ledger.trial(table.lease.job_id, 0)
     assert (trial.state, trial.epochs, trial.search_score) == (TrialState.PRUNED, 1, 0.5)
     assert len(trial.measurements) == 1
+
+
+@pytest.mark.parametrize("scheduler", ["asha", "hyperband"])
+def test_a_new_driver_knows_the_rungs_of_the_old_one(ledger: Ledger, scheduler: str) -> None:
+    table = Table(ledger, trials=40, epochs=9, scheduler=scheduler)
+    for number in range(31):
+        table.suggest("a")
+        table.searcher.on_trial_complete("a", {**EPOCH, "score": 0.5 + number / 100, "done": True})
+    driver = Driver(Settings(state=Path("unused"), database_url=""), ledger, table.lease)
+    fresh = table.new_searcher(curves=driver._measured(), next_number=31)
+    without = table.new_searcher(curves=Curves(), next_number=32)
+    for searcher, goes_on in ((fresh, False), (without, True)):
+        task = TrialTask.loads(searcher.suggest("b")["trial"])
+        assert searcher.goes_on("b", {**EPOCH, "score": 0.1}) is goes_on
+        searcher.on_trial_complete("b", {**EPOCH, "score": 0.1, "done": True})
+        assert table.state(task.number)[0] is TrialState.PRUNED
+    place = "number 32 of 32, the best 10 go on" if scheduler == "asha" else "go on in bracket 1 of 3"
+    assert place in (table.state(31)[1] or "")
+
+
+def test_a_pruned_trial_teaches_its_whole_curve(ledger: Ledger) -> None:
+    table = Table(ledger, epochs=9)
+    told: list[Outcome] = []
+    table.searcher._controller.tell = told.append  # type: ignore[method-assign]
+    table.suggest("a")
+    table.searcher.on_trial_result("a", EPOCH)
+    table.searcher.on_trial_complete("a", {**EPOCH, "epoch": 2, "score": 0.6, "done": True})
+    assert [(one.state, one.value, one.curve) for one in told] == [(TrialState.PRUNED, 0.6, (0.5, 0.6))]
 
 
 def test_nothing_new_once_the_search_is_to_end(ledger: Ledger) -> None:

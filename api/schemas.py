@@ -9,7 +9,16 @@ from pydantic_core import PydanticCustomError
 
 from api.body import Strict
 from search.objective import FORMS, MAXIMIZED, MINIMIZED
-from search.spec import Budget, ControllerSpec, FinalistSpec, JobSpec, ObjectiveSpec, TargetSpec, TrialSpec
+from search.spec import (
+    SCHEDULERS,
+    Budget,
+    ControllerSpec,
+    FinalistSpec,
+    JobSpec,
+    ObjectiveSpec,
+    TargetSpec,
+    TrialSpec,
+)
 from space import presets
 from space.kinds import KINDS
 
@@ -133,7 +142,8 @@ class TrialRequest(Strict):
     cpus: Annotated[float, Field(ge=0.5, le=4096)] = TrialSpec().cpus
     gpus: Annotated[float, Field(ge=0, le=1024)] = TrialSpec().gpus
     timeout_s: Annotated[float, Field(ge=1, le=DAY_S)] = TrialSpec().timeout_s
-    scheduler: Literal["none", "asha"] = "none"
+    scheduler: Literal[SCHEDULERS] = "none"  # type: ignore[valid-type]
+    stop_hopeless: bool = TrialSpec().stop_hopeless
     batch_size: Annotated[int, Field(ge=1, le=65_536)] = TrialSpec().batch_size
     learning_rate: Annotated[float, Field(gt=0, le=10)] = TrialSpec().learning_rate
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"

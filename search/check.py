@@ -67,13 +67,7 @@ def check_job(spec: JobSpec, *, data: DataShape | None, datasets: Sequence[str],
         faults.append(Fault(pointer="/dataset", rule="dataset_not_found", detail=detail, allowed=list(datasets)))
     faults += _controller_faults(spec)
     faults += below("/objective", objective_faults(spec.objective, reproducible=spec.reproducible))
-    if spec.reproducible and spec.trial.scheduler != "none":
-        detail = (
-            f"a reproducible job needs the scheduler 'none': {spec.trial.scheduler!r} stops trials by who comes first"
-        )
-        faults.append(
-            Fault(pointer="/trial/scheduler", rule="combination_unsupported", detail=detail, allowed=["none"])
-        )
+    faults += _order_faults(spec)
     faults += _pool_faults(spec, pool)
     constraints: list[Constraint] = []
     for index, text in enumerate(spec.objective.constraints):
@@ -114,6 +108,22 @@ def _controller_faults(spec: JobSpec) -> list[Fault]:
     except InvalidInput as error:
         return below("/controller", error.faults)
     return []
+
+
+def _order_faults(spec: JobSpec) -> list[Fault]:
+    """What a reproducible job cannot have: whatever stops trials by what others have come to meanwhile."""
+    found: list[Fault] = []
+    if spec.reproducible and spec.trial.scheduler != "none":
+        detail = (
+            f"a reproducible job needs the scheduler 'none': {spec.trial.scheduler!r} stops trials by who comes first"
+        )
+        found.append(Fault(pointer="/trial/scheduler", rule="combination_unsupported", detail=detail, allowed=["none"]))
+    if spec.reproducible and spec.trial.stop_hopeless:
+        detail = "a reproducible job cannot stop hopeless trials: which are hopeless depends on who comes first"
+        found.append(
+            Fault(pointer="/trial/stop_hopeless", rule="combination_unsupported", detail=detail, allowed=[False])
+        )
+    return found
 
 
 def _pool_faults(spec: JobSpec, pool: Pool) -> list[Fault]:

@@ -6,6 +6,9 @@ from typing import Any
 
 Json = dict[str, Any]
 
+SCHEDULERS = ("none", "asha", "hyperband")
+"""What may decide which trials go on; how, stands in `search/fidelity.py`."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ControllerSpec:
@@ -72,12 +75,17 @@ class Budget:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrialSpec:
-    """What one trial may use. scheduler: "none" or "asha". precision, layout: "auto" = by calibration."""
+    """What one trial may use.
+
+    scheduler: one of SCHEDULERS. stop_hopeless: whether a trial ends that can no longer become a finalist.
+    precision, layout: "auto" = by calibration.
+    """
 
     cpus: float = 1.0
     gpus: float = 0.0
     timeout_s: float = 600.0
     scheduler: str = "none"
+    stop_hopeless: bool = False
     batch_size: int = 128
     learning_rate: float = 0.01
     precision: str = "auto"

@@ -18,6 +18,7 @@ from pathlib import Path
 from archsmith.errors import ArchsmithError, ConfigurationError, JobFailure, LeaseLost, Unavailable
 from search.controller import Controller, Proposal
 from search.factory import make_controller
+from search.fidelity import Curves
 from search.inorder import InOrder
 from search.ledger import Job, Lease, Ledger, Trial, open_ledger
 from search.objective import Objective
@@ -128,7 +129,8 @@ class Driver:
     def _search(self, dataset: Dataset, setting: Setting) -> None:
         self._ledger.update_job(self._lease, phase="search")
         self._ledger.recover(self._lease)
-        controller, pending, history = self._restored(dataset)
+        curves = self._measured()
+        controller, pending, history = self._restored(dataset, curves)
         searcher = LedgerSearcher(
             ledger=self._ledger,
             lease=self._lease,
@@ -139,6 +141,7 @@ class Driver:
             make_task=lambda proposal, attempt: self._task(proposal, attempt, dataset, setting),
             pending=pending,
             next_number=len(history),
+            curves=curves,
             counted=sum(1 for t in history if t.state.terminal and t.state is not TrialState.INFEASIBLE),
             forget=self._forget,
         )
@@ -154,7 +157,15 @@ class Driver:
         self._control.halt()
         self._settle(searcher)
 
-    def _restored(self, dataset: Dataset) -> tuple[Controller, list[Proposal], list[Trial]]:
+    def _measured(self) -> Curves:
+        """What all trials so far came to, epoch by epoch."""
+        curves, objective = Curves(), Objective.of(self._spec.objective)
+        for row in self._ledger.measurements(self._job.id):
+            if objective.knows(row.measurement.facts):
+                curves.add(row.number, row.measurement.epoch, objective.point(row.measurement))
+        return curves
+
+    def _restored(self, dataset: Dataset, curves: Curves) -> tuple[Controller, list[Proposal], list[Trial]]:
         """The controller as it was, the proposals without an outcome, and the trials so far."""
         space = Space.parse(
             self._spec.space, input_shape=dataset.info.input_shape, classes=dataset.classes, tasks=(dataset.task,)
@@ -176,7 +187,7 @@ class Driver:
         pending = []
         for trial in history:
             proposal = _proposal(trial)
-            outcome = _outcome(trial, objective)
+            outcome = _outcome(trial, objective, curves)
             controller.restore(proposal, outcome)
             if outcome is None:
                 pending.append(proposal)
@@ -270,7 +281,7 @@ def _known(architecture: Architecture, objective: Objective) -> dict[str, float]
     return {name: float(costs[own]) for name, own in names.items() if name in objective.needs}
 
 
-def _outcome(trial: Trial, objective: Objective) -> Outcome | None:
+def _outcome(trial: Trial, objective: Objective, curves: Curves) -> Outcome | None:
     if not trial.state.terminal:
         return None
     trained = trial.state in (TrialState.COMPLETED, TrialState.PRUNED)
@@ -281,7 +292,8 @@ def _outcome(trial: Trial, objective: Objective) -> Outcome | None:
         value=trial.value if trained else None,
         values=objective.values(trial.facts) if several else (),
         epochs=trial.epochs,
-        reason=trial.reason if not trained else None,
+        reason=trial.reason,
+        curve=tuple(map(objective.combined, curves.points(trial.number, trial.epochs))) if trained else (),
     )
 
 

@@ -7,13 +7,14 @@ driver's main thread. Passed twice on the walk of a job: once down (ask), once u
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ray.tune.search import Searcher
 
 from archsmith.errors import SpaceExhausted
 from search.controller import Controller, Proposal
+from search.fidelity import Curves, EarlyStopping, rules
 from search.ledger import Lease, Ledger
 from search.objective import Objective
 from search.spec import JobSpec
@@ -30,10 +31,13 @@ class _Open:
     number: int
     attempt: int
     started: float
-    epochs: int = 0
-    score: float | None = None
-    measures: dict[str, float] = field(default_factory=dict)
+    last: Measurement | None = None
     failure: str | None = None
+    stopped: str | None = None  # why it goes on no longer
+
+    @property
+    def epochs(self) -> int:
+        return 0 if self.last is None else self.last.epoch
 
 
 class LedgerSearcher(Searcher):
@@ -41,6 +45,7 @@ class LedgerSearcher(Searcher):
 
     pending: proposals stored earlier whose trial has no outcome yet (lost or interrupted): handed out first.
     next_number: the first number not used yet. counted: trials that count against the budget already.
+    curves: what earlier drivers of the job measured; what is measured now comes to it.
     make_task: (proposal, attempt) -> TrialTask. forget: called with the number of a trial that has ended.
     """
 
@@ -57,6 +62,7 @@ class LedgerSearcher(Searcher):
         pending: list[Proposal],
         next_number: int,
         counted: int,
+        curves: Curves | None = None,
         forget: Callable[[int], None] = lambda _: None,
     ) -> None:
         super().__init__(metric="score", mode="max")
@@ -68,6 +74,16 @@ class LedgerSearcher(Searcher):
         self._proposals: dict[int, Proposal] = {}
         self._open: dict[str, _Open] = {}
         self._objective = Objective.of(spec.objective)
+        self._curves = curves if curves is not None else Curves()
+        self._stopping = EarlyStopping(
+            rules(
+                spec.trial.scheduler,
+                epochs=spec.budget.epochs,
+                stop_hopeless=spec.trial.stop_hopeless,
+                finalists=spec.finalists.top,
+            ),
+            self._curves,
+        )
         self._exhausted = False
 
     # Tune pickles its searcher to resume from it. We resume from the ledger, so nothing is to be saved.
@@ -136,6 +152,14 @@ class LedgerSearcher(Searcher):
         """A trial may wait long for a place beside other jobs; its own time begins now."""
         self._open[trial_id].started = time.monotonic()
 
+    def goes_on(self, trial_id: str, result: dict[str, Any]) -> bool:
+        """Whether a trial shall be trained on after this epoch. Asked before the epoch is in the ledger."""
+        if result.get("failure"):
+            return True
+        trial, measurement = self._open[trial_id], _measurement(result)
+        trial.stopped = self._stopping.judge(trial.number, measurement.epoch, self._objective.point(measurement))
+        return trial.stopped is None
+
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         trial = self._open[trial_id]
         if result.get("failure"):
@@ -159,25 +183,33 @@ class LedgerSearcher(Searcher):
         self._tell(trial, self._outcome(trial))
 
     def _measure(self, trial: _Open, result: dict[str, Any]) -> None:
-        epoch = result.get("epoch", 0)
-        if epoch <= trial.epochs:
+        if result.get("epoch", 0) <= trial.epochs:
             return
-        measurement = Measurement(**{k: result[k] for k in ("epoch", "score", "train_loss", "seconds")})
-        trial.epochs, trial.score = measurement.epoch, measurement.score
-        trial.measures = dict(result.get("measures", ()))
-        self._ledger.add_measurement(self._lease, trial.number, trial.attempt, measurement)
+        measurement = _measurement(result)
+        if not self._ledger.add_measurement(self._lease, trial.number, trial.attempt, measurement):
+            measurement = self._first(trial.number, measurement)
+        trial.last = measurement
+        self._curves.add(trial.number, measurement.epoch, self._objective.point(measurement))
+
+    def _first(self, number: int, repeated: Measurement) -> Measurement:
+        """A resumed attempt repeats an epoch: what was measured first stands, as it does in the rungs."""
+        stored = self._ledger.trial(self._lease.job_id, number).measurements
+        first = next(one for one in stored if one.epoch == repeated.epoch)
+        return first if self._objective.knows(first.facts) else repeated
 
     def _outcome(self, trial: _Open) -> Outcome:
-        if trial.score is None:
+        if trial.last is None:
             return Outcome(number=trial.number, state=TrialState.FAILED, reason="crashed: reported no measurement")
         full = trial.epochs >= self._spec.budget.epochs
-        facts = {"score": trial.score, **trial.measures}
+        values = self._objective.point(trial.last)
         return Outcome(
             number=trial.number,
             state=TrialState.COMPLETED if full else TrialState.PRUNED,
-            value=self._objective.value(facts),
-            values=self._objective.values(facts),
+            value=self._objective.combined(values),
+            values=values,
             epochs=trial.epochs,
+            reason=None if full else trial.stopped,
+            curve=tuple(map(self._objective.combined, self._curves.points(trial.number, trial.epochs))),
         )
 
     def _process_died(self, trial: _Open) -> None:
@@ -194,8 +226,9 @@ class LedgerSearcher(Searcher):
         self._count(Outcome(number=trial.number, state=TrialState.FAILED, reason=reason))
 
     def _tell(self, trial: _Open, outcome: Outcome) -> None:
-        beside = {name: value for name, value in trial.measures.items() if name not in ("params", "macs")}
-        self._ledger.finish_trial(self._lease, trial.number, trial.attempt, outcome, trial.score, beside)
+        score, measures = (None, {}) if trial.last is None else (trial.last.score, trial.last.measures)
+        beside = {name: value for name, value in measures.items() if name not in ("params", "macs")}
+        self._ledger.finish_trial(self._lease, trial.number, trial.attempt, outcome, score, beside)
         self._count(outcome)
 
     def _count(self, outcome: Outcome) -> None:
@@ -209,3 +242,8 @@ class LedgerSearcher(Searcher):
     def open_attempts(self) -> list[tuple[int, int]]:
         """(number, attempt) of what Tune stopped without a word: the search was paused, cancelled or out of time."""
         return [(trial.number, trial.attempt) for trial in self._open.values()]
+
+
+def _measurement(result: dict[str, Any]) -> Measurement:
+    fields = {k: result[k] for k in ("epoch", "score", "train_loss", "seconds")}
+    return Measurement(**fields, measures=dict(result.get("measures", ())))

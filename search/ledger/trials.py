@@ -127,7 +127,7 @@ class Trials:
             insert = sqlite.insert if self._database.sqlite else postgresql.insert
             new = connection.execute(
                 insert(measurements)
-                .values(job_id=lease.job_id, at=Now(), **told)
+                .values(job_id=lease.job_id, at=Now(), measures=dict(measurement.measures), **told)
                 .on_conflict_do_nothing()
                 .returning(measurements.c.epoch)  # the row count of an insert is not reliable with every driver
             )

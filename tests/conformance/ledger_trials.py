@@ -232,6 +232,17 @@ class TrialConformance(WithLedger):
         ends = [row.payload for row in ledger.outbox(lease.job_id) if row.kind == "trial_ended"]
         assert [end["measures"] for end in ends] == [measures, {}, {}]
 
+    def test_measures_come_back_with_their_epoch(self, ledger: Ledger) -> None:
+        lease = owned_job(ledger)
+        told = [measurement(1, measures={"latency_ms": 1.0625, "memory_mb": 12.0}), measurement(2)]
+        running_trial(ledger, lease)
+        for one in told:
+            ledger.add_measurement(lease, 0, 1, one)
+        assert ledger.trial(lease.job_id, 0).measurements == tuple(told)
+        assert [row.measurement for row in ledger.measurements(lease.job_id)] == told
+        with pytest.raises(ValueError, match="measures must be finite"):
+            measurement(3, measures={"latency_ms": math.nan})
+
     def test_measures_are_finite(self, ledger: Ledger) -> None:
         lease = owned_job(ledger)
         running_trial(ledger, lease)

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from search.controller import Controller, Proposal
+from search.fidelity import Hyperband
 from search.front import pareto
 from search.ledger import Lease
 from search.objective import Objective, aimed
-from search.spec import Budget, ControllerSpec, FinalistSpec, ObjectiveSpec, TargetSpec
+from search.spec import Budget, ControllerSpec, FinalistSpec, ObjectiveSpec, TargetSpec, TrialSpec
 from search.trial import JobState, Measurement, TrialState
 from space.analysis import analyse
 from space.architecture import Architecture
@@ -74,7 +75,8 @@ def _is_restored_as_it_was(yard: Yard, job_id: str, controllers: list[Controller
     other.submit()
     driver = other.driver()
     driver._job, driver._spec = other.ledger.job(job_id), other.ledger.job(job_id).spec
-    restored, pending, _ = driver._restored(DataStore(yard.settings.datasets).open("digits", seed=0))
+    dataset = DataStore(yard.settings.datasets).open("digits", seed=0)
+    restored, pending, _ = driver._restored(dataset, driver._measured())
     assert not pending
     told, asked = live.ask(14), restored.ask(14)
     assert told == asked
@@ -131,6 +133,36 @@ def test_energy_that_no_worker_can_tell_ends_the_job_before_any_trial(yard: Yard
     assert job.state is JobState.FAILED
     assert str(job.reason).startswith("the objective energy_j cannot be told: ")
     assert yard.trials(job.id) == {}
+
+
+def test_hyperband_and_hopeless_trials(yard: Yard) -> None:
+    """A stopped trial says why, and it is what the rules say of the ledger's measurements."""
+    yard.submit(
+        trials=24,
+        epochs=9,
+        controller=ControllerSpec(name="evolution", options={"population": 4}),
+        trial=TrialSpec(precision="fp32", layout="nchw", scheduler="hyperband", stop_hopeless=True),
+    )
+    job = yard.drive(Fake())
+    trials = yard.trials(job.id)
+    assert (job.state, job.stopped_because) == (JobState.SUCCEEDED, "budget_trials")
+    states = {n: t.state for n, t in trials.items()}
+    assert set(states.values()) == {TrialState.COMPLETED, TrialState.PRUNED}
+    brackets = Hyperband(epochs=9)
+    for number, trial in trials.items():
+        if trial.state is TrialState.COMPLETED:
+            assert (trial.epochs, trial.reason) == (9, None)
+            continue
+        assert trial.reason is not None
+        assert trial.reason.startswith(f"epoch {trial.epochs}: ")
+        rungs = brackets.brackets[brackets.bracket(number)].rungs
+        assert trial.epochs in rungs or "less than 5% chance" in trial.reason
+        measured = yard.ledger.trial(job.id, number).measurements
+        assert [m.epoch for m in measured] == list(range(1, trial.epochs + 1))
+    never = [n for n in trials if brackets.bracket(n) == len(brackets.brackets) - 1]
+    assert never
+    assert all(states[n] is TrialState.COMPLETED or "chance" in str(trials[n].reason) for n in never)
+    audit(yard.ledger)
 
 
 def test_a_space_smaller_than_the_budget_is_searched_whole(yard: Yard) -> None:

@@ -63,6 +63,12 @@ def _evolution() -> Callable[..., Controller]:
     return EvolutionController
 
 
+def _gp() -> Callable[..., Controller]:
+    from search.gp import GpController
+
+    return GpController
+
+
 def _grid() -> Callable[..., Controller]:
     from search.grid import GridController
 
@@ -156,6 +162,13 @@ CONTROLLERS: dict[str, Entry] = {
         options={
             "population": Number(low=2, high=10_000, whole=True),
             "sample": Number(low=1, high=10_000, whole=True),
+        },
+    ),
+    "gp": Entry(
+        load=_gp,
+        options={
+            "startup": Number(low=1, high=1000, whole=True),
+            "history": Number(low=10, high=1000, whole=True),
         },
     ),
     "grid": Entry(load=_grid),

@@ -28,7 +28,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "onnx": ("space/export.py",),
     "onnxruntime": (),
     "onnxscript": (),
-    "optuna": ("search/tpe.py",),
+    "optuna": ("search/optuna_study.py", "search/tpe.py", "search/gp.py"),
     "PIL": ("workers/datasets/",),
     "psycopg": ("search/ledger/",),
     "pydantic": ("api/",),

@@ -64,3 +64,9 @@ class TestPpo(ControllerConformance):
     @pytest.fixture
     def spec(self) -> ControllerSpec:
         return ControllerSpec(name="ppo")
+
+
+class TestGp(ControllerConformance):
+    @pytest.fixture
+    def spec(self) -> ControllerSpec:
+        return ControllerSpec(name="gp", options={"history": 15})  # for speed

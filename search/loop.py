@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from archsmith.errors import SpaceExhausted, TrialFailure
 from search.controller import Controller, Proposal
+from search.spec import StopSpec
+from search.stop import ended
 from search.toys import Evaluator
 from search.trial import Outcome, TrialState
 
@@ -35,8 +37,13 @@ def evaluate(evaluator: Evaluator, proposal: Proposal) -> tuple[Outcome, float]:
     return outcome, result.seconds
 
 
-def search(controller: Controller, evaluator: Evaluator, *, trials: int, workers: int = 1) -> list[Told]:
-    """At most `trials` trials on `workers` simulated workers, fewer where the space is exhausted; in order of ends."""
+def search(
+    controller: Controller, evaluator: Evaluator, *, trials: int, workers: int = 1, stop: StopSpec | None = None
+) -> list[Told]:
+    """At most `trials` trials on `workers` simulated workers, in order of ends.
+
+    Fewer where the space is exhausted or `stop` holds, which leaves what is open without an end.
+    """
     running: list[tuple[float, int, Proposal, Outcome]] = []
     history: list[Told] = []
     clock, number = 0.0, 0
@@ -55,3 +62,5 @@ def search(controller: Controller, evaluator: Evaluator, *, trials: int, workers
         clock, _, proposal, outcome = heapq.heappop(running)
         controller.tell(outcome)
         history.append(Told(proposal=proposal, outcome=outcome, at=clock))
+        if stop is not None and ended(stop, [told.outcome for told in history]):
+            return history

@@ -175,13 +175,17 @@ class Modelled(Proposer):
 
     def incumbent(self) -> int | None:
         belief = self.belief()
-        return None if belief is None else belief.incumbents(1)[0].number
+        if belief is None:
+            return None
+        # a prior trial is none of this job's
+        return next((end.number for end in belief.incumbents(len(belief.ends)) if end.number >= 0), None)
 
     # Ranking.
 
     def _ranked(self, number: int) -> Sequence[Candidate]:
         """Candidates, the best first; none where a random draw is wanted."""
-        if number < self.starts:
+        known = sum(end.number < 0 for end in self._ends)  # prior trials are as good as starts
+        if number + known < self.starts:
             return self._largest(number)
         belief = self.belief()
         if belief is None:
@@ -245,8 +249,9 @@ class Modelled(Proposer):
         scales = self._scaled(valued)
         y = np.array([end.outcome.value for end in valued], dtype=float)
         # by number, so that who is kept does not depend on how many there are
-        lottery = np.random.default_rng([self.seed, POOL_STREAM + 1]).random(valued[-1].number + 1)
-        ends = tuple(valued[int(place)] for place in kept(y, lottery[[end.number for end in valued]]))
+        first = min(0, valued[0].number)  # of prior trials
+        lottery = np.random.default_rng([self.seed, POOL_STREAM + 1]).random(valued[-1].number + 1 - first)
+        ends = tuple(valued[int(place)] for place in kept(y, lottery[[end.number - first for end in valued]]))
         points = self._points(ends)
         # what failed was looked at as well: else its surroundings would look unexplored for ever
         failed = [end.asked for end in self._ends if end.outcome.value is None][-FAILURES:]

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from archsmith.errors import ArchsmithError, ConfigurationError, JobFailure, LeaseLost, Unavailable
+from search import enqueue, prior
 from search.controller import Controller, Proposal
 from search.factory import make_controller
 from search.inorder import InOrder
@@ -129,8 +130,8 @@ class Driver:
             slots=cluster.slots(self._spec.trial.cpus, self._spec.trial.gpus),
             make_task=lambda proposal, attempt: self._task(proposal, attempt, dataset, setting),
             pending=pending,
-            next_number=len(history),
-            counted=sum(1 for t in history if t.state.terminal and t.state is not TrialState.INFEASIBLE),
+            next_number=sum(trial.provenance != "prior" for trial in history),
+            told=[_outcome(trial) for trial in history if trial.state.terminal and trial.provenance != "prior"],
             forget=self._forget,
         )
         self._control.start()
@@ -154,15 +155,30 @@ class Driver:
         controller = make_controller(self._spec.controller, space=space, constraints=constraints, seed=self._spec.seed)
         if self._spec.reproducible:
             controller = InOrder(controller)
+        controller.enqueue([enqueue.resolve(space, answers) for answers in self._spec.enqueue])
+        self._recall(controller, space, constraints)
         history = list(self._ledger.history(self._job.id))
         pending = []
         for trial in history:
+            if trial.provenance == "prior":
+                continue
             proposal = _proposal(trial)
-            outcome = _outcome(trial)
+            outcome = _outcome(trial) if trial.state.terminal else None
             controller.restore(proposal, outcome)
             if outcome is None:
                 pending.append(proposal)
         return controller, pending, history
+
+    def _recall(self, controller: Controller, space: Space, constraints: Sequence[Constraint]) -> None:
+        """Teach the trials of earlier jobs, and write the best of those whose scores hold here beside our own."""
+        earlier = [prior.look(self._ledger, job_id) for job_id in self._spec.warm_start.jobs]
+        found = prior.gather(self._spec, space, [job for job in earlier if job is not None])
+        controller.recall([one for one, _ in found])
+        there = self._ledger.trials(self._job.id, after=prior.FIRST_NUMBER - 1, limit=1_000)
+        best = prior.best_settled(found, space, constraints, self._spec.finalists.top)
+        for number, trial in enumerate(best, prior.FIRST_NUMBER):
+            if number not in {one.number for one in there}:
+                self._ledger.add_prior(self._lease, number, trial)
 
     def _task(self, proposal: Proposal, attempt: int, dataset: Dataset, setting: Setting) -> TrialTask:
         spec, number = self._spec, proposal.number
@@ -202,7 +218,8 @@ class Driver:
             if not trial.state.terminal:
                 outcome = Outcome(number=trial.number, state=TrialState.CANCELLED, reason=f"the search ended: {reason}")
                 self._ledger.finish_trial(self._lease, trial.number, None, outcome)
-        self._ledger.update_job(self._lease, stopped_because=reason, seconds_used=self._control.seconds_used())
+        detail = searcher.exhausted if reason == "space_exhausted" else None
+        self._ledger.end_search(self._lease, reason, detail=detail, seconds_used=self._control.seconds_used())
         shutil.rmtree(self._folder / "checkpoints", ignore_errors=True)
 
     def _leave(self) -> None:
@@ -224,12 +241,12 @@ def _proposal(trial: Trial) -> Proposal:
         architecture=Architecture.from_json(trial.architecture),
         choices=trial.choices,
         behaviour=trial.behaviour,
+        provenance=trial.provenance,
     )
 
 
-def _outcome(trial: Trial) -> Outcome | None:
-    if not trial.state.terminal:
-        return None
+def _outcome(trial: Trial) -> Outcome:
+    """Of a trial that has ended."""
     trained = trial.state in (TrialState.COMPLETED, TrialState.PRUNED)
     return Outcome(
         number=trial.number,

@@ -32,6 +32,7 @@ def owner_writes(ledger: Ledger, lease: Lease, attempt: int) -> list[Callable[[]
         lambda: ledger.add_measurement(lease, 0, attempt, measurement(1)),
         lambda: ledger.finish_trial(lease, 0, attempt, completed(0), 0.9),
         lambda: ledger.update_job(lease, phase="finalists"),
+        lambda: ledger.end_search(lease, "budget_trials"),
         lambda: ledger.set_finalist(lease, finalist),
         lambda: ledger.finish_job(lease, JobState.SUCCEEDED),
         lambda: ledger.pause_job(lease),

@@ -69,4 +69,4 @@ class TestPpo(ControllerConformance):
 class TestGp(ControllerConformance):
     @pytest.fixture
     def spec(self) -> ControllerSpec:
-        return ControllerSpec(name="gp", options={"history": 15})  # for speed
+        return ControllerSpec(name="gp", options={"startup": 25, "history": 15})  # for speed

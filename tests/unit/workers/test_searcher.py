@@ -51,7 +51,7 @@ class Table:
             ),
             pending=[],
             next_number=0,
-            counted=0,
+            told=[],
             forget=self.forgotten.append,
         )
 

@@ -290,12 +290,10 @@ class Proposer(Controller):
                 self._memory.wait(number, prior.value)
 
     def _asked_before(self, number: int, prior: Prior) -> Asked:
-        """As if every option of a decision had been as likely: whoever proposed it then followed another policy."""
+        """As if every option had been as likely: whoever proposed it then followed another policy."""
         proposal = Proposal(number=number, architecture=prior.architecture, choices=prior.choices, provenance="prior")
         asked = self._walked_again(proposal)
-        if not self.keeps_behaviour:
-            return asked
-        chances = {one.name: 1.0 / len(one.options) for one in asked.decisions}
+        chances = {one.name: 1.0 / len(one.options) for one in asked.decisions if self.keeps_behaviour}
         return replace(asked, proposal=replace(asked.proposal, behaviour=chances))
 
     def restore(self, proposal: Proposal, outcome: Outcome | None) -> None:
@@ -310,8 +308,7 @@ class Proposer(Controller):
         if walk.choices != proposal.choices:
             raise Conflict(f"trial {proposal.number} was drawn from another space than this one")
         # a ledger need not keep the order of keys
-        asked = replace(proposal, choices=walk.choices)
-        return Asked(proposal=asked, decisions=tuple(walk.decisions))
+        return Asked(proposal=replace(proposal, choices=walk.choices), decisions=tuple(walk.decisions))
 
     def _enter(self, asked: Asked) -> None:
         number = asked.proposal.number

@@ -3,7 +3,6 @@
 A controller joins by a subclass of `ControllerConformance` with one fixture, `spec`.
 """
 
-import itertools
 import json
 import os
 import subprocess
@@ -20,17 +19,14 @@ from search.controller import Controller, Proposal
 from search.factory import make_controller
 from search.limits import Limit
 from search.loop import search
-from search.memory import Prior
-from search.prior import standing
 from search.propose import SearchSpace, every_walk
 from search.spec import ControllerSpec
 from search.toys import AtMost, Faulty, Toy, chain, cliff, fork, line
 from search.trial import Outcome, TrialState
 from space.analysis import analyse
 from space.architecture import Architecture
-from space.decision import Choices
 from space.presets import load
-from space.space import Space, replay
+from space.space import Space
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -321,90 +317,6 @@ class ControllerConformance:
         with pytest.raises(Conflict, match="trial 0 was drawn from another space"):
             make(chain(2)).restore(make(line(3)).ask(0), None)
 
-    # 7. The user's own architectures, and trials of earlier jobs.
-
-    def test_the_users_own_come_after_the_baseline(self, make: Make) -> None:
-        toy = chain(2)
-        wanted = [_walk(toy, seed) for seed in (1, 2, 3)]
-        controller = make(toy)
-        controller.enqueue([wanted[0], wanted[1], wanted[0], wanted[2]])
-        proposals = [controller.ask(number) for number in range(6)]
-        assert [proposals[n].choices for n in (1, 2, 4)] == wanted
-        assert [one.provenance for one in proposals] == ["baseline", "user", "user", "controller", "user", "controller"]
-        assert len(set(hashes(proposals))) == 6
-
-    def test_an_infeasible_one_of_the_users_is_not_proposed(self, make: Make) -> None:
-        toy = line(5)
-        limit = AtMost(measure="params", limit=analyse(toy.sample(lambda d: d.options[1])).params)
-        controller = make(toy, constraints=[limit])
-        controller.enqueue([{"width": 5}])
-        proposals = [controller.ask(number) for number in range(2)]
-        assert [(one.choices["width"], one.provenance) for one in proposals] == [(1, "baseline"), (2, "controller")]
-
-    def test_settled_trials_are_not_proposed_and_others_may_be(self, make: Make) -> None:
-        toy = line(6)
-        every = [{"width": width} for width in range(1, 7)]
-        controller = make(toy)
-        controller.recall([prior(toy, choices, settled=True) for choices in every[2:]])
-        assert [one.choices["width"] for one in drain(controller, 6)] == [1, 2]
-        controller = make(toy)
-        controller.recall([prior(toy, choices, comparable=False) for choices in every])
-        assert sorted(int(one.choices["width"]) for one in drain(controller, 6)) == [1, 2, 3, 4, 5, 6]
-
-    def test_the_baseline_comes_first_even_where_its_score_is_known(self, make: Make) -> None:
-        toy = line(6)
-        controller = make(toy)
-        controller.recall([prior(toy, {"width": 1}, settled=True)])
-        assert (controller.ask(0).choices["width"], controller.ask(1).choices["width"] != 1) == (1, True)
-
-    def test_prior_trials_cannot_be_told_and_are_no_incumbent(self, make: Make) -> None:
-        toy = chain(2)
-        controller = make(toy)
-        controller.recall(priors(toy, 12))
-        with pytest.raises(UnknownTrial):
-            controller.tell(completed(-1, 0.5))
-        for number in range(8):
-            controller.ask(number)
-            controller.tell(completed(number, 0.01 * number))
-        assert controller.incumbent() is None or controller.incumbent() >= 0  # type: ignore[operator]
-
-    @pytest.mark.parametrize("comparable", [True, False])
-    def test_with_prior_trials_too_history_alone_decides(self, make: Make, comparable: bool) -> None:
-        """The first trial of all is told last, so that standings are placed late; a restored one places them early."""
-        toy = chain(2)
-        known, own = priors(toy, 15, comparable=comparable), [_walk(toy, 7)]
-        controller = make(toy, seed=11)
-        controller.enqueue(own)
-        controller.recall(known)
-        proposals = [controller.ask(number) for number in range(24)]
-        history = [(one, any_end(toy, one)) for one in proposals]
-        for proposal, outcome in reversed(history):
-            if proposal.number != 20:
-                controller.tell(outcome)
-        history[20] = (proposals[20], None)
-        restored = make(toy, seed=11)
-        restored.enqueue(own)
-        restored.recall(known)
-        restore_from_json(restored, history_to_json(history))
-        assert onward(controller, toy, first=24) == onward(restored, toy, first=24)
-
-    @pytest.mark.parametrize("comparable", [True, False])
-    def test_prior_trials_do_no_harm(self, make: Make, comparable: bool) -> None:
-        """The mean value of 20 trials, over three seeds: what was known makes it better, or at least hardly worse."""
-        toy = chain(2)
-        spread = float(np.std(list(toy.table.values())))
-        found: dict[bool, list[float]] = {True: [], False: []}
-        for seed, warm in itertools.product(range(3), (True, False)):
-            controller = make(toy, seed=seed)
-            controller.recall(priors(toy, 40, comparable=comparable) if warm else [])
-            history = search(controller, Faulty(toy=toy, seed=seed), trials=20)
-            found[warm] += [told.outcome.value or 0.0 for told in history]
-        assert np.mean(found[True]) > np.mean(found[False]) - 0.35 * spread
-
-    def test_prior_trials_of_another_space_are_refused(self, make: Make) -> None:
-        with pytest.raises(Conflict, match="drawn from another space"):
-            make(chain(2)).recall([prior(line(3), {"width": 2})])
-
     # 6. What people see.
 
     def test_the_state_is_json(self, make: Make) -> None:
@@ -424,37 +336,6 @@ class Above:
 
     def violation(self, measures: Any) -> float:
         return max(0.0, self.params + 1 - measures["params"])
-
-
-def prior(toy: Toy, choices: Choices, *, value: float | None = None, **changes: Any) -> Prior:
-    """A trial of an earlier job."""
-    found = toy.reward(choices) if value is None else value
-    architecture = toy.sample(replay(choices))
-    return Prior(**{"architecture": architecture, "choices": choices, "value": found, "epochs": 3, **changes})
-
-
-def priors(toy: Toy, count: int, *, comparable: bool = True) -> list[Prior]:
-    """Random ones: with their values, or with their standings among each other."""
-    walks = [_walk(toy, 100 + seed) for seed in range(count)]
-    values = [toy.reward(choices) for choices in walks]
-    shown = values if comparable else standing(values)
-    epochs = 3 if comparable else 0
-    return [
-        prior(toy, choices, value=value, comparable=comparable, settled=comparable, epochs=epochs)
-        for choices, value in zip(walks, shown, strict=True)
-    ]
-
-
-def _walk(toy: Toy, seed: int) -> Choices:
-    """The answers of a random walk."""
-    choose, answers = _random_choose(seed), {}
-
-    def noted(decision: Any) -> Any:
-        answers[decision.name] = choose(decision)
-        return answers[decision.name]
-
-    toy.sample(noted)
-    return answers
 
 
 def _random_choose(seed: int) -> Callable[[Any], Any]:

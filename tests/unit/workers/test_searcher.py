@@ -7,7 +7,7 @@ import pytest
 
 from search.factory import make_controller
 from search.ledger import Ledger, open_ledger
-from search.spec import Budget, ControllerSpec, TrialSpec
+from search.spec import Budget, ControllerSpec, Flat, StopSpec, TrialSpec
 from search.trial import TrialState
 from space import presets
 from space.space import Space
@@ -25,11 +25,20 @@ FAILURE = {"failure": "crashed", "reason": "crashed: RuntimeError: so it is"}
 class Table:
     """A searcher with a ledger, two slots and a clock that stands."""
 
-    def __init__(self, ledger: Ledger, *, trials: int = 4, epochs: int = 1) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        *,
+        trials: int = 4,
+        epochs: int = 1,
+        total: int | None = None,
+        stop: StopSpec | None = None,
+    ) -> None:
         document = presets.load("tiny")
-        budget, trial = Budget(trials=trials, epochs=epochs), TrialSpec(timeout_s=LIMIT_S)
+        budget = Budget(trials=trials, epochs=epochs, total_epochs=total)
+        trial = TrialSpec(timeout_s=LIMIT_S)
         self.ledger = ledger
-        self.lease = factories.owned_job(ledger, space=document, budget=budget, trial=trial)
+        self.lease = factories.owned_job(ledger, space=document, budget=budget, trial=trial, stop=stop or StopSpec())
         self.control = Control()
         self.forgotten: list[int] = []
         space = Space.parse(document, input_shape=(1, 8, 8), classes=10)
@@ -149,3 +158,57 @@ def test_nothing_new_once_the_search_is_to_end(ledger: Ledger) -> None:
     table.control.leave("pause")
     assert table.searcher.suggest("b") == "FINISHED"
     assert table.searcher.open_attempts() == [(0, 1)]
+
+
+def test_the_target_ends_the_search_at_once(ledger: Ledger) -> None:
+    table = Table(ledger, stop=StopSpec(target=0.5))
+    table.suggest("a")
+    table.suggest("b")
+    assert table.control.reason is None
+    table.searcher.on_trial_complete("a", EPOCH)
+    assert table.control.reason == "target_reached"
+    assert table.searcher.suggest("c") == "FINISHED"
+    assert table.searcher.open_attempts() == [(1, 1)]
+
+
+def test_a_flat_search_ends(ledger: Ledger) -> None:
+    table = Table(ledger, trials=10, stop=StopSpec(flat=Flat(trials=1)))
+    for name, score in (("a", 0.5), ("b", 0.6), ("c", 0.6)):
+        assert table.control.reason is None
+        table.suggest(name)
+        table.searcher.on_trial_complete(name, {**EPOCH, "score": score})
+    assert table.control.reason == "improvement_flat"
+
+
+def test_the_epochs_of_all_trials_are_a_ceiling_and_failed_ones_use_them(ledger: Ledger) -> None:
+    table = Table(ledger, trials=10, epochs=2, total=5)
+    table.suggest("a")
+    table.suggest("b")
+    table.searcher.on_trial_result("a", EPOCH)
+    table.searcher.on_trial_complete("a", FAILURE)
+    assert ledger.trial(table.lease.job_id, 0).epochs == 1
+    assert table.suggest("c") == (2, 1)
+    table.searcher.on_trial_complete("b", {**EPOCH, "epoch": 2})
+    assert table.searcher.suggest("d") is None, "one epoch is left, and one trial may yet be lost"
+    table.searcher.on_trial_complete("c", {**EPOCH, "epoch": 2})
+    assert table.searcher.suggest("d") == "FINISHED"
+    assert table.control.reason == "budget_epochs"
+
+
+def test_a_restarted_searcher_decides_as_the_one_before(ledger: Ledger) -> None:
+    table = Table(ledger, stop=StopSpec(target=0.9))
+    told = factories.completed(0, 0.95)
+    searcher = LedgerSearcher(
+        ledger=ledger,
+        lease=table.lease,
+        spec=ledger.job(table.lease.job_id).spec,
+        controller=table.searcher._controller,
+        control=table.control,
+        slots=2,
+        make_task=table.searcher._make_task,
+        pending=[],
+        next_number=1,
+        told=[told],
+    )
+    assert searcher.suggest("a") == "FINISHED"
+    assert table.control.reason == "target_reached"

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from archsmith.errors import SpaceExhausted, TrialFailure
 from search.controller import Controller, Proposal
 from search.fidelity import EarlyStopping
+from search.spec import StopSpec
+from search.stop import ended
 from search.toys import Evaluator
 from search.trial import Outcome, TrialState
 
@@ -60,8 +62,13 @@ def search(
     trials: int,
     workers: int = 1,
     stopping: EarlyStopping | None = None,
+    stop: StopSpec | None = None,
 ) -> list[Told]:
-    """At most `trials` trials on `workers` simulated workers, fewer where the space is exhausted; in order of ends."""
+    """At most `trials` trials on `workers` simulated workers, in order of ends.
+
+    stopping: which trials go on. stop: when the search ends, which leaves what is open without an end; it ends as well
+    where the space is exhausted.
+    """
     running: list[tuple[float, int, int, Proposal, Run]] = []  # when which trial has done how many epochs
     history: list[Told] = []
     clock, number = 0.0, 0
@@ -86,3 +93,5 @@ def search(
         outcome = run.outcome(of, epochs, why)
         controller.tell(outcome)
         history.append(Told(proposal=proposal, outcome=outcome, at=clock))
+        if stop is not None and ended(stop, [told.outcome for told in history]):
+            return history

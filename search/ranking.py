@@ -2,7 +2,8 @@
 
 Early stopping leaves values of different epochs, and those do not compare: who was trained longer stands higher,
 whatever it is worth. So two trials are compared at the last epoch that both were measured at. Where that is not known
-(a trial without its curve), who came further stands above: it was let go on.
+(a trial without its curve), who came further stands above: it was let go on. A value of no epoch, placed from another
+job's (`search/memory.py`), is what a whole trial would come to: it compares with where the other ended.
 """
 
 import bisect
@@ -38,6 +39,8 @@ def beats(one: Curve | None, other: Curve | None) -> bool:
 def at_shared(one: Curve, other: Curve) -> tuple[float, float] | None:
     """Both values at the last epoch of the one that ended earlier; None where the other's is not known."""
     shared = min(max(one), max(other))
+    if shared == 0:
+        return one[max(one)], other[max(other)]
     return (one[shared], other[shared]) if shared in one and shared in other else None
 
 
@@ -76,8 +79,13 @@ class Standings:
         last = max(curve)
         low, high = _between(self.reached.get(last, ()), curve[last])
         for epoch, values in self.ended.items():
-            if epoch < last:
-                below, upto = _between(values, curve[epoch]) if epoch in curve else (len(values), len(values))
+            if epoch < last or (last == 0 and epoch):
+                if epoch in curve:
+                    below, upto = _between(values, curve[epoch])
+                elif 0 in (epoch, last):
+                    below, upto = _between(values, curve[last])
+                else:
+                    below, upto = len(values), len(values)
                 low, high = low + below, high + upto
         return (low + high) / 2 / self.count
 

@@ -28,7 +28,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "onnx": ("space/export.py",),
     "onnxruntime": (),
     "onnxscript": (),
-    "optuna": ("search/nsga2.py", "search/optuna_study.py", "search/tpe.py"),
+    "optuna": ("search/gp.py", "search/nsga2.py", "search/optuna_study.py", "search/tpe.py"),
     "PIL": ("workers/datasets/",),
     "psycopg": ("search/ledger/",),
     "pydantic": ("api/",),

@@ -6,13 +6,14 @@ driver's main thread. Passed twice on the walk of a job: once down (ask), once u
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ray.tune.search import Searcher
 
 from archsmith.errors import SpaceExhausted
+from search import stop
 from search.controller import Controller, Proposal
 from search.fidelity import Curves, EarlyStopping, rules
 from search.ledger import Lease, Ledger
@@ -44,7 +45,7 @@ class LedgerSearcher(Searcher):
     """Feeds Tune from a controller and writes what happens into the ledger.
 
     pending: proposals stored earlier whose trial has no outcome yet (lost or interrupted): handed out first.
-    next_number: the first number not used yet. counted: trials that count against the budget already.
+    next_number: the first number not used yet. told: how the job's own trials ended so far.
     curves: what earlier drivers of the job measured; what is measured now comes to it.
     make_task: (proposal, attempt) -> TrialTask. forget: called with the number of a trial that has ended.
     """
@@ -61,7 +62,7 @@ class LedgerSearcher(Searcher):
         make_task: Callable[[Proposal, int], TrialTask],
         pending: list[Proposal],
         next_number: int,
-        counted: int,
+        told: Sequence[Outcome],
         curves: Curves | None = None,
         forget: Callable[[int], None] = lambda _: None,
     ) -> None:
@@ -70,7 +71,7 @@ class LedgerSearcher(Searcher):
         self._controller, self._control = controller, control
         self._slots, self._make_task, self._forget = slots, make_task, forget
         self._pending = deque(pending)
-        self._next, self._counted = next_number, counted
+        self._next, self._told = next_number, list(told)
         self._proposals: dict[int, Proposal] = {}
         self._open: dict[str, _Open] = {}
         self._objective = Objective.of(spec.objective)
@@ -84,7 +85,8 @@ class LedgerSearcher(Searcher):
             ),
             self._curves,
         )
-        self._exhausted = False
+        self._exhausted: str | None = None  # why, once nothing new can be found
+        self._stop()
 
     # Tune pickles its searcher to resume from it. We resume from the ledger, so nothing is to be saved.
     def __getstate__(self) -> dict[str, Any]:
@@ -114,14 +116,14 @@ class LedgerSearcher(Searcher):
         return {"trial": self._make_task(proposal, attempt).dumps()}
 
     def _propose(self) -> Proposal | None:
-        if self._exhausted or self._counted + len(self._open) >= self._spec.budget.trials:
+        if self._exhausted or stop.full(self._spec.budget, self._told, len(self._open)):
             return None
         if not self._controller.ready(self._next):
             return None
         try:
             proposal = self._controller.ask(self._next)
-        except SpaceExhausted:
-            self._exhausted = True
+        except SpaceExhausted as error:
+            self._exhausted = str(error)
             return None
         self._next += 1
         self.store(proposal)
@@ -139,12 +141,23 @@ class LedgerSearcher(Searcher):
             behaviour=dict(proposal.behaviour),
             params=costs.params,
             macs=costs.macs,
-            provenance="baseline" if proposal.number == 0 else "controller",
+            provenance=proposal.provenance,
         )
 
     def _finish(self) -> str:
-        self._control.end("space_exhausted" if self._exhausted else "budget_trials")
+        full = stop.full(self._spec.budget, self._told, 0) or "budget_trials"
+        self._control.end("space_exhausted" if self._exhausted else full)
         return str(Searcher.FINISHED)
+
+    def _stop(self) -> None:
+        """End the search where what was told says so."""
+        if reason := stop.ended(self._spec.stop, self._told, self._objective):
+            self._control.end(reason)
+
+    @property
+    def exhausted(self) -> str | None:
+        """The controller's sentence, where it found nothing new."""
+        return self._exhausted
 
     # ---- up: tell
 
@@ -174,7 +187,7 @@ class LedgerSearcher(Searcher):
         if result and result.get("failure"):
             trial.failure = result["reason"]
         if trial.failure:
-            self._tell(trial, Outcome(number=trial.number, state=TrialState.FAILED, reason=trial.failure))
+            self._tell(trial, self._failed(trial, trial.failure))
             return
         if error or result is None:
             self._process_died(trial)
@@ -217,13 +230,17 @@ class LedgerSearcher(Searcher):
         limit = self._spec.trial.timeout_s
         if time.monotonic() - trial.started >= limit:
             reason = f"timeout: ran longer than its limit of {limit:g} s"
-            self._tell(trial, Outcome(number=trial.number, state=TrialState.FAILED, reason=reason))
+            self._tell(trial, self._failed(trial, reason))
             return
         if self._ledger.end_attempt_lost(self._lease, trial.number, trial.attempt) is TrialState.LOST:
             self._pending.append(self._proposals[trial.number])
             return
         reason = self._ledger.trial(self._lease.job_id, trial.number).reason or "worker lost repeatedly"
-        self._count(Outcome(number=trial.number, state=TrialState.FAILED, reason=reason))
+        self._count(self._failed(trial, reason))
+
+    def _failed(self, trial: _Open, reason: str) -> Outcome:
+        """epochs: measured before it failed; they are used up."""
+        return Outcome(number=trial.number, state=TrialState.FAILED, epochs=trial.epochs, reason=reason)
 
     def _tell(self, trial: _Open, outcome: Outcome) -> None:
         score, measures = (None, {}) if trial.last is None else (trial.last.score, trial.last.measures)
@@ -232,10 +249,11 @@ class LedgerSearcher(Searcher):
         self._count(outcome)
 
     def _count(self, outcome: Outcome) -> None:
-        self._counted += 1
+        self._told.append(outcome)
         self._proposals.pop(outcome.number, None)
         self._controller.tell(outcome)
         self._forget(outcome.number)
+        self._stop()
 
     # ---- the end
 

@@ -214,6 +214,17 @@ def test_an_epoch_measured_again_changes_nothing() -> None:
 # Comparing.
 
 
+def test_a_value_of_no_epoch_compares_with_ends() -> None:
+    placed, done, short = {0: 0.5}, {1: 0.1, 2: 0.6}, {1: 0.4}
+    assert wins([placed, done, short]) == [1, 1, 1]
+    assert beats(done, placed)
+    assert beats(placed, short)
+    standings = Standings()
+    for curve in (placed, done, short):
+        standings.add(curve)
+    assert [standings.quantile(one) for one in (placed, done, short)] == pytest.approx([0.5, 0.5, 0.5])
+
+
 def test_trials_compare_at_the_last_epoch_of_both() -> None:
     slow, fast, done = {1: 0.2, 2: 0.4, 3: 0.7}, {1: 0.5}, {1: 0.1, 2: 0.3, 3: 0.8}
     assert beats(fast, slow)

@@ -1,7 +1,7 @@
 """What Tune's calls do to the ledger, without Tune."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +11,15 @@ from search.factory import make_controller
 from search.fidelity import Curves
 from search.ledger import Ledger, open_ledger
 from search.objective import Objective
-from search.spec import Budget, ControllerSpec, ObjectiveSpec, TrialSpec
+from search.spec import Budget, ControllerSpec, Flat, ObjectiveSpec, StopSpec, TrialSpec
 from search.trial import Outcome, TrialState
 from space import presets
 from space.space import Space
 from tests import factories
 from workers import searcher as module
 from workers.control import Control
-from workers.driver import Driver
+from workers.restored import measured
 from workers.searcher import LedgerSearcher
-from workers.settings import Settings
 from workers.trial import TrialTask
 
 LIMIT_S = 60.0
@@ -39,17 +38,30 @@ class Table:
         epochs: int = 1,
         scheduler: str = "none",
         objective: ObjectiveSpec | None = None,
+        total: int | None = None,
+        stop: StopSpec | None = None,
     ) -> None:
         document = presets.load("tiny")
-        budget, trial = Budget(trials=trials, epochs=epochs), TrialSpec(timeout_s=LIMIT_S, scheduler=scheduler)
         self.ledger = ledger
-        objective = objective or ObjectiveSpec()
-        self.lease = factories.owned_job(ledger, space=document, budget=budget, trial=trial, objective=objective)
+        self.lease = factories.owned_job(
+            ledger,
+            space=document,
+            budget=Budget(trials=trials, epochs=epochs, total_epochs=total),
+            trial=TrialSpec(timeout_s=LIMIT_S, scheduler=scheduler),
+            objective=objective or ObjectiveSpec(),
+            stop=stop or StopSpec(),
+        )
         self.control = Control()
         self.forgotten: list[int] = []
         self.searcher = self.new_searcher()
 
-    def new_searcher(self, *, next_number: int = 0, curves: Curves | None = None) -> LedgerSearcher:
+    def measured(self) -> Curves:
+        """As a new driver reads them back."""
+        return measured(self.ledger, self.lease.job_id, Objective.of(self.ledger.job(self.lease.job_id).spec.objective))
+
+    def new_searcher(
+        self, *, next_number: int = 0, curves: Curves | None = None, told: Sequence[Outcome] = ()
+    ) -> LedgerSearcher:
         """As a new driver makes it; a random controller needs no history."""
         spec = self.ledger.job(self.lease.job_id).spec
         space = Space.parse(spec.space, input_shape=(1, 8, 8), classes=10)
@@ -71,7 +83,7 @@ class Table:
             ),
             pending=[],
             next_number=next_number,
-            counted=0,
+            told=told,
             curves=curves,
             forget=self.forgotten.append,
         )
@@ -170,8 +182,7 @@ def test_a_new_driver_knows_the_rungs_of_the_old_one(ledger: Ledger, scheduler: 
     for number in range(31):
         table.suggest("a")
         table.searcher.on_trial_complete("a", {**EPOCH, "score": 0.5 + number / 100, "done": True})
-    driver = Driver(Settings(state=Path("unused"), database_url=""), ledger, table.lease)
-    fresh = table.new_searcher(curves=driver._measured(), next_number=31)
+    fresh = table.new_searcher(curves=table.measured(), next_number=31)
     without = table.new_searcher(curves=Curves(), next_number=32)
     for searcher, goes_on in ((fresh, False), (without, True)):
         task = TrialTask.loads(searcher.suggest("b")["trial"])
@@ -203,8 +214,7 @@ def test_rungs_compare_all_objectives_and_so_does_a_new_driver(ledger: Ledger) -
         table.suggest("a")
         end = epoch(0.5 + number % 6 / 100, 1.0 + number % 6 + number // 6)
         table.searcher.on_trial_complete("a", {**end, "done": True})
-    driver = Driver(Settings(state=Path("unused"), database_url=""), ledger, table.lease)
-    fresh = table.new_searcher(curves=driver._measured(), next_number=12)
+    fresh = table.new_searcher(curves=table.measured(), next_number=12)
     for searcher in (table.searcher, fresh):
         searcher.suggest("b")
         assert searcher.goes_on("b", epoch(0.6, 0.9)), "the best there is"
@@ -250,3 +260,46 @@ def test_measures_become_the_vector_and_are_kept(ledger: Ledger) -> None:
     assert outcome.values == (0.5, -2.0, -params)
     assert outcome.value == trial.value == pytest.approx(0.5 - 0.07 * math.log(2.0 * params))
     assert Objective.of(ledger.job(table.lease.job_id).spec.objective).values(trial.facts) == outcome.values
+
+
+def test_the_target_ends_the_search_at_once(ledger: Ledger) -> None:
+    table = Table(ledger, stop=StopSpec(target=0.5))
+    table.suggest("a")
+    table.suggest("b")
+    assert table.control.reason is None
+    table.searcher.on_trial_complete("a", EPOCH)
+    assert table.control.reason == "target_reached"
+    assert table.searcher.suggest("c") == "FINISHED"
+    assert table.searcher.open_attempts() == [(1, 1)]
+
+
+def test_a_flat_search_ends(ledger: Ledger) -> None:
+    table = Table(ledger, trials=10, stop=StopSpec(flat=Flat(trials=1)))
+    for name, score in (("a", 0.5), ("b", 0.6), ("c", 0.6)):
+        assert table.control.reason is None
+        table.suggest(name)
+        table.searcher.on_trial_complete(name, {**EPOCH, "score": score})
+    assert table.control.reason == "improvement_flat"
+
+
+def test_the_epochs_of_all_trials_are_a_ceiling_and_failed_ones_use_them(ledger: Ledger) -> None:
+    table = Table(ledger, trials=10, epochs=2, total=5)
+    table.suggest("a")
+    table.suggest("b")
+    table.searcher.on_trial_result("a", EPOCH)
+    table.searcher.on_trial_complete("a", FAILURE)
+    assert ledger.trial(table.lease.job_id, 0).epochs == 1
+    assert table.suggest("c") == (2, 1)
+    table.searcher.on_trial_complete("b", {**EPOCH, "epoch": 2})
+    assert table.searcher.suggest("d") is None, "one epoch is left, and one trial may yet be lost"
+    table.searcher.on_trial_complete("c", {**EPOCH, "epoch": 2})
+    assert table.searcher.suggest("d") == "FINISHED"
+    assert table.control.reason == "budget_epochs"
+
+
+def test_a_restarted_searcher_decides_as_the_one_before(ledger: Ledger) -> None:
+    table = Table(ledger, stop=StopSpec(target=0.9))
+    told = factories.completed(0, 0.95)
+    searcher = table.new_searcher(next_number=1, told=[told])
+    assert searcher.suggest("a") == "FINISHED"
+    assert table.control.reason == "target_reached"

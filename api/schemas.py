@@ -9,7 +9,19 @@ from pydantic_core import PydanticCustomError
 
 from api.body import Strict
 from search.objective import FORMS, MAXIMIZED, MINIMIZED
-from search.spec import Budget, ControllerSpec, FinalistSpec, JobSpec, ObjectiveSpec, TargetSpec, TrialSpec
+from search.spec import (
+    SCHEDULERS,
+    Budget,
+    ControllerSpec,
+    FinalistSpec,
+    Flat,
+    JobSpec,
+    ObjectiveSpec,
+    StopSpec,
+    TargetSpec,
+    TrialSpec,
+    WarmStart,
+)
 from space import presets
 from space.kinds import KINDS
 
@@ -117,14 +129,20 @@ class ObjectiveRequest(Strict):
 
 
 class BudgetRequest(Strict):
-    """The search ends at the first of: trials (counted ones), seconds of wall clock. epochs: of one trial."""
+    """The search ends at the first of: trials (counted ones), seconds of wall clock, total_epochs of all trials.
+
+    epochs: of one trial.
+    """
 
     trials: Annotated[int, Field(ge=1, le=10_000)] = Budget().trials
     seconds: Annotated[float, Field(ge=1, le=MONTH_S)] = Budget().seconds
     epochs: Annotated[int, Field(ge=1, le=1000)] = Budget().epochs
+    total_epochs: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
 
     def spec(self) -> Budget:
-        return Budget(trials=self.trials, seconds=float(self.seconds), epochs=self.epochs)
+        return Budget(
+            trials=self.trials, seconds=float(self.seconds), epochs=self.epochs, total_epochs=self.total_epochs
+        )
 
 
 class TrialRequest(Strict):
@@ -133,7 +151,8 @@ class TrialRequest(Strict):
     cpus: Annotated[float, Field(ge=0.5, le=4096)] = TrialSpec().cpus
     gpus: Annotated[float, Field(ge=0, le=1024)] = TrialSpec().gpus
     timeout_s: Annotated[float, Field(ge=1, le=DAY_S)] = TrialSpec().timeout_s
-    scheduler: Literal["none", "asha"] = "none"
+    scheduler: Literal[SCHEDULERS] = "none"  # type: ignore[valid-type]
+    stop_hopeless: bool = TrialSpec().stop_hopeless
     batch_size: Annotated[int, Field(ge=1, le=65_536)] = TrialSpec().batch_size
     learning_rate: Annotated[float, Field(gt=0, le=10)] = TrialSpec().learning_rate
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
@@ -153,6 +172,36 @@ class FinalistsRequest(Strict):
     def spec(self) -> FinalistSpec:
         return FinalistSpec(**self.model_dump())
 
+
+class FlatRequest(Strict):
+    """The last `trials` counted trials raised the best score by no more than `by`."""
+
+    trials: Annotated[int, Field(ge=1, le=10_000)]
+    by: Annotated[float, Field(ge=0, le=1)] = Flat(trials=1).by
+
+
+class StopRequest(Strict):
+    """What ends the search before its budget does. target: a search score that is enough."""
+
+    target: Annotated[float, Field(ge=0, le=1)] | None = None
+    flat: FlatRequest | None = None
+
+    def spec(self) -> StopSpec:
+        flat = Flat(trials=self.flat.trials, by=float(self.flat.by)) if self.flat else None
+        return StopSpec(target=None if self.target is None else float(self.target), flat=flat)
+
+
+class WarmStartRequest(Strict):
+    """Ended jobs whose trials the controller knows from the start. Trials of this job are told apart from theirs."""
+
+    jobs: Annotated[list[Annotated[str, Field(pattern=r"^[0-9A-Za-z-]{1,64}$")]], Field(max_length=16)] = Field([])
+
+    def spec(self) -> WarmStart:
+        return WarmStart(jobs=tuple(self.jobs))
+
+
+Answers = dict[Annotated[str, Field(max_length=200)], bool | int | float | Annotated[str, Field(max_length=200)]]
+"""To decisions, by name: `choices` of a trial's view, or part of it."""
 
 SpaceField = Annotated[
     dict[str, Any], PlainValidator(_space, json_schema_input_type=str | dict[str, Any]), Field(validate_default=True)
@@ -177,6 +226,9 @@ class JobRequest(Strict):
     budget: BudgetRequest = BudgetRequest()
     trial: TrialRequest = TrialRequest()
     finalists: FinalistsRequest = FinalistsRequest()
+    stop: StopRequest = StopRequest()
+    enqueue: Annotated[list[Answers], Field(max_length=100)] = Field([])
+    warm_start: WarmStartRequest = WarmStartRequest(jobs=[])
 
     def spec(self) -> JobSpec:
         """The job as the inside knows it; not yet checked against space, data set and cluster."""
@@ -191,6 +243,9 @@ class JobRequest(Strict):
             budget=self.budget.spec(),
             trial=self.trial.spec(),
             finalists=self.finalists.spec(),
+            stop=self.stop.spec(),
+            enqueue=tuple(self.enqueue),
+            warm_start=self.warm_start.spec(),
         )
 
 

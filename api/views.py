@@ -208,6 +208,17 @@ class PresetList(View):
     links: dict[str, str]
 
 
+class ControllerView(View):
+    """options: by name, each as JSON Schema tells it: type, range or words, default."""
+
+    name: str
+    options: dict[str, dict[str, Any]]
+
+
+class ControllerList(View):
+    items: list[ControllerView]
+
+
 class QuantilesView(View):
     """Of the sampled architectures that fit, feasible or not: smallest, percentiles, largest."""
 

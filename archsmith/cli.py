@@ -92,7 +92,9 @@ def submit(
     constraint: Annotated[
         list[str] | None, typer.Option(help='What every architecture must keep, "params <= 500000"; repeatable.')
     ] = None,
-    scheduler: Annotated[str | None, typer.Option(help="none or asha (stops weak trials early).")] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="none, or asha or hyperband, which stop weak trials early.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the whole search.")] = None,
     watch: Watch = False,
     url: Url = None,

@@ -71,7 +71,7 @@ def ours(trials: int, folder: Path) -> float:
         ),
         pending=[],
         next_number=0,
-        counted=0,
+        told=[],
     )
     began = time.perf_counter()
     cluster.run_search(searcher, spec=spec, data=None, control=control, folder=folder / "tune", start=NoTraining)

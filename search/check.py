@@ -6,16 +6,18 @@ whether any architecture keeps all constraints, waits for the others: it samples
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from archsmith.errors import Fault, InvalidExpression, InvalidInput, InvalidSpace
+from search import enqueue
 from search.factory import CONTROLLERS, check_options
 from search.limits import tightest
 from search.objective import faults as objective_faults
+from search.prior import Earlier, prior_faults
 from search.propose import attempt, attempt_of, every_walk, follow, uniform
 from search.repair import Attempt, repair
 from search.spec import JobSpec, Json
@@ -56,10 +58,18 @@ class DataShape:
     tasks: tuple[str, ...] = ("image",)
 
 
-def check_job(spec: JobSpec, *, data: DataShape | None, datasets: Sequence[str], pool: Pool) -> None:
+def check_job(
+    spec: JobSpec,
+    *,
+    data: DataShape | None,
+    datasets: Sequence[str],
+    pool: Pool,
+    find: Callable[[str], Earlier | None] = lambda _: None,
+) -> None:
     """Raises InvalidInput with every fault found.
 
     data: shape of the data set that the job names, None when there is none of that name. datasets: the names there are.
+    find: an earlier job by its id.
     """
     faults: list[Fault] = []
     if data is None:
@@ -67,14 +77,9 @@ def check_job(spec: JobSpec, *, data: DataShape | None, datasets: Sequence[str],
         faults.append(Fault(pointer="/dataset", rule="dataset_not_found", detail=detail, allowed=list(datasets)))
     faults += _controller_faults(spec)
     faults += below("/objective", objective_faults(spec.objective, reproducible=spec.reproducible))
-    if spec.reproducible and spec.trial.scheduler != "none":
-        detail = (
-            f"a reproducible job needs the scheduler 'none': {spec.trial.scheduler!r} stops trials by who comes first"
-        )
-        faults.append(
-            Fault(pointer="/trial/scheduler", rule="combination_unsupported", detail=detail, allowed=["none"])
-        )
+    faults += _order_faults(spec)
     faults += _pool_faults(spec, pool)
+    faults += _budget_faults(spec) + _stop_faults(spec)
     constraints: list[Constraint] = []
     for index, text in enumerate(spec.objective.constraints):
         try:
@@ -87,6 +92,8 @@ def check_job(spec: JobSpec, *, data: DataShape | None, datasets: Sequence[str],
             space = parse_space(spec.space, data)
         except InvalidSpace as error:
             faults += below("/space", error.faults)
+    if space is not None:
+        faults += prior_faults(spec, space, find) + _enqueue_faults(spec, space, constraints)
     if faults or space is None:
         raise InvalidInput(faults)
     check_feasible(space, constraints, seed=spec.seed)
@@ -114,6 +121,51 @@ def _controller_faults(spec: JobSpec) -> list[Fault]:
     except InvalidInput as error:
         return below("/controller", error.faults)
     return []
+
+
+def _order_faults(spec: JobSpec) -> list[Fault]:
+    """What a reproducible job cannot have: whatever stops trials by what others have come to meanwhile."""
+    found: list[Fault] = []
+    if spec.reproducible and spec.trial.scheduler != "none":
+        detail = (
+            f"a reproducible job needs the scheduler 'none': {spec.trial.scheduler!r} stops trials by who comes first"
+        )
+        found.append(Fault(pointer="/trial/scheduler", rule="combination_unsupported", detail=detail, allowed=["none"]))
+    if spec.reproducible and spec.trial.stop_hopeless:
+        detail = "a reproducible job cannot stop hopeless trials: which are hopeless depends on who comes first"
+        found.append(
+            Fault(pointer="/trial/stop_hopeless", rule="combination_unsupported", detail=detail, allowed=[False])
+        )
+    return found
+
+
+def _enqueue_faults(spec: JobSpec, space: Space, constraints: Sequence[Constraint]) -> list[Fault]:
+    faults: list[Fault] = []
+    for place, answers in enumerate(spec.enqueue):
+        try:
+            enqueue.check(space, constraints, answers)
+        except InvalidInput as error:
+            faults += below(f"/enqueue/{place}", error.faults)
+    return faults
+
+
+def _budget_faults(spec: JobSpec) -> list[Fault]:
+    total = spec.budget.total_epochs
+    if total is None or total >= spec.budget.epochs:
+        return []
+    detail = f"one trial takes {spec.budget.epochs} epochs, all trials together may take {total}"
+    pointer, allowed = "/budget/total_epochs", {"minimum": spec.budget.epochs}
+    return [Fault(pointer=pointer, rule="out_of_range", detail=detail, allowed=allowed)]
+
+
+def _stop_faults(spec: JobSpec) -> list[Fault]:
+    """A target is a score: there must be one among the values, as it is."""
+    objective = spec.objective
+    if spec.stop.target is None or ("score" in objective.maximize and objective.target is None):
+        return []
+    what = "the score with a soft target" if objective.target is not None else ", ".join(objective.minimize)
+    detail = f"a target to stop at is a score, and the objective is {what}"
+    return [Fault(pointer="/stop/target", rule="combination_unsupported", detail=detail, allowed=[None])]
 
 
 def _pool_faults(spec: JobSpec, pool: Pool) -> list[Fault]:

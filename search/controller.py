@@ -13,16 +13,22 @@ A controller proposes architectures (`ask`) and learns from their outcomes (`tel
    outcome None means still open. After the same history, in any process and under any hash seed, the next asks are
    the same as they would have been. Randomness comes from (seed, number) alone, never from hidden generator state.
 6. `state()` is JSON for people (probabilities, incumbents); nothing is rebuilt from it.
+7. Before anything is asked or restored, once each: `enqueue(architectures)` makes the user's own ones the proposals 1,
+   2, ... after the baseline, whatever the idea; `recall(priors)` teaches trials of earlier jobs (`search/prior.py`).
+   Their numbers are -p ... -1, older than all of the job's; they are never open, never told and never the incumbent.
+   Those that are settled are not proposed. Values that do not compare wait, as standings, for the first values of the
+   job's own: see `Proposer.recall`.
 
 The baseline architecture (trial 0) is proposed by `Proposer` in `search/propose.py` for all controllers alike, which
 also rejects infeasible draws and repeats, so that a controller's own file is only its idea.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from search.memory import Prior
 from search.trial import Outcome
 from space.architecture import Architecture
 from space.decision import Choices
@@ -35,12 +41,14 @@ class Proposal:
     number: the trial's number, given from outside.
     choices: the decisions answered, by name, in the order asked.
     behaviour: per decision, the probability with which the policy chose it then (policy gradients; empty otherwise).
+    provenance: "baseline", "user" (enqueued), "controller", or "prior" (of an earlier job).
     """
 
     number: int
     architecture: Architecture
     choices: Choices
     behaviour: Mapping[str, float] = field(default_factory=dict)
+    provenance: str = "controller"
 
 
 class Controller(ABC):
@@ -57,6 +65,14 @@ class Controller(ABC):
     @abstractmethod
     def tell(self, outcome: Outcome) -> None:
         """Learn how trial `outcome.number` ended. Raises UnknownTrial."""
+
+    @abstractmethod
+    def enqueue(self, architectures: Sequence[Choices]) -> None:
+        """The user's own, as all answers of their walks."""
+
+    @abstractmethod
+    def recall(self, priors: Sequence[Prior]) -> None:
+        """Learn from trials of earlier jobs. Raises Conflict for one of another space."""
 
     @abstractmethod
     def restore(self, proposal: Proposal, outcome: Outcome | None) -> None:

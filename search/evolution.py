@@ -6,7 +6,8 @@ those has a child: one of its decisions gets another answer. What the new answer
 at random. Until the population is full, and as often as a child was tried before, draws are uniform or repeated.
 
 Ends of any order come to the same, since the population goes by number. An open trial is not in it yet. Failed and
-infeasible ones are, as the worst there are: they die like the others, and a search where all fail goes on.
+infeasible ones are, as the worst there are: they die like the others, and a search where all fail goes on. The best of
+some is who beats most of them, trials stopped early being compared where both were measured (`search/ranking.py`).
 
 Sizes: published replays on tables take 10 and 3 or 20 and 5 (Dong et al. 2021, NATS-Bench) in budgets of some hundred
 trials, and not the 100 and 25 of the paper, which had 20,000. On `chain` of `search/toys.py` with noise (100 seeds) the
@@ -21,7 +22,7 @@ import numpy as np
 
 from search.limits import Limit
 from search.propose import Asked, Picker, Proposer, SearchSpace, follow, uniform
-from search.ranking import Merit, merit
+from search.ranking import Curve, curve_of, wins
 from search.trial import Outcome, TrialState
 from space.decision import Decision, Option
 from space.space import replay
@@ -46,19 +47,21 @@ class EvolutionController(Proposer):
         super().__init__(space, constraints=constraints, seed=seed)
         self.population = population
         self.sample = sample
-        self._ended: list[tuple[int, Merit, Asked]] = []  # by number
+        self._ended: list[tuple[int, Curve | None, Asked]] = []  # by number
 
     def picker(self, rng: np.random.Generator) -> Picker:
         alive = self._ended[-self.population :]
         if len(alive) < self.population:
             return uniform(rng)
-        drawn = rng.choice(len(alive), size=min(self.sample, len(alive)), replace=False)
-        _, _, parent = max((alive[int(place)] for place in drawn), key=lambda one: (one[1], one[0]))
+        places = rng.choice(len(alive), size=min(self.sample, len(alive)), replace=False)
+        drawn = [alive[int(place)] for place in places]
+        won = wins([curve for _, curve, _ in drawn])
+        _, (_, _, parent) = max(zip(won, drawn, strict=True), key=lambda one: (one[0], one[1][0]))
         return child(parent, rng)
 
     def closed(self, asked: Asked, outcome: Outcome) -> None:
         if outcome.state is not TrialState.CANCELLED:
-            bisect.insort(self._ended, (outcome.number, merit(outcome), asked), key=lambda one: one[0])
+            bisect.insort(self._ended, (outcome.number, curve_of(outcome), asked), key=lambda one: one[0])
 
 
 def child(parent: Asked, rng: np.random.Generator) -> Picker:

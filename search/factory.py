@@ -18,12 +18,19 @@ from search.spec import ControllerSpec
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Number:
-    """An option that is a number from `low` to `high`; `whole` ones are integers."""
+    """An option that is a number from `low` to `high`; `whole` ones are integers. default: as in the class."""
 
+    default: float
     low: float
     high: float
     whole: bool = False
     above: bool = False  # `low` itself is out
+
+    def shown(self) -> dict[str, Any]:
+        """As in JSON Schema."""
+        low = "exclusiveMinimum" if self.above else "minimum"
+        kind = "integer" if self.whole else "number"
+        return {"type": kind, low: self.low, "maximum": self.high, "default": self.default}
 
     def fault(self, pointer: str, value: object) -> Fault | None:
         kind = "a whole number" if self.whole else "a number"
@@ -48,7 +55,12 @@ class Number:
 class Word:
     """An option that is one of a few words."""
 
+    default: str
     words: tuple[str, ...]
+
+    def shown(self) -> dict[str, Any]:
+        """As in JSON Schema."""
+        return {"type": "string", "enum": list(self.words), "default": self.default}
 
     def fault(self, pointer: str, value: object) -> Fault | None:
         if isinstance(value, str) and value in self.words:
@@ -61,6 +73,12 @@ def _evolution() -> Callable[..., Controller]:
     from search.evolution import EvolutionController
 
     return EvolutionController
+
+
+def _gp() -> Callable[..., Controller]:
+    from search.gp import GpController
+
+    return GpController
 
 
 def _grid() -> Callable[..., Controller]:
@@ -136,60 +154,69 @@ class Entry:
     counts: bool = False
 
 
-WARM = Word(words=("params", "none"))
-WARM_STARTS = Word(words=("params", "none", "zero_cost"))
-STEP = Number(low=0, high=10, above=True)
+STARTS = Number(default=6, low=2, high=1000, whole=True)
+WARM = ("params", "none")
+WARM_STARTS = Word(default="params", words=(*WARM, "zero_cost"))
 
 CONTROLLERS: dict[str, Entry] = {
     "auto": Entry(load=_auto),
     "policy_model": Entry(
         load=_policy_model,
         options={
-            "starts": Number(low=2, high=1000, whole=True),
+            "starts": STARTS,
             "warm": WARM_STARTS,
-            "learning_rate": STEP,
-            "entropy": Number(low=0, high=1),
-            "samples": Number(low=8, high=2000, whole=True),
+            "learning_rate": Number(default=1.0, low=0, high=10, above=True),
+            "entropy": Number(default=0.03, low=0, high=1),
+            "samples": Number(default=200, low=8, high=2000, whole=True),
         },
     ),
     "ppo": Entry(
         load=_ppo,
         options={
-            "learning_rate": STEP,
-            "entropy": Number(low=0, high=1),
-            "clip": Number(low=0, high=1, above=True),
-            "batch": Number(low=1, high=1000, whole=True),
-            "passes": Number(low=1, high=100, whole=True),
+            "learning_rate": Number(default=0.5, low=0, high=10, above=True),
+            "entropy": Number(default=0.03, low=0, high=1),
+            "clip": Number(default=0.2, low=0, high=1, above=True),
+            "batch": Number(default=8, low=1, high=1000, whole=True),
+            "passes": Number(default=2, low=1, high=100, whole=True),
         },
     ),
-    "predictor": Entry(load=_predictor, options={"starts": Number(low=2, high=1000, whole=True), "warm": WARM_STARTS}),
+    "predictor": Entry(load=_predictor, options={"starts": STARTS, "warm": WARM_STARTS}),
     "evolution": Entry(
         load=_evolution,
         options={
-            "population": Number(low=2, high=10_000, whole=True),
-            "sample": Number(low=1, high=10_000, whole=True),
+            "population": Number(default=20, low=2, high=10_000, whole=True),
+            "sample": Number(default=5, low=1, high=10_000, whole=True),
+        },
+    ),
+    "gp": Entry(
+        load=_gp,
+        options={
+            "startup": Number(default=10, low=1, high=1000, whole=True),
+            "history": Number(default=100, low=10, high=1000, whole=True),
         },
     ),
     "grid": Entry(load=_grid),
-    "local_search": Entry(load=_local_search, options={"starts": Number(low=1, high=1000, whole=True)}),
-    "nsga2": Entry(load=_nsga2, options={"population": Number(low=2, high=10_000, whole=True)}, counts=True),
+    "local_search": Entry(load=_local_search, options={"starts": Number(default=1, low=1, high=1000, whole=True)}),
+    "nsga2": Entry(
+        load=_nsga2, options={"population": Number(default=20, low=2, high=10_000, whole=True)}, counts=True
+    ),
     "random": Entry(load=_random),
     "tpe": Entry(
         load=_tpe,
         counts=True,
         options={
-            "startup": Number(low=1, high=1000, whole=True),
-            "candidates": Number(low=1, high=1000, whole=True),
+            "startup": Number(default=10, low=1, high=1000, whole=True),
+            "candidates": Number(default=24, low=1, high=1000, whole=True),
         },
     ),
     "reinforce": Entry(
         load=_reinforce,
         options={
-            "learning_rate": STEP,
-            "entropy": Number(low=0, high=1),
-            "advantage": Word(words=("ema", "quantile")),
-            "baseline": Number(low=0, high=0.999),
-            "warm": WARM,
+            "learning_rate": Number(default=1.0, low=0, high=10, above=True),
+            "entropy": Number(default=0.03, low=0, high=1),
+            "advantage": Word(default="quantile", words=("ema", "quantile")),
+            "baseline": Number(default=0.9, low=0, high=0.999),
+            "warm": Word(default="none", words=WARM),
         },
     ),
 }

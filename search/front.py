@@ -37,7 +37,7 @@ class Front:
 
 def pareto(completed: Sequence[tuple[int, Mapping[str, float]]], objective: Objective) -> Front:
     """completed: (number, facts) of trials. Those that lack a measure, of an older version, are left out."""
-    known = [(number, facts) for number, facts in completed if all(name in facts for name in objective.needs)]
+    known = [(number, facts) for number, facts in completed if objective.knows(facts)]
     if not known:
         return Front(points=(), hypervolume=None, reference=None)
     values = np.array([objective.values(facts) for _, facts in known])
@@ -147,13 +147,17 @@ def _leveled(values: Array) -> Array:
 def spread(values: Array, count: int, *, first: int) -> list[int]:
     """Places of up to `count` points far from each other, beginning with `first`: each next one has the largest
     distance to its nearest chosen one, in normalised objectives (Gonzalez 1985)."""
-    scaled = normalised(values)
+    return furthest(normalised(values), count, first=first)
+
+
+def furthest(points: Array, count: int, *, first: int) -> list[int]:
+    """As `spread`, in the points' own scale. Of equals the earlier one."""
     chosen = [first]
-    nearest = np.linalg.norm(scaled - scaled[first], axis=1)
-    while len(chosen) < min(count, len(values)):
+    nearest = np.linalg.norm(points - points[first], axis=1)
+    while len(chosen) < min(count, len(points)):
         nearest[chosen] = -1.0
         chosen.append(int(nearest.argmax()))
-        nearest = np.minimum(nearest, np.linalg.norm(scaled - scaled[chosen[-1]], axis=1))
+        nearest = np.minimum(nearest, np.linalg.norm(points - points[chosen[-1]], axis=1))
     return chosen
 
 

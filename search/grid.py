@@ -53,7 +53,7 @@ class GridController(Proposer):
         A proposal that is none of the next points came from elsewhere, after all of them were refused.
         """
         proposal = asked.proposal
-        if proposal.number == 0 and proposal.choices == self.space.baseline():
+        if proposal.provenance != "controller":
             return
         for place in range(self._next, self._next + self.patience):
             if _leads_to(proposal, asked.decisions, self.point(place)):

@@ -5,11 +5,14 @@ Results arrive in the order of the machines' luck. This wrapper holds them back:
 So n depends on the seed and on the outcomes of trials 0 .. n - LAG alone. The price: at most LAG trials run at once.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from archsmith.errors import UnknownTrial
 from search.controller import Controller, Proposal
+from search.memory import Prior
 from search.trial import Outcome
+from space.decision import Choices
 
 LAG = 4
 """Trials that may be open at once. More would keep more workers busy and let each proposal know less."""
@@ -37,6 +40,12 @@ class InOrder(Controller):
         proposal = self._inner.ask(number)
         self._open.add(number)
         return proposal
+
+    def enqueue(self, architectures: Sequence[Choices]) -> None:
+        self._inner.enqueue(architectures)
+
+    def recall(self, priors: Sequence[Prior]) -> None:
+        self._inner.recall(priors)
 
     def tell(self, outcome: Outcome) -> None:
         if outcome.number not in self._open:

@@ -9,7 +9,7 @@ A climb is known by its trials alone, so that ends of any order and a replay com
     joins       a trial belongs to the climb of the trial before it (the last such) from which it differs in one answer
                 or in the questions one answer leads to; if there is none, it begins a climb. The first `starts` trials
                 are one climb
-    centre      of a climb: the best trial that completed
+    centre      of a climb: the best trained trial, as `search/ranking.py` compares them
     spent       a centre whose neighbours were all tried or cannot be
 
 An ask takes a new neighbour of the centre of the earliest climb whose centre is not spent, in random order; where all
@@ -24,8 +24,8 @@ import numpy as np
 
 from search.limits import Limit
 from search.propose import Asked, Picker, Proposer, SearchSpace, attempt, follow, uniform
-from search.ranking import NOTHING, Merit, merit
-from search.trial import Outcome, TrialState
+from search.ranking import Curve, Standings, curve_of
+from search.trial import Outcome
 from space.decision import Choices, Choose, Decision, Option
 from space.space import replay
 
@@ -40,13 +40,18 @@ class Climb:
     """Trials by number, in order, with what they came to."""
 
     trials: dict[int, Asked] = field(default_factory=dict)
-    merits: dict[int, Merit] = field(default_factory=dict)
+    curves: dict[int, Curve] = field(default_factory=dict)
+    standings: Standings = field(default_factory=Standings)
+
+    def add(self, number: int, curve: Curve) -> None:
+        self.curves[number] = curve
+        self.standings.add(curve)
 
     @property
     def centre(self) -> int | None:
-        """The best completed trial, the earliest of equals."""
-        done = [number for number, found in self.merits.items() if found > NOTHING]
-        return max(done, key=lambda number: (self.merits[number], -number), default=None)
+        """The best trained trial, the earliest of equals."""
+        quantile = self.standings.quantile
+        return max(self.curves, key=lambda number: (quantile(self.curves[number]), -number), default=None)
 
 
 class _Kept(Generic[T]):
@@ -124,9 +129,10 @@ class LocalSearchController(Proposer):
         return next((climb for other, climb in latest_first if differ_in_one(asked, other)), None)
 
     def closed(self, asked: Asked, outcome: Outcome) -> None:
-        if outcome.state is TrialState.COMPLETED:
+        curve = curve_of(outcome)
+        if curve is not None:
             climb = next(climb for climb in self._climbs if climb.trials.get(outcome.number) is asked)
-            climb.merits[outcome.number] = merit(outcome)
+            climb.add(outcome.number, curve)
 
 
 def neighbours(centre: Asked, rng: Callable[[int], np.random.Generator]) -> Iterator[Picker]:

@@ -1,6 +1,7 @@
 """A search in one process on a simulated clock: what the driver does, without Ray, ledger and waiting.
 
 For tests and benchmarks. Workers take trials as they come free; results are told in the order of their simulated ends.
+With early stopping every epoch is a step of its own, and a stopped trial frees its worker.
 """
 
 import heapq
@@ -9,6 +10,9 @@ from dataclasses import dataclass
 
 from archsmith.errors import SpaceExhausted, TrialFailure
 from search.controller import Controller, Proposal
+from search.fidelity import EarlyStopping
+from search.spec import StopSpec
+from search.stop import ended
 from search.toys import Evaluator
 from search.trial import Outcome, TrialState
 
@@ -22,22 +26,50 @@ class Told:
     at: float
 
 
-def evaluate(evaluator: Evaluator, proposal: Proposal) -> tuple[Outcome, float]:
-    """One trial's outcome and its simulated seconds. NaN and failures end here, as at a real trial's border."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """One trial as it would go if nobody stopped it. scores: by epoch. reason: why it failed, in its only epoch."""
+
+    scores: tuple[float, ...]
+    seconds: float
+    reason: str | None = None
+
+    def outcome(self, number: int, epochs: int, why: str | None = None) -> Outcome:
+        """why: of a trial that is stopped after `epochs`."""
+        if self.reason is not None:
+            return Outcome(number=number, state=TrialState.FAILED, reason=self.reason)
+        state = TrialState.COMPLETED if epochs == len(self.scores) else TrialState.PRUNED
+        curve = self.scores[:epochs]
+        return Outcome(number=number, state=state, value=curve[-1], epochs=epochs, curve=curve, reason=why)
+
+
+def evaluate(evaluator: Evaluator, proposal: Proposal) -> Run:
+    """One trial. NaN and failures end here, as at a real trial's border."""
     try:
         result = evaluator(proposal)
     except TrialFailure as failure:
-        return Outcome(number=proposal.number, state=TrialState.FAILED, reason=str(failure)), 0.5
-    if not math.isfinite(result.score):
-        reason = f"the score is {result.score}"
-        return Outcome(number=proposal.number, state=TrialState.FAILED, reason=reason), result.seconds
-    outcome = Outcome(number=proposal.number, state=TrialState.COMPLETED, value=result.score, epochs=1)
-    return outcome, result.seconds
+        return Run(scores=(0.0,), seconds=0.5, reason=str(failure))
+    scores = result.curve or (result.score,)
+    if not all(map(math.isfinite, scores)):
+        return Run(scores=(0.0,), seconds=result.seconds, reason=f"the score is {result.score}")
+    return Run(scores=scores, seconds=result.seconds)
 
 
-def search(controller: Controller, evaluator: Evaluator, *, trials: int, workers: int = 1) -> list[Told]:
-    """At most `trials` trials on `workers` simulated workers, fewer where the space is exhausted; in order of ends."""
-    running: list[tuple[float, int, Proposal, Outcome]] = []
+def search(
+    controller: Controller,
+    evaluator: Evaluator,
+    *,
+    trials: int,
+    workers: int = 1,
+    stopping: EarlyStopping | None = None,
+    stop: StopSpec | None = None,
+) -> list[Told]:
+    """At most `trials` trials on `workers` simulated workers, in order of ends.
+
+    stopping: which trials go on. stop: when the search ends, which leaves what is open without an end; it ends as well
+    where the space is exhausted.
+    """
+    running: list[tuple[float, int, int, Proposal, Run]] = []  # when which trial has done how many epochs
     history: list[Told] = []
     clock, number = 0.0, 0
     while True:
@@ -47,11 +79,19 @@ def search(controller: Controller, evaluator: Evaluator, *, trials: int, workers
             except SpaceExhausted:
                 trials = number
                 break
-            outcome, seconds = evaluate(evaluator, proposal)
-            heapq.heappush(running, (clock + seconds, number, proposal, outcome))
+            run = evaluate(evaluator, proposal)
+            first = 1 if stopping else len(run.scores)
+            heapq.heappush(running, (clock + run.seconds * first / len(run.scores), number, first, proposal, run))
             number += 1
         if not running:
             return history
-        clock, _, proposal, outcome = heapq.heappop(running)
+        clock, of, epochs, proposal, run = heapq.heappop(running)
+        why = stopping.judge(of, epochs, (run.scores[epochs - 1],)) if stopping and run.reason is None else None
+        if epochs < len(run.scores) and why is None:
+            heapq.heappush(running, (clock + run.seconds / len(run.scores), of, epochs + 1, proposal, run))
+            continue
+        outcome = run.outcome(of, epochs, why)
         controller.tell(outcome)
         history.append(Told(proposal=proposal, outcome=outcome, at=clock))
+        if stop is not None and ended(stop, [told.outcome for told in history]):
+            return history

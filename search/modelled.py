@@ -181,13 +181,20 @@ class Modelled(Proposer):
 
     def incumbent(self) -> int | None:
         belief = self.belief()
-        return None if belief is None else belief.incumbents(1)[0].number
+        if belief is None:
+            return None
+        # a prior trial is none of this job's
+        return next((end.number for end in belief.incumbents(len(belief.ends)) if end.number >= 0), None)
 
     # Ranking.
 
+    def starting(self, number: int) -> bool:
+        """Whether a trial is one of the starts. Prior trials are as good as those."""
+        return number + sum(end.number < 0 for end in self._ends) < self.starts
+
     def _ranked(self, number: int) -> Sequence[Candidate]:
         """Candidates, the best first; none where a random draw is wanted."""
-        if number < self.starts:
+        if self.starting(number):
             return self._largest(number)
         belief = self.belief(number)
         if belief is None:
@@ -248,8 +255,9 @@ class Modelled(Proposer):
         y = self._told(valued, drawn_by)
         scales = self._scaled(valued, y, drawn_by)
         # by number, so that who is kept does not depend on how many there are
-        lottery = np.random.default_rng([self.seed, POOL_STREAM + 1]).random(valued[-1].number + 1)
-        places = kept(y, lottery[[end.number for end in valued]])
+        first = min(0, valued[0].number)  # of prior trials
+        lottery = np.random.default_rng([self.seed, POOL_STREAM + 1]).random(valued[-1].number + 1 - first)
+        places = kept(y, lottery[[end.number - first for end in valued]])
         ends = tuple(valued[int(place)] for place in places)
         points = self._points(ends, y[places])
         # what failed was looked at as well: else its surroundings would look unexplored for ever

@@ -26,7 +26,7 @@ from optuna.trial import TrialState as OptunaState
 from search.controller import Proposal
 from search.front import best
 from search.limits import Limit
-from search.optuna_study import in_memory, parameters, suggesting
+from search.optuna_study import completed, new_study, suggesting
 from search.propose import Asked, Picker, Proposer, SearchSpace, uniform
 from search.trial import Outcome, TrialState
 
@@ -64,7 +64,7 @@ class Nsga2Controller(Proposer):
         """None while draws are to be random."""
         if self._ended < self.population or len(self._completed) < PARENTS:
             return None
-        study = in_memory(self._objectives)
+        study = new_study(objectives=self._objectives)
         places = best([values for _, values, _ in self._completed], self.population)
         study.add_trials([self._completed[place][2] for place in sorted(places)])
         return study
@@ -80,8 +80,8 @@ class Nsga2Controller(Proposer):
             return
         self._ended += 1
         if outcome.state is TrialState.COMPLETED:
-            trial = optuna.trial.create_trial(values=list(outcome.values), **parameters(asked))
-            bisect.insort(self._completed, (outcome.number, outcome.values, trial), key=lambda one: one[0])
+            one = outcome.number, outcome.values, completed(asked, outcome)
+            bisect.insort(self._completed, one, key=lambda one: one[0])
 
     def state(self) -> dict[str, Any]:
         """How many trials ended, and the numbers of those in the population."""

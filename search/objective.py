@@ -22,6 +22,7 @@ from dataclasses import dataclass
 
 from archsmith.errors import Fault
 from search.spec import ObjectiveSpec, TargetSpec
+from search.trial import Measurement
 
 MAXIMIZED = ("score",)
 MINIMIZED = ("params", "macs", "latency_ms", "memory_mb", "energy_j")
@@ -71,11 +72,19 @@ class Objective:
         aimed = () if self.target is None or self.target.measure in self.names else (self.target.measure,)
         return (*self.names, *aimed)
 
+    def knows(self, measures: Mapping[str, float]) -> bool:
+        """Whether all that is needed is there; measurements of an older version may lack some."""
+        return all(name in measures for name in self.needs)
+
     def values(self, measures: Mapping[str, float]) -> tuple[float, ...]:
         """Raw measures -> the folded vector. Raises KeyError for one that is missing."""
-        if len(self.names) == 1:
-            return (self.value(measures),)
+        if self.target is not None:
+            return (aimed(self.target, float(measures["score"]), float(measures[self.target.measure])),)
         return self.folded(measures)
+
+    def point(self, measurement: Measurement) -> tuple[float, ...]:
+        """`values` of one epoch: what trials in the middle are compared by."""
+        return self.values(measurement.facts)
 
     def folded(self, measures: Mapping[str, float]) -> tuple[float, ...]:
         """Each objective's own measure, without a soft target."""
@@ -87,13 +96,15 @@ class Objective:
 
     def value(self, measures: Mapping[str, float]) -> float:
         """Raw measures -> the scalar. Raises KeyError for one that is missing."""
-        if self.target is not None:
-            return aimed(self.target, float(measures["score"]), float(measures[self.target.measure]))
-        own = self.folded(measures)
-        if len(own) == 1:
-            return own[0]
-        costs = sum(math.log(max(float(measures[name]), SMALLEST)) for name in self.minimize)
-        return sum(own[: len(self.maximize)]) - TRADE * costs
+        return self.combined(self.values(measures))
+
+    def combined(self, values: Sequence[float]) -> float:
+        """The folded vector -> the scalar."""
+        if len(values) == 1:
+            return values[0]
+        raw = self.raw(values)
+        costs = sum(math.log(max(raw[name], SMALLEST)) for name in self.minimize)
+        return sum(values[: len(self.maximize)]) - TRADE * costs
 
 
 def aimed(target: TargetSpec, score: float, measure: float) -> float:

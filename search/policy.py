@@ -22,6 +22,9 @@ The advantage A has two forms, both free of the metric's scale:
                  teaches (risk-seeking: Petersen et al. 2021).
     "ema"        (value - b) / s, cut at 3: b the exponential moving average of values, s that of |value - b|.
 
+Trials that were stopped early are compared with each other one at the last epoch that both were measured at (see
+`search/ranking.py`), in the quantile and in the average alike: a value is never held against one of another epoch.
+
 Failed and infeasible trials have no value; A is 0 in the first form, its lowest, and -1/2 in the second. On `chain` of
 `search/toys.py` -1/2 leaves what always fails (5 % of the layers instead of 33 %) and bears 30 % that fail by chance
 (better than random in 38 of 40 seeds; in 28 when a failure counts like the worst value so far, 39 when it counts 0).
@@ -31,6 +34,7 @@ rolls it back to the last checkpoint before it. So history alone decides, and a 
 """
 
 import bisect
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Generic, Literal, Protocol, Self, TypeVar
@@ -39,6 +43,7 @@ import numpy as np
 import numpy.typing as npt
 
 from search.propose import Asked, Picker
+from search.ranking import Curve, Standings, as_curve, at_shared
 from space.decision import Decision, Option
 
 Vector = npt.NDArray[np.float64]
@@ -52,6 +57,9 @@ CUT = 3.0
 
 FAILED = -0.5
 """The advantage of a trial without a value in the "ema" form, in spreads."""
+
+FORGOTTEN = 1e-6
+"""The weight in the moving average below which a value no longer counts."""
 
 CHECKPOINT_EVERY = 32
 """Trials between kept copies of the policy: a late tell replays at most so many more, about 0.3 ms each."""
@@ -147,39 +155,46 @@ def _label(option: Option) -> Label:
 class Values:
     """What a value is measured against.
 
-    so_far: all values, sorted. average, spread: moving means of the value and of its distance from the average; plain
-    means until there are 1 / (1 - decay) values.
+    so_far: the quantile's. recent: the average's, with their weights, which sum to 1; plain means until there are
+    1 / (1 - decay) values. spread: moving mean of the distance from the average.
     """
 
     kind: Literal["ema", "quantile"]
     decay: float
-    so_far: list[float] = field(default_factory=list)
-    average: float = 0.0
+    so_far: Standings = field(default_factory=Standings)
+    recent: list[tuple[float, Curve]] = field(default_factory=list)
     spread: float = 0.0
 
     def copy(self) -> "Values":
-        return replace(self, so_far=list(self.so_far))
+        return replace(self, so_far=self.so_far.copy(), recent=list(self.recent))
 
-    def advantage(self, value: float | None) -> float:
-        """Of a trial with this value, which is counted in; None where nothing was measured, which is not."""
+    def advantage(self, value: float | Curve | None) -> float:
+        """Of a trial with this value or curve, which is counted in; None where nothing was measured, which is not."""
         if value is None:
             return FAILED if self.kind == "ema" else 0.0
-        bisect.insort(self.so_far, value)
-        count = len(self.so_far)
-        difference = value - self.average if count > 1 else 0.0
-        weight = max(1.0 - self.decay, 1.0 / count)
-        self.average = self.average + weight * difference if count > 1 else value
-        self.spread += max(1.0 - self.decay, 1.0 / max(1, count - 1)) * (abs(difference) - self.spread)
-        return self._cut(difference) if self.kind == "ema" else self._above_quarter(value)
+        curve = as_curve(value)
+        self.so_far.add(curve)
+        if self.kind == "quantile":
+            return max(0.0, self.so_far.quantile(curve) - TOP) / (1.0 - TOP)
+        return self._cut(self._difference(curve))
 
     def _cut(self, difference: float) -> float:
         if self.spread == 0.0:
             return 0.0
         return min(CUT, max(-CUT, difference / self.spread))
 
-    def _above_quarter(self, value: float) -> float:
-        low, high = bisect.bisect_left(self.so_far, value), bisect.bisect_right(self.so_far, value)
-        return max(0.0, (low + high) / 2 / len(self.so_far) - TOP) / (1.0 - TOP)
+    def _difference(self, curve: Curve) -> float:
+        """From the average, which moves on."""
+        compared = [(weight, at_shared(curve, other)) for weight, other in self.recent]
+        known = [(weight, both[0] - both[1]) for weight, both in compared if both is not None]
+        total = math.fsum(weight for weight, _ in known)
+        difference = math.fsum(weight * gap for weight, gap in known) / total if total else 0.0
+        count = self.so_far.count
+        weight = max(1.0 - self.decay, 1.0 / count)
+        kept = [(one * (1.0 - weight), other) for one, other in self.recent]
+        self.recent = [*(one for one in kept if one[0] > FORGOTTEN), (weight, curve)]
+        self.spread += max(1.0 - self.decay, 1.0 / max(1, count - 1)) * (abs(difference) - self.spread)
+        return difference
 
 
 def step(probabilities: Vector, chosen: int, behaviour: float, *, advantage: float, entropy: float) -> Vector:
@@ -195,8 +210,8 @@ def step(probabilities: Vector, chosen: int, behaviour: float, *, advantage: flo
 class Student(Protocol):
     """What learns from trials, one after the other."""
 
-    def learn(self, asked: Asked, value: float | None) -> None:
-        """value: None where nothing was measured."""
+    def learn(self, asked: Asked, value: float | Curve | None) -> None:
+        """value: a curve where trials are stopped early; None where nothing was measured."""
 
     def copy(self) -> Self:
         """A checkpoint."""
@@ -211,7 +226,7 @@ class Follower:
     rate: float
     entropy: float
 
-    def learn(self, asked: Asked, value: float | None) -> None:
+    def learn(self, asked: Asked, value: float | Curve | None) -> None:
         self.policy.learn(asked, advantage=self.values.advantage(value), rate=self.rate, entropy=self.entropy)
 
     def copy(self) -> "Follower":
@@ -225,7 +240,7 @@ S = TypeVar("S", bound=Student)
 class _End:
     number: int
     asked: Asked
-    value: float | None
+    value: float | Curve | None
 
 
 class Fold(Generic[S]):
@@ -244,7 +259,7 @@ class Fold(Generic[S]):
     def __len__(self) -> int:
         return len(self._ends)
 
-    def add(self, number: int, asked: Asked, value: float | None) -> None:
+    def add(self, number: int, asked: Asked, value: float | Curve | None) -> None:
         place = bisect.bisect(self._ends, number, key=lambda end: end.number)
         self._ends.insert(place, _End(number=number, asked=asked, value=value))
         if place < self._folded:

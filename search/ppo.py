@@ -19,6 +19,7 @@ import numpy as np
 from search.limits import Limit
 from search.policy import Fold, Policy, Values, Vector, step
 from search.propose import Asked, Picker, Proposer, SearchSpace
+from search.ranking import Curve, curve_of
 from search.trial import Outcome, TrialState
 
 
@@ -35,7 +36,7 @@ class Batches:
     passes: int
     waiting: list[tuple[Asked, float]] = field(default_factory=list)
 
-    def learn(self, asked: Asked, value: float | None) -> None:
+    def learn(self, asked: Asked, value: float | Curve | None) -> None:
         self.waiting.append((asked, self.values.advantage(value)))
         if len(self.waiting) < self.size:
             return
@@ -106,7 +107,7 @@ class PpoController(Proposer):
 
     def closed(self, asked: Asked, outcome: Outcome) -> None:
         if outcome.state is not TrialState.CANCELLED:
-            self._fold.add(outcome.number, asked, outcome.value)
+            self._fold.add(outcome.number, asked, curve_of(outcome))
 
     @property
     def policy(self) -> Policy:

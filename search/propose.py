@@ -4,6 +4,7 @@ A controller is a `Proposer` with an idea. The idea answers decisions (`picker`)
 rest of the law in `search/controller.py` is kept here:
 
     trial 0            the space's own baseline, where it is feasible
+    trials 1 ... k     the user's own architectures, where there are k: feasible, and not tried yet
     draws              the controller's own, then neighbours of what was tried, then repairs of the one that came
                        nearest to the constraints (`search/repair.py`), then uniform ones, then an enumeration;
                        each costs a walk, and an analysis or a hash, 0.5 to 3 ms in all
@@ -30,6 +31,7 @@ import numpy as np
 from archsmith.errors import Conflict, InvalidArchitecture, SpaceExhausted, UnknownTrial
 from search.controller import Controller, Proposal
 from search.limits import Limit, broken, tightest
+from search.memory import Memory, Prior, outcome_of
 from search.repair import Attempt, repair
 from search.trial import Outcome
 from space.analysis import analyse
@@ -79,6 +81,11 @@ class SearchSpace(Protocol):
 
     def size(self, limit: int) -> SizeEstimate:
         """The number of walks, exact when counting takes at most `limit` steps."""
+
+
+def stream(number: int) -> int:
+    """A trial's number as a seed: that of a prior trial is below 0, and seeds are not."""
+    return number % 2**32
 
 
 @dataclass(kw_only=True, slots=True)
@@ -208,11 +215,15 @@ class Proposer(Controller):
         self.limits = (*space.constraints, *self.constraints)
         self.seed = seed
         self._tried: set[str] = set()
+        self._settled: set[str] = set()  # of these, what only earlier jobs tried
         self._asked: set[int] = set()
         self._open: dict[int, Asked] = {}
         self._walked: list[Choices] = []
         self._rest: Iterator[tuple[Walk, Architecture | None]] | None = None
         self._nearest: Attempt | None = None  # of this ask's infeasible draws
+        self._enqueued: tuple[Choices, ...] = ()
+        self._memory = Memory()
+        self._placing: dict[int, Asked] = {}  # prior trials that wait for this job's values
 
     # The idea.
 
@@ -238,12 +249,15 @@ class Proposer(Controller):
     def ask(self, number: int) -> Proposal:
         if number in self._asked:
             raise ValueError(f"trial {number} was asked before")
-        found = self._draw(number) or self._enumerate()
+        self._nearest = None
+        given = self._given(number)
+        found = given or self._draw(number) or self._enumerate()
         proposal = Proposal(
             number=number,
             architecture=found.architecture,
             choices=found.choices,
             behaviour=found.behaviour if self.keeps_behaviour else {},
+            provenance="controller" if given is None else "user" if number else "baseline",
         )
         self._enter(Asked(proposal=proposal, decisions=found.decisions))
         return proposal
@@ -254,36 +268,74 @@ class Proposer(Controller):
             known = "was told before" if outcome.number in self._asked else "was never asked"
             raise UnknownTrial(f"trial {outcome.number} {known}")
         self.closed(asked, outcome)
+        for placed in self._memory.after(outcome):
+            self.closed(self._placing.pop(placed.number), placed)
+
+    def enqueue(self, architectures: Sequence[Choices]) -> None:
+        self._enqueued = tuple(architectures)
+
+    def recall(self, priors: Sequence[Prior]) -> None:
+        """What compares is told at once, the rest when there are values to place it by (`search/memory.py`)."""
+        for number, prior in enumerate(priors, -len(priors)):
+            asked = self._asked_before(number, prior)
+            if prior.settled:
+                self._tried.add(prior.architecture.hash)
+                self._settled.add(prior.architecture.hash)
+                self._walked.append(asked.proposal.choices)
+            self.opened(asked)
+            if prior.comparable:
+                self.closed(asked, outcome_of(number, prior))
+            else:
+                self._placing[number] = asked
+                self._memory.wait(number, prior)
+
+    def _asked_before(self, number: int, prior: Prior) -> Asked:
+        """As if every option had been as likely: whoever proposed it then followed another policy."""
+        proposal = Proposal(number=number, architecture=prior.architecture, choices=prior.choices, provenance="prior")
+        asked = self._walked_again(proposal)
+        chances = {one.name: 1.0 / len(one.options) for one in asked.decisions if self.keeps_behaviour}
+        return replace(asked, proposal=replace(asked.proposal, behaviour=chances))
 
     def restore(self, proposal: Proposal, outcome: Outcome | None) -> None:
         """Raises Conflict when the space has changed so far that it does not ask what the choices answer."""
+        self._enter(self._walked_again(proposal))
+        if outcome is not None:
+            self.tell(outcome)
+
+    def _walked_again(self, proposal: Proposal) -> Asked:
         walk = Walk(picker=follow(replay(proposal.choices)))
         self.space.sample(walk.choose)
         if walk.choices != proposal.choices:
             raise Conflict(f"trial {proposal.number} was drawn from another space than this one")
         # a ledger need not keep the order of keys
-        asked = replace(proposal, choices=walk.choices)
-        self._enter(Asked(proposal=asked, decisions=tuple(walk.decisions)))
-        if outcome is not None:
-            self.tell(outcome)
+        return Asked(proposal=replace(proposal, choices=walk.choices), decisions=tuple(walk.decisions))
 
     def _enter(self, asked: Asked) -> None:
         number = asked.proposal.number
         self._asked.add(number)
         self._tried.add(asked.proposal.architecture.hash)
+        self._settled.discard(asked.proposal.architecture.hash)
         self._open[number] = asked
         self._walked.append(asked.proposal.choices)
         self.opened(asked)
 
+    def _given(self, number: int) -> Attempt | None:
+        """What the trial is by law, where that is new and feasible: the baseline, or the user's own."""
+        if number > len(self._enqueued):
+            return None
+        choices = self._enqueued[number - 1] if number else self.space.baseline()
+        one = self._attempt(follow(replay(choices)))
+        if one is None or one.broken:
+            return None
+        known = one.architecture.hash in self._tried and one.architecture.hash not in self._settled
+        return None if known else one
+
     def _draw(self, number: int) -> Attempt | None:
         """The first draw that is new and feasible."""
-        self._nearest = None
         return next((one for one in self._draws(number) if self._wanted(one)), None)
 
     def _draws(self, number: int) -> Iterator[Attempt]:
         """One way to an architecture after the other; who has taken one stops asking."""
-        if number == 0:
-            yield from self._attempts([follow(replay(self.space.baseline()))])
         numbers = itertools.count()
         repeats: list[Choices] = []  # what the idea wants again
         for one in self._attempts(self.pickers(self._rngs(number, numbers, self.patience))):
@@ -321,7 +373,7 @@ class Proposer(Controller):
         return (self._rng(number, attempt) for attempt in itertools.islice(attempts, count))
 
     def _rng(self, number: int, attempt: int) -> np.random.Generator:
-        return np.random.default_rng([self.seed, number, attempt])
+        return np.random.default_rng([self.seed, stream(number), attempt])
 
     def _enumerate(self) -> Attempt:
         """The first new and feasible architecture of all. Raises SpaceExhausted."""

@@ -14,6 +14,7 @@ import numpy as np
 from search.limits import Limit
 from search.policy import Fold, Follower, Policy, Values
 from search.propose import Asked, Picker, Proposer, SearchSpace
+from search.ranking import curve_of
 from search.trial import Outcome, TrialState
 from search.warm import warmed
 
@@ -58,7 +59,7 @@ class ReinforceController(Proposer):
 
     def closed(self, asked: Asked, outcome: Outcome) -> None:
         if outcome.state is not TrialState.CANCELLED:
-            self._fold.add(outcome.number, asked, outcome.value)
+            self._fold.add(outcome.number, asked, curve_of(outcome))
 
     @property
     def policy(self) -> Policy:

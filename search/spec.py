@@ -6,6 +6,9 @@ from typing import Any
 
 Json = dict[str, Any]
 
+SCHEDULERS = ("none", "asha", "hyperband")
+"""What may decide which trials go on; how, stands in `search/fidelity.py`."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ControllerSpec:
@@ -63,21 +66,58 @@ class ObjectiveSpec:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Budget:
-    """The ceiling of the search. trials: counted ones; seconds: wall clock of the search; epochs: of one trial."""
+    """The ceiling of the search.
+
+    trials: counted ones; seconds: wall clock of the search; epochs: of one trial; total_epochs: of all trials together.
+    """
 
     trials: int = 30
     seconds: float = 3600.0
     epochs: int = 8
+    total_epochs: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Flat:
+    """The search is flat when its last `trials` counted trials raised the best value by no more than `by`."""
+
+    trials: int
+    by: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StopSpec:
+    """What ends the search before its budget does. target: a score that is enough."""
+
+    target: float | None = None
+    flat: Flat | None = None
+
+    @classmethod
+    def from_json(cls, document: Json) -> "StopSpec":
+        flat = document.get("flat")
+        return cls(target=document.get("target"), flat=Flat(**flat) if flat else None)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WarmStart:
+    """jobs: ids of ended jobs whose trials are prior data; see `search/prior.py`."""
+
+    jobs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrialSpec:
-    """What one trial may use. scheduler: "none" or "asha". precision, layout: "auto" = by calibration."""
+    """What one trial may use.
+
+    scheduler: one of SCHEDULERS. stop_hopeless: whether a trial ends that can no longer become a finalist.
+    precision, layout: "auto" = by calibration.
+    """
 
     cpus: float = 1.0
     gpus: float = 0.0
     timeout_s: float = 600.0
     scheduler: str = "none"
+    stop_hopeless: bool = False
     batch_size: int = 128
     learning_rate: float = 0.01
     precision: str = "auto"
@@ -95,7 +135,10 @@ class FinalistSpec:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobSpec:
-    """One search job. `space` is a whole space document: presets are resolved before the spec is made."""
+    """One search job. `space` is a whole space document: presets are resolved before the spec is made.
+
+    enqueue: the user's own architectures as answers to decisions, tried first after the baseline.
+    """
 
     dataset: str
     space: Json
@@ -107,9 +150,17 @@ class JobSpec:
     budget: Budget = field(default_factory=Budget)
     trial: TrialSpec = field(default_factory=TrialSpec)
     finalists: FinalistSpec = field(default_factory=FinalistSpec)
+    stop: StopSpec = field(default_factory=StopSpec)
+    enqueue: tuple[Json, ...] = ()
+    warm_start: WarmStart = field(default_factory=WarmStart)
 
     def to_json(self) -> Json:
-        return {**asdict(self), "objective": self.objective.to_json()}
+        return {
+            **asdict(self),
+            "objective": self.objective.to_json(),
+            "enqueue": list(self.enqueue),
+            "warm_start": {"jobs": list(self.warm_start.jobs)},
+        }
 
     @classmethod
     def from_json(cls, document: Json) -> "JobSpec":
@@ -120,4 +171,7 @@ class JobSpec:
             budget=Budget(**document["budget"]),
             trial=TrialSpec(**document["trial"]),
             finalists=FinalistSpec(**document["finalists"]),
+            stop=StopSpec.from_json(document.get("stop", {})),
+            enqueue=tuple(document.get("enqueue", ())),
+            warm_start=WarmStart(jobs=tuple(document.get("warm_start", {}).get("jobs", ()))),
         )

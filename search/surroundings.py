@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from search.modelled import Belief, Candidate, Modelled
-from search.propose import Asked, Picker, follow, neighbour
+from search.propose import Asked, Picker, follow, neighbour, stream
 from space.decision import Choices, Decision, Option
 from space.space import replay
 
@@ -53,7 +53,7 @@ class Surroundings:
         number = asked.proposal.number
         if number in self._known:
             return self._known[number]
-        rng, walks = np.random.default_rng([self._of.seed, number, AROUND]), self._of.walks
+        rng, walks = np.random.default_rng([self._of.seed, stream(number), AROUND]), self._of.walks
         return self._of.grown(_changes(asked, rng, singles=int(SINGLES * walks), doubles=int(DOUBLES * walks)))
 
 

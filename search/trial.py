@@ -1,7 +1,8 @@
 """The vocabulary of trials and jobs: states, what may follow what, measurements and outcomes."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -85,18 +86,27 @@ class Measurement:
     score: the objective's raw value, a fraction 0 to 1 for accuracy.
     train_loss: mean cross entropy of the epoch, nats.
     seconds: wall-clock time of the epoch.
+    measures: what else is known by then, raw, by name; what the job's objectives need of it is there from epoch 1 on.
     """
 
     epoch: int
     score: float
     train_loss: float
     seconds: float
+    measures: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def facts(self) -> dict[str, float]:
+        """All that an objective may name."""
+        return {"score": self.score, **self.measures}
 
     def __post_init__(self) -> None:
         if self.epoch < 1:
             raise ValueError(f"epoch must be >= 1, got {self.epoch}")
         if not math.isfinite(self.score):
             raise ValueError(f"score must be finite, got {self.score}")
+        if not all(math.isfinite(value) for value in self.measures.values()):
+            raise ValueError(f"measures must be finite, got {self.measures}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,7 +117,8 @@ class Outcome:
         number that stands for them (`search/objective.py`); what cannot use more may maximise it.
     values: each objective folded, (value,) where there is one; () when nothing was measured.
     epochs: how many epochs the value rests on (the fidelity).
-    reason: one line, for failed, infeasible and cancelled.
+    reason: one line, for failed, infeasible and cancelled; for pruned why it was stopped, where that is known.
+    curve: the value after each epoch, the last one being `value`; empty where it is not known.
     """
 
     number: int
@@ -116,6 +127,7 @@ class Outcome:
     epochs: int = 0
     reason: str | None = None
     values: tuple[float, ...] = ()
+    curve: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         trained = self.state in (TrialState.COMPLETED, TrialState.PRUNED)
@@ -130,6 +142,8 @@ class Outcome:
         if self.value is not None and not self.values:
             object.__setattr__(self, "values", (self.value,))
         self._check_values()
+        if self.curve and (len(self.curve) != self.epochs or self.curve[-1] != self.value):
+            raise ValueError(f"a curve of {self.epochs} epochs that ends at {self.value} is not {self.curve}")
 
     def _check_values(self) -> None:
         if self.value is None and self.values:

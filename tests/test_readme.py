@@ -124,18 +124,35 @@ def test_the_table_of_routes_is_whole() -> None:
 def test_the_fields_of_a_job_are_documented_with_their_defaults() -> None:
     from api.schemas import JobRequest
 
-    table = (ROOT / "docs" / "jobs.md").read_text().partition("## Controllers")[0]
+    table = (ROOT / "docs" / "jobs.md").read_text().partition("\n## ")[0]
     rows = {}
     for names, default in re.findall(r"^\| (`[^|]+`) \| ([^|]+) \|", table, re.MULTILINE):
         fields = re.findall(r"`([a-z_.]+)`", names)
         values = default.strip().strip("`").split(", ")
         rows.update(zip(fields, values if len(values) == len(fields) else values * len(fields), strict=True))
     job = JobRequest(dataset="digits").spec().to_json()
-    for section in ("budget", "trial", "finalists", "objective"):
+    for section in ("budget", "trial", "finalists", "objective", "stop"):
         for field, value in job[section].items():
             told = rows.pop(f"{section}.{field}").strip("`")
-            assert (None if told in ("none", "null") else json.loads(told)) == (value or None if value == [] else value)
+            default = None if told in ("none", "null") else json.loads(told)
+            # a list of one may be given as that one
+            assert default == ((value or [None])[0] if isinstance(value, list) else value)
     assert {"dataset", "name", "seed", "reproducible", "space", "controller"} <= set(rows)
+
+
+def test_the_options_of_controllers_are_those_of_the_table() -> None:
+    from search.factory import CONTROLLERS, Number
+
+    def row(name: str, option: str, found: object) -> tuple[str, ...]:
+        if isinstance(found, Number):
+            law = f"{'whole, ' if found.whole else ''}{'above ' if found.above else ''}{found.low:g} to {found.high:g}"
+            return name, option, str(found.default), law
+        return name, option, f"`{found.default}`", " or ".join(f"`{word}`" for word in found.words)
+
+    text = (ROOT / "docs" / "jobs.md").read_text().partition("## Controllers")[2].partition("\n## ")[0]
+    told = set(re.findall(r"^\| `(\w+)` \| `(\w+)` \| ([^|]+) \| ([^|]+) \| [^|]+ \|$", text, re.MULTILINE))
+    assert told == {row(name, *one) for name, entry in CONTROLLERS.items() for one in entry.options.items()}
+    assert {name for name, _ in re.findall(r"^\| `(\w+)` \| ([^`][^|]+) \|$", text, re.MULTILINE)} == set(CONTROLLERS)
 
 
 @texts

@@ -22,12 +22,12 @@ from typing import Any, NoReturn, TypeVar
 import ray
 from ray import tune
 from ray.exceptions import RayError, RayTaskError
-from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 from ray.tune.search import SearchGenerator
 
 from archsmith.errors import TrialFailure
 from search.spec import JobSpec
 from workers.control import Control
+from workers.scheduler import EarlyStoppingScheduler
 from workers.searcher import LedgerSearcher
 from workers.trial import ProcessSpoiled, Start, TrialActor
 
@@ -118,7 +118,7 @@ def run_search(
         tune.with_resources(actor, {"CPU": spec.trial.cpus, "GPU": spec.trial.gpus}),
         tune_config=tune.TuneConfig(
             search_alg=SearchGenerator(searcher),
-            scheduler=_scheduler(spec),
+            scheduler=EarlyStoppingScheduler(searcher),
             num_samples=-1,
             reuse_actors=True,
             trial_name_creator=lambda trial: f"t{trial.trial_id}",
@@ -176,15 +176,6 @@ def _result(item: Any) -> Any:
 
 def _call(function: Callable[[Task, Any], Result], task: Task, shared: Any) -> Result:
     return function(task, shared)
-
-
-def _scheduler(spec: JobSpec) -> TrialScheduler:
-    if spec.trial.scheduler == "none" or spec.budget.epochs == 1:
-        return FIFOScheduler()  # type: ignore[no-untyped-call]
-    # Asynchronous successive halving (Li et al. 2020): of each rung's trials only the best third goes on.
-    return ASHAScheduler(
-        time_attr="epoch", metric="value", mode="max", max_t=spec.budget.epochs, grace_period=1, reduction_factor=3
-    )
 
 
 class _Actors(tune.Callback):

@@ -16,10 +16,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from archsmith.errors import ArchsmithError, ConfigurationError, JobFailure, LeaseLost, Unavailable
+from search import enqueue
 from search.controller import Controller, Proposal
 from search.factory import make_controller
 from search.inorder import InOrder
-from search.ledger import Job, Lease, Ledger, Trial, open_ledger
+from search.ledger import Job, Lease, Ledger, open_ledger
 from search.objective import Objective
 from search.spec import JobSpec
 from search.trial import JobState, Outcome, TrialState
@@ -35,6 +36,7 @@ from workers.energy import check_energy
 from workers.finish import Finish
 from workers.heartbeat import EXIT_LEASE_LOST, Heartbeat
 from workers.recipe import recipe, trial_seed
+from workers.restored import Restored, measured, recall, replayed
 from workers.searcher import LedgerSearcher
 from workers.setting import Setting, calibrated
 from workers.settings import Settings
@@ -128,18 +130,19 @@ class Driver:
     def _search(self, dataset: Dataset, setting: Setting) -> None:
         self._ledger.update_job(self._lease, phase="search")
         self._ledger.recover(self._lease)
-        controller, pending, history = self._restored(dataset)
+        restored = self._restored(dataset)
         searcher = LedgerSearcher(
             ledger=self._ledger,
             lease=self._lease,
             spec=self._spec,
-            controller=controller,
+            controller=restored.controller,
             control=self._control,
             slots=cluster.slots(self._spec.trial.cpus, self._spec.trial.gpus),
             make_task=lambda proposal, attempt: self._task(proposal, attempt, dataset, setting),
-            pending=pending,
-            next_number=len(history),
-            counted=sum(1 for t in history if t.state.terminal and t.state is not TrialState.INFEASIBLE),
+            pending=restored.pending,
+            next_number=restored.next_number,
+            told=restored.told,
+            curves=restored.curves,
             forget=self._forget,
         )
         self._control.start()
@@ -154,40 +157,31 @@ class Driver:
         self._control.halt()
         self._settle(searcher)
 
-    def _restored(self, dataset: Dataset) -> tuple[Controller, list[Proposal], list[Trial]]:
-        """The controller as it was, the proposals without an outcome, and the trials so far."""
+    def _restored(self, dataset: Dataset) -> Restored:
+        """The controller as it was, and what else the ledger says of the search so far."""
+        spec, objective = self._spec, Objective.of(self._spec.objective)
         space = Space.parse(
-            self._spec.space, input_shape=dataset.info.input_shape, classes=dataset.classes, tasks=(dataset.task,)
+            spec.space, input_shape=dataset.info.input_shape, classes=dataset.classes, tasks=(dataset.task,)
         )
-        constraints = tuple(Constraint.parse(text) for text in self._spec.objective.constraints)
-        objective = Objective.of(self._spec.objective)
+        constraints = tuple(Constraint.parse(text) for text in spec.objective.constraints)
         controller = make_controller(
-            self._spec.controller,
-            space=space,
-            constraints=constraints,
-            seed=self._spec.seed,
-            objectives=len(objective.names),
+            spec.controller, space=space, constraints=constraints, seed=spec.seed, objectives=len(objective.names)
         )
-        history = list(self._ledger.history(self._job.id))
-        if self._spec.controller.options.get("warm") == "zero_cost":
-            self._warm_up(controller, dataset, asked=len(history))
-        if self._spec.reproducible:
+        controller.enqueue([enqueue.resolve(space, answers) for answers in spec.enqueue])
+        recall(controller, self._ledger, self._lease, spec, space, constraints)
+        own = [trial for trial in self._ledger.history(self._job.id) if trial.provenance != "prior"]
+        if spec.controller.options.get("warm") == "zero_cost":
+            self._warm_up(controller, dataset, asked=len(own))
+        if spec.reproducible:
             controller = InOrder(controller)
-        pending = []
-        for trial in history:
-            proposal = _proposal(trial)
-            outcome = _outcome(trial, objective)
-            controller.restore(proposal, outcome)
-            if outcome is None:
-                pending.append(proposal)
-        return controller, pending, history
+        return replayed(controller, own, measured(self._ledger, self._job.id, objective), objective)
 
     def _warm_up(self, controller: Controller, dataset: Dataset, *, asked: int) -> None:
         """Give it measured guesses for the starts it has still to propose. Their seconds are the search's."""
         from search.modelled import Modelled
         from workers.warm import WarmUp
 
-        if not isinstance(controller, Modelled) or asked >= controller.starts:
+        if not isinstance(controller, Modelled) or not controller.starting(asked):
             return
         self._ledger.update_job(self._lease, phase="proxies")
         self._control.start()
@@ -238,7 +232,8 @@ class Driver:
             if not trial.state.terminal:
                 outcome = Outcome(number=trial.number, state=TrialState.CANCELLED, reason=f"the search ended: {reason}")
                 self._ledger.finish_trial(self._lease, trial.number, None, outcome)
-        self._ledger.update_job(self._lease, stopped_because=reason, seconds_used=self._control.seconds_used())
+        detail = searcher.exhausted if reason == "space_exhausted" else None
+        self._ledger.end_search(self._lease, reason, detail=detail, seconds_used=self._control.seconds_used())
         shutil.rmtree(self._folder / "checkpoints", ignore_errors=True)
 
     def _leave(self) -> None:
@@ -254,35 +249,11 @@ class Driver:
         return ", ".join(f"{count} × {reason}" for reason, count in reasons.most_common(5)) or "none was run"
 
 
-def _proposal(trial: Trial) -> Proposal:
-    return Proposal(
-        number=trial.number,
-        architecture=Architecture.from_json(trial.architecture),
-        choices=trial.choices,
-        behaviour=trial.behaviour,
-    )
-
-
 def _known(architecture: Architecture, objective: Objective) -> dict[str, float]:
     """What the objective needs and the analysis tells."""
     costs = analyse(architecture).measures
     names = {"params": "params", "macs": "macs", "memory_mb": "peak_memory_mb"}
     return {name: float(costs[own]) for name, own in names.items() if name in objective.needs}
-
-
-def _outcome(trial: Trial, objective: Objective) -> Outcome | None:
-    if not trial.state.terminal:
-        return None
-    trained = trial.state in (TrialState.COMPLETED, TrialState.PRUNED)
-    several = trained and len(objective.names) > 1
-    return Outcome(
-        number=trial.number,
-        state=trial.state,
-        value=trial.value if trained else None,
-        values=objective.values(trial.facts) if several else (),
-        epochs=trial.epochs,
-        reason=trial.reason if not trained else None,
-    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -6,14 +6,16 @@ driver's main thread. Passed twice on the walk of a job: once down (ask), once u
 
 import time
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ray.tune.search import Searcher
 
 from archsmith.errors import SpaceExhausted
+from search import stop
 from search.controller import Controller, Proposal
+from search.fidelity import Curves, EarlyStopping, rules
 from search.ledger import Lease, Ledger
 from search.objective import Objective
 from search.spec import JobSpec
@@ -30,17 +32,21 @@ class _Open:
     number: int
     attempt: int
     started: float
-    epochs: int = 0
-    score: float | None = None
-    measures: dict[str, float] = field(default_factory=dict)
+    last: Measurement | None = None
     failure: str | None = None
+    stopped: str | None = None  # why it goes on no longer
+
+    @property
+    def epochs(self) -> int:
+        return 0 if self.last is None else self.last.epoch
 
 
 class LedgerSearcher(Searcher):
     """Feeds Tune from a controller and writes what happens into the ledger.
 
     pending: proposals stored earlier whose trial has no outcome yet (lost or interrupted): handed out first.
-    next_number: the first number not used yet. counted: trials that count against the budget already.
+    next_number: the first number not used yet. told: how the job's own trials ended so far.
+    curves: what earlier drivers of the job measured; what is measured now comes to it.
     make_task: (proposal, attempt) -> TrialTask. forget: called with the number of a trial that has ended.
     """
 
@@ -56,7 +62,8 @@ class LedgerSearcher(Searcher):
         make_task: Callable[[Proposal, int], TrialTask],
         pending: list[Proposal],
         next_number: int,
-        counted: int,
+        told: Sequence[Outcome],
+        curves: Curves | None = None,
         forget: Callable[[int], None] = lambda _: None,
     ) -> None:
         super().__init__(metric="score", mode="max")
@@ -64,11 +71,22 @@ class LedgerSearcher(Searcher):
         self._controller, self._control = controller, control
         self._slots, self._make_task, self._forget = slots, make_task, forget
         self._pending = deque(pending)
-        self._next, self._counted = next_number, counted
+        self._next, self._told = next_number, list(told)
         self._proposals: dict[int, Proposal] = {}
         self._open: dict[str, _Open] = {}
         self._objective = Objective.of(spec.objective)
-        self._exhausted = False
+        self._curves = curves if curves is not None else Curves()
+        self._stopping = EarlyStopping(
+            rules(
+                spec.trial.scheduler,
+                epochs=spec.budget.epochs,
+                stop_hopeless=spec.trial.stop_hopeless,
+                finalists=spec.finalists.top,
+            ),
+            self._curves,
+        )
+        self._exhausted: str | None = None  # why, once nothing new can be found
+        self._stop()
 
     # Tune pickles its searcher to resume from it. We resume from the ledger, so nothing is to be saved.
     def __getstate__(self) -> dict[str, Any]:
@@ -98,14 +116,14 @@ class LedgerSearcher(Searcher):
         return {"trial": self._make_task(proposal, attempt).dumps()}
 
     def _propose(self) -> Proposal | None:
-        if self._exhausted or self._counted + len(self._open) >= self._spec.budget.trials:
+        if self._exhausted or stop.full(self._spec.budget, self._told, len(self._open)):
             return None
         if not self._controller.ready(self._next):
             return None
         try:
             proposal = self._controller.ask(self._next)
-        except SpaceExhausted:
-            self._exhausted = True
+        except SpaceExhausted as error:
+            self._exhausted = str(error)
             return None
         self._next += 1
         self.store(proposal)
@@ -123,18 +141,37 @@ class LedgerSearcher(Searcher):
             behaviour=dict(proposal.behaviour),
             params=costs.params,
             macs=costs.macs,
-            provenance="baseline" if proposal.number == 0 else "controller",
+            provenance=proposal.provenance,
         )
 
     def _finish(self) -> str:
-        self._control.end("space_exhausted" if self._exhausted else "budget_trials")
+        full = stop.full(self._spec.budget, self._told, 0) or "budget_trials"
+        self._control.end("space_exhausted" if self._exhausted else full)
         return str(Searcher.FINISHED)
+
+    def _stop(self) -> None:
+        """End the search where what was told says so."""
+        if reason := stop.ended(self._spec.stop, self._told, self._objective):
+            self._control.end(reason)
+
+    @property
+    def exhausted(self) -> str | None:
+        """The controller's sentence, where it found nothing new."""
+        return self._exhausted
 
     # ---- up: tell
 
     def on_trial_start(self, trial_id: str) -> None:
         """A trial may wait long for a place beside other jobs; its own time begins now."""
         self._open[trial_id].started = time.monotonic()
+
+    def goes_on(self, trial_id: str, result: dict[str, Any]) -> bool:
+        """Whether a trial shall be trained on after this epoch. Asked before the epoch is in the ledger."""
+        if result.get("failure"):
+            return True
+        trial, measurement = self._open[trial_id], _measurement(result)
+        trial.stopped = self._stopping.judge(trial.number, measurement.epoch, self._objective.point(measurement))
+        return trial.stopped is None
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         trial = self._open[trial_id]
@@ -150,7 +187,7 @@ class LedgerSearcher(Searcher):
         if result and result.get("failure"):
             trial.failure = result["reason"]
         if trial.failure:
-            self._tell(trial, Outcome(number=trial.number, state=TrialState.FAILED, reason=trial.failure))
+            self._tell(trial, self._failed(trial, trial.failure))
             return
         if error or result is None:
             self._process_died(trial)
@@ -159,25 +196,33 @@ class LedgerSearcher(Searcher):
         self._tell(trial, self._outcome(trial))
 
     def _measure(self, trial: _Open, result: dict[str, Any]) -> None:
-        epoch = result.get("epoch", 0)
-        if epoch <= trial.epochs:
+        if result.get("epoch", 0) <= trial.epochs:
             return
-        measurement = Measurement(**{k: result[k] for k in ("epoch", "score", "train_loss", "seconds")})
-        trial.epochs, trial.score = measurement.epoch, measurement.score
-        trial.measures = dict(result.get("measures", ()))
-        self._ledger.add_measurement(self._lease, trial.number, trial.attempt, measurement)
+        measurement = _measurement(result)
+        if not self._ledger.add_measurement(self._lease, trial.number, trial.attempt, measurement):
+            measurement = self._first(trial.number, measurement)
+        trial.last = measurement
+        self._curves.add(trial.number, measurement.epoch, self._objective.point(measurement))
+
+    def _first(self, number: int, repeated: Measurement) -> Measurement:
+        """A resumed attempt repeats an epoch: what was measured first stands, as it does in the rungs."""
+        stored = self._ledger.trial(self._lease.job_id, number).measurements
+        first = next(one for one in stored if one.epoch == repeated.epoch)
+        return first if self._objective.knows(first.facts) else repeated
 
     def _outcome(self, trial: _Open) -> Outcome:
-        if trial.score is None:
+        if trial.last is None:
             return Outcome(number=trial.number, state=TrialState.FAILED, reason="crashed: reported no measurement")
         full = trial.epochs >= self._spec.budget.epochs
-        facts = {"score": trial.score, **trial.measures}
+        values = self._objective.point(trial.last)
         return Outcome(
             number=trial.number,
             state=TrialState.COMPLETED if full else TrialState.PRUNED,
-            value=self._objective.value(facts),
-            values=self._objective.values(facts),
+            value=self._objective.combined(values),
+            values=values,
             epochs=trial.epochs,
+            reason=None if full else trial.stopped,
+            curve=tuple(map(self._objective.combined, self._curves.points(trial.number, trial.epochs))),
         )
 
     def _process_died(self, trial: _Open) -> None:
@@ -185,27 +230,38 @@ class LedgerSearcher(Searcher):
         limit = self._spec.trial.timeout_s
         if time.monotonic() - trial.started >= limit:
             reason = f"timeout: ran longer than its limit of {limit:g} s"
-            self._tell(trial, Outcome(number=trial.number, state=TrialState.FAILED, reason=reason))
+            self._tell(trial, self._failed(trial, reason))
             return
         if self._ledger.end_attempt_lost(self._lease, trial.number, trial.attempt) is TrialState.LOST:
             self._pending.append(self._proposals[trial.number])
             return
         reason = self._ledger.trial(self._lease.job_id, trial.number).reason or "worker lost repeatedly"
-        self._count(Outcome(number=trial.number, state=TrialState.FAILED, reason=reason))
+        self._count(self._failed(trial, reason))
+
+    def _failed(self, trial: _Open, reason: str) -> Outcome:
+        """epochs: measured before it failed; they are used up."""
+        return Outcome(number=trial.number, state=TrialState.FAILED, epochs=trial.epochs, reason=reason)
 
     def _tell(self, trial: _Open, outcome: Outcome) -> None:
-        beside = {name: value for name, value in trial.measures.items() if name not in ("params", "macs")}
-        self._ledger.finish_trial(self._lease, trial.number, trial.attempt, outcome, trial.score, beside)
+        score, measures = (None, {}) if trial.last is None else (trial.last.score, trial.last.measures)
+        beside = {name: value for name, value in measures.items() if name not in ("params", "macs")}
+        self._ledger.finish_trial(self._lease, trial.number, trial.attempt, outcome, score, beside)
         self._count(outcome)
 
     def _count(self, outcome: Outcome) -> None:
-        self._counted += 1
+        self._told.append(outcome)
         self._proposals.pop(outcome.number, None)
         self._controller.tell(outcome)
         self._forget(outcome.number)
+        self._stop()
 
     # ---- the end
 
     def open_attempts(self) -> list[tuple[int, int]]:
         """(number, attempt) of what Tune stopped without a word: the search was paused, cancelled or out of time."""
         return [(trial.number, trial.attempt) for trial in self._open.values()]
+
+
+def _measurement(result: dict[str, Any]) -> Measurement:
+    fields = {k: result[k] for k in ("epoch", "score", "train_loss", "seconds")}
+    return Measurement(**fields, measures=dict(result.get("measures", ())))

@@ -11,7 +11,7 @@ import faulthandler
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -115,8 +115,8 @@ class TrialActor(tune.Trainable):
             if self._session is None:
                 self._session = self._start(self._task, self._data)
             measurement = self._session.epoch()
-            measures = {**self._task.known, **self._session.measures()}
-            value = self._value(measurement.score, measures)
+            measurement = replace(measurement, measures={**self._task.known, **self._session.measures()})
+            self._check(measurement)
         except TrialFailure as failure:
             return self._failure(failure.cause, str(failure))
         except Exception as error:  # noqa: BLE001  # the trial's border: any fault of a trial is an outcome, never a crash
@@ -125,14 +125,13 @@ class TrialActor(tune.Trainable):
             faulthandler.cancel_dump_traceback_later()
         done = measurement.epoch >= self._task.epochs
         # as pairs: Tune hands a trial's last result on with every dictionary in it flattened
-        return {**asdict(measurement), "measures": list(measures.items()), "value": value, "done": done}
+        return {**asdict(measurement), "measures": list(measurement.measures.items()), "done": done}
 
-    def _value(self, score: float, measures: Mapping[str, float]) -> float:
-        """What a scheduler compares trials by."""
-        try:
-            return self._task.aims.value({"score": score, **measures})
-        except KeyError as missing:
-            raise TrialFailure(f"the worker measured no {missing.args[0]}", cause="unmeasured") from None
+    def _check(self, measurement: Measurement) -> None:
+        """Raises TrialFailure where a measure that the job compares trials by is missing."""
+        missing = [name for name in self._task.aims.needs if name not in measurement.facts]
+        if missing:
+            raise TrialFailure(f"the worker measured no {missing[0]}", cause="unmeasured")
 
     def _failure(self, cause: str, reason: str) -> dict[str, Any]:
         self._session = None

@@ -17,6 +17,7 @@ from search.check import check_job
 from search.front import pareto
 from search.ledger import Job, Wanted
 from search.objective import Objective
+from search.prior import look
 from search.trial import JobState
 from space.analysis import analyse
 from space.architecture import Architecture
@@ -60,7 +61,13 @@ def submit(
     key = _key(idempotency_key)
     spec = request.spec()
     store = context.store
-    check_job(spec, data=context.shape(spec.dataset), datasets=store.names(), pool=context.edge.pool)
+    check_job(
+        spec,
+        data=context.shape(spec.dataset),
+        datasets=store.names(),
+        pool=context.edge.pool,
+        find=lambda job_id: look(context.ledger, job_id),
+    )
     try:
         job, _ = context.ledger.create_job(spec, key=key)
     except AlreadyExists:

@@ -72,6 +72,14 @@ class Leases:
             elif fields:
                 connection.execute(sa.update(jobs).where(jobs.c.id == lease.job_id).values(**fields))
 
+    def end_search(self, lease: Lease, because: str, *, detail: str | None = None, seconds_used: float = 0.0) -> None:
+        """The search is over; what follows are finalists and bundle. detail: a sentence more. Raises LeaseLost."""
+        with self._database.write() as connection:
+            guard(connection, lease)
+            fields = {"stopped_because": because, "seconds_used": seconds_used}
+            told = {"stopped_because": because, "detail": one_line(detail)}
+            note(connection, lease.job_id, "search_ended", told, values=fields)
+
     def finish_job(self, lease: Lease, state: JobState, reason: str | None = None, **fields: Unpack[JobFields]) -> None:
         """End the job; trials and finalists that are still open end with it. Raises LeaseLost, ValueError.
 

@@ -48,6 +48,7 @@ def measurement_of(row: sa.RowMapping) -> StoredMeasurement:
             score=row["score"],
             train_loss=math.nan if loss is None else loss,
             seconds=row["seconds"],
+            measures=row["measures"],
         ),
     )
 

@@ -148,6 +148,7 @@ measurements = sa.Table(
     sa.Column("epoch", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("attempt", sa.Integer, nullable=False),
     sa.Column("score", sa.Double, nullable=False),
+    sa.Column("measures", sa.JSON, nullable=False, server_default="{}"),
     sa.Column("train_loss", sa.Double),  # NULL = not finite; SQLite has no NaN
     sa.Column("seconds", sa.Double, nullable=False),
     sa.Column("at", Instant, nullable=False),

@@ -65,6 +65,31 @@ class Trials:
             if outcome is not None:
                 announce_end(connection, row)
 
+    def add_prior(self, lease: Lease, number: int, trial: Trial, *, value: float) -> None:
+        """Store a completed trial of another job as a prior one of this, which may make it the incumbent.
+
+        value: by this job's objective.
+        Raises AlreadyExists for a number that the job has already, LeaseLost.
+        """
+        outcome = Outcome(number=number, state=trial.state, value=value, epochs=trial.epochs)
+        same = ("architecture", "hash", "choices", "params", "macs", "search_score", "measures", "epochs")
+        with self._database.write() as connection:
+            job = guard(connection, lease)
+            if _exists(connection, lease.job_id, number):
+                raise AlreadyExists(f"job {lease.job_id} has a trial {number} already")
+            row = connection.execute(
+                sa.insert(trials)
+                .values(
+                    job_id=lease.job_id, number=number, state=trial.state, behaviour={}, provenance="prior",
+                    value=value, created_at=Now(), finished_at=Now(), **{name: getattr(trial, name) for name in same},
+                )
+                .returning(*trials.c)
+            ).mappings().one()  # fmt: skip
+            keys = ("number", "state", "reason", "hash", "params", "macs", "provenance")
+            note(connection, lease.job_id, "trial_added", {key: row[key] for key in keys}, entered=trial.state)
+            announce_end(connection, row)
+            _keep_best(connection, job, outcome, trial.search_score)
+
     def start_attempt(self, lease: Lease, number: int) -> int:
         """waiting or lost -> running; returns the attempt's number, 1 for the first. Raises Conflict, LeaseLost."""
         with self._database.write() as connection:
@@ -127,7 +152,7 @@ class Trials:
             insert = sqlite.insert if self._database.sqlite else postgresql.insert
             new = connection.execute(
                 insert(measurements)
-                .values(job_id=lease.job_id, at=Now(), **told)
+                .values(job_id=lease.job_id, at=Now(), measures=dict(measurement.measures), **told)
                 .on_conflict_do_nothing()
                 .returning(measurements.c.epoch)  # the row count of an insert is not reliable with every driver
             )
@@ -171,9 +196,7 @@ class Trials:
                 connection, lease.job_id, number, outcome.state, attempt=attempt, reason=outcome.reason,
                 value=outcome.value, search_score=score, epochs=outcome.epochs, measures=measured,
             )  # fmt: skip
-            if outcome.state is TrialState.COMPLETED and _better(outcome, job):
-                best = {"best_trial": number, "best_value": outcome.value, "best_score": score}
-                note(connection, lease.job_id, "incumbent", {"number": number, "search_score": score}, values=best)
+            _keep_best(connection, job, outcome, score)
 
     def trials(
         self, job_id: str, *, after: int | None = None, limit: int = 50, state: TrialState | None = None
@@ -258,6 +281,13 @@ def _lose(connection: sa.Connection, lease: Lease, number: int) -> TrialState:
 def _measured(m: Measurement) -> Json:
     loss = m.train_loss if math.isfinite(m.train_loss) else None
     return {"epoch": m.epoch, "score": m.score, "train_loss": loss, "seconds": m.seconds}
+
+
+def _keep_best(connection: sa.Connection, job: sa.RowMapping, outcome: Outcome, score: float | None) -> None:
+    """Make a trial the incumbent where it is the best completed one. job: the row as it was before."""
+    if outcome.state is TrialState.COMPLETED and _better(outcome, job):
+        best = {"best_trial": outcome.number, "best_value": outcome.value, "best_score": score}
+        note(connection, job["id"], "incumbent", {"number": outcome.number, "search_score": score}, values=best)
 
 
 def _better(outcome: Outcome, job: sa.RowMapping) -> bool:

@@ -104,7 +104,7 @@ class Trial:
     architecture: JSON of the graph; hash: its canonical hash.
     epochs: measured so far, then the fidelity of the outcome.
     attempts: how often it was started; seconds: wall clock of all its attempts.
-    provenance: "baseline" or "controller".
+    provenance: "baseline", "user" (enqueued), "controller", or "prior" (of an earlier job, never run in this one).
     measurements: filled by `Ledger.trial` only, in order of epoch.
     """
 

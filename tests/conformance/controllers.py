@@ -101,6 +101,7 @@ def history_to_json(history: Iterable[Ended]) -> str:
             "architecture": proposal.architecture.to_json(),
             "choices": proposal.choices,
             "behaviour": dict(proposal.behaviour),
+            "provenance": proposal.provenance,
             "outcome": outcome and [str(outcome.state), outcome.value, outcome.epochs, outcome.reason],
         }
         for proposal, outcome in history
@@ -115,6 +116,7 @@ def restore_from_json(controller: Controller, text: str) -> None:
             architecture=Architecture.from_json(row["architecture"]),
             choices=row["choices"],
             behaviour=row["behaviour"],
+            provenance=row["provenance"],
         )
         outcome = None
         if row["outcome"]:

@@ -1,6 +1,7 @@
 """What the parts of the ledger's suite share: an audited ledger, and jobs and trials brought to any state."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -21,17 +22,20 @@ class WithLedger:
 
 def owner_writes(ledger: Ledger, lease: Lease, attempt: int) -> list[Callable[[], object]]:
     """Every write of an owner; trial 0 runs in `attempt`, trial 1 waits, trial 2 is new."""
+    done = replace(ledger.trial(lease.job_id, 0), state=TrialState.COMPLETED, value=0.5, search_score=0.5)
     finalist = Finalist(job_id=lease.job_id, rank=9, trial_number=0, seed=0, state="waiting")
     return [
         lambda: ledger.renew(lease, 30.0),
         lambda: ledger.recover(lease),
         lambda: ledger.add_trial(lease, **trial_fields(2)),
+        lambda: ledger.add_prior(lease, 1_000_000, done, value=0.5),
         lambda: ledger.start_attempt(lease, 1),
         lambda: ledger.end_attempt_lost(lease, 0, attempt),
         lambda: ledger.interrupt(lease, 0, attempt),
         lambda: ledger.add_measurement(lease, 0, attempt, measurement(1)),
         lambda: ledger.finish_trial(lease, 0, attempt, completed(0), 0.9),
         lambda: ledger.update_job(lease, phase="finalists"),
+        lambda: ledger.end_search(lease, "budget_trials"),
         lambda: ledger.set_finalist(lease, finalist),
         lambda: ledger.finish_job(lease, JobState.SUCCEEDED),
         lambda: ledger.pause_job(lease),

@@ -14,6 +14,15 @@ from tests.factories import completed, job_spec, measurement, owned_job, running
 
 
 class EventConformance(WithLedger):
+    def test_why_a_search_ended_is_an_event(self, ledger: Ledger) -> None:
+        lease = owned_job(ledger)
+        ledger.end_search(lease, "space_exhausted", detail="no new\narchitecture", seconds_used=3.5)
+        told = ledger.events(lease.job_id)[-1]
+        assert told.kind == "search_ended"
+        assert told.data == {"stopped_because": "space_exhausted", "detail": "no new architecture"}
+        job = ledger.job(lease.job_id)
+        assert (job.stopped_because, job.seconds_used) == ("space_exhausted", 3.5)
+
     def test_events_tell_the_story_in_order(self, ledger: Ledger) -> None:
         lease = owned_job(ledger)
         attempt = running_trial(ledger, lease)

@@ -12,7 +12,7 @@ from archsmith.errors import AlreadyExists, Conflict, InvalidInput, LeaseLost, N
 from search.ledger import DatasetRow, Finalist, Lease, Ledger, Wanted
 from search.ledger.ending import move_job
 from search.ledger.tables import jobs
-from search.spec import Budget, ControllerSpec, FinalistSpec, ObjectiveSpec
+from search.spec import Budget, ControllerSpec, FinalistSpec, Flat, ObjectiveSpec, StopSpec, WarmStart
 from search.trial import JOB_MOVES, JobState, TrialState
 from tests.conformance.ledger_base import WithLedger, job_in, owner_writes
 from tests.factories import job_spec, owned_job, running_trial, trial_fields
@@ -27,6 +27,8 @@ class JobConformance(WithLedger):
             controller=ControllerSpec(name="reinforce", options={"entropy": 0.01}),
             objective=ObjectiveSpec(constraints=("params <= 5e5",)),
             budget=Budget(trials=3, seconds=1.5), finalists=FinalistSpec(epochs=None),
+            stop=StopSpec(target=0.9, flat=Flat(trials=4, by=0.01)), enqueue=({"a": 1, "b": "c"},),
+            warm_start=WarmStart(jobs=("one", "two")),
         )  # fmt: skip
         before = datetime.now(UTC) - timedelta(seconds=2)
         job, created = ledger.create_job(spec)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from archsmith.errors import AlreadyExists, Conflict, LeaseLost
 from search.ledger import Lease, Ledger
 from search.ledger.tables import trials
-from search.trial import MAX_ATTEMPTS, TRIAL_MOVES, TrialState
+from search.trial import MAX_ATTEMPTS, TRIAL_MOVES, JobState, TrialState
 from tests.conformance.ledger_base import WithLedger, trial_in
 from tests.factories import completed, ended, measurement, owned_job, running_trial, trial_fields
 
@@ -39,6 +39,37 @@ class TrialConformance(WithLedger):
         assert list(trial.choices) == list(fields["choices"]), "in the order asked"
         assert (trial.state, trial.attempts, trial.seconds, trial.value) == (TrialState.WAITING, 0, 0.0, None)
         assert ledger.trials(lease.job_id) == [trial]
+
+    def test_a_prior_trial_has_ended_and_can_be_the_incumbent(self, ledger: Ledger) -> None:
+        first = owned_job(ledger)
+        attempt = running_trial(ledger, first, 3)
+        ledger.finish_trial(first, 3, attempt, completed(3, 0.8, epochs=2), 0.8, {"latency_ms": 2.0})
+        ledger.finish_job(first, JobState.SUCCEEDED)
+        source = ledger.trial(first.job_id, 3)
+        lease = owned_job(ledger)
+        ledger.add_prior(lease, 1_000_000, source, value=0.8)
+        with pytest.raises(AlreadyExists):
+            ledger.add_prior(lease, 1_000_000, source, value=0.8)
+        [trial] = ledger.trials(lease.job_id)
+        same = (
+            "state",
+            "architecture",
+            "hash",
+            "choices",
+            "params",
+            "macs",
+            "search_score",
+            "value",
+            "epochs",
+            "measures",
+        )
+        assert all(getattr(trial, name) == getattr(source, name) for name in same)
+        assert (trial.number, trial.provenance, trial.attempts, trial.seconds) == (1_000_000, "prior", 0, 0.0)
+        job = ledger.job(lease.job_id)
+        assert (job.best_trial, job.best_score, job.counts[TrialState.COMPLETED]) == (1_000_000, 0.8, 1)
+        attempt = running_trial(ledger, lease, 0)
+        ledger.finish_trial(lease, 0, attempt, completed(0, 0.8), 0.8)
+        assert ledger.job(lease.job_id).best_trial == 0, "of equals the lower number, which is the job's own"
 
     def test_a_number_is_given_once(self, ledger: Ledger) -> None:
         lease = owned_job(ledger)
@@ -231,6 +262,17 @@ class TrialConformance(WithLedger):
         assert ledger.facts(lease.job_id) == [(0, first.facts), (2, plain.facts)], "the completed ones"
         ends = [row.payload for row in ledger.outbox(lease.job_id) if row.kind == "trial_ended"]
         assert [end["measures"] for end in ends] == [measures, {}, {}]
+
+    def test_measures_come_back_with_their_epoch(self, ledger: Ledger) -> None:
+        lease = owned_job(ledger)
+        told = [measurement(1, measures={"latency_ms": 1.0625, "memory_mb": 12.0}), measurement(2)]
+        running_trial(ledger, lease)
+        for one in told:
+            ledger.add_measurement(lease, 0, 1, one)
+        assert ledger.trial(lease.job_id, 0).measurements == tuple(told)
+        assert [row.measurement for row in ledger.measurements(lease.job_id)] == told
+        with pytest.raises(ValueError, match="measures must be finite"):
+            measurement(3, measures={"latency_ms": math.nan})
 
     def test_measures_are_finite(self, ledger: Ledger) -> None:
         lease = owned_job(ledger)

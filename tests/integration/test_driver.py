@@ -9,11 +9,22 @@ from typing import Any
 import pytest
 
 from search.controller import Controller, Proposal
+from search.fidelity import Hyperband
 from search.front import pareto
 from search.ledger import Lease
 from search.objective import Objective, aimed
-from search.spec import Budget, ControllerSpec, FinalistSpec, ObjectiveSpec, TargetSpec
-from search.trial import JobState, Measurement, TrialState
+from search.prior import FIRST_NUMBER
+from search.spec import (
+    Budget,
+    ControllerSpec,
+    FinalistSpec,
+    ObjectiveSpec,
+    StopSpec,
+    TargetSpec,
+    TrialSpec,
+    WarmStart,
+)
+from search.trial import JobState, Measurement, Outcome, TrialState
 from space.analysis import analyse
 from space.architecture import Architecture
 from tests.driving import Yard, until
@@ -66,7 +77,7 @@ def test_a_search_is_its_rows(yard: Yard, controllers: list[Controller], name: s
     _is_restored_as_it_was(yard, job.id, controllers)
 
 
-def _is_restored_as_it_was(yard: Yard, job_id: str, controllers: list[Controller]) -> None:
+def _is_restored_as_it_was(yard: Yard, job_id: str, controllers: list[Controller], *, next_number: int = 14) -> None:
     [live] = controllers
     other = Yard(
         yard.settings.state
@@ -74,9 +85,10 @@ def _is_restored_as_it_was(yard: Yard, job_id: str, controllers: list[Controller
     other.submit()
     driver = other.driver()
     driver._job, driver._spec = other.ledger.job(job_id), other.ledger.job(job_id).spec
-    restored, pending, _ = driver._restored(DataStore(yard.settings.datasets).open("digits", seed=0))
-    assert not pending
-    told, asked = live.ask(14), restored.ask(14)
+    dataset = DataStore(yard.settings.datasets).open("digits", seed=0)
+    restored = driver._restored(dataset)
+    assert not restored.pending
+    told, asked = live.ask(next_number), restored.controller.ask(next_number)
     assert told == asked
     other.close()
 
@@ -131,6 +143,36 @@ def test_energy_that_no_worker_can_tell_ends_the_job_before_any_trial(yard: Yard
     assert job.state is JobState.FAILED
     assert str(job.reason).startswith("the objective energy_j cannot be told: ")
     assert yard.trials(job.id) == {}
+
+
+def test_hyperband_and_hopeless_trials(yard: Yard) -> None:
+    """A stopped trial says why, and it is what the rules say of the ledger's measurements."""
+    yard.submit(
+        trials=24,
+        epochs=9,
+        controller=ControllerSpec(name="evolution", options={"population": 4}),
+        trial=TrialSpec(precision="fp32", layout="nchw", scheduler="hyperband", stop_hopeless=True),
+    )
+    job = yard.drive(Fake())
+    trials = yard.trials(job.id)
+    assert (job.state, job.stopped_because) == (JobState.SUCCEEDED, "budget_trials")
+    states = {n: t.state for n, t in trials.items()}
+    assert set(states.values()) == {TrialState.COMPLETED, TrialState.PRUNED}
+    brackets = Hyperband(epochs=9)
+    for number, trial in trials.items():
+        if trial.state is TrialState.COMPLETED:
+            assert (trial.epochs, trial.reason) == (9, None)
+            continue
+        assert trial.reason is not None
+        assert trial.reason.startswith(f"epoch {trial.epochs}: ")
+        rungs = brackets.brackets[brackets.bracket(number)].rungs
+        assert trial.epochs in rungs or "less than 5% chance" in trial.reason
+        measured = yard.ledger.trial(job.id, number).measurements
+        assert [m.epoch for m in measured] == list(range(1, trial.epochs + 1))
+    never = [n for n in trials if brackets.bracket(n) == len(brackets.brackets) - 1]
+    assert never
+    assert all(states[n] is TrialState.COMPLETED or "chance" in str(trials[n].reason) for n in never)
+    audit(yard.ledger)
 
 
 def test_a_space_smaller_than_the_budget_is_searched_whole(yard: Yard) -> None:
@@ -241,3 +283,41 @@ def _equals_one_without_pause(driver: Driver, dataset: Any, paused: Any) -> None
     trainer = new_trainer(task.architecture, search_data(dataset), task.recipe)
     scores = [trainer.epoch().score for _ in range(25)]
     assert scores == [m.score for m in paused.measurements]
+
+
+def test_a_warm_start_with_own_architectures_up_to_a_target(yard: Yard, controllers: list[Controller]) -> None:
+    """The second job knows the first one's trials, tries the user's own first, and ends with its target."""
+    first = yard.drive(Fake()) if yard.submit(trials=6) else None
+    assert first is not None
+    known = yard.trials(first.id)
+    own = next(trial.choices for number, trial in known.items() if number > 0)
+    target = max(score(number) for number in range(4))  # reached by one of the first four
+    yard.submit(
+        trials=12,
+        controller=ControllerSpec(name="tpe"),
+        enqueue=(dict(own), {}),
+        warm_start=WarmStart(jobs=(first.id,)),
+        stop=StopSpec(target=target),
+        finalists=FinalistSpec(top=2, epochs=1),
+    )
+    job = yard.drive(Fake())
+    trials = yard.trials(job.id)
+    assert (job.state, job.stopped_because) == (JobState.SUCCEEDED, "target_reached")
+    mine = {number: trial for number, trial in trials.items() if trial.provenance != "prior"}
+    assert len(mine) < 12
+    assert [mine[n].provenance for n in (0, 1, 2)] == ["baseline", "user", "controller"]
+    assert mine[1].choices == own
+    best = sorted(known.values(), key=lambda trial: -(trial.value or 0.0))[:2]
+    priors = [trial for trial in trials.values() if trial.provenance == "prior"]
+    assert [(t.number, t.hash, t.value) for t in priors] == [
+        (FIRST_NUMBER + place, trial.hash, trial.value) for place, trial in enumerate(best)
+    ]
+    assert not {t.hash for n, t in mine.items() if n > 1} & {t.hash for t in known.values()}, "none is trained again"
+    ended = [event.data for event in yard.ledger.events(job.id, limit=1000) if event.kind == "search_ended"]
+    assert ended == [{"stopped_because": "target_reached", "detail": None}]
+    audit(yard.ledger)
+    del controllers[0]
+    for trial in mine.values():
+        if trial.state is TrialState.CANCELLED:  # by the end of the search, of which the live one is not told
+            controllers[0].tell(Outcome(number=trial.number, state=trial.state, reason=trial.reason))
+    _is_restored_as_it_was(yard, job.id, controllers, next_number=len(mine))

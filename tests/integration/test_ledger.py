@@ -21,7 +21,7 @@ from search.ledger import Ledger, open_ledger
 from search.ledger.migrate import config
 from search.ledger.tables import metadata
 from tests.conformance.ledger import LedgerConformance
-from tests.factories import completed, job_spec, owned_job, running_trial
+from tests.factories import completed, job_spec, measurement, owned_job, running_trial
 from tests.invariants import audit
 
 
@@ -62,6 +62,7 @@ def test_a_state_from_before_measures_is_brought_up_to_date(empty_url: str) -> N
     ledger = open_ledger(empty_url)
     lease = owned_job(ledger)
     running_trial(ledger, lease)
+    ledger.add_measurement(lease, 0, 1, measurement())
     ledger.finish_trial(lease, 0, 1, completed(0), 0.9)
     before = ledger.trial(lease.job_id, 0)
     with ledger._database.write() as connection:

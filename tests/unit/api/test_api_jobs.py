@@ -72,7 +72,13 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({**DIGITS, "trial": {"cpus": 3}}, "/trial/cpus", "resource_unavailable"),
     ({**DIGITS, "trial": {"gpus": 1}}, "/trial/gpus", "resource_unavailable"),
     ({**DIGITS, "trial": {"learning_rate": 0}}, "/trial/learning_rate", "out_of_range"),
-    ({**DIGITS, "trial": {"scheduler": "hyperband"}}, "/trial/scheduler", "choice_unknown"),
+    ({**DIGITS, "trial": {"scheduler": "median"}}, "/trial/scheduler", "choice_unknown"),
+    ({**DIGITS, "trial": {"stop_hopeless": 1}}, "/trial/stop_hopeless", "type_mismatch"),
+    (
+        {**DIGITS, "reproducible": True, "trial": {"stop_hopeless": True}},
+        "/trial/stop_hopeless",
+        "combination_unsupported",
+    ),
     ({**DIGITS, "reproducible": True, "trial": {"scheduler": "asha"}}, "/trial/scheduler", "combination_unsupported"),
     ({**DIGITS, "finalists": {"top": 11}}, "/finalists/top", "out_of_range"),
     ({**DIGITS, "finalists": {"seeds": 0}}, "/finalists/seeds", "out_of_range"),
@@ -100,6 +106,10 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
             ({"minimize": "params", "target": {"measure": "macs", "value": 2}}, "/target", "combination_unsupported"),
         )
     ),
+    *(
+        ({**DIGITS, "objective": objective, "stop": {"target": 0.9}}, "/stop/target", "combination_unsupported")
+        for objective in ({"maximize": [], "minimize": "macs"}, {"target": {"measure": "macs", "value": 2}})
+    ),
     (
         {**DIGITS, "reproducible": True, "objective": {"minimize": "latency_ms"}},
         "/objective/minimize",
@@ -109,6 +119,19 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({**DIGITS, "objective": {"constraints": ["9**9"]}}, "/objective/constraints/0", "expression_invalid"),
     ({**DIGITS, "objective": {"constraints": ["__import__('os')"]}}, "/objective/constraints/0", "expression_invalid"),
     ({**DIGITS, "objective": {"constraints": ["params <= 10"]}}, "/objective/constraints/0", "space_infeasible"),
+    ({**DIGITS, "budget": {"total_epochs": 7}}, "/budget/total_epochs", "out_of_range"),
+    ({**DIGITS, "budget": {"total_epochs": 0}}, "/budget/total_epochs", "out_of_range"),
+    ({**DIGITS, "stop": {"target": 1.5}}, "/stop/target", "out_of_range"),
+    ({**DIGITS, "stop": {"goal": 0.5}}, "/stop/goal", "unknown_field"),
+    ({**DIGITS, "stop": {"flat": {}}}, "/stop/flat/trials", "missing_field"),
+    ({**DIGITS, "stop": {"flat": {"trials": 0}}}, "/stop/flat/trials", "out_of_range"),
+    ({**DIGITS, "stop": {"flat": {"trials": 5, "by": -1}}}, "/stop/flat/by", "out_of_range"),
+    ({**DIGITS, "enqueue": {}}, "/enqueue", "type_mismatch"),
+    ({**DIGITS, "enqueue": [{}, {"stages.0.wdth": 3}]}, "/enqueue/1/stages.0.wdth", "unknown_field"),
+    ({**DIGITS, "enqueue": [{"nodes": "x"}]}, "/enqueue/0/nodes", "unknown_field"),
+    ({**DIGITS, "warm_start": {"job": ["x"]}}, "/warm_start/job", "unknown_field"),
+    ({**DIGITS, "warm_start": {"jobs": "x"}}, "/warm_start/jobs", "type_mismatch"),
+    ({**DIGITS, "warm_start": {"jobs": ["none-such"]}}, "/warm_start/jobs/0", "job_not_found"),
     ({**DIGITS, "space": "chian"}, "/space", "choice_unknown"),
     ({**DIGITS, "space": 3}, "/space", "type_mismatch"),
 ]
@@ -295,3 +318,30 @@ def test_the_bundle_of_a_failed_job_tells_why(service: Service) -> None:
     body = check_problem(service.get(f"/v1/jobs/{job}/bundle"), 409, "not_ready")
     assert body["state"] == "failed"
     assert "no trial succeeded" in body["detail"]
+
+
+def test_only_an_ended_job_can_be_a_warm_start(service: Service) -> None:
+    job_id = service.submit()
+    document = {**DIGITS, "warm_start": {"jobs": [job_id]}}
+    body = check_problem(service.post("/v1/jobs", json=document), 422)
+    assert [(one["pointer"], one["rule"]) for one in body["errors"]] == [("/warm_start/jobs/0", "job_not_ended")]
+    service.post(f"/v1/jobs/{job_id}/cancel")
+    body = check_problem(service.post("/v1/jobs", json=document), 422)
+    assert body["errors"][0]["rule"] == "job_without_values"
+
+
+def test_own_architectures_and_rules_to_stop_are_kept(service: Service) -> None:
+    fields = {"stop": {"target": 1, "flat": {"trials": 5}}, "enqueue": [{}], "budget": {"total_epochs": 80}}
+    answer = service.post("/v1/jobs", json={**DIGITS, **fields})
+    assert answer.status_code == 202, answer.text
+    spec = answer.json()["spec"]
+    assert spec["stop"] == {"target": 1.0, "flat": {"trials": 5, "by": 0.0}}
+    assert (spec["enqueue"], spec["warm_start"], spec["budget"]["total_epochs"]) == ([{}], {"jobs": []}, 80)
+
+
+def test_the_controllers_tell_their_options(service: Service) -> None:
+    items = {one["name"]: one["options"] for one in service.get("/v1/controllers").json()["items"]}
+    assert {"tpe", "gp", "random", "auto"} <= items.keys()
+    assert items["gp"]["startup"] == {"type": "integer", "minimum": 1, "maximum": 1000, "default": 10}
+    assert items["reinforce"]["advantage"] == {"type": "string", "enum": ["ema", "quantile"], "default": "quantile"}
+    assert items["ppo"]["learning_rate"]["exclusiveMinimum"] == 0

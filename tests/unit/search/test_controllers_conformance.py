@@ -70,3 +70,9 @@ class TestNsga2(ControllerConformance):
     @pytest.fixture
     def spec(self) -> ControllerSpec:
         return ControllerSpec(name="nsga2")
+
+
+class TestGp(ControllerConformance):
+    @pytest.fixture
+    def spec(self) -> ControllerSpec:
+        return ControllerSpec(name="gp", options={"startup": 25, "history": 15})  # for speed

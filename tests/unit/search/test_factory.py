@@ -1,5 +1,6 @@
 """Controllers by name, and what is said about wrong options."""
 
+import inspect
 import subprocess
 import sys
 
@@ -9,6 +10,19 @@ from archsmith.errors import InvalidInput
 from search.factory import CONTROLLERS, check_options, make_controller
 from search.spec import ControllerSpec
 from search.toys import fork
+
+
+@pytest.mark.parametrize("name", CONTROLLERS)
+def test_the_options_told_are_those_of_the_class_with_their_defaults(name):
+    """A subclass without a signature of its own takes its parent's."""
+    known = {"self", "space", "constraints", "seed", "objectives", "options"}
+    taken = {}
+    for kind in reversed(CONTROLLERS[name].load().__mro__):
+        parameters = inspect.signature(kind.__init__).parameters.values() if "__init__" in vars(kind) else ()
+        taken |= {one.name: one.default for one in parameters if one.name not in known and one.kind is one.KEYWORD_ONLY}
+    told = {option: entry.default for option, entry in CONTROLLERS[name].options.items()}
+    assert told == (taken if name != "auto" else {})
+    check_options(ControllerSpec(name=name, options=told))
 
 
 @pytest.mark.parametrize("name", CONTROLLERS)

@@ -47,7 +47,7 @@ def test_a_crash_changes_nothing(name: str, crash_at: int) -> None:
     for number in range(crash_at, 24):
         proposal = again.ask(number)
         assert proposal.architecture.hash == whole[number].proposal.architecture.hash
-        again.tell(evaluate(Faulty(toy=TOY, noise=0.01, failing=0.2), proposal)[0])
+        again.tell(evaluate(Faulty(toy=TOY, noise=0.01, failing=0.2), proposal).outcome(proposal.number, 1))
 
 
 def test_it_waits_for_the_ends_it_needs() -> None:

@@ -27,6 +27,7 @@ def test_folding_turns_only_the_signs(objective: Objective, facts: dict[str, flo
     folded = objective.folded(facts)
     assert objective.raw(folded) == {name: facts[name] for name in objective.names}
     assert folded == tuple(facts[name] * (1 if name in MAXIMIZED else -1) for name in objective.names)
+    assert objective.combined(objective.values(facts)) == objective.value(facts)
     outcome = Outcome(
         number=0, state=TrialState.COMPLETED, value=objective.value(facts), values=objective.values(facts), epochs=1
     )

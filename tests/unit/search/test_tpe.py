@@ -1,10 +1,11 @@
 """What is special to the estimator by Optuna: what it is told, and that it is quiet."""
 
+import numpy as np
 import optuna
+from optuna.distributions import CategoricalDistribution, IntDistribution
 
-from search.propose import every_walk
 from search.toys import chain, fork
-from search.tpe import TpeController
+from search.tpe import TpeController, split
 from search.trial import Outcome, TrialState
 
 
@@ -48,16 +49,29 @@ def test_open_asks_stand_in_the_study_as_running():
     assert len(running) == 4
 
 
-def test_decisions_on_every_walk_are_drawn_together():
+def test_decisions_that_occur_together_are_drawn_together():
     toy = chain(2)
     controller = TpeController(toy, seed=0)
-    assert {walk.choices["depth"] for walk, _ in every_walk(toy)} == {1, 2}
     for number in range(20):
         proposal = controller.ask(number)
         controller.tell(Outcome(number=number, state=TrialState.COMPLETED, value=toy.reward(proposal.choices)))
-    assert {key.split(":")[0] for key in controller._always} == {
-        "depth",
-        "layers.0.kernel",
-        "layers.0.width",
-        "layers.0.activation",
-    }
+    layers = [{f"layers.{i}.{part}" for part in ("kernel", "width", "activation")} for i in (0, 1)]
+    groups = [{name.split(":")[0] for name in group} for group in controller._groups]
+    assert sorted(groups, key=len) == [layers[1], {"depth", *layers[0]}]
+
+
+def test_the_sampler_is_multivariate_with_a_constant_liar_and_ordered_options_are_integers():
+    controller = TpeController(fork(), seed=0)
+    controller.ask(0)
+    controller.picker(np.random.default_rng(0))
+    sampler = controller._study.sampler
+    assert (sampler._multivariate, sampler._constant_liar) == (True, True)
+    kinds = {name.split(":")[0]: type(found) for name, found in controller._study.trials[0].distributions.items()}
+    assert kinds["width"] is IntDistribution
+    assert kinds["op"] is CategoricalDistribution
+
+
+def test_groups_are_split_where_walks_differ():
+    groups = list(split([], {"a": IntDistribution(0, 1), "b": IntDistribution(0, 1)}))
+    groups = list(split(groups, {"a": IntDistribution(0, 1), "c": IntDistribution(0, 1)}))
+    assert [set(group) for group in groups] == [{"a"}, {"b"}, {"c"}]

@@ -1,21 +1,24 @@
 """What Tune's calls do to the ledger, without Tune."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from search.factory import make_controller
+from search.fidelity import Curves
 from search.ledger import Ledger, open_ledger
 from search.objective import Objective
-from search.spec import Budget, ControllerSpec, ObjectiveSpec, TrialSpec
+from search.spec import Budget, ControllerSpec, Flat, ObjectiveSpec, StopSpec, TrialSpec
 from search.trial import Outcome, TrialState
 from space import presets
 from space.space import Space
 from tests import factories
 from workers import searcher as module
 from workers.control import Control
+from workers.restored import measured
 from workers.searcher import LedgerSearcher
 from workers.trial import TrialTask
 
@@ -28,21 +31,45 @@ class Table:
     """A searcher with a ledger, two slots and a clock that stands."""
 
     def __init__(
-        self, ledger: Ledger, *, trials: int = 4, epochs: int = 1, objective: ObjectiveSpec | None = None
+        self,
+        ledger: Ledger,
+        *,
+        trials: int = 4,
+        epochs: int = 1,
+        scheduler: str = "none",
+        objective: ObjectiveSpec | None = None,
+        total: int | None = None,
+        stop: StopSpec | None = None,
     ) -> None:
         document = presets.load("tiny")
-        budget, trial = Budget(trials=trials, epochs=epochs), TrialSpec(timeout_s=LIMIT_S)
         self.ledger = ledger
-        objective = objective or ObjectiveSpec()
-        self.lease = factories.owned_job(ledger, space=document, budget=budget, trial=trial, objective=objective)
+        self.lease = factories.owned_job(
+            ledger,
+            space=document,
+            budget=Budget(trials=trials, epochs=epochs, total_epochs=total),
+            trial=TrialSpec(timeout_s=LIMIT_S, scheduler=scheduler),
+            objective=objective or ObjectiveSpec(),
+            stop=stop or StopSpec(),
+        )
         self.control = Control()
         self.forgotten: list[int] = []
-        space = Space.parse(document, input_shape=(1, 8, 8), classes=10)
-        self.searcher = LedgerSearcher(
-            ledger=ledger,
+        self.searcher = self.new_searcher()
+
+    def measured(self) -> Curves:
+        """As a new driver reads them back."""
+        return measured(self.ledger, self.lease.job_id, Objective.of(self.ledger.job(self.lease.job_id).spec.objective))
+
+    def new_searcher(
+        self, *, next_number: int = 0, curves: Curves | None = None, told: Sequence[Outcome] = ()
+    ) -> LedgerSearcher:
+        """As a new driver makes it; a random controller needs no history."""
+        spec = self.ledger.job(self.lease.job_id).spec
+        space = Space.parse(spec.space, input_shape=(1, 8, 8), classes=10)
+        return LedgerSearcher(
+            ledger=self.ledger,
             lease=self.lease,
-            spec=ledger.job(self.lease.job_id).spec,
-            controller=make_controller(ControllerSpec(name="random"), space=space, constraints=(), seed=0),
+            spec=spec,
+            controller=make_controller(ControllerSpec(name="random"), space=space, constraints=(), seed=next_number),
             control=self.control,
             slots=2,
             make_task=lambda proposal, attempt: TrialTask(
@@ -50,13 +77,14 @@ class Table:
                 number=proposal.number,
                 attempt=attempt,
                 architecture={},
-                recipe={"epochs": epochs},
+                recipe={"epochs": spec.budget.epochs},
                 timeout_s=LIMIT_S,
                 checkpoint="",
             ),
             pending=[],
-            next_number=0,
-            counted=0,
+            next_number=next_number,
+            told=told,
+            curves=curves,
             forget=self.forgotten.append,
         )
 
@@ -148,6 +176,69 @@ def test_the_scheduler_s_stop_makes_a_pruned_trial(ledger: Ledger) -> None:
     assert len(trial.measurements) == 1
 
 
+@pytest.mark.parametrize("scheduler", ["asha", "hyperband"])
+def test_a_new_driver_knows_the_rungs_of_the_old_one(ledger: Ledger, scheduler: str) -> None:
+    table = Table(ledger, trials=40, epochs=9, scheduler=scheduler)
+    for number in range(31):
+        table.suggest("a")
+        table.searcher.on_trial_complete("a", {**EPOCH, "score": 0.5 + number / 100, "done": True})
+    fresh = table.new_searcher(curves=table.measured(), next_number=31)
+    without = table.new_searcher(curves=Curves(), next_number=32)
+    for searcher, goes_on in ((fresh, False), (without, True)):
+        task = TrialTask.loads(searcher.suggest("b")["trial"])
+        assert searcher.goes_on("b", {**EPOCH, "score": 0.1}) is goes_on
+        searcher.on_trial_complete("b", {**EPOCH, "score": 0.1, "done": True})
+        assert table.state(task.number)[0] is TrialState.PRUNED
+    place = "number 32 of 32, the best 10 go on" if scheduler == "asha" else "go on in bracket 1 of 3"
+    assert place in (table.state(31)[1] or "")
+
+
+def test_a_pruned_trial_teaches_its_whole_curve(ledger: Ledger) -> None:
+    table = Table(ledger, epochs=9)
+    told: list[Outcome] = []
+    table.searcher._controller.tell = told.append  # type: ignore[method-assign]
+    table.suggest("a")
+    table.searcher.on_trial_result("a", EPOCH)
+    table.searcher.on_trial_complete("a", {**EPOCH, "epoch": 2, "score": 0.6, "done": True})
+    assert [(one.state, one.value, one.curve) for one in told] == [(TrialState.PRUNED, 0.6, (0.5, 0.6))]
+
+
+def test_rungs_compare_all_objectives_and_so_does_a_new_driver(ledger: Ledger) -> None:
+    """The slow and good, the fast and bad: a middling trial that nobody dominates goes on, a dominated one does not."""
+    table = Table(ledger, trials=40, epochs=9, scheduler="asha", objective=ObjectiveSpec(minimize=("latency_ms",)))
+
+    def epoch(score: float, latency: float) -> dict[str, Any]:
+        return {**EPOCH, "score": score, "measures": [("latency_ms", latency)]}
+
+    for number in range(12):
+        table.suggest("a")
+        end = epoch(0.5 + number % 6 / 100, 1.0 + number % 6 + number // 6)
+        table.searcher.on_trial_complete("a", {**end, "done": True})
+    fresh = table.new_searcher(curves=table.measured(), next_number=12)
+    for searcher in (table.searcher, fresh):
+        searcher.suggest("b")
+        assert searcher.goes_on("b", epoch(0.6, 0.9)), "the best there is"
+        searcher.on_trial_complete("b", {**epoch(0.6, 0.9), "done": True})
+        searcher.suggest("b")
+        assert not searcher.goes_on("b", epoch(0.54, 8.0)), "by its score alone it would be among the best third"
+        searcher.on_trial_complete("b", {**epoch(0.54, 8.0), "done": True})
+        fresh._next = searcher._next
+
+
+def test_what_was_measured_first_stands(ledger: Ledger) -> None:
+    """A resumed attempt that repeats an epoch may measure it otherwise; the curve and the value stay one."""
+    table = Table(ledger, epochs=3, objective=ObjectiveSpec(minimize=("latency_ms",)))
+    table.suggest("a")
+    table.searcher.on_trial_result("a", {**EPOCH, "measures": [("latency_ms", 2.0)]})
+    table.searcher.on_trial_complete("a", error=True)
+    table.suggest("b")
+    table.searcher.on_trial_complete("b", {**EPOCH, "score": 0.4, "measures": [("latency_ms", 3.0)], "done": True})
+    trial = ledger.trial(table.lease.job_id, 0)
+    assert (trial.state, trial.attempts, trial.search_score) == (TrialState.PRUNED, 2, 0.5)
+    assert trial.measures == {"latency_ms": 2.0}
+    assert [one.measures for one in trial.measurements] == [{"latency_ms": 2.0}]
+
+
 def test_nothing_new_once_the_search_is_to_end(ledger: Ledger) -> None:
     table = Table(ledger)
     table.suggest("a")
@@ -169,3 +260,46 @@ def test_measures_become_the_vector_and_are_kept(ledger: Ledger) -> None:
     assert outcome.values == (0.5, -2.0, -params)
     assert outcome.value == trial.value == pytest.approx(0.5 - 0.07 * math.log(2.0 * params))
     assert Objective.of(ledger.job(table.lease.job_id).spec.objective).values(trial.facts) == outcome.values
+
+
+def test_the_target_ends_the_search_at_once(ledger: Ledger) -> None:
+    table = Table(ledger, stop=StopSpec(target=0.5))
+    table.suggest("a")
+    table.suggest("b")
+    assert table.control.reason is None
+    table.searcher.on_trial_complete("a", EPOCH)
+    assert table.control.reason == "target_reached"
+    assert table.searcher.suggest("c") == "FINISHED"
+    assert table.searcher.open_attempts() == [(1, 1)]
+
+
+def test_a_flat_search_ends(ledger: Ledger) -> None:
+    table = Table(ledger, trials=10, stop=StopSpec(flat=Flat(trials=1)))
+    for name, score in (("a", 0.5), ("b", 0.6), ("c", 0.6)):
+        assert table.control.reason is None
+        table.suggest(name)
+        table.searcher.on_trial_complete(name, {**EPOCH, "score": score})
+    assert table.control.reason == "improvement_flat"
+
+
+def test_the_epochs_of_all_trials_are_a_ceiling_and_failed_ones_use_them(ledger: Ledger) -> None:
+    table = Table(ledger, trials=10, epochs=2, total=5)
+    table.suggest("a")
+    table.suggest("b")
+    table.searcher.on_trial_result("a", EPOCH)
+    table.searcher.on_trial_complete("a", FAILURE)
+    assert ledger.trial(table.lease.job_id, 0).epochs == 1
+    assert table.suggest("c") == (2, 1)
+    table.searcher.on_trial_complete("b", {**EPOCH, "epoch": 2})
+    assert table.searcher.suggest("d") is None, "one epoch is left, and one trial may yet be lost"
+    table.searcher.on_trial_complete("c", {**EPOCH, "epoch": 2})
+    assert table.searcher.suggest("d") == "FINISHED"
+    assert table.control.reason == "budget_epochs"
+
+
+def test_a_restarted_searcher_decides_as_the_one_before(ledger: Ledger) -> None:
+    table = Table(ledger, stop=StopSpec(target=0.9))
+    told = factories.completed(0, 0.95)
+    searcher = table.new_searcher(next_number=1, told=[told])
+    assert searcher.suggest("a") == "FINISHED"
+    assert table.control.reason == "target_reached"

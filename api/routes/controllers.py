@@ -1,0 +1,19 @@
+"""Controllers: their names, and the options of each with ranges and defaults."""
+
+from fastapi import APIRouter
+
+from api import views
+from api.body import accepts
+from search.factory import CONTROLLERS
+
+router = APIRouter(prefix="/v1/controllers", tags=["controllers"], dependencies=[accepts("application/json")])
+
+
+@router.get("")
+def browse() -> views.ControllerList:
+    """By name. An option is told as in JSON Schema."""
+    items = [
+        views.ControllerView(name=name, options={option: found.shown() for option, found in entry.options.items()})
+        for name, entry in sorted(CONTROLLERS.items())
+    ]
+    return views.ControllerList(items=items)

@@ -6,8 +6,8 @@
 Found: the best true value among the trials, mean over the seeds, after a quarter, a half and all of them. Won: seeds
 whose find after all trials is above random's of the same seed, ties left out; p: the chance of so many or more if the
 controller were no better than random (sign test). Ask: of a controller that was told `--told` random trials of the
-preset `branching` on 28×28 inputs (27 decisions on average, values without any pattern), median and largest of 20; --seeds 0
-measures nothing else.
+preset `branching` on 28×28 inputs (27 decisions on average, values without any pattern), median and largest of 20;
+--seeds 0 measures nothing else.
 """
 
 import argparse

@@ -145,13 +145,13 @@ def _reinforce() -> Callable[..., Controller]:
 class Entry:
     """A controller that can be asked for.
 
-    load: imports its file and gives the class. counts: whether it must know how many objectives there are before the
-    first outcome.
+    load: imports its file and gives the class. knows: what it must be told of the job before the first outcome,
+    "objectives" (how many) or "trials" (of the budget).
     """
 
     load: Callable[[], Callable[..., Controller]]
     options: Mapping[str, Number | Word] = field(default_factory=dict)
-    counts: bool = False
+    knows: tuple[str, ...] = ()
 
 
 STARTS = Number(default=6, low=2, high=1000, whole=True)
@@ -159,7 +159,7 @@ WARM = ("params", "none")
 WARM_STARTS = Word(default="params", words=(*WARM, "zero_cost"))
 
 CONTROLLERS: dict[str, Entry] = {
-    "auto": Entry(load=_auto),
+    "auto": Entry(load=_auto, knows=("trials",)),
     "policy_model": Entry(
         load=_policy_model,
         options={
@@ -198,12 +198,12 @@ CONTROLLERS: dict[str, Entry] = {
     "grid": Entry(load=_grid),
     "local_search": Entry(load=_local_search, options={"starts": Number(default=1, low=1, high=1000, whole=True)}),
     "nsga2": Entry(
-        load=_nsga2, options={"population": Number(default=20, low=2, high=10_000, whole=True)}, counts=True
+        load=_nsga2, options={"population": Number(default=20, low=2, high=10_000, whole=True)}, knows=("objectives",)
     ),
     "random": Entry(load=_random),
     "tpe": Entry(
         load=_tpe,
-        counts=True,
+        knows=("objectives",),
         options={
             "startup": Number(default=10, low=1, high=1000, whole=True),
             "candidates": Number(default=24, low=1, high=1000, whole=True),
@@ -245,15 +245,17 @@ def make_controller(
     constraints: Sequence[Limit] = (),
     seed: int = 0,
     objectives: int = 1,
+    trials: int | None = None,
 ) -> Controller:
     """A fresh controller, to be asked or restored. Raises InvalidInput as `check_options` does.
 
-    objectives: how many values each outcome will have.
+    objectives: how many values each outcome will have. trials: how many the budget allows, None where that is open.
     """
     check_options(spec)
     entry = CONTROLLERS[spec.name]
-    counted = {"objectives": objectives} if entry.counts else {}
-    return entry.load()(space, constraints=constraints, seed=seed, **counted, **spec.options)
+    job = {"objectives": objectives, "trials": trials}
+    told = {name: job[name] for name in entry.knows}
+    return entry.load()(space, constraints=constraints, seed=seed, **told, **spec.options)
 
 
 def _unknown(pointer: str, rule: str, kind: str, name: object, known: Mapping[str, Any]) -> Fault:

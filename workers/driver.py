@@ -165,7 +165,12 @@ class Driver:
         )
         constraints = tuple(Constraint.parse(text) for text in spec.objective.constraints)
         controller = make_controller(
-            spec.controller, space=space, constraints=constraints, seed=spec.seed, objectives=len(objective.names)
+            spec.controller,
+            space=space,
+            constraints=constraints,
+            seed=spec.seed,
+            objectives=len(objective.names),
+            trials=spec.budget.trials,
         )
         controller.enqueue([enqueue.resolve(space, answers) for answers in spec.enqueue])
         recall(controller, self._ledger, self._lease, spec, space, constraints)

@@ -207,6 +207,7 @@ CONTROLLERS: dict[str, Entry] = {
         options={
             "startup": Number(default=10, low=1, high=1000, whole=True),
             "candidates": Number(default=24, low=1, high=1000, whole=True),
+            "branches": Word(default="single", words=("grouped", "single")),
         },
     ),
     "reinforce": Entry(

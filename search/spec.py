@@ -14,7 +14,7 @@ SCHEDULERS = ("none", "asha", "hyperband")
 class ControllerSpec:
     """Which controller, and its own options (checked by the controller's factory)."""
 
-    name: str = "tpe"
+    name: str = "auto"
     options: Mapping[str, Any] = field(default_factory=dict)
 
 

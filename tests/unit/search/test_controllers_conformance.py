@@ -76,3 +76,9 @@ class TestGp(ControllerConformance):
     @pytest.fixture
     def spec(self) -> ControllerSpec:
         return ControllerSpec(name="gp", options={"startup": 25, "history": 15})  # for speed
+
+
+class TestTpeGrouped(ControllerConformance):
+    @pytest.fixture
+    def spec(self) -> ControllerSpec:
+        return ControllerSpec(name="tpe", options={"branches": "grouped"})

@@ -2,6 +2,7 @@
 
 import numpy as np
 import optuna
+import pytest
 from optuna.distributions import CategoricalDistribution, IntDistribution
 
 from search.toys import chain, fork
@@ -51,13 +52,34 @@ def test_open_asks_stand_in_the_study_as_running():
 
 def test_decisions_that_occur_together_are_drawn_together():
     toy = chain(2)
-    controller = TpeController(toy, seed=0)
+    controller = TpeController(toy, seed=0, branches="grouped")
     for number in range(20):
         proposal = controller.ask(number)
         controller.tell(Outcome(number=number, state=TrialState.COMPLETED, value=toy.reward(proposal.choices)))
     layers = [{f"layers.{i}.{part}" for part in ("kernel", "width", "activation")} for i in (0, 1)]
     groups = [{name.split(":")[0] for name in group} for group in controller._groups]
     assert sorted(groups, key=len) == [layers[1], {"depth", *layers[0]}]
+    assert {name.split(":")[0] for name in controller._always} == {"depth", *layers[0]}
+
+
+@pytest.mark.parametrize(("branches", "sizes"), [("grouped", [3, 4]), ("single", [1, 1, 1, 4])])
+def test_a_branch_is_drawn_jointly_or_one_decision_after_the_other(branches, sizes, monkeypatch):
+    toy = chain(2)
+    controller = TpeController(toy, seed=0, startup=4, branches=branches)
+    for number in range(12):
+        proposal = controller.ask(number)
+        controller.tell(Outcome(number=number, state=TrialState.COMPLETED, value=toy.reward(proposal.choices)))
+    drawn = []
+    draw = optuna.samplers.TPESampler._sample
+
+    def noted(self, study, trial, space):
+        drawn.append(len(space))
+        return draw(self, study, trial, space)
+
+    monkeypatch.setattr(optuna.samplers.TPESampler, "_sample", noted)
+    pick = controller.picker(np.random.default_rng(0))
+    toy.sample(lambda d: d.options[-1] if d.name == "depth" and pick(d) else pick(d)[0])
+    assert sorted(drawn) == sizes
 
 
 def test_the_sampler_is_multivariate_with_a_constant_liar_and_ordered_options_are_integers():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from search.auto import auto, choose
+from search.auto import auto
 from search.modelled import POOL
 from search.policy_model import PolicyModelController
 from search.predictor import PredictorController
@@ -136,3 +136,12 @@ def test_a_space_of_one_line_needs_no_features():
     one.tell(end(0, 0.5))
     assert one.columns.sizes == (0, 0, 0)
     assert len(one.pool) == POOL
+
+
+def test_auto_says_what_it_chose_and_why():
+    one = auto(chain(3), seed=1, trials=8)
+    assert one.starts == 4
+    told(one, chain(3), 5)
+    assert one.state()["because"] == one.because
+    assert "of 8 trials 4 are starts" in one.because
+    assert auto(chain(3), seed=1, trials=100).starts == 6

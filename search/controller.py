@@ -85,6 +85,11 @@ class Controller(ABC):
         """
         return None
 
+    @property
+    def trouble(self) -> str | None:
+        """Why the last ask was less than this controller can do (numerics that failed, say), in one line."""
+        return None
+
     def state(self) -> dict[str, Any]:
         """What the controller believes, as JSON."""
         return {}

@@ -85,7 +85,7 @@ class GpController(Proposer):
         self.startup, self.history = startup, history
         self._told: list[tuple[int, Asked, Outcome]] = []  # in order of number
         self._ranked: list[Choices] = []  # what this ask would like, the best first
-        self._trouble = ""  # what was logged last
+        self._trouble: str | None = None
 
     def ask(self, number: int) -> Proposal:
         self._ranked = self._wishes(number)
@@ -108,13 +108,19 @@ class GpController(Proposer):
             return []
         try:
             with np.errstate(all="ignore"), quiet():
-                return self._by_optuna(number)
+                found = self._by_optuna(number)
         except (Unfit, ValueError, ArithmeticError, RuntimeError) as error:  # torch's own is a RuntimeError
             trouble = f"the process cannot be fitted, drawn at random instead: {error}"
             if trouble != self._trouble:
                 LOG.warning("%s", trouble)
             self._trouble = trouble
             return []
+        self._trouble = None
+        return found
+
+    @property
+    def trouble(self) -> str | None:
+        return self._trouble
 
     def _by_optuna(self, number: int) -> list[Choices]:
         told = kept(self._told, self.history)

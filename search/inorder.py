@@ -62,5 +62,9 @@ class InOrder(Controller):
     def incumbent(self) -> int | None:
         return self._inner.incumbent()
 
+    @property
+    def trouble(self) -> str | None:
+        return self._inner.trouble
+
     def state(self) -> dict[str, Any]:
         return self._inner.state()

@@ -139,7 +139,7 @@ class Modelled(Proposer):
         self.look: Look = look  # a benchmark that asks for the same networks again and again looks them up
         self.guesses: Mapping[Key, float] = {}
         self.because: str | None = None  # why this controller, where somebody chose it for the job
-        self.trouble: str | None = None  # why the last ask had to do without the surrogate
+        self._trouble: str | None = None  # why the last ask had to do without the surrogate
         self._keys: set[Key] = set()  # of all that was proposed
         self._ends: list[_End] = []  # in order of number
         self._vectors: dict[int, Array] = {}
@@ -235,7 +235,7 @@ class Modelled(Proposer):
         drawn_by = number if several else None
         key = tuple([end.number for end in self._ends]), tuple(sorted(self._open)), drawn_by
         if self._believed is None or self._believed[0] != key:
-            self.trouble = None
+            self._trouble = None
             self._believed = key, self._made(drawn_by)
         return self._believed[1]
 
@@ -247,8 +247,8 @@ class Modelled(Proposer):
             with np.errstate(all="ignore"):
                 return self._fitted(valued, drawn_by)
         except (Unfit, ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
-            self.trouble = f"the surrogate cannot be fitted, drawn at random instead: {error}"
-            LOG.warning("%s", self.trouble)
+            self._trouble = f"the surrogate cannot be fitted, drawn at random instead: {error}"
+            LOG.warning("%s", self._trouble)
             return None
 
     def _fitted(self, valued: Sequence[_End], drawn_by: int | None) -> Belief:
@@ -356,12 +356,16 @@ class Modelled(Proposer):
             self._vectors[proposal.number] = self.columns.vector(numbers)
         return self._vectors[proposal.number]
 
+    @property
+    def trouble(self) -> str | None:
+        return self._trouble
+
     def state(self) -> dict[str, Any]:
         """What was told, the scales that are believed, and the trials believed best."""
         belief = self.belief()
         known: dict[str, Any] = {"told": len(self._ends), **({"because": self.because} if self.because else {})}
         if belief is None:
-            return {**known, "surrogate": self.trouble or "not enough values yet"}
+            return {**known, "surrogate": self._trouble or "not enough values yet"}
         scales = belief.mixture.scales
         return {
             **known,

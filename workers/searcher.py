@@ -86,6 +86,7 @@ class LedgerSearcher(Searcher):
             self._curves,
         )
         self._exhausted: str | None = None  # why, once nothing new can be found
+        self._trouble: str | None = None  # of the controller, told already
         self._stop()
 
     # Tune pickles its searcher to resume from it. We resume from the ledger, so nothing is to be saved.
@@ -127,7 +128,15 @@ class LedgerSearcher(Searcher):
             return None
         self._next += 1
         self.store(proposal)
+        self._warn(proposal.number)
         return proposal
+
+    def _warn(self, number: int) -> None:
+        """Once for each trouble of the controller, not for each ask that it lasts."""
+        trouble = self._controller.trouble
+        if trouble and trouble != self._trouble:
+            self._ledger.warn(self._lease, number, trouble)
+        self._trouble = trouble
 
     def store(self, proposal: Proposal) -> None:
         """Write a proposal as a waiting trial. Its cost is arithmetic on the graph, before any tensor exists."""

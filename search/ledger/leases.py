@@ -80,6 +80,15 @@ class Leases:
             told = {"stopped_because": because, "detail": one_line(detail)}
             note(connection, lease.job_id, "search_ended", told, values=fields)
 
+    def warn(self, lease: Lease, number: int, detail: str) -> None:
+        """Something went less well than it should, and the search goes on: an event. number: of the trial it is about.
+
+        Raises LeaseLost.
+        """
+        with self._database.write() as connection:
+            guard(connection, lease)
+            note(connection, lease.job_id, "warning", {"number": number, "detail": one_line(detail)})
+
     def finish_job(self, lease: Lease, state: JobState, reason: str | None = None, **fields: Unpack[JobFields]) -> None:
         """End the job; trials and finalists that are still open end with it. Raises LeaseLost, ValueError.
 

@@ -23,6 +23,13 @@ class EventConformance(WithLedger):
         job = ledger.job(lease.job_id)
         assert (job.stopped_because, job.seconds_used) == ("space_exhausted", 3.5)
 
+    def test_a_warning_is_an_event(self, ledger: Ledger) -> None:
+        lease = owned_job(ledger)
+        ledger.warn(lease, 3, "the surrogate cannot be fitted:\nno finite spread")
+        told = ledger.events(lease.job_id)[-1]
+        assert told.kind == "warning"
+        assert told.data == {"number": 3, "detail": "the surrogate cannot be fitted: no finite spread"}
+
     def test_events_tell_the_story_in_order(self, ledger: Ledger) -> None:
         lease = owned_job(ledger)
         attempt = running_trial(ledger, lease)

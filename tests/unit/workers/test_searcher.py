@@ -11,6 +11,7 @@ from search.factory import make_controller
 from search.fidelity import Curves
 from search.ledger import Ledger, open_ledger
 from search.objective import Objective
+from search.random import RandomController
 from search.spec import Budget, ControllerSpec, Flat, ObjectiveSpec, StopSpec, TrialSpec
 from search.trial import Outcome, TrialState
 from space import presets
@@ -303,3 +304,12 @@ def test_a_restarted_searcher_decides_as_the_one_before(ledger: Ledger) -> None:
     searcher = table.new_searcher(next_number=1, told=[told])
     assert searcher.suggest("a") == "FINISHED"
     assert table.control.reason == "target_reached"
+
+
+def test_the_controller_s_trouble_is_one_warning(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = Table(ledger)
+    monkeypatch.setattr(RandomController, "trouble", "the numbers fail")
+    table.searcher.suggest("a")
+    table.searcher.suggest("b")
+    warnings = [event.data for event in ledger.events(table.lease.job_id) if event.kind == "warning"]
+    assert warnings == [{"number": 0, "detail": "the numbers fail"}]

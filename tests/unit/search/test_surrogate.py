@@ -1,27 +1,36 @@
 """The process against its textbook form, and where its numbers end."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from search.mixture import Mixture, processes
 from search.surrogate import (
     BEST,
     OFFSET,
     OTHERS,
+    OWN,
     Chance,
     Points,
     Posterior,
     Process,
     Scales,
     Unfit,
-    choose_scales,
     expected_improvement,
     kept,
+    plausible,
     standardised,
     views,
 )
 
 SIZES = (3, 2, 1)
 SCALES = Scales(length=0.8, noise=0.01, weights=(0.5, 0.3, 0.2))
+
+
+def choose_scales(points: Points, sizes: tuple[int, ...]) -> Scales:
+    """The likeliest."""
+    return plausible(points, sizes, 1)[0][1]
 
 
 def some(count: int, seed: int = 0, epochs: float = 5.0) -> Points:
@@ -163,3 +172,38 @@ def test_what_always_fails_is_unlikely_and_what_fails_by_chance_is_not():
     by_chance = rng.random(60) < 0.3
     spread = Chance(x[~by_chance], x[by_chance], SIZES).at(x)
     assert spread[~by_chance].mean() > 0.6
+
+
+def test_the_likeliest_scales_have_weights_that_sum_to_one():
+    found = plausible(some(30), SIZES, 5)
+    weights = [weight for weight, _ in found]
+    assert 1 < len(found) <= 5
+    assert weights == sorted(weights, reverse=True)
+    assert sum(weights) == pytest.approx(1.0)
+
+
+def test_a_mixture_is_the_mean_of_its_processes():
+    points, x = some(20), some(15, seed=2).x
+    scales = [(0.7, SCALES), (0.3, replace(SCALES, length=2.0))]
+    mixture = Mixture(points, scales, SIZES, pending=x[:2])
+    gains, worths = [], []
+    for _, one in scales:
+        process = Process(points, one, SIZES, pending=x[:2])
+        mean, worth = process.believed()
+        gains.append(np.exp(expected_improvement(process.at(x), mean.max())))
+        worths.append(worth)
+    assert np.exp(mixture.gain(x)) == pytest.approx(0.7 * gains[0] + 0.3 * gains[1], rel=1e-6)
+    assert mixture.worth == pytest.approx(0.7 * worths[0] + 0.3 * worths[1], abs=1e-6)
+
+
+def test_what_is_believed_lies_between_the_mean_and_the_value():
+    points = some(20)
+    points = replace(points, epochs=np.array([5.0] * 19 + [1.0]))
+    mean, worth = Process(points, SCALES, SIZES).believed()
+    z = standardised(points.y)
+    assert worth[:19] == pytest.approx(mean[:19] + OWN * (z[:19] - mean[:19]))
+    assert worth[19] == mean[19]
+
+
+def test_many_points_need_fewer_processes():
+    assert [processes(points) for points in (6, 50, 100, 400, 500)] == [8, 8, 4, 1, 1]

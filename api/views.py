@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from archsmith.errors import InvalidArchitecture
 from search.front import Front
-from search.ledger import DatasetRow, Finalist, Job, Trial
+from search.ledger import Belief, DatasetRow, Finalist, Job, Trial
 from search.trial import JobState, Measurement, TrialState
 from space.analysis import analyse
 from space.architecture import Architecture
@@ -135,6 +135,15 @@ class PointView(View):
     trial: int
     measures: dict[str, float]
     links: dict[str, str]
+
+
+class BeliefView(View):
+    """A job's controller. told: how many ended trials it has learned from; state: what it believes, by controller."""
+
+    name: str
+    options: dict[str, Any]
+    told: int
+    state: dict[str, Any]
 
 
 class FrontView(View):
@@ -268,7 +277,8 @@ def run_url(settings: Settings, job: Job, run_id: str | None) -> str | None:
 def job_links(job: Job) -> dict[str, str]:
     base = f"/v1/jobs/{job.id}"
     return {"self": base} | {
-        name: f"{base}/{name}" for name in ("trials", "events", "best", "front", "bundle", "cancel", "pause", "resume")
+        name: f"{base}/{name}"
+        for name in ("trials", "events", "best", "front", "controller", "bundle", "cancel", "pause", "resume")
     }
 
 
@@ -310,6 +320,12 @@ def _progress(job: Job) -> ProgressView:
 def _finalist(one: Finalist) -> FinalistView:
     same = ("rank", "seed", "state", "test_score", "epochs", "seconds", "reason")
     return FinalistView(trial=one.trial_number, **{name: getattr(one, name) for name in same})
+
+
+def belief_view(job: Job, belief: Belief | None) -> BeliefView:
+    spec = job.spec.controller
+    told, state = (0, {}) if belief is None else (belief.told, belief.state)
+    return BeliefView(name=spec.name, options=dict(spec.options), told=told, state=state)
 
 
 def front_view(job: Job, front: Front) -> FrontView:

@@ -169,6 +169,7 @@ class Finish:
         self, dataset: Dataset, setting: Setting, trial: Trial, finalists: Sequence[Finalist], final: float
     ) -> dict[str, Any]:
         job = self._ledger.job(self._job.id)
+        belief = self._ledger.belief(self._job.id)
         info = dataset.info
         objective = Objective.of(job.spec.objective)
         return {
@@ -192,6 +193,7 @@ class Finish:
             },
             "chosen_by": _chosen_by(objective),
             "front": _front(self._ledger, job, objective),
+            "controller": {"name": job.spec.controller.name, "state": belief.state if belief else {}},
             "stopped_because": job.stopped_because,
             "trials": {state.value: count for state, count in job.counts.items()},
             "search_seconds": round(job.seconds_used, 3),

@@ -261,6 +261,7 @@ class LedgerSearcher(Searcher):
         self._told.append(outcome)
         self._proposals.pop(outcome.number, None)
         self._controller.tell(outcome)
+        self._ledger.set_belief(self._lease, len(self._told), self._controller.state())
         self._forget(outcome.number)
         self._stop()
 

@@ -138,6 +138,12 @@ def best(context: Here, job: Found) -> views.BestArchitecture:
     )
 
 
+@router.get("/{job_id}/controller", dependencies=_JSON)
+def controller(context: Here, job: Found) -> views.BeliefView:
+    """What the job's controller believes by now: a policy's probabilities, a model's scales, why `auto` chose it."""
+    return views.belief_view(job, context.ledger.belief(job.id))
+
+
 @router.get("/{job_id}/front", dependencies=_JSON)
 def front(context: Here, job: Found) -> views.FrontView:
     """The trade-offs between the job's objectives that were found so far."""

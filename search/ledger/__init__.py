@@ -27,6 +27,7 @@ from search.ledger.outbox import Outbox
 from search.ledger.trials import Trials
 from search.ledger.values import (
     Attempt,
+    Belief,
     DatasetRow,
     Event,
     Finalist,
@@ -41,6 +42,7 @@ from search.ledger.values import (
 
 __all__ = [
     "Attempt",
+    "Belief",
     "DatasetRow",
     "Event",
     "Finalist",

@@ -8,12 +8,13 @@ import math
 from typing import Unpack, cast
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from search.ledger.ending import end_job, put_down
 from search.ledger.engine import Database
 from search.ledger.log import guard, lost, note, one_line, publish
-from search.ledger.tables import Now, jobs
-from search.ledger.values import JobFields, Lease, Wanted
+from search.ledger.tables import Now, beliefs, jobs
+from search.ledger.values import JobFields, Json, Lease, Wanted
 from search.trial import JobState
 
 
@@ -79,6 +80,18 @@ class Leases:
             fields = {"stopped_because": because, "seconds_used": seconds_used}
             told = {"stopped_because": because, "detail": one_line(detail)}
             note(connection, lease.job_id, "search_ended", told, values=fields)
+
+    def set_belief(self, lease: Lease, told: int, state: Json) -> None:
+        """What the controller believes after so many ends; for people, nothing is rebuilt from it. Raises LeaseLost."""
+        insert = sqlite.insert if self._database.sqlite else postgresql.insert
+        values = {"told": told, "state": state}
+        with self._database.write() as connection:
+            guard(connection, lease)
+            connection.execute(
+                insert(beliefs)
+                .values(job_id=lease.job_id, **values)
+                .on_conflict_do_update(index_elements=["job_id"], set_=values)
+            )
 
     def warn(self, lease: Lease, number: int, detail: str) -> None:
         """Something went less well than it should, and the search goes on: an event. number: of the trial it is about.

@@ -169,6 +169,14 @@ finalists = sa.Table(
     sa.Column("reason", sa.Text),
 )
 
+beliefs = sa.Table(
+    "beliefs",
+    metadata,
+    _job_id(),
+    sa.Column("told", sa.Integer, nullable=False),
+    sa.Column("state", sa.JSON, nullable=False),
+)
+
 events = sa.Table(
     "events",
     metadata,

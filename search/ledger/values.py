@@ -74,6 +74,14 @@ class Job:
         return base64.urlsafe_b64encode(f"{to_micros(self.created_at)}.{self.id}".encode()).decode()
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Belief:
+    """What a controller believes, as JSON for people. told: after how many ends."""
+
+    told: int
+    state: Json
+
+
 def read_cursor(text: str) -> tuple[datetime, str]:
     """`Job.cursor` -> (created_at, id). Raises InvalidInput for anything else."""
     try:

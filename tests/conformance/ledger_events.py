@@ -23,6 +23,15 @@ class EventConformance(WithLedger):
         job = ledger.job(lease.job_id)
         assert (job.stopped_because, job.seconds_used) == ("space_exhausted", 3.5)
 
+    def test_what_the_controller_believes_is_replaced(self, ledger: Ledger) -> None:
+        lease = owned_job(ledger)
+        assert ledger.belief(lease.job_id) is None
+        ledger.set_belief(lease, 1, {"probabilities": {"kernel": {"3": 0.5}}})
+        ledger.set_belief(lease, 2, {"probabilities": {"kernel": {"3": 0.75}}})
+        believed = ledger.belief(lease.job_id)
+        assert believed is not None
+        assert (believed.told, believed.state) == (2, {"probabilities": {"kernel": {"3": 0.75}}})
+
     def test_a_warning_is_an_event(self, ledger: Ledger) -> None:
         lease = owned_job(ledger)
         ledger.warn(lease, 3, "the surrogate cannot be fitted:\nno finite spread")

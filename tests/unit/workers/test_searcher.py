@@ -313,3 +313,14 @@ def test_the_controller_s_trouble_is_one_warning(ledger: Ledger, monkeypatch: py
     table.searcher.suggest("b")
     warnings = [event.data for event in ledger.events(table.lease.job_id) if event.kind == "warning"]
     assert warnings == [{"number": 0, "detail": "the numbers fail"}]
+
+
+def test_what_the_controller_believes_is_stored_after_each_end(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = Table(ledger)
+    monkeypatch.setattr(RandomController, "state", lambda _: {"uniform": True})
+    table.suggest("a")
+    assert ledger.belief(table.lease.job_id) is None
+    table.searcher.on_trial_complete("a", EPOCH)
+    believed = ledger.belief(table.lease.job_id)
+    assert believed is not None
+    assert (believed.told, believed.state) == (1, {"uniform": True})

@@ -19,6 +19,7 @@ from search.limits import Limit
 from search.modelled import STARTS, Belief, Candidate, Modelled, Warm
 from search.policy import TOP, Fold, Follower, Policy, Values
 from search.propose import Asked, Picker, SearchSpace
+from search.ranking import curve_of
 from search.trial import Outcome, TrialState
 from search.warm import warmed
 from space.decision import Decision, Option
@@ -69,7 +70,7 @@ class PolicyModelController(Modelled):
     def closed(self, asked: Asked, outcome: Outcome) -> None:
         super().closed(asked, outcome)
         if outcome.state is not TrialState.CANCELLED:
-            self._fold.add(outcome.number, asked, outcome.value)
+            self._fold.add(outcome.number, asked, curve_of(outcome))
 
     def candidates(self, number: int, belief: Belief) -> list[Candidate]:
         policy = self._practised = self.policy.copy()

@@ -73,7 +73,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({**DIGITS, "trial": {"gpus": 1}}, "/trial/gpus", "resource_unavailable"),
     ({**DIGITS, "trial": {"learning_rate": 0}}, "/trial/learning_rate", "out_of_range"),
     ({**DIGITS, "trial": {"scheduler": "median"}}, "/trial/scheduler", "choice_unknown"),
-    ({**DIGITS, "trial": {"stop_hopeless": 1}}, "/trial/stop_hopeless", "wrong_type"),
+    ({**DIGITS, "trial": {"stop_hopeless": 1}}, "/trial/stop_hopeless", "type_mismatch"),
     (
         {**DIGITS, "reproducible": True, "trial": {"stop_hopeless": True}},
         "/trial/stop_hopeless",

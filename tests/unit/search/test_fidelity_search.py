@@ -33,7 +33,7 @@ def run(name: str, scheduler: str, *, trials: int, seed: int = 0, hopeless: bool
 @pytest.mark.parametrize("name", sorted(CONTROLLERS))
 @pytest.mark.parametrize(("scheduler", "hopeless"), list(itertools.product(SCHEDULERS, (False, True)))[1:])
 def test_any_controller_with_any_early_stopping(name: str, scheduler: str, hopeless: bool) -> None:
-    trials = 28
+    trials = 20
     history = run(name, scheduler, trials=trials, hopeless=hopeless)
     assert sorted(told.proposal.number for told in history) == list(range(trials))
     assert len({told.proposal.architecture.hash for told in history}) == trials

@@ -3,9 +3,10 @@
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
+from ray.tune.schedulers import TrialScheduler
 
 from search.factory import make_controller
 from search.fidelity import Curves
@@ -20,6 +21,7 @@ from tests import factories
 from workers import searcher as module
 from workers.control import Control
 from workers.restored import measured
+from workers.scheduler import EarlyStoppingScheduler
 from workers.searcher import LedgerSearcher
 from workers.trial import TrialTask
 
@@ -97,6 +99,12 @@ class Table:
     def state(self, number: int) -> tuple[TrialState, str | None]:
         trial = self.ledger.trial(self.lease.job_id, number)
         return trial.state, trial.reason
+
+
+class Trial(NamedTuple):
+    """As much of Tune's as the scheduler looks at."""
+
+    trial_id: str
 
 
 @pytest.fixture
@@ -187,7 +195,8 @@ def test_a_new_driver_knows_the_rungs_of_the_old_one(ledger: Ledger, scheduler: 
     without = table.new_searcher(curves=Curves(), next_number=32)
     for searcher, goes_on in ((fresh, False), (without, True)):
         task = TrialTask.loads(searcher.suggest("b")["trial"])
-        assert searcher.goes_on("b", {**EPOCH, "score": 0.1}) is goes_on
+        decision = EarlyStoppingScheduler(searcher).on_trial_result(None, Trial("b"), {**EPOCH, "score": 0.1})
+        assert decision == (TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP)
         searcher.on_trial_complete("b", {**EPOCH, "score": 0.1, "done": True})
         assert table.state(task.number)[0] is TrialState.PRUNED
     place = "number 32 of 32, the best 10 go on" if scheduler == "asha" else "go on in bracket 1 of 3"

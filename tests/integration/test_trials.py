@@ -40,7 +40,7 @@ def test_every_fault_is_an_outcome_and_harms_no_other_trial(yard: Yard) -> None:
         4: (TrialState.COMPLETED, None, 2, 3),
         5: (TrialState.FAILED, "worker lost repeatedly (3 attempts)", 3, 0),
         6: (TrialState.FAILED, limit, 1, 0),
-        7: (TrialState.FAILED, limit, 1, 0),
+        7: (TrialState.FAILED, limit, 1, 1),
         8: (TrialState.COMPLETED, None, 1, 3),
         9: (TrialState.COMPLETED, None, 1, 3),
     }

@@ -4,7 +4,7 @@ from statistics import NormalDist
 
 import pytest
 
-from search.auto import AutoController
+from search.auto import auto
 from search.policy_model import PolicyModelController
 from search.predictor import PredictorController
 from search.proxy import chosen, combined
@@ -93,4 +93,4 @@ def test_guesses_are_for_the_starts_alone():
 
 
 def test_auto_takes_no_options_and_starts_by_parameters():
-    assert AutoController(chain(2)).warm == "params"
+    assert auto(chain(2)).warm == "params"

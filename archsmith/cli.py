@@ -85,7 +85,7 @@ def submit(
     dataset: Annotated[str | None, typer.Option(help="Name of the data set.")] = None,
     name: Annotated[str | None, typer.Option(help="A name for people.")] = None,
     space: Annotated[str | None, typer.Option(help="A preset's name, or a file with a space document.")] = None,
-    controller: Annotated[str | None, typer.Option(help="random, tpe or reinforce.")] = None,
+    controller: Annotated[str | None, typer.Option(help="auto unless said; docs/jobs.md lists them.")] = None,
     trials: Annotated[int | None, typer.Option(help="Budget: architectures to try.")] = None,
     seconds: Annotated[float | None, typer.Option(help="Budget: wall clock of the search.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Budget: epochs of one trial.")] = None,

@@ -3,7 +3,8 @@
     controller   policy_model: on a published table of 15,625 cells it needs as few trials as predictor, on one of eight
                  operations and on chains of layers it is level or ahead, and it publishes probabilities
     starts       6; half of the trials where the budget has fewer than 12
-    workers      decide nothing: with 16 asynchronous ones the same network is named as with one
+    workers      decide nothing: predictor, on the same surrogate, named networks as good with 16 asynchronous ones as
+                 with one (24 seeds); policy_model with several was not measured
 
 Measured by `python -m benchmarks.search` and `python -m benchmarks.controllers`.
 """

@@ -2,7 +2,7 @@
 
 A search on a table looks at the same few thousand architectures in every seed. The measures and features are those of
 `search.modelled.look`; only the time to find them is saved, so the times to ask that a search on a table reports are
-without it. `benchmarks/ask.py` measures whole asks.
+without it. `benchmarks/controllers.py` measures whole asks.
 """
 
 import io

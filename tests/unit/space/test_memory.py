@@ -1,5 +1,6 @@
 """The computed peak of a training step's memory is what torch's allocator saw."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,7 @@ from space.analysis import analyse
 from space.architecture import Architecture, GraphBuilder
 from space.constraint import Constraint
 from space.memory import BATCH, peak_memory
-from space.operations import OPERATIONS
+from space.operations import OPERATIONS, convolution, use
 from space.operations.base import Example
 from tests.conformance.operations import alone
 
@@ -22,9 +23,20 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.fixture
+def block_of_this_processor(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The analysis speaks of AVX-512 on every machine; a few channels take half the room in AVX2's blocks of 8."""
+    wide = torch.backends.cpu.get_cpu_capability().startswith("AVX512")
+    monkeypatch.setattr(convolution, "BLOCK", 16 if wide else 8)
+    use._known.cache_clear()
+    yield
+    use._known.cache_clear()
+
+
+@pytest.mark.usefixtures("block_of_this_processor")
 @pytest.mark.parametrize("name", sorted(OPERATIONS))
 def test_what_each_operation_says_it_keeps(name: str) -> None:
-    """In a network that is hardly more than this operation; what is not said is off by half. Seen: 0.71 to 1.20."""
+    """In a network that is hardly more than this operation; what is not said is off by half. Seen: 0.71 to 1.33."""
     for example in OPERATIONS[name].examples:
         architecture, _ = alone(OPERATIONS[name], larger(example))
         ratio = peak_memory(architecture, batch=64) / measured_peak(architecture, batch=64)

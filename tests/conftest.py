@@ -1,6 +1,10 @@
 """Fixtures for all tests."""
 
+import os
 import signal
+
+# Two test processes on two processors: the threads of a second matrix product would wait for each other, spinning.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 

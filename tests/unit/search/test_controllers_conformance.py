@@ -55,6 +55,8 @@ class TestPolicyModel(ControllerConformance):
 
 
 class TestAuto(ControllerConformance):
+    asks = 60
+
     @pytest.fixture
     def spec(self) -> ControllerSpec:
         return ControllerSpec(name="auto")
@@ -73,12 +75,16 @@ class TestNsga2(ControllerConformance):
 
 
 class TestGp(ControllerConformance):
+    asks = 60
+
     @pytest.fixture
     def spec(self) -> ControllerSpec:
         return ControllerSpec(name="gp", options={"startup": 25, "history": 15})  # for speed
 
 
 class TestTpeGrouped(ControllerConformance):
+    asks = 60
+
     @pytest.fixture
     def spec(self) -> ControllerSpec:
         return ControllerSpec(name="tpe", options={"branches": "grouped"})

@@ -41,7 +41,8 @@ def some(count: int, seed: int = 0, epochs: float = 5.0) -> Points:
 
 def kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     weights = np.repeat(SCALES.weights, SIZES)
-    return np.exp(-(((a[:, None] - b[None]) ** 2) * weights).sum(axis=2) / (2 * SCALES.length**2))
+    r = np.sqrt(5 * (((a[:, None] - b[None]) ** 2) * weights).sum(axis=2)) / SCALES.length
+    return (1 + r + r**2 / 3) * np.exp(-r)
 
 
 def test_the_posterior_is_the_textbooks():

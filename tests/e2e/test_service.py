@@ -18,8 +18,8 @@ from typing import Any
 import httpx
 import pytest
 
-from archsmith import torch_only
 from archsmith.serving import service
+from workers.bundle import torch_only
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 
@@ -150,7 +150,9 @@ def _opens_with_torch_alone(folder: Path) -> None:
     command = [sys.executable, "-I", torch_only.__file__, str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["parameters"] > 0
+    differences = json.loads(done.stdout)["differences"]
+    assert set(differences) == {"model.py", "model.pt2", "predict"}
+    assert max(differences.values()) <= 1e-5
 
 
 def _is_in_mlflow(job: Any) -> None:

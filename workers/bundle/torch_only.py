@@ -2,8 +2,10 @@
 
 No top-level name is found but the standard library's, torch's own and those of the distributions that torch
 declares as its dependencies; of torch_geometric's too where the model imports it. What the bundle needs beyond that
-shows as an ImportError, although all of archsmith's packages are installed. Prints JSON: the number of parameters, the
-input's and the output's shape.
+shows as an ImportError, although all of archsmith's packages are installed. Prints JSON: the number of parameters, and
+how far the logits of `model.py` and `model.pt2`, and what `predict` gives, are from the stored ones.
+
+This runs the bundle's own code.
 """
 
 import importlib
@@ -71,45 +73,60 @@ class Sieve:
 
 
 def packages_of(folder: Path) -> tuple[str, ...]:
-    """What a bundle's README says that it needs."""
-    graph_layers = "torch_geometric" in (folder / "model.py").read_text()
-    return ("torch", "torch_geometric") if graph_layers else ("torch",)
+    """What a bundle's requirements.txt says that it needs, by the names of the modules."""
+    lines = (folder / "requirements.txt").read_text().splitlines()
+    return tuple(re.split(r"[^\w-]", line)[0].replace("-", "_") for line in lines if line.strip())
 
 
-def sample(architecture: dict[str, Any]) -> tuple[list[Any], int]:
-    """What the network is called with, all zeros, and how many rows of logits that gives."""
+def differences(model: Any, folder: Path) -> dict[str, float]:
+    """How far what each form gives for the stored example is from the stored logits: |a - b| / (1 + |b|) at most."""
     import torch
 
-    data, shape = architecture.get("data", "image"), architecture["input_shape"]
-    if data in ("image", "volume"):
-        return [torch.zeros([2, *shape])], 2
-    x, edges = torch.zeros([4, *shape]), torch.tensor([[0, 1, 2, 3], [1, 0, 3, 2]])
-    if data == "nodes":
-        return [x, edges], 4
-    if data == "graphs":
-        return [x, edges, torch.tensor([0, 0, 1, 1])], 2
-    return [x, edges, torch.tensor([[0, 1, 0], [1, 2, 3]])], 3
+    stored = model.read_safetensors(str(folder / "example.safetensors"))
+    logits = stored.pop("logits")
+    x, indices = stored["x"], [stored[name] for name in ("edges", "graph", "pairs") if name in stored]
+    network = model.load(str(folder / "weights.safetensors"))
+    forms = {"model.py": network}
+    if (folder / "model.pt2").is_file():
+        forms["model.pt2"] = torch.export.load(folder / "model.pt2").module()
+    with torch.inference_mode():
+        found = {name: form(model.prepared(x), *indices) for name, form in forms.items()}
+    found["predict"] = model.predict(network, *called_with(x, stored))
+    expected = {name: logits.softmax(dim=1) if name == "predict" else logits for name in found}
+    return {name: _apart(given, expected[name]) for name, given in found.items()}
+
+
+def called_with(x: Any, stored: dict[str, Any]) -> list[Any]:
+    """The arguments of `predict` for the stored example: of many graphs it takes a list of (x, edges)."""
+    if "graph" not in stored:
+        return [x, *(stored[name] for name in ("edges", "pairs") if name in stored)]
+    edges, owner = stored["edges"], stored["graph"]
+    graphs = []
+    for number in owner.unique().tolist():
+        nodes = owner == number
+        graphs.append((x[nodes], edges[:, nodes[edges[0]]] - int(nodes.nonzero()[0])))
+    return [graphs]
+
+
+def _apart(found: Any, expected: Any) -> float:
+    if found.shape != expected.shape:
+        raise SystemExit(f"logits of shape {tuple(found.shape)}, those stored have {tuple(expected.shape)}")
+    if not found.isfinite().all():
+        raise SystemExit("logits that are not finite")
+    return float(((found - expected).abs() / (1 + expected.abs())).max())
 
 
 def main(folder: Path) -> None:
-    """Build the model, load its weights and run a very small batch through it."""
+    """Build the model, load its weights, and compare what it gives with what is stored."""
     allowed = allowed_imports(packages_of(folder))
     sys.meta_path[:] = [Sieve(finder, allowed) for finder in sys.meta_path]
     sys.path.insert(0, str(folder))
     import torch
 
-    network = importlib.import_module("model").load(str(folder / "weights.safetensors"))
-    architecture = json.loads((folder / "architecture.json").read_text())
-    inputs, rows = sample(architecture)
-    with torch.inference_mode():
-        logits = network(*inputs)
-    if list(logits.shape) != [rows, architecture["classes"]]:
-        raise SystemExit(f"{rows} samples gave logits of shape {tuple(logits.shape)}")
-    if not torch.isfinite(logits).all():
-        raise SystemExit(f"{rows} samples gave logits that are not finite")
-    parameters = sum(parameter.numel() for parameter in network.parameters())
-    shape = list(inputs[0].shape)
-    json.dump({"parameters": parameters, "input": shape, "output": list(logits.shape)}, sys.stdout)
+    torch.set_num_threads(1)
+    model = importlib.import_module("model")
+    parameters = sum(parameter.numel() for parameter in model.build().parameters())
+    json.dump({"parameters": parameters, "differences": differences(model, folder)}, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -12,8 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import mlflow
+import numpy as np
 import pytest
 from mlflow import MlflowClient
+from safetensors.numpy import load_file
 
 from api import process
 from search.ledger import OutboxRow
@@ -116,10 +119,26 @@ def _is_whole(seen: dict[str, Any], yard: Yard, job_id: str) -> None:
     assert yard.ledger.job(job_id).mlflow_run_id == parent["id"]
 
 
+def _is_loadable(url: str, seen: dict[str, Any], folder: Path) -> None:
+    """The registered version, by pyfunc: a signature, an input example, and what the bundle's own predict gives."""
+    [(name, version, _)] = seen["versions"]
+    mlflow.set_tracking_uri(url)
+    model = mlflow.pyfunc.load_model(f"models:/{name}/{version}")
+    stored = load_file(folder / "example.safetensors")
+    shares = np.exp(stored["logits"]) / np.exp(stored["logits"]).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(model.predict(stored["x"]), shares, rtol=1e-4)
+    np.testing.assert_array_equal(model.input_example, stored["x"])
+    assert str(model.metadata.signature.inputs) == "[Tensor('uint8', (-1, 1, 8, 8))]"
+    assert str(model.metadata.signature.outputs) == "[Tensor('float32', (-1, 10))]"
+    with pytest.raises(mlflow.exceptions.MlflowException, match="shape"):
+        model.predict(np.zeros((1, 1, 9, 9), np.uint8))
+
+
 def _typed(value: str) -> Any:
     return int(value) if value.lstrip("-").isdigit() else value
 
 
+@pytest.mark.exports
 def test_a_job_is_delivered_once(yard: Yard, mlflow_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     yard.settings = replace(yard.settings, mlflow_url=mlflow_url)
     rows: list[OutboxRow] = []
@@ -136,6 +155,7 @@ def test_a_job_is_delivered_once(yard: Yard, mlflow_url: str, monkeypatch: pytes
     client = MlflowClient(mlflow_url, mlflow_url)
     seen = _seen(client, job_id)
     _is_whole(seen, yard, job_id)
+    _is_loadable(mlflow_url, seen, yard.settings.job_folder(job_id) / "bundle")
 
     # A writer that died before it acknowledged anything, and before it filed its runs' ids.
     monkeypatch.setattr(yard.ledger, "runs", lambda _: {})

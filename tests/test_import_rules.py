@@ -180,6 +180,7 @@ def test_no_module_imports_itself_through_others() -> None:
         ("archsmith.errors", (*ROOMS, "httpx", "typer")),
         ("api.app", ("torch", "optuna", "ray", "mlflow")),
         ("space.space", ("torch",)),
+        ("workers.bundle.predict", ("torch", "ray", "mlflow", "optuna", "sqlalchemy")),
     ],
 )
 def test_loading_a_module_keeps_the_heavy_ones_away(module: str, stays_away: tuple[str, ...]) -> None:

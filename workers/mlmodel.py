@@ -1,6 +1,7 @@
 """What makes a bundle a model of MLflow: `MLmodel` with a signature, an input example, and the loader beside them."""
 
 import json
+import platform
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ from workers.bundle.manifest import Array, Manifest
 
 CODE = "code"
 LOADER = "archsmith_pyfunc"
-EXAMPLE = "input_example.json"
+EXAMPLE, SERVED = "input_example.json", "serving_input_example.json"
 OPEN_AXIS = {"x": 0, "edges": 1, "graph": 0, "pairs": 1}
 
 
@@ -28,22 +29,25 @@ def mlflow_files(folder: Path, *, run: str, at: int) -> dict[str, str]:
     """
     manifest = Manifest.from_json(*(json.loads((folder / name).read_text()) for name in ("bundle.json", "labels.json")))
     inputs = example(manifest)
-    given: Any = {name: value.tolist() for name, value in inputs.items()}
+    named: Any = {name: value.tolist() for name, value in inputs.items()}
+    given = named if manifest.is_graph else named["x"]
     model = Model(
         artifact_path="bundle",
         run_id=run,
         utc_time_created=datetime.fromtimestamp(at / 1000, UTC).replace(tzinfo=None),
         model_uuid=run,
         signature=_signature(manifest, inputs),
-        saved_input_example_info={"artifact_path": EXAMPLE, "type": "ndarray", "format": "tf-serving"},
+        saved_input_example_info={"artifact_path": EXAMPLE, "serving_input_path": SERVED, "type": "ndarray"},
     )
     env = {"virtualenv": "python_env.yaml"}
-    model.add_flavor("python_function", loader_module=LOADER, code=CODE, env=env)
+    version = platform.python_version()
+    model.add_flavor("python_function", loader_module=LOADER, code=CODE, env=env, python_version=version)
     requirements = (folder / "requirements.txt").read_text().splitlines()
     return {
         "MLmodel": model.to_yaml(),
-        EXAMPLE: json.dumps({"inputs": given if manifest.is_graph else given["x"]}),
-        "python_env.yaml": json.dumps({"dependencies": [f"mlflow=={VERSION}", *requirements]}),
+        EXAMPLE: json.dumps(given),
+        SERVED: json.dumps({"inputs": given}),
+        "python_env.yaml": json.dumps({"python": version, "dependencies": [f"mlflow=={VERSION}", *requirements]}),
         f"{CODE}/{LOADER}.py": (Path(bundle.__file__).parent / "pyfunc.py").read_text(),
     }
 

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -124,9 +123,7 @@ def _is_loadable(url: str, seen: dict[str, Any], folder: Path) -> None:
     """The registered version, by pyfunc: a signature, an input example, and what the bundle's own predict gives."""
     [(name, version, _)] = seen["versions"]
     mlflow.set_tracking_uri(url)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # mlflow.pyfunc warns of type hints of its own while it is imported
-        model = mlflow.pyfunc.load_model(f"models:/{name}/{version}")
+    model = mlflow.pyfunc.load_model(f"models:/{name}/{version}")
     stored = load_file(folder / "example.safetensors")
     powers = np.exp(stored["logits"])
     np.testing.assert_allclose(model.predict(stored["x"]), powers / powers.sum(axis=1, keepdims=True), rtol=1e-4)

@@ -1,20 +1,16 @@
 """A bundle as a model of MLflow, loaded from a folder as the registry hands it out."""
 
 import sys
-import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
+from mlflow import pyfunc
 from mlflow.exceptions import MlflowException
 from safetensors.numpy import load_file
 
 from tests.bundle.made import small_bundle
 from workers.mlmodel import LOADER, mlflow_files
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # mlflow.pyfunc warns of type hints of its own while it is imported
-    from mlflow import pyfunc
 
 
 @pytest.fixture(autouse=True)

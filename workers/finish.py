@@ -177,6 +177,8 @@ class Finish:
 
     def _exports(self, task: bundle.ExportTask) -> bundle.Exports:
         """The exported forms, made on the cluster; a network that cannot be exported is a product all the same."""
+        if not self._settings.exports:
+            return bundle.Exports.none("the service has ARCHSMITH_EXPORTS=0")
         deadline = time.monotonic() + EXPORT_S
         results = cluster.run_tasks(
             bundle.export,

@@ -24,16 +24,6 @@ def ray_address() -> Iterator[str]:
     cluster.disconnect()
 
 
-@pytest.fixture(autouse=True)
-def _without_exports(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Jobs driven in the test's own process leave out the exported forms, seconds each; `exports` asks for them."""
-    if "exports" not in request.keywords:
-        from workers import bundle, finish
-
-        left_out = bundle.Exports.none("left out in tests")
-        monkeypatch.setattr(finish.Finish, "_exports", lambda *_: left_out)
-
-
 @pytest.fixture
 def yard(tmp_path: Path, ray_address: str) -> "Iterator[Yard]":
     from tests.driving import Yard

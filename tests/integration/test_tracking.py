@@ -134,9 +134,8 @@ def _typed(value: str) -> Any:
     return int(value) if value.lstrip("-").isdigit() else value
 
 
-@pytest.mark.exports
 def test_a_job_is_delivered_once(yard: Yard, mlflow_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    yard.settings = replace(yard.settings, mlflow_url=mlflow_url)
+    yard.settings = replace(yard.settings, mlflow_url=mlflow_url, exports=True)
     rows: list[OutboxRow] = []
     deliver = MlflowTracker.deliver
 

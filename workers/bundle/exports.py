@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from space.architecture import Architecture
 
-PROGRAM, ONNX = "model.pt2", "model.onnx"
+PROGRAM, ONNX, EXAMPLE = "model.pt2", "model.onnx", "example.safetensors"
 _FAILURES = (RuntimeError, ValueError, TypeError, LookupError, AttributeError, AssertionError, ArithmeticError)
 
 
@@ -32,14 +32,14 @@ class ExportTask:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Exports:
-    """files: name -> bytes, `example.safetensors` among them. left_out: name -> why there is no such file."""
+    """files: name -> bytes of EXAMPLE and the forms. left_out: name -> why there is no such file."""
 
     files: Mapping[str, bytes] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def none(cls, reason: str) -> "Exports":
-        return cls(left_out={PROGRAM: reason, ONNX: reason})
+        return cls(left_out={PROGRAM: reason, ONNX: reason, EXAMPLE: reason})
 
 
 class _Differs(ValueError):
@@ -65,7 +65,7 @@ def export(task: ExportTask, _: None = None) -> Exports:
         logits = module(*(torch.from_numpy(value) for value in inputs.values()))
     tensors = {**{name: torch.from_numpy(value.copy()) for name, value in raw.items()}, "logits": logits}
     files, left_out = _forms(architecture, module, inputs, logits.numpy())
-    return Exports(files={"example.safetensors": save(tensors), **files}, left_out=left_out)
+    return Exports(files={EXAMPLE: save(tensors), **files}, left_out=left_out)
 
 
 def network_inputs(manifest: Manifest, raw: Mapping[str, Array]) -> dict[str, Array]:

@@ -22,9 +22,10 @@ from pathlib import Path
 from archsmith.errors import ArchsmithError, Fault, InvalidBundle, InvalidInput
 from workers.bundle import torch_only
 from workers.bundle.example import GIVEN, apart, within
-from workers.bundle.exports import ONNX, failures, network_inputs, run_onnx
+from workers.bundle.exports import EXAMPLE, ONNX, PROGRAM, failures, network_inputs, run_onnx
 from workers.bundle.manifest import TOLERANCES, Array, Manifest
 from workers.bundle.opened import Opened, document, open_bundle
+from workers.bundle.publish import SUMS
 
 DIFFERS, WRONG = 1, 2
 CODE_S = 600
@@ -43,8 +44,11 @@ def verify(bundle: Path, *, code: bool = True) -> Iterator[Check]:
     """The checks in order, each as it is done. code: whether the bundle's own code may run."""
     try:
         opened = open_bundle(bundle)
+        yield Check(what=SUMS, ok=True, detail=f"{len(opened.files)} files, each as its sum says")
+        if EXAMPLE not in opened.files and EXAMPLE in opened.manifest.left_out:
+            yield from _without_example(opened, code=code)
+            return
         inputs, logits = stored(opened)
-        yield Check(what="SHA256SUMS", ok=True, detail=f"{len(opened.files)} files, each as its sum says")
         yield _of_architecture(opened, inputs, logits)
     except InvalidInput as error:
         yield from (Check(what=fault.pointer.strip("/") or bundle.name, ok=False, detail=fault.detail)
@@ -54,12 +58,19 @@ def verify(bundle: Path, *, code: bool = True) -> Iterator[Check]:
     yield from _of_code(opened) if code else _not_run()
 
 
+def _without_example(opened: Opened, *, code: bool) -> Iterator[Check]:
+    """What can be said where there is nothing to compare with: that code and weights go together."""
+    yield from (_absent(opened.manifest, name) for name in (EXAMPLE, ONNX, PROGRAM))
+    if code:
+        yield from _of_code(opened)
+
+
 def stored(opened: Opened) -> tuple[dict[str, Array], Array]:
     """What the network is called with for the stored example, and the logits it must give. Raises InvalidBundle."""
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
-    name = "example.safetensors"
+    name = EXAMPLE
     try:
         tensors = load(opened.files[name])
         wanted = ("x", *GIVEN.get(opened.manifest.data, ()))
@@ -118,17 +129,20 @@ def _of_code(opened: Opened) -> Iterator[Check]:
         yield Check(what="model.py", ok=False, detail=f"does not run with torch alone: {last}")
         return
     told = json.loads(done.stdout)
+    if not told["differences"]:
+        yield Check(what="model.py", ok=True, detail="takes the weights with torch alone")
+        return
     for what, apart_by in told["differences"].items():
         allowed = TOLERANCES.get(what, TOLERANCES["model.py"])
         ok = apart_by <= allowed
         detail = f"with torch alone: {apart_by:.1e} from the stored logits, {allowed:g} is allowed"
         yield Check(what="model.py: predict" if what == "predict" else what, ok=ok, detail=detail)
-    if "model.pt2" not in told["differences"]:
-        yield _absent(opened.manifest, "model.pt2")
+    if PROGRAM not in told["differences"]:
+        yield _absent(opened.manifest, PROGRAM)
 
 
 def _not_run() -> Iterator[Check]:
-    for what in ("model.py", "model.pt2"):
+    for what in ("model.py", PROGRAM):
         yield Check(what=what, ok=None, detail="not run, as asked")
 
 

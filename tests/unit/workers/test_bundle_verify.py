@@ -134,6 +134,16 @@ def test_a_form_that_was_left_out_with_a_reason_is_not_wrong(tmp_path: Path) -> 
     assert {check.ok for check in checks.values()} == {True, None}
 
 
+def test_without_forms_code_and_weights_go_together(tmp_path: Path) -> None:
+    checks = {
+        check.what: check for check in verify(small_bundle(tmp_path, "image", exports=bundle.Exports.none("off")))
+    }
+    assert [what for what, check in checks.items() if check.ok] == ["SHA256SUMS", "model.py"]
+    assert {what for what, check in checks.items() if check.detail.endswith("not in the bundle: off")} == {
+        *("example.safetensors", "model.onnx", "model.pt2")
+    }
+
+
 def test_what_is_no_bundle(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(tmp_path / "nothing.zip")]) == 2
     (tmp_path / "text.zip").write_text("not a zip")

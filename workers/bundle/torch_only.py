@@ -131,7 +131,8 @@ def main(folder: Path) -> None:
     torch.set_num_threads(1)
     model = importlib.import_module("model")
     parameters = sum(parameter.numel() for parameter in model.build().parameters())
-    json.dump({"parameters": parameters, "differences": differences(model, folder)}, sys.stdout)
+    answer = {"parameters": parameters, "differences": differences(model, folder)}
+    sys.stdout.write(json.dumps(answer) + "\n")
 
 
 if __name__ == "__main__":

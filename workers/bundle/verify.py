@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from archsmith.errors import ArchsmithError, Fault, InvalidBundle, InvalidInput
 from workers.bundle import torch_only
@@ -122,13 +123,11 @@ def _of_code(opened: Opened) -> Iterator[Check]:
     with tempfile.TemporaryDirectory(prefix="archsmith-bundle-") as place:
         folder = Path(place)
         opened.unpack(folder)
-        command = [sys.executable, "-I", "-B", torch_only.__file__, str(folder)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=CODE_S)
-    if done.returncode != 0:
-        last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        yield Check(what="model.py", ok=False, detail=f"does not run with torch alone: {last}")
-        return
-    told = json.loads(done.stdout)
+        try:
+            told = _told(folder)
+        except _CodeFailed as error:
+            yield Check(what="model.py", ok=False, detail=f"does not run with torch alone: {error}")
+            return
     if not told["differences"]:
         yield Check(what="model.py", ok=True, detail="takes the weights with torch alone")
         return
@@ -139,6 +138,24 @@ def _of_code(opened: Opened) -> Iterator[Check]:
         yield Check(what="model.py: predict" if what == "predict" else what, ok=ok, detail=detail)
     if PROGRAM not in told["differences"]:
         yield _absent(opened.manifest, PROGRAM)
+
+
+class _CodeFailed(Exception):
+    """The last line of what the bundle's code said when it failed."""
+
+
+def _told(folder: Path) -> Any:
+    command = [sys.executable, "-I", "-B", torch_only.__file__, str(folder)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=CODE_S)
+    except subprocess.TimeoutExpired:
+        raise _CodeFailed(f"it was stopped after {CODE_S} s") from None
+    if done.returncode != 0:
+        raise _CodeFailed((done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1])
+    try:
+        return json.loads(done.stdout.splitlines()[-1])
+    except (ValueError, IndexError):
+        raise _CodeFailed("it gave no answer") from None
 
 
 def _not_run() -> Iterator[Check]:

@@ -304,11 +304,11 @@ def _parameter_names(
             name = slot.name if alone else _spoken(slot)
         wanted.append((rank.get(name, 2 if _positional(name) else 3), places[0], key, name))
     for _, _, key, name in sorted(wanted, key=lambda item: item[:2]):
-        if name in names.values() and first[found[key][0]].owner:
-            name = _spoken(first[found[key][0]])
-        unique, number = name, 2
+        slot = first[found[key][0]]
+        own = _spoken(slot) if name in names.values() and slot.owner else name
+        unique, number = own, 2
         while unique in names.values():
-            unique, number = f"{name}{number}", number + 1
+            unique, number = f"{own}{number}", number + 1
         names[key] = unique
     return names
 

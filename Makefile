@@ -91,8 +91,8 @@ load: install ## many readers and writers against one running API
 compose-test: install ## docker-compose.yml for real: build, up, a job over HTTP, its bundle, down
 	$(BIN)/python tests/compose/run.py
 
-bundle-test: install ## a job's bundle opened where torch is the only package
-	$(BIN)/python tests/bundle/run.py $(BUNDLE)
+bundle-test: install ## a bundle of every preset, or BUNDLE=path, opened where torch is the only package
+	$(BIN)/python -m tests.bundle.run $(BUNDLE)
 
 lock: ## both lock files anew, from pyproject.toml: of everything, and of what runs in a container
 	test -x $(UV) || $(MAKE) install

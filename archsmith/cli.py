@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from archsmith import __version__, demo, formats, serving
+from archsmith import __version__, demo, formats, programs, serving
 from archsmith.client import DEFAULT_URL, Client
 from archsmith.progress import duration, summary, view
 from archsmith.refusals import ClientError, Refused, RefusedInput, RefusedState, UnknownThing, Unreachable
@@ -18,9 +18,9 @@ from archsmith.values import Job
 
 OK, ENDED_BADLY, WRONG, UNREACHABLE, STATE, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
-EPILOG = """Exit codes: 0 done; 1 the job failed or was cancelled, or a download broke; 2 wrong usage, or the service
-refused the input; 3 no service answers, or it answers with an error of its own; 4 there is no such thing, or its state
-forbids the request; 130 interrupted."""
+EPILOG = """Exit codes: 0 done; 1 the job failed or was cancelled, a download broke, or a bundle is not what it says;
+2 wrong usage, or the input was refused; 3 no service answers, or it answers with an error of its own; 4 there is no
+such thing, or its state forbids the request; 130 interrupted."""
 
 app = typer.Typer(name="archsmith", epilog=EPILOG, add_completion=False, rich_markup_mode=None)
 
@@ -171,6 +171,33 @@ def download(
     """Fetch a finished job's bundle, checked, and print where it is. A cut transfer goes on where it stopped."""
     with _client(context, url) as client:
         typer.echo(client.download_bundle(job_id, output))
+
+
+Bundle = Annotated[Path, typer.Argument(metavar="BUNDLE", help="The zip that `archsmith download` fetched.")]
+AsJson = Annotated[bool, typer.Option("--json", help="A JSON object a line, for programs.")]
+
+
+@app.command()
+def predict(
+    bundle: Bundle,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Pictures; .npy or .npz for everything else.")],
+    top: Annotated[int, typer.Option(min=1, help="How many classes to name of each.")] = 3,
+    as_json: AsJson = False,
+) -> int:
+    """Name the classes of files with a bundle, which need no service. No code of the bundle runs."""
+    options = ["--top", str(top), *(["--json"] if as_json else []), "--"]
+    return programs.run("predict", [*options, str(bundle), *map(str, files)]).returncode
+
+
+@app.command()
+def verify(
+    bundle: Bundle,
+    no_code: Annotated[bool, typer.Option("--no-code", help="Leave out what runs the bundle's own code.")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Hold a bundle to its word: sums, weights, and the logits of every form. Runs its model.py unless --no-code."""
+    options = [*(["--no-code"] if no_code else []), *(["--json"] if as_json else []), "--"]
+    return programs.run("verify", [*options, str(bundle)]).returncode
 
 
 @app.command()

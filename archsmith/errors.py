@@ -5,6 +5,7 @@ ArchsmithError
 │   ├── MalformedInput      not even readable (not JSON, duplicate keys, wrong media type)
 │   ├── InvalidSpace        a space document
 │   ├── InvalidDataset      a data set's files
+│   ├── InvalidBundle       a bundle that is not what it says it is, or an input that its model cannot take
 │   └── InvalidExpression   a constraint expression
 ├── InvalidArchitecture     a graph whose shapes do not fit
 │   └── ImpossibleShape     one stage or node asks for more pixels than are left
@@ -74,6 +75,12 @@ class InvalidDataset(InvalidInput):
     """A data set's files break a rule."""
 
     code = "invalid_dataset"
+
+
+class InvalidBundle(InvalidInput):
+    """A bundle is not what it says it is, or an input is not what its model takes."""
+
+    code = "invalid_bundle"
 
 
 class InvalidExpression(InvalidInput):

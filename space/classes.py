@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Union, cast
 
 from space.architecture import Architecture
-from space.borrowed import borrowed_names
 from space.operations import OPERATIONS
 from space.operations.base import Argument, Layer
 from space.outline import Scope, Unit, outline
@@ -71,7 +70,7 @@ class Blueprint:
 
 
 def blueprints(architecture: Architecture) -> list[Blueprint]:
-    """All classes, each after those it uses; the last is the whole model."""
+    """All classes, each after those it uses; the last is the whole model. `space.naming` gives them their names."""
     levels: dict[int, list[Scope]] = {}
     _collect(outline(architecture), levels)
     made: dict[str, Made] = {}
@@ -83,9 +82,7 @@ def blueprints(architecture: Architecture) -> list[Blueprint]:
             groups.setdefault(_skeleton(scope, members[scope.path]), []).append(scope)
         for scopes in groups.values():
             classes.extend(_classes(architecture, scopes, members, made))
-    ordered = list(dict.fromkeys(_in_order(classes[-1])))
-    _name(ordered, borrowed_names(architecture))
-    return ordered
+    return list(dict.fromkeys(_in_order(classes[-1])))
 
 
 def _in_order(blueprint: Blueprint) -> Iterator[Blueprint]:
@@ -304,81 +301,23 @@ def _parameter_names(
         name = ends.get(cast("tuple[int, ...]", column), "") if family == "channels" else ""
         if not name:
             alone = families[family] == 1 or (family == "channels" and slot.name == "groups")
-            name = slot.name if alone else f"{slot.owner.replace('.', '_')}_{slot.name}"
+            name = slot.name if alone else _spoken(slot)
         wanted.append((rank.get(name, 2 if _positional(name) else 3), places[0], key, name))
     for _, _, key, name in sorted(wanted, key=lambda item: item[:2]):
-        unique, number = name, 2
+        slot = first[found[key][0]]
+        own = _spoken(slot) if name in names.values() and slot.owner else name
+        unique, number = own, 2
         while unique in names.values():
-            unique, number = f"{name}{number}", number + 1
+            unique, number = f"{own}{number}", number + 1
         names[key] = unique
     return names
 
 
-RESERVED = {"Model", "Tensor", "None", "True", "False"}
-SHORT = {"BatchNorm": "BN", "GroupNorm": "GN"}
-CONVOLUTIONS = ("nn.Conv2d", "nn.Conv3d", "GCNConv", "GATConv")
+SPOKEN = {"reduce_out_channels": "reduced_channels", "before_out_channels": "cell_channels"}
+"""What a person calls the channels within a bottleneck, and within a cell."""
 
 
-def _name(classes: list[Blueprint], taken: set[str]) -> None:
-    """Names as a person would give: ConvBNReLU for short rows, ResidualBlock, Stage2; numbers where they must be.
-
-    taken: the other classes of the file.
-    """
-    hints = [_hint(blueprint) for blueprint in classes]
-    for hint in dict.fromkeys(hints):
-        alike = [blueprint for blueprint, other in zip(classes, hints, strict=True) if other == hint]
-        own = [blueprint.instances[0].path.rpartition(".")[2] for blueprint in alike]
-        single = all(len(blueprint.instances) == 1 for blueprint in alike)
-        if not (single and len(set(own)) == len(own) and all(key.isdigit() for key in own)):
-            own = [str(number) for number in range(1, len(alike) + 1)]
-        for blueprint, number in zip(alike, own, strict=True):
-            blueprint.name = hint if len(alike) == 1 else f"{hint}{number}"
-            while blueprint.name in taken:
-                blueprint.name += "_"
-            taken.add(blueprint.name)
-
-
-def _hint(blueprint: Blueprint) -> str:
-    scope = blueprint.instances[0]
-    if not scope.path:
-        return "Model"
-    rows = [inner for _, inner in blueprint.members]
-    targets = [inner.target for inner in rows if isinstance(inner, Made) and isinstance(inner.target, str)]
-    if len(targets) == len(rows) == len(scope.units) <= 3 and targets[0] in CONVOLUTIONS and scope.path != "head":
-        words = [target.removeprefix("nn.").rstrip("123d") for target in targets]
-        return "".join(SHORT.get(word, word.removesuffix("Conv") or word) for word in words)
-    *folders, word = scope.path.split(".")
-    if word.isdigit():
-        word = singular(next(folder for folder in reversed(folders) if not folder.isdigit()))
-    name = _adjective(blueprint) + "".join(part.capitalize() for part in word.split("_"))
-    return f"{name}Part" if name in RESERVED else name
-
-
-def singular(word: str) -> str:
-    """branches -> branch, blocks -> block."""
-    return word.removesuffix("es") if word.endswith("ches") else word.removesuffix("s") or word
-
-
-KINDS_OF_BLOCKS: dict[str, set[str]] = {
-    "Highway": {"transform", "gate"},
-    "Dense": {"layers", "transition"},
-    "NonLocal": {"value", "attend"},
-    "Bottleneck": {"reduce", "middle", "expand"},
-}
-"""Members that tell what a block is."""
-
-
-def _adjective(blueprint: Blueprint) -> str:
-    """What kind of block it is: residual, branching, separable, of a graph, or nothing in particular."""
-    scope = blueprint.instances[0]
-    keys = {key for key, _ in blueprint.members}
-    if "neighbours" in keys:
-        return "SAGE" if "message" in keys else "GIN"
-    for kind, members in KINDS_OF_BLOCKS.items():
-        if members <= keys:
-            return kind
-    joins = [unit for unit in scope.units if unit.kind == "function"]
-    if joins:
-        skips = any(source in scope.inputs for unit in joins for source in unit.inputs)
-        return "Residual" if skips or keys & {"shortcut", "skip", "projection"} else "Branching"
-    return "Separable" if "depthwise" in keys else ""
+def _spoken(slot: Slot) -> str:
+    """A parameter by whose it is: norm_groups."""
+    name = f"{slot.owner.replace('.', '_')}_{slot.name}"
+    return SPOKEN.get(name, name)

@@ -7,9 +7,10 @@ from typing import cast
 
 from space.analysis import analyse
 from space.architecture import Architecture
-from space.borrowed import borrowed
-from space.classes import Blueprint, Expression, Made, Slot, Tree, blueprints, is_list, singular, tree
+from space.borrowed import borrowed, borrowed_names
+from space.classes import Blueprint, Expression, Made, Slot, Tree, blueprints, is_list, tree
 from space.kinds import INDEX_SHAPES, KINDS
+from space.naming import name_classes, singular
 from space.node import row_kinds
 from space.operations import OPERATIONS
 from space.operations.base import Argument, Function
@@ -22,7 +23,9 @@ LETTERS = {"sample": "B", "node": "N", "graph": "G", "pair": "P"}
 
 def generate(architecture: Architecture) -> str:
     """The text of `model.py`: `build() -> Model`, with the same state dict keys as `space.build.build` gives."""
-    body = "\n\n\n".join(_Writer(architecture, blueprint).text() for blueprint in blueprints(architecture))
+    classes = blueprints(architecture)
+    name_classes(classes, borrowed_names(architecture))
+    body = "\n\n\n".join(_Writer(architecture, blueprint).text() for blueprint in classes)
     imports, definitions = borrowed(architecture, body)
     body = "\n\n\n".join((*definitions, body))
     build = 'def build() -> Model:\n    """The model with fresh weights."""\n    return Model()\n'

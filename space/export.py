@@ -1,4 +1,4 @@
-"""The exporter: a trained network as an ONNX model that any runtime runs, for batches of any size.
+"""The exporter: a trained network as an ONNX model that any runtime runs, or a program of torch.export; open batches.
 
 It rests on torch.export, not on torch's older tracer (`dynamo=False`). The tracer is ten times faster, but deprecated,
 it refuses a seventh of the operations here (what scatters, pooling to sides that do not divide) and leaves out inputs
@@ -6,6 +6,7 @@ that a network does not happen to read. A product is exported once, so what last
 """
 
 import contextlib
+import io
 import logging
 import math
 import warnings
@@ -42,20 +43,44 @@ def export_onnx(architecture: Architecture, module: nn.Module, path: Path) -> No
     reads them or not; the output is logits. Shapes are the network's own, and these axes are open: batch (images,
     volumes), nodes, edges, pairs. Raises ValueError for a network above the 2 GB that one ONNX file can hold.
     """
+    _check_size(module.state_dict())
+    path.write_bytes(onnx_bytes(architecture, to_program(architecture, module)))
+
+
+def onnx_bytes(architecture: Architecture, program: "ExportedProgram") -> bytes:
+    """What `export_onnx` writes, of the network as `to_program` gives it. Raises as that does."""
     import onnx
 
-    bytes_needed = sum(tensor.numel() * tensor.element_size() for tensor in module.state_dict().values())
-    if bytes_needed >= 2**31 - 2**20:
-        raise ValueError(f"an ONNX file holds less than 2 GB, the weights take {bytes_needed / 1e9:.1f} GB")
-    model = to_onnx(architecture, module)
+    _check_size(program.state_dict)
+    model = to_onnx(architecture, program)
     onnx.checker.check_model(model, full_check=True)
-    path.write_bytes(model.SerializeToString())
+    data: bytes = model.SerializeToString(deterministic=True)
+    return data
 
 
-def to_onnx(architecture: Architecture, module: nn.Module) -> "ModelProto":
-    """The model that `export_onnx` writes, unchecked."""
+def _check_size(state: Mapping[str, Tensor]) -> None:
+    needed = sum(tensor.numel() * tensor.element_size() for tensor in state.values())
+    if needed >= 2**31 - 2**20:
+        raise ValueError(f"an ONNX file holds less than 2 GB, the weights take {needed / 1e9:.1f} GB")
+
+
+def program_bytes(program: "ExportedProgram") -> bytes:
+    """The program as a `.pt2` archive, the same bytes for the same network, for `torch.export.load`.
+
+    Left out is what the exporter notes of the machine (stacks with paths of files), and the inputs it was traced with.
+    The archive's inner folder is named after the file it is written to; a buffer has no name.
+    """
+    for node in program.graph.nodes:
+        node.meta.pop("stack_trace", None)
+    program.example_inputs = None
+    buffer = io.BytesIO()
+    torch.export.save(program, buffer)
+    return buffer.getvalue()
+
+
+def to_onnx(architecture: Architecture, program: "ExportedProgram") -> "ModelProto":
+    """The model that `export_onnx` writes, unchecked. program: of `to_program`."""
     kind = KINDS[architecture.data]
-    program = to_program(architecture, module)
     with _quietly():
         made = torch.onnx.export(
             program,

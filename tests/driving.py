@@ -48,7 +48,13 @@ class Yard:
     def __init__(self, state: Path, **settings: Any) -> None:
         state.mkdir(parents=True, exist_ok=True)
         self.settings = Settings(
-            **{"state": state, "database_url": f"sqlite:///{state / 'archsmith.db'}", "lease_s": 30.0, **settings}
+            **{
+                "state": state,
+                "database_url": f"sqlite:///{state / 'archsmith.db'}",
+                "lease_s": 30.0,
+                "exports": False,  # ten seconds a job; who looks at them asks for them
+                **settings,
+            }
         )
         self.ledger: Ledger = open_ledger(self.settings.database_url)
         self._children: list[subprocess.Popen[bytes]] = []
@@ -92,6 +98,7 @@ class Yard:
             "ARCHSMITH_RAY_ADDRESS": ray_address,
             "ARCHSMITH_LEASE_S": str(settings.lease_s),
             "ARCHSMITH_MLFLOW_URL": settings.mlflow_url,
+            "ARCHSMITH_EXPORTS": str(int(settings.exports)),
             "PYTHONSAFEPATH": "1",
         }
         command = [sys.executable, "-m", "workers.driver", lease.job_id]

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import platform
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +33,9 @@ from workers.setting import Setting
 from workers.settings import Settings
 
 log = logging.getLogger(__name__)
+
+EXPORT_S = 900
+"""Of wall clock, then the bundle goes without; the largest networks of `everything` need a minute."""
 
 
 class Finish:
@@ -147,14 +151,20 @@ class Finish:
         winner = min(finalists, key=lambda f: (f.rank, f.seed))
         trial = chosen[winner.rank - 1]
         final = fmean(f.test_score for f in finalists if f.rank == winner.rank and f.test_score is not None)
+        weights = self._weights(winner.rank, winner.seed).read_bytes()
+        preprocessing = bundle.Preprocessing.of(dataset)
+        exports = self._exports(
+            bundle.ExportTask(architecture=trial.architecture, weights=weights, preprocessing=preprocessing)
+        )
+        if self._control.leaving:
+            return
         published = bundle.publish(
             self._folder,
             architecture=Architecture.from_json(trial.architecture),
-            weights=self._weights(winner.rank, winner.seed).read_bytes(),
-            preprocessing=bundle.Preprocessing(
-                mean=dataset.mean, std=dataset.std, dtype=dataset.info.dtype, labels=dataset.class_names
-            ),
+            weights=weights,
+            preprocessing=preprocessing,
             report=self._report(dataset, setting, trial, finalists, final),
+            exports=exports,
         )
         log.info("bundle of %d bytes, final score %.4f", published.bytes, final)
         self._ledger.finish_job(
@@ -164,6 +174,23 @@ class Finish:
             bundle_sha256=published.sha256,
             bundle_bytes=published.bytes,
         )
+
+    def _exports(self, task: bundle.ExportTask) -> bundle.Exports:
+        """The exported forms, made on the cluster; a network that cannot be exported is a product all the same."""
+        if not self._settings.exports:
+            return bundle.Exports.none("the service has ARCHSMITH_EXPORTS=0")
+        deadline = time.monotonic() + EXPORT_S
+        results = cluster.run_tasks(
+            bundle.export,
+            [task],
+            shared=None,
+            cpus=self._job.spec.trial.cpus,
+            gpus=0,
+            should_stop=lambda: self._control.leaving or time.monotonic() > deadline,
+        )
+        for _, result in results:
+            return bundle.Exports.none(str(result)) if isinstance(result, TrialFailure) else result
+        return bundle.Exports.none(f"the exporters were stopped after {EXPORT_S} s")
 
     def _report(
         self, dataset: Dataset, setting: Setting, trial: Trial, finalists: Sequence[Finalist], final: float

@@ -20,6 +20,7 @@ class Settings:
     data_roots: folders below which data sets may be registered by path.
     max_upload_bytes: limit of one upload.
     lease_s: a driver that did not renew for this long has lost its job, seconds.
+    exports: whether bundles get their exported forms, which take a trial's processors some ten seconds a job.
     """
 
     state: Path
@@ -30,6 +31,7 @@ class Settings:
     data_roots: tuple[Path, ...] = ()
     max_upload_bytes: int = 2 * 1024**3
     lease_s: float = 30.0
+    exports: bool = True
 
     @property
     def datasets(self) -> Path:
@@ -56,7 +58,17 @@ class Settings:
             data_roots=tuple(Path(p).absolute() for p in env.get("ARCHSMITH_DATA_ROOTS", "").split(os.pathsep) if p),
             max_upload_bytes=int(_number(env, "ARCHSMITH_MAX_UPLOAD_BYTES", 2 * 1024**3)),
             lease_s=_number(env, "ARCHSMITH_LEASE_S", 30.0),
+            exports=_flag(env, "ARCHSMITH_EXPORTS", True),
         )
+
+
+def _flag(env: Mapping[str, str], name: str, default: bool) -> bool:
+    text = env.get(name)
+    if not text:
+        return default
+    if text not in ("0", "1"):
+        raise ConfigurationError(f"{name} must be 0 or 1, got {text!r}")
+    return text == "1"
 
 
 def _number(env: Mapping[str, str], name: str, default: float) -> float:

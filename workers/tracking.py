@@ -29,6 +29,7 @@ from mlflow.exceptions import MlflowException
 from search.ledger import Ledger, OutboxRow, open_ledger
 from space.architecture import Architecture
 from space.picture import draw
+from workers.mlmodel import mlflow_files
 from workers.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -179,12 +180,18 @@ class MlflowTracker:
             if payload.get(tag):
                 self._client.set_tag(run, f"archsmith.{tag}", payload[tag])
         if (self._folder / "bundle").is_dir():
-            self._register(run)
+            self._register(run, at)
         self._end(run, payload["state"], at)
 
-    def _register(self, run: str) -> None:
-        """The bundle as artifacts and as one version of the registered model that bears the job's name."""
-        self._client.log_artifacts(run, str(self._folder / "bundle"), "bundle")
+    def _register(self, run: str, at: int) -> None:
+        """The bundle as artifacts and as one version of the registered model that bears the job's name.
+
+        With the files of `workers.mlmodel` beside them the version can be loaded by `mlflow.pyfunc`.
+        """
+        folder = self._folder / "bundle"
+        self._client.log_artifacts(run, str(folder), "bundle")
+        for path, text in mlflow_files(folder, run=run, at=at).items():
+            self._client.log_text(run, text, f"bundle/{path}")
         name = f"archsmith-{self._ledger.job(self._job_id).name}"
         with contextlib.suppress(MlflowException):  # it exists already: an earlier job of the same name
             self._client.create_registered_model(name)

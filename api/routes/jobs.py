@@ -162,12 +162,17 @@ def bundle(context: Here, job: Found, request: Request) -> Response:
     if job.state is not JobState.SUCCEEDED or not job.bundle_sha256 or not path.is_file():
         raise _not_ready(job, "the bundle is made at the end of a job that succeeds")
     etag = f'"{job.bundle_sha256}"'
-    if request.headers.get("if-none-match") in (etag, "*"):
+    if _names(request.headers.get("if-none-match", ""), etag):
         return Response(status_code=304, headers={"ETag": etag})
     _check_range(request.headers.get("range"), path)
     headers = {"ETag": etag, "X-Content-Type-Options": "nosniff"}
     name = f"{job.name}-{job.id[:8]}.zip"
     return FileResponse(path, media_type="application/zip", filename=name, headers=headers)
+
+
+def _names(header: str, etag: str) -> bool:
+    """Whether one of the tags of an If-None-Match is this one; compared weakly, as RFC 9110 (13.1.2) asks."""
+    return any(tag.strip().removeprefix("W/") in (etag, "*") for tag in header.split(","))
 
 
 def _not_ready(job: Job, detail: str) -> Refused:

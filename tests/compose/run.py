@@ -90,7 +90,7 @@ def walk(url: str, mlflow_url: str, folder: Path) -> None:
         found = httpx.post(f"{mlflow_url}/api/2.0/mlflow/runs/search", json={"experiment_ids": [experiment]}).json()
         assert len(found["runs"]) >= 5, "one run for the job and one for each trial"
         say(f"MLflow has {len(found['runs'])} runs")
-        report = demo.check(client.download_bundle(job.id, folder / "bundle.zip"), folder / "bundle")
+        report = demo.check(client.download_bundle(job.id, folder / "bundle.zip"))
     for line in demo.summary_lines(report):
         say(line)
 

@@ -47,7 +47,7 @@ def test_a_job_from_its_submission_to_its_bundle(url: str, tmp_path: Path) -> No
     refused(archsmith(url, "cancel", job), 4, "succeeded")
     fetched = archsmith(url, "download", job, "-o", str(tmp_path / "walk.zip"))
     assert (fetched.returncode, fetched.stdout.strip()) == (0, str(tmp_path / "walk.zip"))
-    report = demo.check(tmp_path / "walk.zip", tmp_path / "walk")
+    report = demo.check(tmp_path / "walk.zip")
     assert report["job"]["id"] == job
     assert 0 <= report["final_score"] <= 1
     with zipfile.ZipFile(tmp_path / "walk.zip") as archive:

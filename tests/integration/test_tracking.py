@@ -12,8 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import mlflow
+import numpy as np
 import pytest
 from mlflow import MlflowClient
+from safetensors.numpy import load_file
 
 from api import process
 from search.ledger import OutboxRow
@@ -116,12 +119,23 @@ def _is_whole(seen: dict[str, Any], yard: Yard, job_id: str) -> None:
     assert yard.ledger.job(job_id).mlflow_run_id == parent["id"]
 
 
+def _is_loadable(url: str, seen: dict[str, Any], folder: Path) -> None:
+    """The registered version, by pyfunc: a signature, an input example, and what the bundle's own predict gives."""
+    [(name, version, _)] = seen["versions"]
+    mlflow.set_tracking_uri(url)
+    model = mlflow.pyfunc.load_model(f"models:/{name}/{version}")
+    stored = load_file(folder / "example.safetensors")
+    powers = np.exp(stored["logits"])
+    np.testing.assert_allclose(model.predict(stored["x"]), powers / powers.sum(axis=1, keepdims=True), rtol=1e-4)
+    np.testing.assert_array_equal(model.input_example, stored["x"])
+
+
 def _typed(value: str) -> Any:
     return int(value) if value.lstrip("-").isdigit() else value
 
 
 def test_a_job_is_delivered_once(yard: Yard, mlflow_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    yard.settings = replace(yard.settings, mlflow_url=mlflow_url)
+    yard.settings = replace(yard.settings, mlflow_url=mlflow_url, exports=True)
     rows: list[OutboxRow] = []
     deliver = MlflowTracker.deliver
 
@@ -136,6 +150,7 @@ def test_a_job_is_delivered_once(yard: Yard, mlflow_url: str, monkeypatch: pytes
     client = MlflowClient(mlflow_url, mlflow_url)
     seen = _seen(client, job_id)
     _is_whole(seen, yard, job_id)
+    _is_loadable(mlflow_url, seen, yard.settings.job_folder(job_id) / "bundle")
 
     # A writer that died before it acknowledged anything, and before it filed its runs' ids.
     monkeypatch.setattr(yard.ledger, "runs", lambda _: {})

@@ -47,7 +47,7 @@ def _of_arrays(source: Path, *, scratch: Path) -> RawGraphs:
         if "edges" not in arrays.names:
             detail = f"{source.name} needs an array named edges; it holds {', '.join(arrays.names[:20])}"
             raise fault("array_missing", detail, file=source.name, allowed=["edges"])
-        x = _features(arrays, scratch=scratch)
+        x = features(arrays, scratch=scratch)
         nodes = len(x)
         edges, counts = as_edges(arrays.read("edges"), nodes=nodes, file="edges")
         y = as_node_labels(arrays.read("y"), nodes=nodes, file="y") if "y" in arrays.names else None
@@ -65,7 +65,8 @@ def _of_arrays(source: Path, *, scratch: Path) -> RawGraphs:
         )
 
 
-def _features(arrays: Arrays, *, scratch: Path) -> Array:
+def features(arrays: Arrays, *, scratch: Path) -> Array:
+    """(N, F) as the store keeps them, of dense or sparse arrays. Raises InvalidDataset."""
     sparse = [name for name in SPARSE if name in arrays.names]
     if ("x" in arrays.names) == bool(sparse) or len(sparse) not in (0, len(SPARSE)):
         detail = f"{arrays.file} needs the features of the nodes once, as x or as {', '.join(SPARSE)}; it holds "

@@ -168,8 +168,12 @@ def _each(pictures: Iterable[_Picture], work: Callable[[_Picture], _T], corrupt:
 
 def _header(archive: Archive, member: zipfile.ZipInfo) -> tuple[int, int]:
     """(height, width), from the header alone. Raises InvalidDataset, or one of _UNREADABLE."""
-    name = member.filename
-    content = archive.read(member)
+    picture = _checked(archive.read(member), member.filename)
+    return picture.height, picture.width
+
+
+def _checked(content: bytes, name: str) -> Image.Image:
+    """The picture, its pixels still packed. Raises InvalidDataset (none, too large), or one of _UNREADABLE."""
     try:
         picture = Image.open(io.BytesIO(content), formats=FORMATS)
     except Image.DecompressionBombError:
@@ -183,7 +187,25 @@ def _header(archive: Archive, member: zipfile.ZipInfo) -> tuple[int, int]:
         raise _too_large(name, f"{picture.width} x {picture.height}")
     if picture.format != "MPO" and getattr(picture, "n_frames", 1) > 1:  # MPO: a photo with a preview behind it
         raise fault("image_animated", f"{name} is animated; give single pictures", file=name)
-    return picture.height, picture.width
+    return picture
+
+
+def decoded(path: Path, *, side: int | None) -> Array:
+    """One file as a data set would hold it, (H, W, 3) uint8; side: of the square it is fitted into, None to leave it.
+
+    Raises InvalidDataset.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if path.stat().st_size > MAX_FILE_BYTES:
+                raise _too_large(path.name, "it")
+            content = path.read_bytes()
+            _checked(content, path.name)
+            return _pixels(content, side)[0]
+    except _UNREADABLE as error:
+        detail = f"{path.name} cannot be read: {type(error).__name__}: {error}"
+        raise fault("image_unreadable", detail, file=path.name) from error
 
 
 def _too_large(name: str, what: str) -> InvalidDataset:
@@ -229,15 +251,17 @@ def _decode(
     return (x[:, :1] if grey else x), y, parts
 
 
-def _pixels(content: bytes, side: int) -> tuple[Array, bool]:
-    """(side, side, 3) uint8, and whether the picture is stored in grey."""
+def _pixels(content: bytes, side: int | None) -> tuple[Array, bool]:
+    """(side, side, 3) uint8, of its own size without a side; and whether the picture is stored in grey."""
     picture: Image.Image = Image.open(io.BytesIO(content), formats=FORMATS)
-    picture.draft("RGB", (2 * side, 2 * side))  # a large JPEG is decoded at a fraction of its size
+    if side is not None:
+        picture.draft("RGB", (2 * side, 2 * side))  # a large JPEG is decoded at a fraction of its size
     picture.load()
     is_grey = picture.mode in ("1", "L", "LA", "I", "I;16", "I;16B")
     picture = _eight_bits(ImageOps.exif_transpose(picture))
-    fitted = ImageOps.fit(picture, (side, side), method=Image.Resampling.BICUBIC)
-    return np.asarray(fitted, dtype=np.uint8), is_grey
+    if side is not None:
+        picture = ImageOps.fit(picture, (side, side), method=Image.Resampling.BICUBIC)
+    return np.asarray(picture, dtype=np.uint8), is_grey
 
 
 def _eight_bits(picture: Image.Image) -> Image.Image:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from archsmith import cli, client, formats, progress, serving
+from archsmith import cli, client, formats, programs, progress, serving
 from archsmith.values import Job
 from tests.unit.archsmith.conftest import Ran
 from tests.unit.archsmith.fake_service import JOB, Answer, FakeService, answer, job, problem
@@ -44,6 +44,23 @@ def test_submit_lays_options_over_the_document(service: FakeService, archsmith: 
         "budget": {"trials": 9, "epochs": 2},
         "objective": {"constraints": ["params <= 1e5", "macs <= 1e6"]},
     }
+
+
+def test_predict_and_verify_are_programs_of_their_own(archsmith: Archsmith, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[list[str]] = []
+
+    def run(name: str, arguments: list[str]) -> subprocess.CompletedProcess[str]:
+        ran.append([name, *arguments])
+        return subprocess.CompletedProcess(arguments, 1)
+
+    monkeypatch.setattr(programs, "run", run)
+    assert archsmith("predict", "b.zip", "a.png", "-b.npy", "--json").code == 2, "an option it does not have"
+    assert archsmith("predict", "b.zip", "--top", "5", "--json", "--", "a.png", "-b.npy").code == 1
+    assert archsmith("verify", "b.zip", "--no-code").code == 1
+    assert ran == [
+        ["predict", "--top", "5", "--json", "--", "b.zip", "a.png", "-b.npy"],
+        ["verify", "--no-code", "--", "b.zip"],
+    ]
 
 
 def test_submit_reads_standard_input(

@@ -1,95 +1,48 @@
 """The demo's checks can fail: each way a bundle can be wrong is made, and named."""
 
-import hashlib
 import io
-import json
 import sys
-import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from archsmith import demo, serving
 from archsmith.client import Client
 from archsmith.refusals import ClientError
+from tests.bundle.made import changed, small_bundle
 from tests.unit.archsmith.fake_service import JOB, Answer, FakeService, answer, job
-
-MODEL = """
-import torch
-from torch import nn
-
-def load(path="weights.safetensors"):
-    return nn.Sequential(nn.Flatten(), nn.Linear(4, 3)).eval()
-"""
-REPORT = {"search_score": 0.5, "final_score": 0.25, "trials": {"completed": 2, "failed": 1, "pruned": 0}}
-
-
-FILES = {
-    "model.py": MODEL,
-    "weights.safetensors": "",
-    "architecture.json": json.dumps({"input_shape": [1, 2, 2], "classes": 3}),
-    "report.json": json.dumps(REPORT),
-}
-
-
-def sums(files: dict[str, str]) -> str:
-    return "".join(f"{hashlib.sha256(text.encode()).hexdigest()}  {name}\n" for name, text in files.items())
-
-
-def bundle(path: Path, changes: dict[str, str] | None = None) -> Path:
-    """A bundle, with files changed or added behind the back of its SHA256SUMS."""
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, text in (FILES | {"SHA256SUMS": sums(FILES)} | (changes or {})).items():
-            archive.writestr(name, text)
-    return path
-
-
-def test_a_whole_bundle_passes(tmp_path: Path) -> None:
-    report = demo.check(bundle(tmp_path / "b.zip"), tmp_path / "b")
-    assert report["opened"] == {"parameters": 15, "input": [2, 1, 2, 2], "output": [2, 3]}
-    assert demo.summary_lines(report)[0] == "searched 3 architectures: 2 completed, 1 failed"
 
 
 @pytest.mark.parametrize(
-    ("changes", "says"),
+    ("change", "says"),
     [
-        ({"model.py": MODEL + "\n"}, "model.py .* differs"),
-        ({"extra.py": "import os"}, "extra.py .* differs"),
-        ({"../outside": ""}, "outside its own folder"),
-        ({"sub/file": ""}, "outside its own folder"),
-        ({"SHA256SUMS": sums(FILES | {"model.onnx": ""})}, "lacks model.onnx"),
+        (lambda files: files.update({"model.py": b"import os"}), "model.py has the SHA-256"),
+        (lambda files: files.update({"extra.py": b"import os"}), "extra.py has no line in SHA256SUMS"),
+        (lambda files: files.update({"../outside": b""}), "leads out of the archive"),
+        (lambda files: files.pop("model.onnx"), "the archive has no such file"),
     ],
 )
-def test_a_bundle_that_is_not_what_it_says_is_refused(tmp_path: Path, changes: dict[str, str], says: str) -> None:
-    with pytest.raises(ClientError, match=says):
-        demo.check(bundle(tmp_path / "b.zip", changes), tmp_path / "b")
+def test_a_bundle_that_is_not_what_it_says_is_refused(tmp_path: Path, change: Any, says: str) -> None:
+    zipped = changed(small_bundle(tmp_path / "job", "image"), change, sums=False)
+    with pytest.raises(ClientError, match=f"the bundle is not what it says: .*{says}"):
+        demo.check(zipped)
     assert not (tmp_path / "outside").exists()
 
 
-@pytest.mark.parametrize(
-    ("model", "says"),
-    [
-        ("import safetensors\n" + MODEL, "safetensors"),
-        ("import numpy\n" + MODEL, "numpy"),
-        ("from space.build import build\n" + MODEL, "space"),
-        (MODEL.replace("4, 3", "4, 5"), "logits of shape \\(2, 5\\)"),
-        (MODEL.replace("4, 3", "5, 3"), "shapes cannot be multiplied"),
-    ],
-)
-def test_a_model_that_needs_more_than_torch_is_refused(tmp_path: Path, model: str, says: str) -> None:
-    changes = {"model.py": model, "SHA256SUMS": sums(FILES | {"model.py": model})}
-    with pytest.raises(ClientError, match=says):
-        demo.check(bundle(tmp_path / "b.zip", changes), tmp_path / "b")
-
-
 def test_the_demo_on_a_running_service_ends_with_the_bundle(service: FakeService, tmp_path: Path) -> None:
-    data = bundle(tmp_path / "b.zip").read_bytes()
+    data = small_bundle(tmp_path / "job", "image").read_bytes()
     service.on("POST", "/v1/jobs", answer(job("queued"), 202))
     service.on("GET", f"/v1/jobs/{JOB}", answer(job("succeeded")))
     service.on("GET", f"/v1/jobs/{JOB}/bundle", Answer(body=data))
     out = io.StringIO()
     demo.run(service.url, folder=tmp_path / "demo", out=out)
-    last = out.getvalue().splitlines()[-1]
+    *_, searched, _, final, word, last = out.getvalue().splitlines()
+    assert searched == "searched 4 architectures: 3 completed, 1 failed"
+    assert final == "final score 0.9000 (test split, full training, measured once)"
+    assert word == (
+        "the bundle holds its word: SHA256SUMS, weights.safetensors, model.onnx, model.py, model.pt2, model.py: predict"
+    )
     path = Path(last.removeprefix("bundle: "))
     assert path.is_absolute()
     assert path.read_bytes() == data

@@ -3,57 +3,27 @@
 import hashlib
 import importlib.util
 import json
-import subprocess
-import sys
+import re
 import zipfile
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from safetensors.torch import save
+from safetensors.numpy import load
 
-from archsmith import torch_only
-from space import presets
 from space.architecture import Architecture
-from space.build import build
-from space.space import Space, replay
+from tests.bundle.made import REPORT, preprocessing, published, small, small_bundle, small_exported, trained
 from workers import bundle
-from workers import bundle_texts as texts
+from workers.bundle import code, exports
+from workers.bundle.manifest import Manifest
+from workers.datasets import DataStore
 from workers.train.features import Features
 
-PREPROCESSING = bundle.Preprocessing(mean=(4.0,), std=(2.0,), dtype="uint8", labels=tuple("0123456789"))
-REPORT: dict[str, Any] = {
-    "job": {"name": "small"},
-    "finalists": [{"epochs": 12}],
-    "final_score": 0.9,
-    "score": "accuracy",
-    "measures": {"accuracy": 0.9, "balanced_accuracy": 0.85, "auc": 0.99},
-    "search_score": 0.8,
-    "dataset": {"name": "digits"},
-    "trials": {"completed": 3, "failed": 1},
-}
-
-
-@pytest.fixture(scope="module")
-def architecture() -> Architecture:
-    space = Space.parse(presets.load("tiny"), input_shape=(1, 8, 8), classes=10)
-    return space.sample(replay(space.baseline()))
-
-
-@pytest.fixture(scope="module")
-def network(architecture: Architecture) -> torch.nn.Module:
-    torch.manual_seed(0)
-    return build(architecture).eval()
-
-
-def _publish(folder: Path, architecture: Architecture, network: torch.nn.Module) -> bundle.Published:
-    folder.mkdir(exist_ok=True)
-    weights = save({name: value.contiguous() for name, value in network.state_dict().items()})
-    return bundle.publish(
-        folder, architecture=architecture, weights=weights, preprocessing=PREPROCESSING, report=REPORT
-    )
+GRAPHS = ("nodes", "graphs", "links")
+FORMS = ("model.onnx", "model.pt2", "example.safetensors")
 
 
 def _module(folder: Path) -> ModuleType:
@@ -65,172 +35,163 @@ def _module(folder: Path) -> ModuleType:
     return module
 
 
-def test_the_model_that_comes_out_is_the_model_that_went_in(
-    tmp_path: Path, architecture: Architecture, network: torch.nn.Module
-) -> None:
-    _publish(tmp_path / "job", architecture, network)
-    folder = tmp_path / "job" / "bundle"
-    module = _module(folder)
-    loaded = module.load(str(folder / "weights.safetensors"))
-    images = torch.arange(2 * 64, dtype=torch.uint8).reshape(2, 1, 8, 8)
-    x = (images.float() - 4.0) / 2.0
+def test_the_model_that_comes_out_is_the_model_that_went_in(tmp_path: Path) -> None:
+    small_bundle(tmp_path, "image", exports=bundle.Exports.none("not asked"))
+    module, network = _module(tmp_path / "bundle"), trained(small("image"))
+    loaded = module.load(str(tmp_path / "bundle" / "weights.safetensors"))
+    images = torch.arange(2 * 48, dtype=torch.uint8).reshape(2, 1, 8, 6)
+    x = (images.float() - 4.1) / (2 / 3)
     with torch.inference_mode():
         torch.testing.assert_close(loaded(x), network(x))
         torch.testing.assert_close(module.predict(loaded, images), network(x).softmax(dim=1))
-    assert list("0123456789") == module.LABELS
-    assert Architecture.from_json(json.loads((folder / "architecture.json").read_text())) == architecture
+    assert module.LABELS == ["class 0", "class 1", "class 2"]
+    told = json.loads((tmp_path / "bundle" / "architecture.json").read_text())
+    assert Architecture.from_json(told) == small("image")
 
 
-def test_the_zip_is_the_folder_and_its_sums_fit(
-    tmp_path: Path, architecture: Architecture, network: torch.nn.Module
-) -> None:
-    published = _publish(tmp_path / "job", architecture, network)
-    data = published.path.read_bytes()
-    assert (published.sha256, published.bytes) == (hashlib.sha256(data).hexdigest(), len(data))
-    with zipfile.ZipFile(published.path) as archive:
+def test_the_zip_is_the_folder_and_its_sums_fit(tmp_path: Path) -> None:
+    zipped = small_bundle(tmp_path, "image", more={"compressed/weights.bin": b"small", "report.html": b"<html>"})
+    with zipfile.ZipFile(zipped) as archive:
         assert archive.namelist() == [
-            *("README.md", "SHA256SUMS", "architecture.json", "architecture.svg", "model.py", "report.json"),
-            "weights.safetensors",
+            *("SHA256SUMS", "architecture.json", "architecture.svg", "bundle.json", "compressed/weights.bin"),
+            *("example.safetensors", "labels.json", "model.onnx", "model.pt2", "model.py", "model_card.md"),
+            *("report.html", "report.json", "requirements.txt", "weights.safetensors"),
         ]
-        for name in archive.namelist():
-            assert archive.read(name) == (tmp_path / "job" / "bundle" / name).read_bytes()
-        for line in archive.read("SHA256SUMS").decode().splitlines():
+        sums = archive.read("SHA256SUMS").decode().splitlines()
+        assert len(sums) == len(archive.namelist()) - 1
+        for line in sums:
             digest, name = line.split("  ")
             assert hashlib.sha256(archive.read(name)).hexdigest() == digest
+        for name in archive.namelist():
+            assert archive.read(name) == (tmp_path / "bundle" / name).read_bytes()
+    assert json.loads((tmp_path / "bundle" / "labels.json").read_text()) == ["class 0", "class 1", "class 2"]
+    assert re.fullmatch(r"torch>=[\d.]+\n", (tmp_path / "bundle" / "requirements.txt").read_text())
 
 
-def test_publishing_again_gives_the_same_bytes(
-    tmp_path: Path, architecture: Architecture, network: torch.nn.Module
-) -> None:
-    first = _publish(tmp_path / "job", architecture, network)
-    (tmp_path / "job" / "bundle.part").mkdir()  # what a driver that was killed in the middle leaves
-    (tmp_path / "job" / "bundle.part" / "half").touch()
-    assert _publish(tmp_path / "job", architecture, network) == first
-    assert sorted(p.name for p in (tmp_path / "job").iterdir()) == ["bundle", "bundle.zip"]
+def test_no_file_takes_the_place_of_another(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"given again: model\.py"):
+        small_bundle(tmp_path, "image", more={"model.py": b""})
+
+
+def test_publishing_again_gives_the_same_bytes(tmp_path: Path) -> None:
+    first = small_bundle(tmp_path, "image").read_bytes()
+    (tmp_path / "bundle.part").mkdir()  # what a driver that was killed in the middle leaves
+    (tmp_path / "bundle.part" / "half").touch()
+    again = published(tmp_path, small("image"))  # exported anew
+    assert again.read_bytes() == first
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["bundle", "bundle.zip"]
+
+
+def test_nothing_of_the_machine_is_told() -> None:
+    for name, data in small_exported("image").files.items():
+        assert not re.search(rb"site-packages|/[\w-]+/[\w./-]+\.py", data), name
+
+
+@pytest.mark.parametrize("kind", ["image", "volume", *GRAPHS])
+def test_every_form_gives_the_stored_logits(kind: str) -> None:
+    made, network = small_exported(kind), trained(small(kind))
+    assert (set(made.files), dict(made.left_out)) == (set(FORMS), {})
+    stored = load(made.files["example.safetensors"])
+    logits = stored.pop("logits")
+    inputs = exports.network_inputs(Manifest.of(small(kind), preprocessing(small(kind)), {}), stored)
+    assert np.ptp(logits) > 0, "an example that tells nothing"
+    with torch.no_grad():
+        np.testing.assert_array_equal(network(*map(torch.from_numpy, inputs.values())).numpy(), logits)
+    np.testing.assert_allclose(exports.run_program(made.files["model.pt2"], inputs), logits, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(exports.run_onnx(made.files["model.onnx"], inputs), logits, rtol=1e-4, atol=1e-4)
+
+
+def test_a_form_that_cannot_be_made_is_told_in_the_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> bytes:
+        raise NotImplementedError("no rule for aten::odd\nand a long story")
+
+    monkeypatch.setattr("space.export.onnx_bytes", refuse)
+    monkeypatch.setattr(exports, "run_program", lambda data, inputs: np.zeros((2, 3), np.float32))
+    architecture = small("image")
+    zipped = published(tmp_path, architecture)
+    with zipfile.ZipFile(zipped) as archive:
+        assert not {"model.onnx", "model.pt2"} & set(archive.namelist())
+        card = archive.read("model_card.md").decode()
+        left_out = json.loads(archive.read("bundle.json"))["left_out"]
+    assert left_out["model.onnx"] == "NotImplementedError: no rule for aten::odd"
+    assert re.fullmatch(r"Differs: its logits are .* away, 1e-05 is allowed", left_out["model.pt2"])
+    assert "`model.onnx` could not be made: NotImplementedError: no rule for aten::odd" in card
+    assert "| `model.onnx` |" not in card
 
 
 # --- every kind of data
 
 
-GRAPH_CODE = '''"""A network."""
-
-import math
-
-import torch.nn.functional as F
-from torch import Tensor, nn
-
-
-class Model(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.layer = nn.Linear(3, 2)
-
-    def forward(self, {arguments}) -> Tensor:
-        x = F.relu(self.layer(x.index_add(0, edges[1], x[edges[0]]))) * math.sqrt(1)
-        {give}
-
-
-def build() -> Model:
-    """The model with fresh weights."""
-    return Model()
-'''
-GRAPHS = {
-    "nodes": ("x: Tensor, edges: Tensor", "return x"),
-    "graphs": (
-        "x: Tensor, edges: Tensor, graph: Tensor",
-        "return x.new_zeros(int(graph.max()) + 1, 2).index_add(0, graph, x)",
-    ),
-    "links": ("x: Tensor, edges: Tensor, pairs: Tensor", "return x[pairs[0]] * x[pairs[1]]"),
-}
-X = torch.tensor([[1, 1, 0], [0, 1, 0], [1, 1, 1], [0, 0, 0], [0, 0, 1]], dtype=torch.uint8)
-EDGES = torch.tensor([[0, 1, 1, 2, 3, 4], [1, 0, 2, 1, 4, 3]])
-
-
-def _graph_model(folder: Path, data: str, preprocessing: bundle.Preprocessing) -> ModuleType:
-    """model.py and architecture.json of a hand-written network, with the weights of a fresh one."""
-    arguments, give = GRAPHS[data]
-    stand_in: Any = SimpleNamespace(data=data, input_shape=(3,), classes=2)
-    code = GRAPH_CODE.format(arguments=arguments, give=give)
-    (folder / "model.py").write_text(bundle.with_loader(code, stand_in, preprocessing))
-    (folder / "architecture.json").write_text(json.dumps({"data": data, "input_shape": [3], "classes": 2}))
-    module = _module(folder)
-    torch.manual_seed(0)
-    weights = save(module.build().state_dict())
-    (folder / "weights.safetensors").write_bytes(weights)
-    return module
-
-
-def _words(mean: tuple[float, ...], std: tuple[float, ...]) -> bundle.Preprocessing:
-    return bundle.Preprocessing(mean=mean, std=std, dtype="uint8", labels=("no", "yes"))
-
-
 @pytest.mark.parametrize("mean", [(0.0, 0.0, 0.0), (0.5, 0.0, 2.0)])
-def test_predict_on_graphs_prepares_the_features_as_the_trainer_does(tmp_path: Path, mean: tuple[float, ...]) -> None:
-    preprocessing = _words(mean, (1.0, 1.0, 1.0))
-    x = Features(mean, preprocessing.std)(X)
-    for data in GRAPHS:
-        module = _graph_model(tmp_path, data, preprocessing)
-        net = module.load(str(tmp_path / "weights.safetensors"))
-        pairs = torch.tensor([[0, 3], [2, 1]])
-        with torch.inference_mode():
-            if data == "nodes":
-                expected, found = net(x, EDGES), module.predict(net, X, EDGES)
-            elif data == "links":
-                expected, found = net(x, EDGES, pairs), module.predict(net, X, EDGES, pairs)
-            else:
-                expected = net(x, EDGES, torch.tensor([0, 0, 0, 1, 1]))
-                found = module.predict(net, [(X[:3], EDGES[:, :4]), (X[3:], EDGES[:, 4:] - 3)])
-        torch.testing.assert_close(found, expected.softmax(1))
-        assert module.LABELS == ["no", "yes"]
-        assert hasattr(module, "MEAN") == any(mean)
+@pytest.mark.parametrize("kind", GRAPHS)
+def test_predict_on_graphs_prepares_the_features_as_the_trainer_does(
+    tmp_path: Path, kind: str, mean: tuple[float, ...]
+) -> None:
+    given = preprocessing(small(kind), mean=mean, std=(1.0, 1.0, 1.0))
+    published(tmp_path, small(kind), preprocessing=given, exports=bundle.Exports.none("not asked"))
+    module = _module(tmp_path / "bundle")
+    net = module.load(str(tmp_path / "bundle" / "weights.safetensors"))
+    raw = torch.tensor([[1, 1, 0], [0, 1, 0], [1, 1, 1], [0, 0, 0], [0, 0, 1]], dtype=torch.uint8)
+    edges = torch.tensor([[0, 1, 1, 2, 3, 4], [1, 0, 2, 1, 4, 3]])
+    x, pairs = Features(mean, given.std)(raw), torch.tensor([[0, 3], [2, 1]])
+    manifest = Manifest.of(small(kind), given, {})
+    np.testing.assert_allclose(manifest.prepared(raw.numpy()), x.numpy(), rtol=1e-6)
+    with torch.inference_mode():
+        if kind == "nodes":
+            expected, found = net(x, edges), module.predict(net, raw, edges)
+        elif kind == "links":
+            expected, found = net(x, edges, pairs), module.predict(net, raw, edges, pairs)
+        else:
+            expected = net(x, edges, torch.tensor([0, 0, 0, 1, 1]))
+            found = module.predict(net, [(raw[:3], edges[:, :4]), (raw[3:], edges[:, 4:] - 3)])
+    torch.testing.assert_close(found, expected.softmax(1))
+    assert hasattr(module, "MEAN") == any(mean)
 
 
-@pytest.mark.parametrize("data", list(GRAPHS))
-def test_a_bundle_of_graphs_is_opened_by_a_small_graph(tmp_path: Path, data: str) -> None:
-    net = _graph_model(tmp_path, data, _words((), ())).build()
-    inputs, rows = torch_only.sample(json.loads((tmp_path / "architecture.json").read_text()))
-    assert net(*inputs).shape == (rows, 2)
+def test_numbers_are_those_the_trainer_computes_with() -> None:
+    """A deviation of 1.23e-7 is not rounded to six places."""
+    given = preprocessing(small("image"), mean=(1 / 3,), std=(1.2345678e-7,))
+    text = code.model_source(small("image"), given)
+    found = re.findall(r"^(?:MEAN|STD) = \[(.*)\]$", text, re.MULTILINE)
+    assert [np.float32(value) for value in found] == [np.float32(1 / 3), np.float32(1.2345678e-7)]
 
 
-def test_a_model_with_graph_layers_opens_with_torch_geometric_beside_torch(tmp_path: Path) -> None:
-    _graph_model(tmp_path, "nodes", _words((), ()))
-    model = (tmp_path / "model.py").read_text()
-    layer = "import torch\nfrom torch_geometric.nn import GCNConv\n"
-    (tmp_path / "model.py").write_text(model.replace("import torch\n", layer, 1))
-    assert torch_only.packages_of(tmp_path) == ("torch", "torch_geometric")
-    opened = _open(tmp_path)
-    assert (opened["parameters"], opened["input"], opened["output"]) == (8, [4, 3], [4, 2])
-
-
-def test_a_model_that_needs_more_than_its_readme_says_does_not_open(tmp_path: Path) -> None:
-    _graph_model(tmp_path, "nodes", _words((), ()))
-    model = (tmp_path / "model.py").read_text()
-    (tmp_path / "model.py").write_text(model.replace("import torch\n", "import torch\nimport safetensors\n", 1))
-    with pytest.raises(subprocess.CalledProcessError):
-        _open(tmp_path)
-
-
-def _open(folder: Path) -> dict[str, Any]:
-    command = [sys.executable, "-I", "-B", torch_only.__file__, str(folder)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return dict(json.loads(done.stdout))
-
-
-def test_imports_stand_in_order(tmp_path: Path) -> None:
-    _graph_model(tmp_path, "nodes", _words((), ()))
-    lines = (tmp_path / "model.py").read_text().splitlines()
+def test_imports_stand_in_order() -> None:
+    network = '"""A network."""\n\nimport math\n\nimport torch.nn.functional as F\nfrom torch import Tensor, nn\n'
+    lines = code.with_loader(network, small("image"), preprocessing(small("image"))).splitlines()
     expected = ["import json", "import math", "", "import torch", "import torch.nn.functional as F"]
     assert lines[2:8] == [*expected, "from torch import Tensor, nn"]
 
 
-@pytest.mark.parametrize("data", ["image", "volume", *GRAPHS])
-def test_the_readme_speaks_of_its_kind_of_data(data: str, architecture: Architecture) -> None:
-    shape = {"image": (1, 8, 8), "volume": (1, 4, 8, 8)}.get(data, (3,))
-    stand_in: Any = SimpleNamespace(data=data, input_shape=shape, classes=2)
-    code = "from torch_geometric.nn import GCNConv" if data == "nodes" else ""
-    text = texts.readme(stand_in, _words((), ()), REPORT, code=code, params=7, macs=9)
-    assert ("image" in text) == (data == "image")
-    assert ("torch and torch_geometric" in text) == (data == "nodes")
-    assert "| test balanced accuracy | 0.8500 |" in text
-    assert {"graphs": "A classifier of graphs", "links": "A predictor of links"}.get(data, "classifier") in text
+@pytest.mark.parametrize("kind", ["image", "volume", *GRAPHS])
+def test_the_card_speaks_of_its_kind_of_data(kind: str, tmp_path: Path) -> None:
+    small_bundle(tmp_path, kind, exports=bundle.Exports.none("not asked"))
+    text = (tmp_path / "bundle" / "model_card.md").read_text()
+    assert ("image" in text) == (kind == "image")
+    assert "| balanced accuracy | 0.8500 |" in text
+    assert "| licence | not stated" in text
+    assert "4 trials (3 completed, 1 failed) in 12 s" in text
+    assert {"graphs": "A classifier of graphs", "links": "A predictor of links"}.get(kind, "classifier") in text
     assert "{" not in text
+    (example,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    module = _module(tmp_path / "bundle")
+    example = example.replace("import model\n", "").replace('"weights', f'"{tmp_path}/bundle/weights')
+    printed: list[Any] = []
+    exec(example, {"model": module, "print": printed.append})
+    assert printed[0].shape[1] == small(kind).classes
+
+
+def test_preprocessing_of_a_data_set(tmp_path: Path) -> None:
+    dataset = DataStore(tmp_path).open("digits", seed=0)
+    given = bundle.Preprocessing.of(dataset)
+    assert (given.low, given.high, given.dtype, given.pictures) == (0.0, 16.0, "uint8", "exact")
+    assert given.mean == dataset.mean
+    assert given.labels == tuple("0123456789")
+    manifest = Manifest.of(small("image"), preprocessing(small("image")), {"model.onnx": "why"})
+    told = json.loads(json.dumps(manifest.to_json()))
+    assert Manifest.from_json(told, list(manifest.preprocessing.labels)) == manifest
+
+
+def test_the_report_lies_in_the_bundle(tmp_path: Path) -> None:
+    small_bundle(tmp_path, "image")
+    assert json.loads((tmp_path / "bundle" / "report.json").read_text()) == REPORT

@@ -1,0 +1,153 @@
+"""`model.py`: the generated network, then what makes it a product: its weights, its preprocessing, `predict`."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from space.architecture import Architecture
+from space.codegen import generate
+from workers.bundle.manifest import Preprocessing
+from workers.conventions import GRAPH_TASKS
+
+LOADER = '''
+
+{constants}
+
+
+def read_safetensors(path: str) -> dict[str, Tensor]:
+    """Eight bytes of header length, a JSON header, then the numbers."""
+    with open(path, "rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        body = bytearray(file.read())
+    header.pop("__metadata__", None)
+    tensors = {{}}
+    for name, entry in header.items():
+        start, end = entry["data_offsets"]
+        flat = torch.frombuffer(body, dtype=torch.uint8)[start:end].clone()
+        tensors[name] = flat.view(DTYPES[entry["dtype"]]).reshape(entry["shape"])
+    return tensors
+
+
+def load(path: str = "weights.safetensors") -> Model:
+    """The trained model, ready to predict."""
+    model = build()
+    model.load_state_dict(read_safetensors(path))
+    return model.eval()
+
+
+def prepared(x: Tensor) -> Tensor:
+    """Values as in the data set -> values as in the training: {preparation}."""
+{prepare}
+
+
+{predict}'''
+
+DTYPES = """DTYPES = {
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "I64": torch.int64,
+    "U8": torch.uint8,
+}"""
+DIVIDED = """    x = x.float()
+    return x / x.sum(dim=1, keepdim=True).clamp(min=1)"""
+NORMALISED = """    return (x.float() - torch.tensor(MEAN).view({view})) / torch.tensor(STD).view({view})"""
+
+MAPS = '''def predict(model: nn.Module, {many}: Tensor) -> Tensor:
+    """The class probabilities (B, {classes}) of B {many}; LABELS names the columns.
+
+    {many}: {shape}, {range}.
+    """
+    with torch.inference_mode():
+        return model(prepared({many})).softmax(dim=1)
+'''
+NODES = '''def predict(model: nn.Module, x: Tensor, edges: Tensor) -> Tensor:
+    """The class probabilities (N, {classes}) of every node of a graph; LABELS names the columns.
+
+    x: (N, {features}) features of the nodes, {range}.
+    edges: (2, E) numbers of nodes, from and to; every edge is listed in both directions.
+    """
+    with torch.inference_mode():
+        return model(prepared(x), edges).softmax(dim=1)
+'''
+GRAPHS = '''def predict(model: nn.Module, graphs: list[tuple[Tensor, Tensor]]) -> Tensor:
+    """The class probabilities (G, {classes}) of G graphs; LABELS names the columns.
+
+    Each graph is (x, edges). x: (N, {features}) features of its nodes, {range}.
+    edges: (2, E) numbers of its nodes from 0, from and to; every edge is listed in both directions.
+    """
+    sizes = torch.tensor([len(x) for x, _ in graphs])
+    starts = (sizes.cumsum(0) - sizes).tolist()
+    x = torch.cat([x for x, _ in graphs])
+    edges = torch.cat([edges + start for (_, edges), start in zip(graphs, starts)], dim=1)
+    graph = torch.repeat_interleave(torch.arange(len(graphs)), sizes)
+    with torch.inference_mode():
+        return model(prepared(x), edges, graph).softmax(dim=1)
+'''
+LINKS = '''def predict(model: nn.Module, x: Tensor, edges: Tensor, pairs: Tensor) -> Tensor:
+    """The probabilities (P, {classes}) of "no link" and "link" for pairs of nodes of one graph.
+
+    x: (N, {features}) features of the nodes, {range}.
+    edges: (2, E) the known links by numbers of nodes, from and to; every one is listed in both directions.
+    pairs: (2, P) the numbers of the two nodes of each pair.
+    """
+    with torch.inference_mode():
+        return model(prepared(x), edges, pairs).softmax(dim=1)
+'''
+PREDICT = {"image": MAPS, "volume": MAPS, "nodes": NODES, "graphs": GRAPHS, "links": LINKS}
+WIDTH = 110
+"""Of a line of generated code, as in `space.codegen`."""
+
+
+def model_source(architecture: Architecture, preprocessing: Preprocessing) -> str:
+    """`model.py` as a whole."""
+    return with_loader(generate(architecture), architecture, preprocessing)
+
+
+def with_loader(code: str, architecture: Architecture, preprocessing: Preprocessing) -> str:
+    """The network's code with what makes it a product. Imports stay sorted, the standard library's first."""
+    lines = code.rstrip().splitlines()
+    imports = [line for line in lines if line.startswith(("import ", "from "))]
+    first, last = lines.index(imports[0]), lines.index(imports[-1])
+    own = [line for line in imports if line == "import math"]
+    others = [line for line in imports if line not in ("import math", "import torch")]
+    lines[first : last + 1] = ["import json", *own, "", "import torch", *others]
+    return "\n".join(lines) + "\n" + loader(architecture, preprocessing)
+
+
+def loader(architecture: Architecture, preprocessing: Preprocessing) -> str:
+    """What `model.py` has after the network."""
+    channels, *spatial = architecture.input_shape
+    marks = architecture.data in GRAPH_TASKS and preprocessing.marks
+    constants = [_listed("LABELS", [_quoted(label) for label in preprocessing.labels]), DTYPES]
+    if not marks:
+        pairs = (("MEAN", preprocessing.mean), ("STD", preprocessing.std))
+        constants = [_listed(name, [_shortest(value) for value in values]) for name, values in pairs] + constants
+    predict = PREDICT[architecture.data].format(
+        many=f"{architecture.data}s",
+        shape="(B, " + ", ".join(str(n) for n in architecture.input_shape) + ")",
+        features=channels,
+        range=preprocessing.range,
+        classes=architecture.classes,
+    )
+    return LOADER.format(
+        constants="\n".join(constants),
+        preparation="each row divided by its sum" if marks else "(x - mean) / std",
+        prepare=DIVIDED if marks else NORMALISED.format(view=", ".join(["1", str(channels), *["1"] * len(spatial)])),
+        predict=predict,
+    )
+
+
+def _shortest(value: float) -> str:
+    """The fewest digits that give the same 32-bit float, which is what the trainer computes with."""
+    return repr(float(str(np.float32(value))))
+
+
+def _quoted(label: str) -> str:
+    return f'"{label}"' if label.isprintable() and not set(label) & set('"\\') else repr(label)
+
+
+def _listed(name: str, items: Sequence[str]) -> str:
+    """A list as a formatter would leave it: on one line where it fits, else an item a line."""
+    line = f"{name} = [{', '.join(items)}]"
+    return line if len(line) <= WIDTH else "\n".join([f"{name} = [", *(f"    {item}," for item in items), "]"])

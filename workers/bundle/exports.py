@@ -1,0 +1,143 @@
+"""The other forms of the trained network: a program of torch.export, an ONNX model, and the logits all must give.
+
+Made in a process of its own on the cluster: torch's exporters take seconds and some hundred megabytes. They are the
+part of a bundle that may fail for a network nobody foresaw; then the bundle goes without that form and says why.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from workers.bundle.example import apart, example, within
+from workers.bundle.manifest import TOLERANCES, Array, Manifest, Preprocessing
+
+if TYPE_CHECKING:
+    from torch import nn
+    from torch.export import ExportedProgram
+
+    from space.architecture import Architecture
+
+PROGRAM, ONNX, EXAMPLE = "model.pt2", "model.onnx", "example.safetensors"
+_FAILURES = (RuntimeError, ValueError, TypeError, LookupError, AttributeError, AssertionError, ArithmeticError)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExportTask:
+    """architecture: as JSON. weights: a safetensors file's bytes."""
+
+    architecture: dict[str, Any]
+    weights: bytes
+    preprocessing: Preprocessing
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exports:
+    """files: name -> bytes of EXAMPLE and the forms. left_out: name -> why there is no such file."""
+
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def none(cls, reason: str) -> "Exports":
+        return cls(left_out={PROGRAM: reason, ONNX: reason, EXAMPLE: reason})
+
+
+class _Differs(ValueError):
+    """A form that gives other logits than the network is none of it."""
+
+
+def export(task: ExportTask, _: None = None) -> Exports:
+    """All forms of one network. Each was loaded again and held to the network's logits on the stored example."""
+    import torch
+    from safetensors.torch import load, save
+
+    from space.architecture import Architecture
+    from space.build import build
+
+    architecture = Architecture.from_json(task.architecture)
+    module = build(architecture)
+    module.load_state_dict(load(task.weights))
+    module.eval()
+    manifest = Manifest.of(architecture, task.preprocessing, {})
+    raw = example(manifest)
+    inputs = network_inputs(manifest, raw)
+    with torch.no_grad():
+        logits = module(*(torch.from_numpy(value) for value in inputs.values()))
+    tensors = {**{name: torch.from_numpy(value.copy()) for name, value in raw.items()}, "logits": logits}
+    files, left_out = _forms(architecture, module, inputs, logits.numpy())
+    return Exports(files={EXAMPLE: save(tensors), **files}, left_out=left_out)
+
+
+def network_inputs(manifest: Manifest, raw: Mapping[str, Array]) -> dict[str, Array]:
+    """What the network is called with, in order: x as in the training, then the indices."""
+    return {**raw, "x": manifest.prepared(raw["x"])}
+
+
+def _forms(
+    architecture: "Architecture", module: "nn.Module", inputs: Mapping[str, Array], logits: Array
+) -> tuple[dict[str, bytes], dict[str, str]]:
+    from space.export import onnx_bytes, program_bytes, to_program
+
+    files: dict[str, bytes] = {}
+    left_out: dict[str, str] = {}
+    traced: list[ExportedProgram] = []
+
+    def program() -> bytes:
+        traced.append(to_program(architecture, module))
+        return program_bytes(traced[0])
+
+    def onnx() -> bytes:
+        return onnx_bytes(architecture, traced[0] if traced else to_program(architecture, module))
+
+    made: dict[str, tuple[Callable[[], bytes], Callable[[bytes, Mapping[str, Array]], Array]]] = {
+        PROGRAM: (program, run_program),
+        ONNX: (onnx, run_onnx),
+    }
+    for name, (make, run) in made.items():
+        try:
+            data = make()
+            found = run(data, inputs)
+            if not within(found, logits, TOLERANCES[name]):
+                raise _Differs(f"its logits are {apart(found, logits):.1e} away, {TOLERANCES[name]:g} is allowed")
+            files[name] = data
+        except failures() as error:
+            first = (str(error).strip().splitlines() or [""])[0]
+            left_out[name] = f"{type(error).__name__.lstrip('_')}: {first[:300]}"
+    return files, left_out
+
+
+def run_program(data: bytes, inputs: Mapping[str, Array]) -> Array:
+    """The logits that a program of torch.export gives for what `network_inputs` gives."""
+    import io
+
+    import torch
+
+    loaded = torch.export.load(io.BytesIO(data)).module()
+    with torch.no_grad():
+        logits: Array = loaded(*(torch.from_numpy(value) for value in inputs.values())).numpy()
+    return logits
+
+
+def run_onnx(data: bytes, inputs: Mapping[str, Array]) -> Array:
+    """The logits of an ONNX model, by ONNX Runtime on one thread. The model is data: no code of its maker runs."""
+    from onnxruntime import InferenceSession, SessionOptions
+
+    options = SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    session = InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    [logits] = session.run(["logits"], {value.name: inputs[value.name] for value in session.get_inputs()})
+    found: Array = logits
+    return found
+
+
+def failures() -> tuple[type[Exception], ...]:
+    """What a model that cannot be exported, or run, makes torch's exporters, ONNX's checker or ONNX Runtime raise.
+
+    `OnnxExporterError` is a RuntimeError; those of ONNX and its runtime have no common ancestor below Exception.
+    """
+    from onnx.checker import ValidationError
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    names = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NotImplemented", "RuntimeException")
+    return (*_FAILURES, ValidationError, *(getattr(state, name) for name in names))

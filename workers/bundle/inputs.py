@@ -1,0 +1,209 @@
+"""What people hand to `archsmith predict`, as the arrays of the data set that the model was trained on.
+
+    image           a picture file; or arrays
+    volume          arrays: .npy, or .npz with one array or one named x: one sample, or many along a first axis
+    nodes, links    .npz with x and edges, of links pairs too       the names and forms of an upload (docs/datasets.md)
+    graphs          the same, of many graphs with graph (N,), the number of each node's graph
+
+Every fault says the file, the law and what was found.
+"""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from archsmith.errors import Fault, InvalidBundle
+from workers.bundle.manifest import Array, Manifest
+from workers.datasets import images
+from workers.datasets.arrays import Arrays, open_arrays
+from workers.datasets.graph import features
+from workers.datasets.graphs import Numbers, as_edges, both_ways
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Given:
+    """One file. arrays: x and indices as `space.kinds` lists them, raw. rows: what each row of the logits is called.
+
+    remark: what is odd about it, "" for nothing.
+    """
+
+    arrays: Mapping[str, Array]
+    rows: Sequence[str]
+    remark: str
+
+
+def read(path: Path, manifest: Manifest) -> Given:
+    """Raises InvalidBundle, or InvalidDataset for what no data set could be made of either."""
+    if not path.is_file():
+        raise fault(path, "file_missing", f"there is no file {path}")
+    ending = path.suffix.lower()
+    if manifest.is_graph:
+        if ending != ".npz":
+            detail = f"a model of {manifest.data} takes .npz files with {', '.join(_names(manifest))}"
+            raise fault(path, "kind_unsuitable", detail)
+        return _graph(path, manifest)
+    if ending in images.EXTENSIONS:
+        return _picture(path, manifest)
+    if ending not in (".npy", ".npz"):
+        wanted = [*(images.EXTENSIONS if manifest.data == "image" else ()), ".npy", ".npz"]
+        detail = f"a model of {manifest.data}s takes files that end in {', '.join(wanted)}"
+        raise fault(path, "kind_unsuitable", detail)
+    return _samples(path, manifest)
+
+
+def fault(path: Path, rule: str, detail: str) -> InvalidBundle:
+    name = path.name.replace("~", "~0").replace("/", "~1")
+    return InvalidBundle(Fault(pointer=f"/files/{name}", rule=rule, detail=detail))
+
+
+# ---- pictures
+
+
+def _picture(path: Path, manifest: Manifest) -> Given:
+    if manifest.data != "image" or manifest.preprocessing.dtype != "uint8" or manifest.input_shape[0] not in (1, 3):
+        taken = f"{manifest.data}s of {'×'.join(map(str, manifest.input_shape))} {manifest.preprocessing.dtype} values"
+        detail = f"the model takes {taken}, which no picture file holds; give a .npy"
+        raise fault(path, "kind_unsuitable", detail)
+    channels, height, width = manifest.input_shape
+    fitted = manifest.preprocessing.pictures == "fit"
+    pixels = images.decoded(path, side=height if fitted else None)
+    if pixels.shape[:2] != (height, width):
+        detail = (
+            f"the model takes pictures of {width}×{height} pixels, this one has {pixels.shape[1]}×{pixels.shape[0]}"
+        )
+        raise fault(path, "shape_mismatch", f"{detail}; scale it the way the data set's were")
+    if channels == 1:
+        if (pixels != pixels[..., :1]).any():
+            raise fault(path, "mode_unsuitable", "the model takes grey pictures, this one has colours")
+        pixels = pixels[..., :1]
+    x = np.ascontiguousarray(np.moveaxis(pixels, 2, 0)[None])
+    return Given(arrays={"x": x}, rows=[path.name], remark=_remark(x, manifest))
+
+
+# ---- arrays
+
+
+def _samples(path: Path, manifest: Manifest) -> Given:
+    with tempfile.TemporaryDirectory(prefix="archsmith-predict-") as scratch:
+        x = np.array(_array(path, Path(scratch)))
+    x, many = _batch(x, manifest, path)
+    x = _typed(x, manifest, path)
+    rows = [f"{path.name}[{number}]" for number in range(len(x))] if many else [path.name]
+    return Given(arrays={"x": x}, rows=rows, remark=_remark(x, manifest))
+
+
+def _array(path: Path, scratch: Path) -> Array:
+    if path.suffix.lower() == ".npy":
+        try:
+            found: Array = np.load(path, allow_pickle=False, mmap_mode="r")
+        except (ValueError, OSError, EOFError) as error:
+            raise fault(path, "array_invalid", f"this is no array that can be read: {error}") from error
+        return found
+    with open_arrays(path, scratch=scratch) as arrays:
+        name = arrays.names[0] if len(arrays.names) == 1 else "x"
+        if name not in arrays.names:
+            detail = f"one array, or one named x, is wanted; it holds {', '.join(arrays.names[:20])}"
+            raise fault(path, "array_missing", detail)
+        return arrays.read(name)
+
+
+def _batch(x: Array, manifest: Manifest, path: Path) -> tuple[Array, bool]:
+    """(B, C, …), and whether many were given. The channels may stand last; a single one may be left out."""
+    channels, *sides = manifest.input_shape
+    forms = {tuple(manifest.input_shape): False, (*sides, channels): True}
+    if x.shape in forms:
+        return (np.moveaxis(x, -1, 0) if forms[x.shape] else x)[None], False
+    if len(x) and x.shape[1:] in forms:
+        return (np.moveaxis(x, -1, 1) if forms[x.shape[1:]] else x), True
+    if channels == 1 and x.shape == tuple(sides):
+        return x[None, None], False
+    if channels == 1 and len(x) and x.shape[1:] == tuple(sides):
+        return x[:, None], True
+    detail = (
+        f"the model takes {manifest.data}s of {tuple(manifest.input_shape)}, one or (N, …); this array is {x.shape}"
+    )
+    raise fault(path, "shape_mismatch", detail)
+
+
+def _typed(x: Array, manifest: Manifest, path: Path) -> Array:
+    """In the data set's type, when that changes no value."""
+    wanted = np.dtype(manifest.preprocessing.dtype)
+    if x.dtype.kind not in "biuf":
+        raise fault(path, "dtype_unsupported", f"the model takes {wanted} values, this array holds {x.dtype}")
+    if not np.isfinite(x).all():
+        raise fault(path, "values_not_finite", "all values must be finite")
+    if wanted == np.uint8 and not ((x >= 0) & (x <= 255) & (x == np.rint(x))).all():
+        detail = f"the model takes whole numbers from 0 to 255, this array has others, {x.min():g} to {x.max():g}"
+        raise fault(path, "values_unsuitable", detail)
+    return np.ascontiguousarray(x, dtype=wanted)
+
+
+def _remark(x: Array, manifest: Manifest) -> str:
+    """Values beyond all of the data set's are most often in other units, as 0 to 255 where it has 0 to 1."""
+    low, high, given = float(x.min()), float(x.max()), manifest.preprocessing
+    if given.low <= low and high <= given.high:
+        return ""
+    return (
+        f"values from {low:g} to {high:g}, those of the data set lie in {given.low:g} to {given.high:g}: other units?"
+    )
+
+
+# ---- graphs
+
+
+def _names(manifest: Manifest) -> tuple[str, ...]:
+    return ("x", "edges", *(("pairs",) if manifest.data == "links" else ()))
+
+
+def _graph(path: Path, manifest: Manifest) -> Given:
+    with (
+        tempfile.TemporaryDirectory(prefix="archsmith-predict-") as place,
+        open_arrays(path, scratch=Path(place)) as arrays,
+    ):
+        missing = [name for name in _names(manifest)[1:] if name not in arrays.names]
+        if missing:
+            detail = f"arrays {', '.join(missing)} are wanted; it holds {', '.join(arrays.names[:20])}"
+            raise fault(path, "array_missing", detail)
+        x = np.array(features(arrays, scratch=Path(place)))
+        if x.shape[1:] != manifest.input_shape:
+            detail = f"the model takes nodes of {manifest.input_shape[0]} features, these have {x.shape[1]}"
+            raise fault(path, "shape_mismatch", detail)
+        x = _typed(x, manifest, path)
+        edges, _ = as_edges(arrays.read("edges"), nodes=len(x), file="edges")
+        found: dict[str, Array] = {"x": x, "edges": both_ways(edges)}
+        rows = [f"{path.name} node {number}" for number in range(len(x))]
+        if manifest.data == "links":
+            found["pairs"] = pairs = _pairs(arrays, len(x), path)
+            rows = [f"{path.name} pair {first}-{second}" for first, second in pairs.T.tolist()]
+        elif manifest.data == "graphs":
+            found["graph"] = graph = _owners(arrays, found["edges"], len(x), path)
+            rows = [f"{path.name} graph {number}" for number in range(int(graph[-1]) + 1)]
+    return Given(arrays=found, rows=rows, remark=_remark(x, manifest))
+
+
+def _pairs(arrays: Arrays, nodes: int, path: Path) -> Numbers:
+    """(2, P); also given as (P, 2), which two pairs are read as."""
+    found = arrays.read("pairs", kinds="iu")
+    if found.ndim != 2 or 2 not in found.shape:
+        raise fault(path, "shape_invalid", f"pairs must be (P, 2) or (2, P), they are {found.shape}")
+    pairs = np.array(found.T if found.shape[1] == 2 else found, dtype=np.int64)
+    if pairs.min() < 0 or pairs.max() >= nodes:
+        detail = f"pairs name the nodes {pairs.min()} to {pairs.max()}, there are 0 to {nodes - 1}"
+        raise fault(path, "node_unknown", detail)
+    return pairs
+
+
+def _owners(arrays: Arrays, edges: Numbers, nodes: int, path: Path) -> Numbers:
+    """The number of each node's graph; one graph where there is no such array."""
+    if "graph" not in arrays.names:
+        return np.zeros(nodes, dtype=np.int64)
+    graph = np.array(arrays.read("graph", kinds="iu"), dtype=np.int64)
+    steps = np.diff(graph) if graph.shape == (nodes,) else np.array([2])
+    if graph.flat[0] != 0 or not np.isin(steps, (0, 1)).all():
+        raise fault(path, "graph_invalid", f"graph must be ({nodes},) numbers that ascend from 0 without gaps")
+    if (graph[edges[0]] != graph[edges[1]]).any():
+        raise fault(path, "graph_invalid", "an edge joins nodes of two graphs")
+    return graph

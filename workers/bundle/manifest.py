@@ -1,0 +1,166 @@
+"""`bundle.json`: what a program must know of a bundle before it gives the model anything. Numbers and words only."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from archsmith.errors import Fault, InvalidBundle
+from workers.conventions import GRAPH_TASKS, are_marks
+from workers.datasets.raw import chunks, item_bytes
+
+if TYPE_CHECKING:
+    from space.architecture import Architecture
+    from workers.datasets import Dataset
+
+SCHEMA_VERSION = "1"
+TOLERANCES: Mapping[str, float] = {"model.py": 1e-5, "model.pt2": 1e-5, "model.onnx": 1e-4}
+"""How far the logits of each form may be from the stored ones: |a - b| <= tolerance · (1 + |b|)."""
+
+Pictures = Literal["fit", "exact"]
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Preprocessing:
+    """What the trainer did to the raw arrays: (x - mean) / std per channel or feature, or what it does to marks.
+
+    dtype: of x, "uint8" or "float32". labels: what the columns of the output are called.
+    pictures: "fit" where the data set was made of picture files, scaled and cropped as `workers.datasets.images` says;
+    "exact" where it came as arrays, so that only pictures of the same size are known to look like it.
+    low, high: of all values of x, so that an input in other units is noticed.
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    dtype: str
+    labels: tuple[str, ...]
+    pictures: Pictures = "exact"
+    low: float = 0.0
+    high: float = 255.0
+
+    @classmethod
+    def of(cls, dataset: "Dataset") -> "Preprocessing":
+        """Of an opened data set, for its task. Reads all of x once, a piece at a time."""
+        low, high = _range(dataset.x)
+        return cls(
+            mean=dataset.mean,
+            std=dataset.std,
+            dtype=dataset.info.dtype,
+            labels=dataset.class_names,
+            pictures="fit" if dataset.info.format == "images" else "exact",
+            low=low,
+            high=high,
+        )
+
+    @property
+    def range(self) -> str:
+        return f"{self.dtype} values as in the data set, {self.low:g} to {self.high:g}"
+
+    @property
+    def marks(self) -> bool:
+        """Whether x holds marks of 0 and 1 (features of nodes), whose rows are divided by their sum."""
+        return are_marks(self.mean, self.std)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Manifest:
+    """data: a kind of `space.kinds`. left_out: name of a file that could not be made -> why."""
+
+    data: str
+    input_shape: tuple[int, ...]
+    classes: int
+    architecture: str
+    preprocessing: Preprocessing
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, architecture: "Architecture", preprocessing: Preprocessing, left_out: Mapping[str, str]) -> "Manifest":
+        return cls(
+            data=architecture.data,
+            input_shape=architecture.input_shape,
+            classes=architecture.classes,
+            architecture=architecture.hash,
+            preprocessing=preprocessing,
+            left_out=left_out,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Without the labels, which stand in `labels.json`."""
+        values = {**asdict(self.preprocessing), "rows_divided": self.rows_divided}
+        del values["labels"]
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "data": self.data,
+            "input_shape": list(self.input_shape),
+            "classes": self.classes,
+            "architecture": self.architecture,
+            "preprocessing": {key: list(v) if isinstance(v, tuple) else v for key, v in values.items()},
+            "tolerances": {name: value for name, value in TOLERANCES.items() if name not in self.left_out},
+            "left_out": dict(self.left_out),
+        }
+
+    @classmethod
+    def from_json(cls, document: Any, labels: Any) -> "Manifest":
+        """Raises InvalidBundle for what this version did not write."""
+        try:
+            if document["schema_version"] != SCHEMA_VERSION:
+                raise _wrong(f"schema_version must be {SCHEMA_VERSION!r}, got {document['schema_version']!r}")
+            given = document["preprocessing"]
+            preprocessing = Preprocessing(
+                mean=_numbers(given["mean"]),
+                std=_numbers(given["std"]),
+                dtype=str(np.dtype(given["dtype"])),
+                labels=tuple(str(label) for label in labels),
+                pictures="fit" if given["pictures"] == "fit" else "exact",
+                low=float(given["low"]),
+                high=float(given["high"]),
+            )
+            made = cls(
+                data=str(document["data"]),
+                input_shape=tuple(int(side) for side in document["input_shape"]),
+                classes=int(document["classes"]),
+                architecture=str(document["architecture"]),
+                preprocessing=preprocessing,
+                left_out={str(name): str(reason) for name, reason in document["left_out"].items()},
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise _wrong(f"this is no manifest of a bundle: {type(error).__name__}: {error}") from error
+        if len(labels) != made.classes:
+            detail = f"{made.classes} classes need as many labels, got {len(labels)}"
+            raise InvalidBundle(Fault(pointer="/labels.json", rule="length_mismatch", detail=detail))
+        return made
+
+    @property
+    def is_graph(self) -> bool:
+        return self.data in GRAPH_TASKS
+
+    @property
+    def rows_divided(self) -> bool:
+        return self.is_graph and self.preprocessing.marks
+
+    def prepared(self, x: Array) -> npt.NDArray[np.float32]:
+        """Values as in the data set, (B, C, …) or (N, F) -> values as in the training, float32."""
+        x = x.astype(np.float32)
+        if self.rows_divided:
+            divided: npt.NDArray[np.float32] = x / np.maximum(x.sum(axis=1, keepdims=True), 1)
+            return divided
+        column = (1, -1, *[1] * (x.ndim - 2))
+        mean, std = (np.array(v, np.float32).reshape(column) for v in (self.preprocessing.mean, self.preprocessing.std))
+        normalised: npt.NDArray[np.float32] = (x - mean) * (np.float32(1) / std)
+        return normalised
+
+
+def _range(x: Array) -> tuple[float, float]:
+    pieces = [x[rows] for rows in chunks(len(x), item_bytes(x))]
+    return min(float(piece.min()) for piece in pieces), max(float(piece.max()) for piece in pieces)
+
+
+def _numbers(values: Any) -> tuple[float, ...]:
+    return tuple(float(value) for value in values)
+
+
+def _wrong(detail: str) -> InvalidBundle:
+    return InvalidBundle(Fault(pointer="/bundle.json", rule="manifest_invalid", detail=detail))

@@ -1,0 +1,109 @@
+"""`archsmith predict`: the classes of files, by a bundle alone. `python -m workers.bundle.predict BUNDLE FILE...`
+
+It runs `model.onnx` in ONNX Runtime, with the preprocessing that `bundle.json` describes in numbers: whoever made the
+bundle, none of their code runs. (`model.py` is code, and torch evaluates expressions of a `model.pt2` it loads.)
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from archsmith.errors import Fault, InvalidBundle, InvalidInput
+from workers.bundle.exports import ONNX, failures, network_inputs, run_onnx
+from workers.bundle.inputs import Given, read
+from workers.bundle.manifest import Array
+from workers.bundle.opened import Opened, open_bundle
+
+BROKEN, WRONG = 1, 2
+BATCH = 256
+TOP = 3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """One row of probabilities, the most probable class first."""
+
+    what: str
+    classes: dict[str, float]
+
+    def line(self, top: int) -> str:
+        return f"{self.what}: " + ", ".join(f"{name} {p:.4f}" for name, p in list(self.classes.items())[:top])
+
+
+def answers(opened: Opened, given: Given) -> Iterator[Answer]:
+    """In the order of the rows. Raises InvalidBundle when the bundle has no ONNX model, or it does not run."""
+    labels = opened.manifest.preprocessing.labels
+    for what, row in zip(given.rows, probabilities(opened, given), strict=True):
+        order = np.argsort(-row, kind="stable")
+        yield Answer(what=what, classes={labels[i]: float(row[i]) for i in order})
+
+
+def probabilities(opened: Opened, given: Given) -> Array:
+    """(rows, classes)."""
+    model, reason = opened.files.get(ONNX), opened.manifest.left_out.get(ONNX)
+    if model is None:
+        detail = f"the bundle has no {ONNX}" + (f": {reason}" if reason else "") + "; use its model.py"
+        raise InvalidBundle(Fault(pointer=f"/{ONNX}", rule="file_missing", detail=detail))
+    inputs = network_inputs(opened.manifest, given.arrays)
+    whole = opened.manifest.is_graph
+    starts = [0] if whole else range(0, len(inputs["x"]), BATCH)
+    try:
+        logits = [run_onnx(model, inputs if whole else {"x": inputs["x"][start : start + BATCH]}) for start in starts]
+    except failures() as error:
+        detail = f"{ONNX} does not run: {str(error).splitlines()[0][:300]}"
+        raise InvalidBundle(Fault(pointer=f"/{ONNX}", rule="model_unsuitable", detail=detail)) from error
+    found = _softmax(np.concatenate(logits))
+    if found.shape != (len(given.rows), opened.manifest.classes):
+        detail = f"{ONNX} gave {found.shape}, wanted are {(len(given.rows), opened.manifest.classes)}"
+        raise InvalidBundle(Fault(pointer=f"/{ONNX}", rule="model_unsuitable", detail=detail))
+    return found
+
+
+def _softmax(logits: Array) -> npt.NDArray[np.float64]:
+    powers: npt.NDArray[np.float64] = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
+    shares: npt.NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
+    return shares
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="archsmith predict", description="Name the classes of files.")
+    parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="the zip that `archsmith download` fetched")
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="pictures, .npy or .npz")
+    parser.add_argument("--top", type=int, default=TOP, help="classes per row, the most probable ones")
+    parser.add_argument("--json", action="store_true", help="a JSON object a row, with all classes")
+    given = parser.parse_args(arguments)
+    if not given.bundle.is_file():
+        sys.stderr.write(f"archsmith: there is no file {given.bundle}\n")
+        return WRONG
+    try:
+        opened = open_bundle(given.bundle)
+    except InvalidInput as error:
+        sys.stderr.write(f"archsmith: {given.bundle.name} is no whole bundle: {error}\n")
+        return BROKEN
+    ends = [_file(opened, file, top=given.top, as_json=given.json) for file in given.files]
+    return max(ends)
+
+
+def _file(opened: Opened, path: Path, *, top: int, as_json: bool) -> int:
+    """The exit code for one file; the others are answered whatever becomes of it."""
+    try:
+        given = read(path, opened.manifest)
+        if given.remark:
+            sys.stderr.write(f"archsmith: {path.name}: {given.remark}\n")
+        for answer in answers(opened, given):
+            shown = json.dumps({"what": answer.what, "classes": answer.classes}) if as_json else answer.line(top)
+            sys.stdout.write(shown + "\n")
+    except InvalidInput as error:
+        sys.stderr.write(f"archsmith: {error}\n")
+        return WRONG
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

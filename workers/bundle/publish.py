@@ -1,0 +1,114 @@
+"""The files of a bundle, and their way onto the disk: by rename, so that there is a whole one or none.
+
+architecture.json  architecture.svg  bundle.json  example.safetensors  labels.json  model.onnx  model.pt2  model.py
+model_card.md  report.json  requirements.txt  weights.safetensors  SHA256SUMS, and what the caller adds
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from space.architecture import Architecture
+from space.picture import draw
+from workers.bundle.card import card, requirements
+from workers.bundle.code import model_source
+from workers.bundle.exports import Exports
+from workers.bundle.manifest import Manifest, Preprocessing
+
+SUMS = "SHA256SUMS"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Published:
+    """The zip as it lies on disk. sha256 of its bytes, hex."""
+
+    path: Path
+    sha256: str
+    bytes: int
+
+
+def publish(
+    folder: Path,
+    *,
+    architecture: Architecture,
+    weights: bytes,
+    preprocessing: Preprocessing,
+    report: dict[str, Any],
+    exports: Exports,
+    more: Mapping[str, bytes] | None = None,
+) -> Published:
+    """Write the bundle's folder and its zip below `folder`, each by rename.
+
+    exports: of the same architecture and weights. more: other files by name, "compressed/weights.bin" may lie deeper;
+    none may bear the name of one that the bundle has anyway.
+    """
+    files = contents(
+        architecture=architecture, weights=weights, preprocessing=preprocessing, report=report, exports=exports
+    )
+    taken = sorted(files.keys() & (more or {}).keys())
+    if taken:
+        raise ValueError(f"a bundle has one file of a name; given again: {', '.join(taken)}")
+    files = {**files, **(more or {})}
+    lines = (f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in sorted(files.items()))
+    files[SUMS] = "".join(lines).encode()
+    part = folder / "bundle.part"
+    shutil.rmtree(part, ignore_errors=True)
+    for name, data in files.items():
+        path = part / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    archive = _zip(folder / "bundle.zip", files)
+    shutil.rmtree(folder / "bundle", ignore_errors=True)
+    part.replace(folder / "bundle")
+    return archive
+
+
+def contents(
+    *,
+    architecture: Architecture,
+    weights: bytes,
+    preprocessing: Preprocessing,
+    report: dict[str, Any],
+    exports: Exports,
+) -> dict[str, bytes]:
+    """Name -> bytes of all but the sums. The same input gives the same bytes."""
+    code = model_source(architecture, preprocessing)
+    manifest = Manifest.of(architecture, preprocessing, exports.left_out)
+    return {
+        "architecture.json": _json(architecture.to_json()),
+        "architecture.svg": draw(architecture, title=report["job"]["name"]).encode(),
+        "bundle.json": _json(manifest.to_json()),
+        "labels.json": _json(list(preprocessing.labels)),
+        "model.py": code.encode(),
+        "model_card.md": card(architecture, manifest, report, code=code, files=exports.files).encode(),
+        "report.json": _json(report),
+        "requirements.txt": requirements(code).encode(),
+        "weights.safetensors": weights,
+        **exports.files,
+    }
+
+
+def _zip(path: Path, files: Mapping[str, bytes]) -> Published:
+    """Same files, same bytes: names sorted, times fixed at the zip format's first day."""
+    part = path.with_suffix(".zip.part")
+    with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in sorted(files.items()):
+            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, data)
+    with part.open("rb+") as file:
+        os.fsync(file.fileno())
+    data = part.read_bytes()
+    part.replace(path)
+    return Published(path=path, sha256=hashlib.sha256(data).hexdigest(), bytes=len(data))
+
+
+def _json(document: Any) -> bytes:
+    return (json.dumps(document, indent=2, allow_nan=False) + "\n").encode()

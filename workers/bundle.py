@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,8 +54,12 @@ def publish(
     weights: bytes,
     preprocessing: Preprocessing,
     report: dict[str, Any],
+    pages: Mapping[str, bytes] | None = None,
 ) -> Published:
-    """Write the bundle's folder and its zip below `folder`, each by rename: there is a whole one or none."""
+    """Write the bundle's folder and its zip below `folder`, each by rename: there is a whole one or none.
+
+    pages: further files that show the report, by name.
+    """
     code, costs = model_source(architecture, preprocessing), analyse(architecture)
     part = folder / "bundle.part"
     shutil.rmtree(part, ignore_errors=True)
@@ -69,6 +74,7 @@ def publish(
             architecture, preprocessing, report, code=code, params=costs.params, macs=costs.macs
         ).encode(),
     }
+    files |= pages or {}
     sums = "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in sorted(files.items()))
     files["SHA256SUMS"] = sums.encode()
     for name, data in files.items():

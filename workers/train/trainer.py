@@ -28,8 +28,9 @@ from workers.train.graphs import Graphs
 from workers.train.links import Links
 from workers.train.maps import Maps
 from workers.train.memory import keep_freed_memory, memory_guard
-from workers.train.metrics import METRICS, measures
+from workers.train.metrics import METRICS, measures, shares
 from workers.train.nodes import Nodes
+from workers.train.norms import recompute
 from workers.train.optimizer import make_optimizer, one_cycle
 from workers.train.recipe import Recipe
 from workers.train.task import Batch, Task
@@ -109,10 +110,22 @@ class Trainer:
         """The recipe's score on `split`, a fraction 0 to 1."""
         return self._score(self._put(split))
 
+    def recompute_norms(self) -> None:
+        """Measure the statistics of batch norms on the whole training split, with the weights as they are."""
+        dtype = PRECISIONS[self._recipe.precision]
+        with memory_guard(), torch.autocast(self._recipe.device.split(":")[0], dtype, enabled=dtype != torch.float32):
+            recompute(self._module, (batch.inputs for batch in self._task.whole(self._data.train)))
+
     def final_score(self, split: AnySplit) -> tuple[float, dict[str, float]]:
         """The recipe's score on `split`, and beside it all scores that apply, by name."""
+        score, beside, _ = self.final_outcome(split)
+        return score, beside
+
+    def final_outcome(self, split: AnySplit) -> tuple[float, dict[str, float], Tensor | None]:
+        """The same from one look at `split`, and what each of its answers gives to the score (see `metrics.shares`)."""
         logits, y = self._outputs(self._put(split))
-        return METRICS[self._score_name](logits, y), measures(logits, y, task=self._data.task)
+        score = METRICS[self._score_name](logits, y)
+        return score, measures(logits, y, task=self._data.task), shares(self._score_name, logits, y)
 
     def state_dict(self) -> dict[str, Any]:
         """All that `load_state_dict` of a trainer with the same network, data and recipe needs to go on."""

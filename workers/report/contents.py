@@ -11,7 +11,7 @@ from workers.conventions import score_name
 from workers.datasets import Dataset
 from workers.recipe import trial_seed
 from workers.report.comparison import fidelity, gains, noise
-from workers.report.costs import costs, incumbents
+from workers.report.costs import Seconds, costs, incumbents, trained_seconds
 from workers.report.document import again, digest
 from workers.report.environment import fingerprint
 from workers.report.trained import Trained
@@ -55,6 +55,7 @@ def assemble(found: Findings, ledger: Ledger) -> dict[str, Any]:
     belief = ledger.belief(job.id)
     comparison = gains(found.trained, winner, found.references, seed=job.spec.seed)
     ranks, varied = fidelity(found.trained), noise(found.trained, winner)
+    arm, seconds = ledger.random_arm(job.id), trained_seconds(ledger.measurements(job.id))
     return {
         "schema_version": SCHEMA_VERSION,
         "job": _job(found),
@@ -81,9 +82,9 @@ def assemble(found: Findings, ledger: Ledger) -> dict[str, Any]:
             for one in found.finals
             if one.state == "failed"
         ],
-        "costs": costs(job, found.own, ledger.random_arm(job.id), found.finals),
-        "incumbents": {"search": incumbents(found.own), "random_arm": incumbents(found.random)},
-        "history": [_row(trial, job) for trial in (*found.searched, *ledger.random_arm(job.id))],
+        "costs": costs(job, found.own, arm, found.finals, seconds),
+        "incumbents": {"search": incumbents(found.own, seconds), "random_arm": incumbents(found.random, seconds)},
+        "history": [_row(trial, job, seconds) for trial in (*found.searched, *arm)],
         "dataset": _dataset(found),
         "seeds": {"job": job.spec.seed, "rule": "numpy.random.SeedSequence([job, trial]) and ([job, trial, 1 + seed])"},
         "hashes": {"document": digest(job.spec.to_json()), "space": digest(job.spec.space)},
@@ -132,7 +133,7 @@ def _trainings(one: Trained, job: Job) -> list[dict[str, Any]]:
     ]
 
 
-def _row(trial: Trial, job: Job) -> dict[str, Any]:
+def _row(trial: Trial, job: Job, seconds: Seconds) -> dict[str, Any]:
     return {
         "trial": trial.number,
         "provenance": trial.provenance,
@@ -144,7 +145,7 @@ def _row(trial: Trial, job: Job) -> dict[str, Any]:
         "search_score": trial.search_score,
         "measures": trial.measures,
         "epochs": trial.epochs,
-        "seconds": round(trial.seconds, 3),
+        "training_seconds": round(seconds.get(trial.number, 0.0), 3),
         "seed": None if trial.provenance == "prior" else trial_seed(job.spec.seed, trial.number),
     }
 

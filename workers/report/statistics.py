@@ -131,7 +131,7 @@ def agreement(first: Sequence[float], second: Sequence[float]) -> Agreement:
     n = len(first)
     if n < 2 or len(set(first)) < 2 or len(set(second)) < 2:
         return Agreement(tau=None, interval=None)
-    tau = float(stats.kendalltau(first, second).statistic)
+    tau = round(float(stats.kendalltau(first, second).statistic), 12)
     if n < 5:
         return Agreement(tau=tau, interval=None)
     most = 1.0 - 1.0 / (n * (n - 1) / 2)

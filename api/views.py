@@ -62,9 +62,13 @@ class JobView(View):
 
 
 class FinalistView(View):
-    """One of the best, trained again. rank: 1 for the best; seed: which repetition."""
+    """One training in full. rank: 1 for the best; seed: which repetition.
+
+    role: finalist, baseline or random (what it is compared with), or fidelity (checks the ranking).
+    """
 
     rank: int
+    role: str
     trial: int
     seed: int
     state: str
@@ -159,6 +163,45 @@ class FrontView(View):
     points: list[PointView]
     hypervolume: float | None
     reference: dict[str, float] | None
+
+
+class RangeView(View):
+    low: float
+    expected: float
+    high: float
+
+
+class CalibrationView(View):
+    """An architecture that was trained for a moment. epoch_s: what an epoch of the search takes with it, seconds."""
+
+    macs: int
+    params: int
+    epoch_s: float
+
+
+class PricedSpace(View):
+    """As in the report on a space, from fewer samples."""
+
+    size_log10: float
+    size_exact: bool
+    feasible_share: float
+
+
+class PriceView(View):
+    """What a job would cost on a cluster that is otherwise free. trainings: full ones, after the search.
+
+    seconds and hours: wall clock in all; phases: the same by phase. disk_bytes: what stays when the job has ended.
+    """
+
+    trials: RangeView
+    trainings: int
+    trials_at_once: int
+    seconds: RangeView
+    hours: RangeView
+    disk_bytes: RangeView
+    phases: dict[str, RangeView]
+    calibration: list[CalibrationView]
+    space: PricedSpace
 
 
 class JobPage(View):
@@ -278,7 +321,7 @@ def job_links(job: Job) -> dict[str, str]:
     base = f"/v1/jobs/{job.id}"
     return {"self": base} | {
         name: f"{base}/{name}"
-        for name in ("trials", "events", "best", "front", "controller", "bundle", "cancel", "pause", "resume")
+        for name in ("trials", "events", "best", "front", "controller", "report", "bundle", "cancel", "pause", "resume")
     }
 
 
@@ -318,7 +361,7 @@ def _progress(job: Job) -> ProgressView:
 
 
 def _finalist(one: Finalist) -> FinalistView:
-    same = ("rank", "seed", "state", "test_score", "epochs", "seconds", "reason")
+    same = ("rank", "role", "seed", "state", "test_score", "epochs", "seconds", "reason")
     return FinalistView(trial=one.trial_number, **{name: getattr(one, name) for name in same})
 
 

@@ -33,9 +33,10 @@ from workers.control import Control
 from workers.data import search_data
 from workers.datasets import Dataset, DataStore
 from workers.energy import check_energy
+from workers.finals import is_its_own
 from workers.finish import Finish
 from workers.heartbeat import EXIT_LEASE_LOST, Heartbeat
-from workers.random_arm import RandomArm, is_its_own
+from workers.random_arm import RandomArm
 from workers.recipe import recipe, trial_seed
 from workers.restored import Restored, measured, recall, replayed
 from workers.searcher import LedgerSearcher

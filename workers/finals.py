@@ -15,7 +15,7 @@ rows, so a new driver plans the same.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from search.ledger import Role, Trial
+from search.ledger import Ledger, Role, Trial
 from search.objective import Objective
 from search.spec import JobSpec
 from search.trial import TrialState
@@ -33,6 +33,18 @@ class Final:
     role: Role
     trial: Trial
     seeds: int
+
+
+def is_its_own(spec: JobSpec) -> bool:
+    """Whether the search itself draws uniformly."""
+    return spec.controller.name == "random"
+
+
+def random_trials(spec: JobSpec, ledger: Ledger, job_id: str) -> list[Trial]:
+    """The uniformly random trials that the winner is compared with, those of the search where they are such."""
+    if is_its_own(spec):
+        return [trial for trial in ledger.history(job_id) if trial.provenance == "controller"]
+    return ledger.random_arm(job_id)
 
 
 def plan(spec: JobSpec, searched: Sequence[Trial], random: Sequence[Trial]) -> list[Final]:

@@ -19,12 +19,12 @@ from search.ledger.values import FinalistState
 from search.objective import Objective
 from search.trial import JobState
 from space.architecture import Architecture
-from workers import bundle, cluster, random_arm
+from workers import bundle, cluster
 from workers.control import Control
 from workers.data import final_data
 from workers.datasets import Dataset, DataStore
 from workers.finalists import FinalistResult, FinalistTask, choose, final_epochs, train_finalist
-from workers.finals import Final, plan
+from workers.finals import Final, plan, random_trials
 from workers.recipe import recipe, trial_seed
 from workers.report.contents import Findings, assemble
 from workers.report.page import render
@@ -43,15 +43,15 @@ class Finish:
         self, settings: Settings, ledger: Ledger, lease: Lease, control: Control, spending: Spending | None = None
     ) -> None:
         self._settings, self._ledger, self._lease, self._control = settings, ledger, lease, control
-        self._spending = spending or Spending({})
         self._folder = settings.job_folder(lease.job_id)
         self._job: Job = ledger.job(lease.job_id)
+        self._spending = spending or Spending(self._job.phases)
 
     def run(self, dataset: Dataset, setting: Setting) -> None:
         """Raises JobFailure when no finalist could be trained. Returns early when the job must be put down."""
         spec = self._job.spec
         searched = list(self._ledger.history(self._job.id))
-        arm = random_arm.trials_of(spec, self._ledger, self._job.id) if spec.finalists.random_arm else []
+        arm = random_trials(spec, self._ledger, self._job.id) if spec.finalists.random_arm else []
         finals = plan(spec, searched, arm)
         self._ledger.update_job(self._lease, phase="finalists")
         self._train(self._tasks(finals, setting, dataset), dataset)

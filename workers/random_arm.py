@@ -39,18 +39,6 @@ MOST = 4
 """Trials of the arm for each of the search's, at most: where early stopping or failures leave many epochs over."""
 
 
-def is_its_own(spec: JobSpec) -> bool:
-    """Whether the search itself draws uniformly."""
-    return spec.controller.name == "random"
-
-
-def trials_of(spec: JobSpec, ledger: Ledger, job_id: str) -> list[Trial]:
-    """The uniformly random trials that the winner is compared with, those of the search where they are such."""
-    if is_its_own(spec):
-        return [trial for trial in ledger.history(job_id) if trial.provenance == "controller"]
-    return ledger.random_arm(job_id)
-
-
 def budget(spec: JobSpec, searched: Sequence[Trial]) -> Budget:
     """As many epochs as the search's own trials took."""
     own = [trial for trial in searched if trial.provenance != "prior"]

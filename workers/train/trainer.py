@@ -106,6 +106,24 @@ class Trainer:
         self._epoch += 1
         return loss
 
+    def pace(self, limit_s: float) -> float:
+        """Seconds of an epoch with its validation, from those of its steps that fit in `limit_s`. Not to train on."""
+        self._module.train()
+        generator = torch.Generator().manual_seed(self._epoch_seed(1))
+        spent: list[float] = []
+        with memory_guard(), self._seeded():
+            for step, batch in enumerate(self._task.batches(generator)):
+                begun = time.perf_counter()
+                float(self._step(batch, step=step))  # reads the loss back, so a GPU has finished
+                spent.append(time.perf_counter() - begun)
+                if sum(spent) > limit_s:
+                    break
+        begun = time.perf_counter()
+        if self._data.val is not None:
+            self._score(self._data.val)
+        each = sum(spent[1:]) / len(spent[1:]) if len(spent) > 1 else spent[0]  # the first one also prepares kernels
+        return each * self._task.steps + time.perf_counter() - begun
+
     def score(self, split: AnySplit) -> float:
         """The recipe's score on `split`, a fraction 0 to 1."""
         return self._score(self._put(split))

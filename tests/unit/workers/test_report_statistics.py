@@ -18,7 +18,7 @@ WIDTHS = (2, 4, 6)
 def toy(worth: float, widths: int) -> Toy:
     """Some widths with one right answer each, the last, which is worth so much; the baseline has none of them right.
 
-    With 0 all are equal. With more, a search climbs to the planted one; of 8 widths, random draws meet it once in 6,561.
+    With 0 all are equal; else a search climbs to the planted one, of 8 widths 1 in 6,561: random draws seldom do.
     """
 
     def grow(ask: Ask) -> list[tuple[str, dict[str, object]]]:

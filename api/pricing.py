@@ -1,0 +1,58 @@
+"""What a job would cost: by a calibration trial in a process of its own, so that the API stays free of torch."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+from api import process
+from api.context import Context
+from api.errors import Refused
+from search.spec import JobSpec
+
+LIMIT_S = 300.0
+
+
+def price(context: Context, spec: JobSpec) -> dict[str, Any]:
+    """Runs `workers.dry_run`, one at a time: two would slow each other down and be wrong both.
+
+    Takes some ten seconds; call it from a thread that may wait. Raises Refused (503) while another one is at it, and
+    when the trial fails.
+    """
+    if not context.pricing.acquire(blocking=False):
+        raise Refused(503, "busy", "another dry run is being measured", headers={"Retry-After": "15"})
+    try:
+        return _measured(context, spec)
+    finally:
+        context.pricing.release()
+
+
+def _measured(context: Context, spec: JobSpec) -> dict[str, Any]:
+    settings = context.settings
+    command = [sys.executable, "-m", "workers.dry_run", "--slots", str(slots(context, spec))]
+    env = process.environment({"ARCHSMITH_STATE": str(settings.state), "ARCHSMITH_DATABASE_URL": settings.database_url})
+    try:
+        done = subprocess.run(
+            command,
+            input=json.dumps(spec.to_json()),
+            capture_output=True,
+            text=True,
+            cwd=settings.state,
+            env=env,
+            timeout=LIMIT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise Refused(503, "calibration_failed", f"the calibration trial took longer than {LIMIT_S:g} s") from None
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        raise Refused(503, "calibration_failed", f"the calibration trial failed: {last[:300]}")
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def slots(context: Context, spec: JobSpec) -> int:
+    """How many trials of this size the whole cluster holds at once."""
+    pool, trial = context.edge.pool, spec.trial
+    by_gpu = pool.gpus / trial.gpus if trial.gpus else float("inf")
+    return max(1, int(min(pool.cpus / trial.cpus, by_gpu)))

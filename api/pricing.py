@@ -8,12 +8,52 @@ from typing import Any
 from api import process
 from api.context import Context
 from api.errors import Refused
+from api.views import View
 from search.spec import JobSpec
 
 LIMIT_S = 300.0
 
 
-def price(context: Context, spec: JobSpec) -> dict[str, Any]:
+class RangeView(View):
+    low: float
+    expected: float
+    high: float
+
+
+class CalibrationView(View):
+    """An architecture that was trained for a moment. epoch_s: what an epoch of the search takes with it, seconds."""
+
+    macs: int
+    params: int
+    epoch_s: float
+
+
+class PricedSpace(View):
+    """As in the report on a space, from fewer samples."""
+
+    size_log10: float
+    size_exact: bool
+    feasible_share: float
+
+
+class PriceView(View):
+    """What a job would cost on a cluster that is otherwise free. trainings: full ones, after the search.
+
+    seconds and hours: wall clock in all; phases: the same by phase. disk_bytes: what stays when the job has ended.
+    """
+
+    trials: RangeView
+    trainings: int
+    trials_at_once: int
+    seconds: RangeView
+    hours: RangeView
+    disk_bytes: RangeView
+    phases: dict[str, RangeView]
+    calibration: list[CalibrationView]
+    space: PricedSpace
+
+
+def price(context: Context, spec: JobSpec) -> PriceView:
     """Runs `workers.dry_run`, one at a time: two would slow each other down and be wrong both.
 
     Takes some ten seconds; call it from a thread that may wait. Raises Refused (503) while another one is at it, and
@@ -22,7 +62,7 @@ def price(context: Context, spec: JobSpec) -> dict[str, Any]:
     if not context.pricing.acquire(blocking=False):
         raise Refused(503, "busy", "another dry run is being measured", headers={"Retry-After": "15"})
     try:
-        return _measured(context, spec)
+        return PriceView(**_measured(context, spec))
     finally:
         context.pricing.release()
 

@@ -165,45 +165,6 @@ class FrontView(View):
     reference: dict[str, float] | None
 
 
-class RangeView(View):
-    low: float
-    expected: float
-    high: float
-
-
-class CalibrationView(View):
-    """An architecture that was trained for a moment. epoch_s: what an epoch of the search takes with it, seconds."""
-
-    macs: int
-    params: int
-    epoch_s: float
-
-
-class PricedSpace(View):
-    """As in the report on a space, from fewer samples."""
-
-    size_log10: float
-    size_exact: bool
-    feasible_share: float
-
-
-class PriceView(View):
-    """What a job would cost on a cluster that is otherwise free. trainings: full ones, after the search.
-
-    seconds and hours: wall clock in all; phases: the same by phase. disk_bytes: what stays when the job has ended.
-    """
-
-    trials: RangeView
-    trainings: int
-    trials_at_once: int
-    seconds: RangeView
-    hours: RangeView
-    disk_bytes: RangeView
-    phases: dict[str, RangeView]
-    calibration: list[CalibrationView]
-    space: PricedSpace
-
-
 class JobPage(View):
     """next: the `after` of the following page, null at the end."""
 

@@ -8,7 +8,7 @@ Cost is counted in epochs of training: a search on a busy machine and its replay
 seconds of both stand in the report. The arm ends when less is left than one whole trial takes, so it never costs more
 than the search. A search whose controller is `random` is its own arm, and nothing is trained twice.
 
-Its trials are rows of the ledger with provenance `RANDOM_ARM`, numbered from FIRST_NUMBER: after a crash they are
+Its trials are rows of the ledger with provenance `RANDOM_ARM`, numbered from RANDOM_ARM_FROM: after a crash they are
 replayed like those of the search, which never sees them.
 """
 
@@ -23,7 +23,7 @@ from search.ledger import Lease, Ledger, Trial
 from search.objective import Objective
 from search.random import RandomController
 from search.spec import Budget, JobSpec, StopSpec
-from search.trial import RANDOM_ARM
+from search.trial import RANDOM_ARM, RANDOM_ARM_FROM
 from space.constraint import Constraint
 from space.space import Space
 from workers import cluster
@@ -31,9 +31,6 @@ from workers.control import Control
 from workers.restored import Restored, measured, replayed
 from workers.searcher import LedgerSearcher
 from workers.trial import Start, TrialTask
-
-FIRST_NUMBER = 2_000_000
-"""Above those of prior trials, which are above the search's own."""
 
 MOST = 4
 """Trials of the arm for each of the search's, at most: where early stopping or failures leave many epochs over."""
@@ -105,7 +102,7 @@ class RandomArm:
     def _restored(self, space: Space, constraints: Sequence[Constraint]) -> Restored:
         rows = self._ledger.random_arm(self._lease.job_id)
         objective = Objective.of(self._spec.objective)
-        curves = measured(self._ledger, self._lease.job_id, objective, first=FIRST_NUMBER)
+        curves = measured(self._ledger, self._lease.job_id, objective, first=RANDOM_ARM_FROM)
         controller = _Uniform(space, constraints=constraints, seed=self._spec.seed)
         restored = replayed(controller, rows, curves, objective)
-        return replace(restored, next_number=FIRST_NUMBER + len(rows))
+        return replace(restored, next_number=RANDOM_ARM_FROM + len(rows))

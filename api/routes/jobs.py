@@ -12,7 +12,7 @@ from api import events, views
 from api.body import After, Limit, accepts, body_of, document, plain_bool
 from api.context import Context, Here
 from api.errors import Refused
-from api.pricing import price
+from api.pricing import PriceView, price
 from api.schemas import JobRequest
 from archsmith.errors import AlreadyExists, Fault, InvalidInput, MalformedInput, NotFound
 from search.check import check_job
@@ -63,7 +63,7 @@ def _key(header: IdempotencyKey = None) -> str | None:
     dependencies=_JSON,
     openapi_extra=document(JobRequest),
     response_model=views.JobDetail,
-    responses={200: {"model": views.PriceView, "description": "What it would cost (dry_run)"}},
+    responses={200: {"model": PriceView, "description": "What it would cost (dry_run)"}},
 )
 def submit(
     context: Here,
@@ -84,7 +84,7 @@ def submit(
         find=lambda job_id: look(context.ledger, job_id),
     )
     if dry_run:
-        return JSONResponse(views.PriceView(**price(context, spec)).model_dump())
+        return JSONResponse(price(context, spec).model_dump())
     try:
         job, _ = context.ledger.create_job(spec, key=key)
     except AlreadyExists:

@@ -12,6 +12,7 @@ from api.views import View
 from search.spec import JobSpec
 
 LIMIT_S = 300.0
+MODULE = "workers.dry_run"
 
 
 class RangeView(View):
@@ -69,7 +70,7 @@ def price(context: Context, spec: JobSpec) -> PriceView:
 
 def _measured(context: Context, spec: JobSpec) -> dict[str, Any]:
     settings = context.settings
-    command = [sys.executable, "-m", "workers.dry_run", "--slots", str(slots(context, spec))]
+    command = [sys.executable, "-m", MODULE, "--slots", str(slots(context, spec))]
     env = process.environment({"ARCHSMITH_STATE": str(settings.state), "ARCHSMITH_DATABASE_URL": settings.database_url})
     try:
         done = subprocess.run(

@@ -29,7 +29,7 @@ svg .mean { stroke-width: 2.2 } svg .dot { fill-opacity: .75 }
 svg path.line, svg path.mean { fill: none }
 """
 
-ROLES = {"finalist": "finalist", "baseline": "baseline", "random": "best random", "fidelity": "to check the ranking"}
+ROLES = {"finalist": "finalist", "baseline": "baseline", "random": "best random", "fidelity": "ranking check"}
 
 WINNER = """<p>The winner is trial {trial} with {params:,} parameters and {macs:,} multiply-accumulates, chosen by
 {chosen_by}.</p>"""
@@ -110,7 +110,7 @@ def _by_architecture(trainings: Iterable[dict[str, Any]]) -> list[tuple[str, lis
     grouped: dict[int, list[dict[str, Any]]] = {}
     for one in trainings:
         grouped.setdefault(one["rank"], []).append(one)
-    return [(f"{ROLES[own[0]['role']]}, trial {own[0]['trial']}"[:26], own) for own in grouped.values()]
+    return [(f"{ROLES[own[0]['role']]}, {own[0]['trial']}", own) for own in grouped.values()]
 
 
 def _ranking(report: dict[str, Any]) -> str:

@@ -111,8 +111,8 @@ def _of_samples(differences: Floats, rng: np.random.Generator) -> Floats:
     """
     values, counts = np.unique(np.round(differences, 9), return_counts=True)
     drawn = rng.multinomial(len(differences), counts / counts.sum(), size=DRAWS)
-    means: Floats = drawn @ values / len(differences)
-    return means - differences.mean()
+    means: Floats = drawn @ values / len(differences) - differences.mean()
+    return means
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -40,7 +40,7 @@ class Trained:
     def scores(self) -> Scores:
         shares = [one.shares for one in self.trainings if one.shares is not None]
         whole = len(shares) == len(self.trainings)
-        mean = np.mean(shares, axis=0, dtype=np.float64) if whole else None
+        mean = np.stack(shares).astype(np.float64).mean(axis=0) if whole else None
         return Scores(values=tuple(one.score for one in self.trainings), shares=mean)
 
     @property

@@ -110,16 +110,17 @@ def _by_architecture(trainings: Iterable[dict[str, Any]]) -> list[tuple[str, lis
     grouped: dict[int, list[dict[str, Any]]] = {}
     for one in trainings:
         grouped.setdefault(one["rank"], []).append(one)
-    return [(f"{ROLES[own[0]['role']]}, {own[0]['trial']}", own) for own in grouped.values()]
+    return [(f"{ROLES[own[0]['role']]}, trial {own[0]['trial']}", own) for own in grouped.values()]
 
 
 def _ranking(report: dict[str, Any]) -> str:
     found, noise = report["fidelity"], report["noise"]
     sd = "unknown" if noise["sd"] is None else f"{noise['sd']:.4f}"
-    gap = "unknown" if noise["gap_among_finalists"] is None else f"{noise['gap_among_finalists']:.4f}"
+    gap = noise["gap_among_finalists"]
+    apart = "There is one finalist" if gap is None else f"Gap between the best and the worst finalist: {gap:.4f}"
     varied = (
         f"<p>Noise of one training (standard deviation over {len(noise['scores'])} of trial {noise['trial']}): {sd}. "
-        f"Gap between the best and the worst finalist: {gap}.</p>"
+        f"{apart}.</p>"
     )
     if found is None:
         return f"<h2>Noise</h2>\n{varied}"
@@ -199,8 +200,8 @@ def _provenance(report: dict[str, Any]) -> str:
         ["packages", f"Python {environment['python']}, {packages}"],
         ["machine", f"{environment['processor']}, {environment['cpus']} CPUs, {environment['system']}"],
         [
-            "a training's",
-            f"{environment['device']}, {environment['threads']} threads, {report['setting']['precision']}",
+            "each training",
+            f"{environment['device']}, threads: {environment['threads']}, {report['setting']['precision']}",
         ],
     ]
     told = "<p><code>archsmith replay report.json</code> runs it again and compares.</p>"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from html import escape
 
 WIDTH = 640.0
-LEFT, RIGHT, TOP, BOTTOM = 150.0, 20.0, 12.0, 40.0
+LEFT, RIGHT, TOP, BOTTOM = 180.0, 20.0, 12.0, 40.0
 ROW = 26.0
 TICKS = 5
 

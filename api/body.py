@@ -104,5 +104,12 @@ def _digits(value: Any) -> Any:
     return value
 
 
+def plain_bool(value: Any) -> Any:
+    """A query's flag: "1" and "yes" are none."""
+    if isinstance(value, str) and value not in ("true", "false"):
+        raise PydanticCustomError("type_mismatch", "must be true or false")
+    return value
+
+
 Limit = Annotated[int, BeforeValidator(_digits, json_schema_input_type=int), Query(ge=1, le=500)]
 After = Annotated[str | None, Query(max_length=512, description="`next` of the page before")]

@@ -16,12 +16,16 @@ from workers.settings import Settings
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Context:
-    """closing: set when the service is about to end; streams end and readiness turns false."""
+    """pricing: held while a dry run is measured.
+
+    closing: set when the service is about to end; streams end and readiness turns false.
+    """
 
     settings: Settings
     ledger: Ledger
     edge: Edge
     store: DataStore
+    pricing: threading.Lock = field(default_factory=threading.Lock)
     closing: threading.Event = field(default_factory=threading.Event)
 
     def shape(self, name: str) -> DataShape | None:

@@ -24,7 +24,7 @@ from api import process
 from api.routes.health import BEAT
 from archsmith.errors import ConfigurationError, LeaseLost, Unavailable
 from search.ledger import Job, Lease, Ledger, open_ledger
-from search.trial import JobState
+from search.trial import RANDOM_ARM, JobState
 from workers.settings import Settings
 
 log = logging.getLogger("archsmith.dispatcher")
@@ -84,7 +84,7 @@ class Dispatcher:
             lease = self._ledger.claim(self._owner, self._settings.lease_s)
             if lease is None:
                 return
-            progress = _progress(self._ledger.job(lease.job_id))
+            progress = self._progress(self._ledger.job(lease.job_id))
             self._running.append(Running(lease=lease, child=self._spawn(lease), progress=progress))
             log.info("job %s: driver started (fence %d)", lease.job_id, lease.fence)
 
@@ -111,7 +111,7 @@ class Dispatcher:
     def _mourn(self, one: Running, job: Job) -> None:
         """A driver ended and its job says running: it died, or its lease went to another dispatcher."""
         before = self._deaths.get(job.id)
-        now = _progress(job)
+        now = self._progress(job)
         # A driver that got further than the last one did is no reason to give up.
         deaths = before[0] + 1 if before and now == one.progress == before[1] else 1
         self._deaths[job.id] = (deaths, now)
@@ -124,6 +124,15 @@ class Dispatcher:
             self._ledger.finish_job(one.lease, JobState.FAILED, f"driver died {deaths} times: see driver.log")
         except LeaseLost:
             log.info("job %s: another dispatcher has it", job.id)
+
+    def _progress(self, job: Job) -> Progress:
+        """What has ended of the job, in the phase that it is in."""
+        ended = sum(count for state, count in job.counts.items() if state.terminal)
+        if job.phase == RANDOM_ARM:
+            ended += sum(trial.state.terminal for trial in self._ledger.random_arm(job.id))
+        if job.phase == "finalists":
+            ended += sum(one.state in ("completed", "failed") for one in self._ledger.finalists(job.id))
+        return ended, job.phase
 
     def _send_courier(self) -> None:
         if self._courier is not None and process.ended(self._courier):
@@ -151,11 +160,6 @@ class Dispatcher:
 
 def _settled(job: Job) -> bool:
     return job.finished_at is not None and (datetime.now(UTC) - job.finished_at).total_seconds() > SETTLED_S
-
-
-def _progress(job: Job) -> Progress:
-    ended = sum(count for state, count in job.counts.items() if state.terminal)
-    return ended, job.phase
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -163,11 +163,18 @@ class TrialRequest(Strict):
 
 
 class FinalistsRequest(Strict):
-    """How many of the best are trained again in full, and how often each. epochs: null = by rule."""
+    """How many of the best are trained again in full, and how often each. epochs: null = by rule.
+
+    baseline, random_arm: what the winner is compared with; the random arm costs as many epochs as the search.
+    fidelity: in how many architectures short and full training are compared, 0 = in none.
+    """
 
     top: Annotated[int, Field(ge=1, le=10)] = FinalistSpec().top
     seeds: Annotated[int, Field(ge=1, le=10)] = FinalistSpec().seeds
     epochs: Annotated[int, Field(ge=1, le=1000)] | None = None
+    baseline: bool = FinalistSpec().baseline
+    random_arm: bool = FinalistSpec().random_arm
+    fidelity: Annotated[int, Field(ge=0, le=20)] = FinalistSpec().fidelity
 
     def spec(self) -> FinalistSpec:
         return FinalistSpec(**self.model_dump())

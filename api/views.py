@@ -62,9 +62,13 @@ class JobView(View):
 
 
 class FinalistView(View):
-    """One of the best, trained again. rank: 1 for the best; seed: which repetition."""
+    """One training in full. rank: 1 for the best; seed: which repetition.
+
+    role: finalist, baseline or random (what it is compared with), or fidelity (checks the ranking).
+    """
 
     rank: int
+    role: str
     trial: int
     seed: int
     state: str
@@ -278,7 +282,7 @@ def job_links(job: Job) -> dict[str, str]:
     base = f"/v1/jobs/{job.id}"
     return {"self": base} | {
         name: f"{base}/{name}"
-        for name in ("trials", "events", "best", "front", "controller", "bundle", "cancel", "pause", "resume")
+        for name in ("trials", "events", "best", "front", "controller", "report", "bundle", "cancel", "pause", "resume")
     }
 
 
@@ -318,7 +322,7 @@ def _progress(job: Job) -> ProgressView:
 
 
 def _finalist(one: Finalist) -> FinalistView:
-    same = ("rank", "seed", "state", "test_score", "epochs", "seconds", "reason")
+    same = ("rank", "role", "seed", "state", "test_score", "epochs", "seconds", "reason")
     return FinalistView(trial=one.trial_number, **{name: getattr(one, name) for name in same})
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from archsmith import __version__, demo, formats, programs, serving
+from archsmith import __version__, demo, formats, programs, replay, serving
 from archsmith.client import DEFAULT_URL, Client
 from archsmith.progress import duration, summary, view
 from archsmith.refusals import ClientError, Refused, RefusedInput, RefusedState, UnknownThing, Unreachable
@@ -97,6 +97,9 @@ def submit(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the whole search.")] = None,
     watch: Watch = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what it would cost, by a calibration trial of some seconds.")
+    ] = False,
     url: Url = None,
 ) -> int:
     """Post a job and print its id. Options are laid over the document, so each of the two may be left out."""
@@ -107,6 +110,9 @@ def submit(
     _lay(document, "objective", {"constraints": constraint or None})
     _lay(document, "trial", {"scheduler": scheduler})
     with _client(context, url) as client:
+        if dry_run:
+            _print_price(client.price(document))
+            return OK
         posted = client.submit(document)
         typer.echo(posted.id)
         if posted.mlflow_url:
@@ -200,6 +206,31 @@ def verify(
     return programs.run("verify", [*options, str(bundle)]).returncode
 
 
+@app.command("replay")
+def replay_command(
+    context: typer.Context,
+    report: Annotated[Path, typer.Argument(metavar="REPORT", help="A report.json, or the bundle that holds it.")],
+    url: Url = None,
+) -> int:
+    """Run a finished search again and compare: architectures, their order, scores.
+
+    With "reproducible": true they must be equal on the same machine, and the exit code is 1 when they are not.
+    """
+    before = replay.read(report)
+    with _client(context, url) as client:
+        posted = client.submit(replay.document(before))
+        typer.echo(posted.id)
+        ended = _watch(client, posted.id)
+        if ended != OK:
+            return ended
+        found = replay.compare(before, client.report(posted.id))
+    for line in found.lines:
+        typer.echo(line)
+    if found.same or not before["job"]["document"].get("reproducible"):
+        return OK
+    return _fail("the search is reproducible, and its replay differs", ENDED_BADLY)
+
+
 @app.command()
 def datasets(context: typer.Context, url: Url = None) -> None:
     """List the data sets that jobs can name."""
@@ -235,6 +266,17 @@ def upload(
         else:
             made = client.upload_dataset(name, kind, files or [], image_size=image_size)
     typer.echo(f"{made.name}: {made.classes} classes of {'×'.join(map(str, made.input_shape or ()))}")
+
+
+def _print_price(price: dict[str, Any]) -> None:
+    """A table of the ranges, durations as people say them."""
+    rows = [
+        [name, *(duration(phase[part]) for part in ("low", "expected", "high"))]
+        for name, phase in [*price["phases"].items(), ("in all", price["seconds"])]
+    ]
+    rows.append(["trials", *(f"{price['trials'][part]:.0f}" for part in ("low", "expected", "high"))])
+    rows.append(["disk", *(f"{price['disk_bytes'][part] / 1e6:.1f} MB" for part in ("low", "expected", "high"))])
+    _table(["", "LOW", "EXPECTED", "HIGH"], [[row[0].replace("_", " "), *row[1:]] for row in rows])
 
 
 def _watch(client: Client, job_id: str) -> int:

@@ -97,6 +97,11 @@ class Client:
         headers = {"Idempotency-Key": key or str(uuid.uuid4())}
         return Job.from_json(self._json("POST", "/v1/jobs", json=document, headers=headers))
 
+    def price(self, job: Mapping[str, Any] | None = None, **fields: Any) -> Json:
+        """What a job would cost, each with low, expected and high: a dry run, by one calibration trial of seconds."""
+        document = {**(job or {}), **fields}
+        return self._json("POST", "/v1/jobs", params={"dry_run": "true"}, json=document, timeout=_NO_LIMIT)
+
     def job(self, job_id: str) -> Job:
         return Job.from_json(self._json("GET", f"/v1/jobs/{_segment(job_id)}"))
 
@@ -119,6 +124,10 @@ class Client:
     def front(self, job_id: str) -> Json:
         """The trials that no other one dominates in the job's objectives, and their hypervolume."""
         return self._json("GET", f"/v1/jobs/{_segment(job_id)}/front")
+
+    def report(self, job_id: str) -> Json:
+        """What a finished job found, by how much it is better than random and baseline, and what it cost."""
+        return self._json("GET", f"/v1/jobs/{_segment(job_id)}/report")
 
     def cancel(self, job_id: str) -> Job:
         return self._ask_for(job_id, "cancel")

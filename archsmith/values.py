@@ -46,7 +46,8 @@ class Best:
 class Job:
     """One search job as the service shows it.
 
-    reason: why it failed, None otherwise. phase: what a running job does ("proxies", "search", "finalists", "bundle").
+    reason: why it failed, None otherwise.
+    phase: what a running job does ("proxies", "search", "random_arm", "finalists", "bundle").
     waiting_for: what a job that does not move waits for. stopped_because: which end of the budget ended the search.
     final_score: None until the finalists are measured on the test split; never to be compared with a search score.
     """

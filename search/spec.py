@@ -126,11 +126,20 @@ class TrialSpec:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FinalistSpec:
-    """top: how many of the best are retrained in full; seeds: how often each; epochs: None = by rule."""
+    """What is trained in full after the search.
+
+    top: how many of the best; seeds: how often each; epochs: None = by rule.
+    baseline: whether the space's baseline is trained in the same way, to be compared with.
+    random_arm: whether random architectures are searched at the cost of the search, and the best of them likewise.
+    fidelity: in how many architectures search scores and full trainings are compared, 0 = not at all.
+    """
 
     top: int = 3
-    seeds: int = 1
+    seeds: int = 3
     epochs: int | None = None
+    baseline: bool = True
+    random_arm: bool = True
+    fidelity: int = 6
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

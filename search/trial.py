@@ -56,6 +56,13 @@ class JobState(StrEnum):
         return self in (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
 
 
+RANDOM_ARM = "random_arm"
+"""Provenance of the trials that a search is compared with. They are trained like its own, and no part of it: they count
+in no state, are no incumbent, teach no controller and use up no budget."""
+
+RANDOM_ARM_FROM = 2_000_000
+"""Number of the first of them, above those of all others."""
+
 MAX_ATTEMPTS = 3
 """A trial that lost its machine this often without a new epoch is failed: it may be what kills the machine."""
 

@@ -21,6 +21,12 @@ from workers.settings import Settings
 from workers.trial import Start
 
 
+def finalists(**changes: Any) -> FinalistSpec:
+    """One finalist, trained once for one epoch, and nothing to compare it with."""
+    alone = {"baseline": False, "random_arm": False, "fidelity": 0}
+    return FinalistSpec(**{"top": 1, "seeds": 1, "epochs": 1, **alone, **changes})
+
+
 def spec(*, trials: int = 4, epochs: int = 1, **changes: Any) -> JobSpec:
     """A small job on digits with nothing to calibrate and one short final training."""
     fields: dict[str, Any] = {
@@ -29,7 +35,7 @@ def spec(*, trials: int = 4, epochs: int = 1, **changes: Any) -> JobSpec:
         "controller": ControllerSpec(name="random"),
         "budget": Budget(trials=trials, epochs=epochs),
         "trial": TrialSpec(precision="fp32", layout="nchw", batch_size=256),
-        "finalists": FinalistSpec(top=1, epochs=1),
+        "finalists": finalists(),
     }
     return JobSpec(**{**fields, **changes})
 

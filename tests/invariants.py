@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from search.ledger import Ledger
 from search.ledger.tables import attempts, count_column, events, jobs, measurements, trials
-from search.trial import JobState, TrialState
+from search.trial import RANDOM_ARM, JobState, TrialState
 
 
 def audit(ledger: Ledger) -> None:
@@ -20,8 +20,9 @@ def audit(ledger: Ledger) -> None:
 def _job(connection: sa.Connection, row: sa.RowMapping) -> None:
     job_id = row["id"]
     mine = list(connection.execute(sa.select(trials).where(trials.c.job_id == job_id)).mappings())
+    searched = [t for t in mine if t["provenance"] != RANDOM_ARM]
     for state in TrialState:
-        assert row[count_column(state)] == sum(t["state"] == state for t in mine), f"count of {state}"
+        assert row[count_column(state)] == sum(t["state"] == state for t in searched), f"count of {state}"
     ids = connection.execute(sa.select(events.c.id).where(events.c.job_id == job_id).order_by(events.c.id)).scalars()
     assert list(ids) == list(range(1, row["last_event"] + 1)), "event ids are dense"
     now = JobState(row["state"])
@@ -32,7 +33,7 @@ def _job(connection: sa.Connection, row: sa.RowMapping) -> None:
         assert not row["trials_running"], "no trial runs outside a running job"
     if now.terminal:
         assert not row["trials_waiting"] + row["trials_lost"], "a job's end closes its trials"
-    done = [t for t in mine if t["state"] == TrialState.COMPLETED]
+    done = [t for t in searched if t["state"] == TrialState.COMPLETED]
     best = max(done, key=lambda t: (t["value"], -t["number"]), default=None)
     assert row["best_trial"] == (best and best["number"]), "the incumbent is the best completed trial"
     assert row["best_score"] == (best and best["search_score"])

@@ -37,7 +37,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "ray": ("workers/cluster.py", "workers/scheduler.py", "workers/searcher.py", "workers/trial.py"),
     "rich": ("archsmith/",),
     "safetensors": ("workers/",),
-    "scipy": ("search/extrapolation.py", "search/surrogate.py"),
+    "scipy": ("search/extrapolation.py", "search/surrogate.py", "workers/report/statistics.py"),
     "sklearn": ("workers/datasets/",),
     "sqlalchemy": ("search/ledger/",),
     "starlette": ("api/",),

@@ -54,6 +54,9 @@ ENVIRONMENT = {
 """Set in every process that talks to Ray, before Ray reads them."""
 
 
+TASKS_IN_A_PROCESS = 4
+"""A fresh process loads torch and the data first, 3 s of a processor: as long as a short final training takes."""
+
 _own_folders: list[str] = []
 
 
@@ -151,9 +154,10 @@ def run_tasks(
     """Call function(task, shared) for each task on the cluster; yields (task, result or failure) as they finish.
 
     A task whose process dies is run again, twice at most. Stops early, ending what runs, when `should_stop` says so.
+    A process serves TASKS_IN_A_PROCESS of them, and then gives back whatever they left in it.
     """
     reference = ray.put(shared)
-    remote: Any = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=2, max_calls=1)(_call)
+    remote: Any = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=2, max_calls=TASKS_IN_A_PROCESS)(_call)
     running = {remote.remote(function, task, reference): task for task in tasks}
     while running and not should_stop():
         done, _ = ray.wait(list(running), num_returns=1, timeout=0.5)

@@ -54,8 +54,24 @@ class Control:
         """Whether the whole job, not only its search, must be put down now."""
         return self._reason in ("pause", "cancel", "shutdown")
 
+    def part(self) -> "Control":
+        """For a part of the job that comes to its own end, and is put down with the whole."""
+        return _Part(self)
+
     def leave(self, reason: str) -> None:
         """A wish that also ends what follows the search; it takes the place of a reason to end the search."""
         with self._lock:
             if self._reason not in ("pause", "cancel", "shutdown"):
                 self._reason = reason
+
+
+class _Part(Control):
+    def __init__(self, whole: Control) -> None:
+        super().__init__()
+        self._whole = whole
+
+    @property
+    def reason(self) -> str | None:
+        if self._whole.leaving and self._whole.reason is not None:
+            self.leave(self._whole.reason)
+        return super().reason

@@ -1,6 +1,6 @@
 """The driver of one job, from its lease to its bundle: `python -m workers.driver JOB_ID --owner O --fence F`.
 
-    assemble -> search -> finalists -> bundle -> end
+    assemble -> search -> random arm -> finalists -> bundle -> end
 
 Everything it knows comes from the ledger, and every step is written there first, so that after a crash at any line a
 new driver does what is left: finished trials are replayed into the controller, lost ones go on from their checkpoint.
@@ -33,13 +33,16 @@ from workers.control import Control
 from workers.data import search_data
 from workers.datasets import Dataset, DataStore
 from workers.energy import check_energy
+from workers.finals import is_its_own
 from workers.finish import Finish
 from workers.heartbeat import EXIT_LEASE_LOST, Heartbeat
+from workers.random_arm import RandomArm
 from workers.recipe import recipe, trial_seed
 from workers.restored import Restored, measured, recall, replayed
 from workers.searcher import LedgerSearcher
 from workers.setting import Setting, calibrated
 from workers.settings import Settings
+from workers.spending import Spending
 from workers.tracking import OutboxWriter
 from workers.trial import Start, TrialTask
 
@@ -58,6 +61,7 @@ class Driver:
         self._spec: JobSpec = self._job.spec
         self._folder = settings.job_folder(lease.job_id)
         self._control = Control(used_s=self._job.seconds_used, limit_s=self._spec.budget.seconds)
+        self._spending = Spending.of_this_machine(self._job.phases)
         self._measuring = False
 
     @property
@@ -76,6 +80,7 @@ class Driver:
             self._control,
             lease_s=self._settings.lease_s,
             waiting_for=self._waiting_for,
+            spent=self._spending.look,
         )
         writer = OutboxWriter(self._settings, self._ledger, self._lease.job_id) if self._settings.mlflow_url else None
         heartbeat.start()
@@ -107,7 +112,11 @@ class Driver:
             trained = [t for t in self._ledger.history(self._job.id) if t.value is not None]
             if not trained:
                 raise JobFailure(f"no trial succeeded: {self._failures()}")
-            Finish(self._settings, self._ledger, self._lease, self._control).run(dataset, setting, trained)
+            if self._spec.finalists.random_arm and not is_its_own(self._spec):
+                self._random_arm(dataset, setting)
+        if not self._control.leaving:
+            self._spending.enter("finalists")
+            Finish(self._settings, self._ledger, self._lease, self._control, self._spending).run(dataset, setting)
         if self._control.leaving:
             self._leave()
 
@@ -129,6 +138,7 @@ class Driver:
 
     def _search(self, dataset: Dataset, setting: Setting) -> None:
         self._ledger.update_job(self._lease, phase="search")
+        self._spending.enter("search")
         self._ledger.recover(self._lease)
         restored = self._restored(dataset)
         searcher = LedgerSearcher(
@@ -160,10 +170,7 @@ class Driver:
     def _restored(self, dataset: Dataset) -> Restored:
         """The controller as it was, and what else the ledger says of the search so far."""
         spec, objective = self._spec, Objective.of(self._spec.objective)
-        space = Space.parse(
-            spec.space, input_shape=dataset.info.input_shape, classes=dataset.classes, tasks=(dataset.task,)
-        )
-        constraints = tuple(Constraint.parse(text) for text in spec.objective.constraints)
+        space, constraints = self._space(dataset)
         controller = make_controller(
             spec.controller,
             space=space,
@@ -181,6 +188,26 @@ class Driver:
             controller = InOrder(controller)
         return replayed(controller, own, measured(self._ledger, self._job.id, objective), objective)
 
+    def _space(self, dataset: Dataset) -> tuple[Space, tuple[Constraint, ...]]:
+        shape, tasks = dataset.info.input_shape, (dataset.task,)
+        space = Space.parse(self._spec.space, input_shape=shape, classes=dataset.classes, tasks=tasks)
+        return space, tuple(Constraint.parse(text) for text in self._spec.objective.constraints)
+
+    def _random_arm(self, dataset: Dataset, setting: Setting) -> None:
+        self._spending.enter("random_arm")
+        arm = RandomArm(
+            self._ledger,
+            self._lease,
+            self._spec,
+            control=self._control,
+            make_task=lambda proposal, attempt: self._task(proposal, attempt, dataset, setting),
+            forget=self._forget,
+        )
+        folder = self._folder / "tune"
+        arm.run(*self._space(dataset), data=search_data(dataset), folder=folder, start=self._start)
+        if not self._control.leaving:
+            shutil.rmtree(self._folder / "checkpoints", ignore_errors=True)
+
     def _warm_up(self, controller: Controller, dataset: Dataset, *, asked: int) -> None:
         """Give it measured guesses for the starts it has still to propose. Their seconds are the search's."""
         from search.modelled import Modelled
@@ -189,6 +216,7 @@ class Driver:
         if not isinstance(controller, Modelled) or not controller.starting(asked):
             return
         self._ledger.update_job(self._lease, phase="proxies")
+        self._spending.enter("proxies")
         self._control.start()
         self._measuring = True
         warm_up = WarmUp(spec=self._spec, dataset=dataset, folder=self._folder, control=self._control)
@@ -196,6 +224,7 @@ class Driver:
         self._measuring = False
         self._control.halt()
         self._ledger.update_job(self._lease, phase="search")
+        self._spending.enter("search")
 
     def _task(self, proposal: Proposal, attempt: int, dataset: Dataset, setting: Setting) -> TrialTask:
         spec, number = self._spec, proposal.number
@@ -243,7 +272,9 @@ class Driver:
 
     def _leave(self) -> None:
         """Put the job down: paused or cancelled as the user wants, else queued for the next driver."""
-        self._ledger.update_job(self._lease, seconds_used=self._control.seconds_used())
+        self._spending.enter(None)
+        phases = self._spending.look()
+        self._ledger.update_job(self._lease, seconds_used=self._control.seconds_used(), phases=phases)
         self._ledger.pause_job(self._lease)
 
     def _failures(self) -> str:

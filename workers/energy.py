@@ -35,13 +35,19 @@ class Rapl:
     zones: tuple[Path, ...]
 
     def joules(self, run: Callable[[], None], runs: int) -> float:
-        before = [_number(zone / "energy_uj") for zone in self.zones]
+        before = self.counters()
         for _ in range(runs):
             run()
-        spent = 0
-        for zone, start in zip(self.zones, before, strict=True):
-            spent += (_number(zone / "energy_uj") - start) % (_number(zone / "max_energy_range_uj") + 1)
-        return spent / 1e6
+        return self.between(before, self.counters())
+
+    def counters(self) -> tuple[int, ...]:
+        """Of each zone, microjoules."""
+        return tuple(_number(zone / "energy_uj") for zone in self.zones)
+
+    def between(self, before: tuple[int, ...], after: tuple[int, ...]) -> float:
+        """Joules from one look to a later one, if no counter began anew twice."""
+        ranges = (_number(zone / "max_energy_range_uj") + 1 for zone in self.zones)
+        return sum((late - early) % span for early, late, span in zip(before, after, ranges, strict=True)) / 1e6
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from archsmith.errors import TrialFailure
 from search.front import non_dominated, spread
-from search.ledger import Trial
+from search.ledger import Role, Trial
 from search.objective import Objective
 from search.spec import JobSpec
 from search.trial import TrialState
@@ -21,7 +22,7 @@ from workers.data import JobData
 class FinalistTask:
     """One final training.
 
-    rank: 1 = best search_score. number: of the trial. recipe: the fields of `workers.train.Recipe`.
+    rank, role: see `search.ledger.Finalist`. number: of the trial. recipe: the fields of `workers.train.Recipe`.
     """
 
     rank: int
@@ -29,6 +30,7 @@ class FinalistTask:
     seed: int
     architecture: dict[str, Any]
     recipe: dict[str, Any]
+    role: Role = "finalist"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,12 +38,14 @@ class FinalistResult:
     """test_score: the job's score on the test split, a fraction. weights: a safetensors file's bytes.
 
     measures: all scores that apply, by name (see `workers.conventions`). reason: of a failure.
+    shares: what each answer on the test split gives to the score, (n,) float32; None where the score is no mean.
     """
 
     test_score: float | None
     weights: bytes
     seconds: float
     measures: dict[str, float] = field(default_factory=dict)
+    shares: npt.NDArray[np.float32] | None = None
     reason: str | None = None
 
 
@@ -86,7 +90,10 @@ def final_epochs(spec: JobSpec) -> int:
 
 
 def train_finalist(task: FinalistTask, data: JobData) -> FinalistResult:
-    """Train on train + validation, then look at the test split, once. Runs in a process of its own on the cluster."""
+    """Train on train + validation, settle the batch norms, then look at the test split, once.
+
+    Runs in a process of its own on the cluster.
+    """
     from safetensors.torch import save
 
     from workers.recipe import new_trainer
@@ -98,9 +105,16 @@ def train_finalist(task: FinalistTask, data: JobData) -> FinalistResult:
         trainer = new_trainer(task.architecture, data, task.recipe)
         for _ in range(task.recipe["epochs"]):
             trainer.train_epoch()
-        score, measures = trainer.final_score(data.test)
+        trainer.recompute_norms()
+        score, measures, shares = trainer.final_outcome(data.test)
     except TrialFailure as failure:
         return FinalistResult(test_score=None, weights=b"", seconds=time.monotonic() - began, reason=str(failure))
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in trainer.module.state_dict().items()}
     seconds = time.monotonic() - began
-    return FinalistResult(test_score=score, weights=save(tensors), seconds=seconds, measures=measures)
+    return FinalistResult(
+        test_score=score,
+        weights=save(tensors),
+        seconds=seconds,
+        measures=measures,
+        shares=None if shares is None else shares.numpy(),
+    )

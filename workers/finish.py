@@ -1,36 +1,38 @@
-"""After the search: finalists on the cluster, then the bundle, then the end of the job.
+"""After the search: final trainings on the cluster, then the report and the bundle, then the end of the job.
 
-Each finalist is a row and a file of weights before the next step looks at it; a new driver repeats what is missing.
+Each final training is a row and files beside it before the next step looks at it; a new driver repeats what is missing.
 """
 
+import io
 import json
 import logging
-import os
-import platform
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
-from archsmith import __version__
+import numpy as np
+
 from archsmith.errors import JobFailure, TrialFailure
-from search.front import pareto
-from search.ledger import Finalist, Job, Lease, Ledger, Trial
+from search.ledger import Finalist, Job, Lease, Ledger, Role, Trial
 from search.ledger.values import FinalistState
 from search.objective import Objective
 from search.trial import JobState
 from space.architecture import Architecture
 from workers import bundle, cluster
 from workers.control import Control
-from workers.conventions import score_name
 from workers.data import final_data
-from workers.datasets import Dataset
+from workers.datasets import Dataset, DataStore
 from workers.finalists import FinalistResult, FinalistTask, choose, final_epochs, train_finalist
+from workers.finals import Final, plan, random_trials
 from workers.recipe import recipe, trial_seed
+from workers.report.contents import Findings, assemble
+from workers.report.page import render
+from workers.report.trained import Trained, Training
 from workers.setting import Setting
 from workers.settings import Settings
+from workers.spending import Spending
 
 log = logging.getLogger(__name__)
 
@@ -41,48 +43,52 @@ EXPORT_S = 900
 class Finish:
     """The last two phases of one job under its lease."""
 
-    def __init__(self, settings: Settings, ledger: Ledger, lease: Lease, control: Control) -> None:
+    def __init__(
+        self, settings: Settings, ledger: Ledger, lease: Lease, control: Control, spending: Spending | None = None
+    ) -> None:
         self._settings, self._ledger, self._lease, self._control = settings, ledger, lease, control
         self._folder = settings.job_folder(lease.job_id)
         self._job: Job = ledger.job(lease.job_id)
+        self._spending = spending or Spending(self._job.phases)
 
-    def run(self, dataset: Dataset, setting: Setting, trained: Sequence[Trial]) -> None:
+    def run(self, dataset: Dataset, setting: Setting) -> None:
         """Raises JobFailure when no finalist could be trained. Returns early when the job must be put down."""
-        chosen = choose(trained, self._job.spec.finalists.top, Objective.of(self._job.spec.objective))
+        spec = self._job.spec
+        searched = list(self._ledger.history(self._job.id))
+        arm = random_trials(spec, self._ledger, self._job.id) if spec.finalists.random_arm else []
+        finals = plan(spec, searched, arm)
         self._ledger.update_job(self._lease, phase="finalists")
-        self._train(self._tasks(chosen, setting, dataset), dataset)
+        self._train(self._tasks(finals, setting, dataset), dataset)
         if self._control.leaving:
             return
-        finalists = [
-            f for f in self._ledger.finalists(self._job.id)
-            if f.test_score is not None and self._weights(f.rank, f.seed).is_file()
-        ]  # fmt: skip
-        if not finalists:
-            reasons = {f.reason for f in self._ledger.finalists(self._job.id)}
+        trained = self._trained(finals)
+        if not any(one.final.role == "finalist" for one in trained):
+            reasons = {f.reason for f in self._ledger.finalists(self._job.id) if f.role == "finalist"}
             raise JobFailure(f"no finalist could be trained: {'; '.join(str(r) for r in reasons)[:300]}")
-        self._publish(dataset, setting, chosen, finalists)
+        self._publish(dataset, setting, searched, arm, trained)
 
-    # ---- finalists
+    # ---- final trainings
 
-    def _tasks(self, chosen: Sequence[Trial], setting: Setting, dataset: Dataset) -> list[FinalistTask]:
+    def _tasks(self, finals: Sequence[Final], setting: Setting, dataset: Dataset) -> list[FinalistTask]:
         spec = self._job.spec
         return [
             FinalistTask(
-                rank=rank,
-                number=trial.number,
+                rank=final.rank,
+                role=final.role,
+                number=final.trial.number,
                 seed=seed,
-                architecture=trial.architecture,
+                architecture=final.trial.architecture,
                 recipe=recipe(
                     spec,
                     epochs=final_epochs(spec),
-                    seed=trial_seed(spec.seed, trial.number, 1 + seed),
+                    seed=trial_seed(spec.seed, final.trial.number, 1 + seed),
                     precision=setting.precision,
                     layout=setting.layout,
                     channels=dataset.info.input_shape[0],
                 ),
             )
-            for rank, trial in enumerate(chosen, start=1)
-            for seed in range(spec.finalists.seeds)
+            for final in finals
+            for seed in range(final.seeds)
         ]
 
     def _train(self, tasks: Sequence[FinalistTask], dataset: Dataset) -> None:
@@ -108,7 +114,10 @@ class Finish:
         if result.test_score is not None:
             path = self._weights(task.rank, task.seed)
             path.parent.mkdir(parents=True, exist_ok=True)
-            for file, content in ((path, result.weights), (_measures(path), json.dumps(result.measures).encode())):
+            files = {path: result.weights, _measures(path): json.dumps(result.measures).encode()}
+            if result.shares is not None:
+                files[_shares(path)] = _npy(result.shares)
+            for file, content in files.items():
                 part = file.with_suffix(".part")
                 part.write_bytes(content)
                 part.replace(file)
@@ -122,6 +131,7 @@ class Finish:
         return Finalist(
             job_id=self._job.id,
             rank=task.rank,
+            role=task.role,
             trial_number=task.number,
             seed=task.seed,
             state="running",
@@ -131,40 +141,69 @@ class Finish:
     def _weights(self, rank: int, seed: int) -> Path:
         return self._folder / "finalists" / f"{rank}-{seed}.safetensors"
 
-    def _read_measures(self, finalist: Finalist) -> dict[str, float]:
-        path = _measures(self._weights(finalist.rank, finalist.seed))
-        return dict(json.loads(path.read_text())) if path.is_file() else {}
+    def _trained(self, finals: Sequence[Final]) -> list[Trained]:
+        """What of the plan was trained well at least once, with its files."""
+        rows = [
+            f for f in self._ledger.finalists(self._job.id)
+            if f.test_score is not None and self._weights(f.rank, f.seed).is_file()
+        ]  # fmt: skip
+        grouped = [(final, [row for row in rows if row.rank == final.rank]) for final in finals]
+        return [
+            Trained(final=final, trainings=tuple(self._training(row) for row in sorted(own, key=lambda f: f.seed)))
+            for final, own in grouped
+            if own
+        ]
 
-    def _mean_measures(self, finalists: Sequence[Finalist]) -> dict[str, float]:
-        """Over the seeds of one architecture, of the scores that all of them have."""
-        each = [self._read_measures(finalist) for finalist in finalists]
-        return {name: fmean(one[name] for one in each) for name in each[0] if all(name in one for one in each)}
+    def _training(self, row: Finalist) -> Training:
+        path = self._weights(row.rank, row.seed)
+        measures = dict(json.loads(_measures(path).read_text())) if _measures(path).is_file() else {}
+        shares = np.load(_shares(path), allow_pickle=False) if _shares(path).is_file() else None
+        return Training(row=row, measures=measures, shares=shares)
 
     # ---- the bundle
 
     def _publish(
-        self, dataset: Dataset, setting: Setting, chosen: Sequence[Trial], finalists: Sequence[Finalist]
+        self,
+        dataset: Dataset,
+        setting: Setting,
+        searched: Sequence[Trial],
+        arm: Sequence[Trial],
+        trained: Sequence[Trained],
     ) -> None:
         """The winner is the first whose final training succeeded: the test split chooses nothing. The first is the
         best by the search's value; of several objectives, the one with the best search_score on the front."""
-        self._ledger.update_job(self._lease, phase="bundle")
-        winner = min(finalists, key=lambda f: (f.rank, f.seed))
-        trial = chosen[winner.rank - 1]
-        final = fmean(f.test_score for f in finalists if f.rank == winner.rank and f.test_score is not None)
-        weights = self._weights(winner.rank, winner.seed).read_bytes()
+        self._ledger.update_job(self._lease, phase="bundle", phases=self._spending.look())
+        winner = next(one for one in trained if one.final.role == "finalist")
+        first = winner.trainings[0].row
+        found = Findings(
+            job=self._ledger.job(self._job.id),
+            dataset=dataset,
+            setting=setting,
+            searched=searched,
+            random=arm,
+            finals=self._ledger.finalists(self._job.id),
+            trained=trained,
+            winner=winner,
+            references=self._references(searched, arm),
+            duplicates=DataStore(self._settings.datasets).duplicates(dataset),
+        )
+        weights = self._weights(first.rank, first.seed).read_bytes()
         preprocessing = bundle.Preprocessing.of(dataset)
         exports = self._exports(
-            bundle.ExportTask(architecture=trial.architecture, weights=weights, preprocessing=preprocessing)
+            bundle.ExportTask(architecture=winner.trial.architecture, weights=weights, preprocessing=preprocessing)
         )
         if self._control.leaving:
             return
+        report = assemble(found, self._ledger)
+        final = winner.scores.mean
         published = bundle.publish(
             self._folder,
-            architecture=Architecture.from_json(trial.architecture),
+            architecture=Architecture.from_json(winner.trial.architecture),
             weights=weights,
             preprocessing=preprocessing,
-            report=self._report(dataset, setting, trial, finalists, final),
+            report=report,
             exports=exports,
+            more={"report.html": render(report).encode()},
         )
         log.info("bundle of %d bytes, final score %.4f", published.bytes, final)
         self._ledger.finish_job(
@@ -192,95 +231,27 @@ class Finish:
             return bundle.Exports.none(str(result)) if isinstance(result, TrialFailure) else result
         return bundle.Exports.none(f"the exporters were stopped after {EXPORT_S} s")
 
-    def _report(
-        self, dataset: Dataset, setting: Setting, trial: Trial, finalists: Sequence[Finalist], final: float
-    ) -> dict[str, Any]:
-        job = self._ledger.job(self._job.id)
-        belief = self._ledger.belief(self._job.id)
-        info = dataset.info
-        objective = Objective.of(job.spec.objective)
-        return {
-            "schema_version": "1",
-            "job": {
-                "id": job.id,
-                "name": job.name,
-                "created_at": job.created_at.isoformat(),
-                "spec": job.spec.to_json(),
-            },
-            "search_score": trial.search_score,
-            "final_score": final,
-            "score": score_name(job.spec.objective.score, dataset.task),
-            "measures": self._mean_measures([f for f in finalists if f.trial_number == trial.number]),
-            "winner": {
-                "trial": trial.number,
-                "hash": trial.hash,
-                "params": trial.params,
-                "macs": trial.macs,
-                "choices": trial.choices,
-            },
-            "chosen_by": _chosen_by(objective),
-            "front": _front(self._ledger, job, objective),
-            "controller": {"name": job.spec.controller.name, "state": belief.state if belief else {}},
-            "stopped_because": job.stopped_because,
-            "trials": {state.value: count for state, count in job.counts.items()},
-            "search_seconds": round(job.seconds_used, 3),
-            "finalists": [
-                {
-                    "rank": f.rank,
-                    "trial": f.trial_number,
-                    "seed": f.seed,
-                    "final_score": f.test_score,
-                    "measures": self._read_measures(f),
-                    "epochs": f.epochs,
-                    "seconds": round(f.seconds, 3),
-                }
-                for f in sorted(finalists, key=lambda f: (f.rank, f.seed))
-            ],
-            "dataset": {
-                "name": info.name,
-                "sha256": info.sha256,
-                "kind": info.kind,
-                "task": dataset.task,
-                "input_shape": list(info.input_shape),
-                "classes": list(dataset.class_names),
-                "sizes": dataset.split_sizes,
-                "split_hashes": dataset.split_hashes,
-            },
-            "setting": setting.to_json(),
-            "environment": {
-                "archsmith": __version__,
-                "python": platform.python_version(),
-                "machine": platform.machine(),
-                "cpus": os.cpu_count(),
-            },
-        }
-
-
-def _chosen_by(objective: Objective) -> str:
-    """How the winner came to be it."""
-    rule = "search_score on the validation split"
-    if len(objective.names) > 1:
-        rule = f"the best {rule} among the trials on the front of {', '.join(objective.names)}"
-    elif objective.target is not None:
-        rule = f"{rule} with a soft target for {objective.target.measure}"
-    elif objective.names != ("score",):
-        rule = f"the least {objective.names[0]}"
-    return f"{rule}; the test split chose nothing"
-
-
-def _front(ledger: Ledger, job: Job, objective: Objective) -> dict[str, Any] | None:
-    """For the report, where there are several objectives."""
-    if len(objective.names) == 1:
-        return None
-    front = pareto(ledger.facts(job.id), objective)
-    return {
-        "objectives": list(objective.names),
-        "points": [{"trial": number, **measures} for number, measures in front.points],
-        "hypervolume": front.hypervolume,
-        "reference": front.reference,
-    }
+    def _references(self, searched: Sequence[Trial], arm: Sequence[Trial]) -> dict[Role, Trial | None]:
+        """What the winner is compared with, as far as the job asks for it."""
+        wanted, references = self._job.spec.finalists, dict[Role, Trial | None]()
+        if wanted.random_arm:
+            references["random"] = next(iter(choose(arm, 1, Objective.of(self._job.spec.objective))), None)
+        if wanted.baseline:
+            references["baseline"] = next((t for t in searched if t.provenance == "baseline"), None)
+        return references
 
 
 def _measures(weights: Path) -> Path:
     """Where the scores of a final training lie, beside its weights."""
     return weights.with_suffix(".json")
+
+
+def _shares(weights: Path) -> Path:
+    """Where it lies what each sample of the test split gave to the score."""
+    return weights.with_suffix(".npy")
+
+
+def _npy(array: Any) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, array, allow_pickle=False)
+    return stream.getvalue()

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from archsmith.errors import LeaseLost, Unavailable
 from search.ledger import Lease, Ledger
 from workers.control import Control
+from workers.spending import Phases
 
 log = logging.getLogger(__name__)
 
@@ -30,10 +31,11 @@ class Heartbeat(threading.Thread):
         *,
         lease_s: float,
         waiting_for: Callable[[], str | None],
+        spent: Callable[[], Phases] = dict,
     ) -> None:
         super().__init__(name="heartbeat", daemon=True)
         self._ledger, self._lease, self._control, self._lease_s = ledger, lease, control, lease_s
-        self._waiting_for = waiting_for
+        self._waiting_for, self._spent = waiting_for, spent
         self._done = threading.Event()
 
     def run(self) -> None:
@@ -53,7 +55,12 @@ class Heartbeat(threading.Thread):
         wanted = self._ledger.renew(self._lease, self._lease_s)
         if wanted in ("pause", "cancel"):
             self._control.leave(wanted)
-        self._ledger.update_job(self._lease, seconds_used=self._control.seconds_used(), waiting_for=self._waiting_for())
+        self._ledger.update_job(
+            self._lease,
+            seconds_used=self._control.seconds_used(),
+            waiting_for=self._waiting_for(),
+            phases=self._spent(),
+        )
 
     def _abandon(self, why: str) -> None:
         log.error("%s", why)

@@ -61,11 +61,11 @@ def replayed(controller: Controller, own: Sequence[Trial], curves: Curves, objec
     return Restored(controller=controller, pending=pending, told=told, next_number=len(own), curves=curves)
 
 
-def measured(ledger: Ledger, job_id: str, objective: Objective) -> Curves:
-    """What all trials so far came to, epoch by epoch."""
+def measured(ledger: Ledger, job_id: str, objective: Objective, *, first: int = 0) -> Curves:
+    """What all trials so far came to, epoch by epoch, from number `first` on."""
     curves = Curves()
     for row in ledger.measurements(job_id):
-        if objective.knows(row.measurement.facts):
+        if row.number >= first and objective.knows(row.measurement.facts):
             curves.add(row.number, row.measurement.epoch, objective.point(row.measurement))
     return curves
 

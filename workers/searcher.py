@@ -47,6 +47,7 @@ class LedgerSearcher(Searcher):
     pending: proposals stored earlier whose trial has no outcome yet (lost or interrupted): handed out first.
     next_number: the first number not used yet. told: how the job's own trials ended so far.
     curves: what earlier drivers of the job measured; what is measured now comes to it.
+    publish: whether what the controller believes is shown as the job's.
     make_task: (proposal, attempt) -> TrialTask. forget: called with the number of a trial that has ended.
     """
 
@@ -65,11 +66,12 @@ class LedgerSearcher(Searcher):
         told: Sequence[Outcome],
         curves: Curves | None = None,
         forget: Callable[[int], None] = lambda _: None,
+        publish: bool = True,
     ) -> None:
         super().__init__(metric="score", mode="max")
         self._ledger, self._lease, self._spec = ledger, lease, spec
         self._controller, self._control = controller, control
-        self._slots, self._make_task, self._forget = slots, make_task, forget
+        self._slots, self._make_task, self._forget, self._publish = slots, make_task, forget, publish
         self._pending = deque(pending)
         self._next, self._told = next_number, list(told)
         self._proposals: dict[int, Proposal] = {}
@@ -261,7 +263,8 @@ class LedgerSearcher(Searcher):
         self._told.append(outcome)
         self._proposals.pop(outcome.number, None)
         self._controller.tell(outcome)
-        self._ledger.set_belief(self._lease, len(self._told), self._controller.state())
+        if self._publish:
+            self._ledger.set_belief(self._lease, len(self._told), self._controller.state())
         self._forget(outcome.number)
         self._stop()
 

@@ -27,6 +27,7 @@ from mlflow.entities import Metric, Param
 from mlflow.exceptions import MlflowException
 
 from search.ledger import Ledger, OutboxRow, open_ledger
+from search.trial import RANDOM_ARM_FROM
 from space.architecture import Architecture
 from space.picture import draw
 from workers.mlmodel import mlflow_files
@@ -158,7 +159,10 @@ class MlflowTracker:
             score = payload["search_score"]
             ends = {"search_score": score, **(payload.get("measures") or {})}
             self._client.log_batch(run, metrics=[Metric(name, value, at, 0) for name, value in ends.items()])
-            self._client.log_batch(self._parent(at), metrics=[Metric("search_score", score, at, number)])
+            name, step = (
+                ("random_arm_score", number - RANDOM_ARM_FROM) if _of_the_arm(number) else ("search_score", number)
+            )
+            self._client.log_batch(self._parent(at), metrics=[Metric(name, score, at, step)])
         self._client.set_tag(run, "archsmith.state", payload["state"])
         if payload.get("reason"):
             self._client.set_tag(run, "archsmith.reason", payload["reason"])
@@ -192,6 +196,8 @@ class MlflowTracker:
         self._client.log_artifacts(run, str(folder), "bundle")
         for path, text in mlflow_files(folder, run=run, at=at).items():
             self._client.log_text(run, text, f"bundle/{path}")
+        for name, gain in json.loads((self._folder / "bundle" / "report.json").read_text()).get("gains", {}).items():
+            self._client.set_tag(run, f"archsmith.gain_{name}", gain["words"])
         name = f"archsmith-{self._ledger.job(self._job_id).name}"
         with contextlib.suppress(MlflowException):  # it exists already: an earlier job of the same name
             self._client.create_registered_model(name)
@@ -243,6 +249,10 @@ class OutboxWriter(threading.Thread):
 
 def _batch_key(row: OutboxRow) -> int | None:
     return int(row.payload["number"]) if row.kind == "measurement" else None
+
+
+def _of_the_arm(number: int) -> bool:
+    return number >= RANDOM_ARM_FROM
 
 
 def _millis(row: OutboxRow) -> int:

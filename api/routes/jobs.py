@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
-from starlette.responses import FileResponse, StreamingResponse
+from pydantic.functional_validators import BeforeValidator
+from starlette.responses import FileResponse, JSONResponse, StreamingResponse
 
 from api import events, views
-from api.body import After, Limit, accepts, body_of, document
+from api.body import After, Limit, accepts, body_of, document, plain_bool
 from api.context import Context, Here
 from api.errors import Refused
+from api.pricing import PriceView, price
 from api.schemas import JobRequest
 from archsmith.errors import AlreadyExists, Fault, InvalidInput, MalformedInput, NotFound
 from search.check import check_job
@@ -29,6 +31,11 @@ _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _MAX_RANGES = 10
 
 StateFilter = Annotated[JobState | None, Query(description="only jobs in this state")]
+DryRun = Annotated[
+    bool,
+    BeforeValidator(plain_bool, json_schema_input_type=bool),
+    Query(description="train one calibration trial and say what the job would cost, without queueing it"),
+]
 IdempotencyKey = Annotated[
     str | None, Header(description="1 to 255 visible ASCII characters; the same key and body give the same job")
 ]
@@ -50,14 +57,22 @@ def _key(header: IdempotencyKey = None) -> str | None:
     return header
 
 
-@router.post("", status_code=202, dependencies=_JSON, openapi_extra=document(JobRequest))
+@router.post(
+    "",
+    status_code=202,
+    dependencies=_JSON,
+    openapi_extra=document(JobRequest),
+    response_model=views.JobDetail,
+    responses={200: {"model": PriceView, "description": "What it would cost (dry_run)"}},
+)
 def submit(
     context: Here,
     answer: Response,
     request: Annotated[JobRequest, Depends(body_of(JobRequest))],
     idempotency_key: IdempotencyKey = None,
-) -> views.JobDetail:
-    """Queue a search. Nothing is stored unless the whole document is in order."""
+    dry_run: DryRun = False,
+) -> views.JobDetail | Response:
+    """Queue a search, or price it. Nothing is stored unless the whole document is in order."""
     key = _key(idempotency_key)
     spec = request.spec()
     store = context.store
@@ -68,6 +83,8 @@ def submit(
         pool=context.edge.pool,
         find=lambda job_id: look(context.ledger, job_id),
     )
+    if dry_run:
+        return JSONResponse(price(context, spec).model_dump())
     try:
         job, _ = context.ledger.create_job(spec, key=key)
     except AlreadyExists:
@@ -127,7 +144,7 @@ def follow(context: Here, job: Found, last_event_id: Annotated[str | None, Heade
 def best(context: Here, job: Found) -> views.BestArchitecture:
     """The incumbent's architecture. 409 until a trial has completed."""
     if job.best_trial is None or job.best_score is None:
-        raise _not_ready(job, "no trial has completed yet")
+        raise not_ready(job, "no trial has completed yet")
     found = context.ledger.trial(job.id, job.best_trial)
     return views.BestArchitecture(
         trial=found.number,
@@ -160,7 +177,7 @@ def bundle(context: Here, job: Found, request: Request) -> Response:
     """The finished product as a zip archive. 409 until the job has succeeded."""
     path = context.settings.job_folder(job.id) / "bundle.zip"
     if job.state is not JobState.SUCCEEDED or not job.bundle_sha256 or not path.is_file():
-        raise _not_ready(job, "the bundle is made at the end of a job that succeeds")
+        raise not_ready(job, "the bundle is made at the end of a job that succeeds")
     etag = f'"{job.bundle_sha256}"'
     if _names(request.headers.get("if-none-match", ""), etag):
         return Response(status_code=304, headers={"ETag": etag})
@@ -175,7 +192,8 @@ def _names(header: str, etag: str) -> bool:
     return any(tag.strip().removeprefix("W/") in (etag, "*") for tag in header.split(","))
 
 
-def _not_ready(job: Job, detail: str) -> Refused:
+def not_ready(job: Job, detail: str) -> Refused:
+    """For what exists in another state of the job only."""
     reason = f": {job.reason}" if job.reason else ""
     more = {"state": job.state, "allowed": [JobState.SUCCEEDED]}
     return Refused(409, "not_ready", f"{detail}; this one is {job.state}{reason}", more=more)

@@ -8,7 +8,7 @@ from archsmith.errors import Conflict, LeaseLost, NotFound
 from search.ledger.log import note, one_line, publish
 from search.ledger.tables import Now, attempts, trials
 from search.ledger.values import AttemptState
-from search.trial import TRIAL_MOVES, TrialState
+from search.trial import RANDOM_ARM, TRIAL_MOVES, TrialState
 
 _ATTEMPT_END: dict[TrialState, AttemptState] = {
     TrialState.COMPLETED: "ok",
@@ -65,7 +65,11 @@ def move_trial(
         .returning(*trials.c)
     ).mappings()
     new = changed.one()
-    note(connection, job_id, "trial_state", _told(new), left=seen, entered=to)
+    counted = new["provenance"] != RANDOM_ARM
+    note(
+        connection, job_id, "trial_state", _told(new),
+        left=seen if counted else None, entered=to if counted else None,
+    )  # fmt: skip
     if to.terminal:
         announce_end(connection, new)
     return new

@@ -14,7 +14,7 @@ from search.ledger.moves import announce_end, announce_start, end_attempt, look,
 from search.ledger.rows import attempt_of, facts_of, measurement_of, trial_of
 from search.ledger.tables import Now, attempts, measurements, trials
 from search.ledger.values import Attempt, Json, Lease, StoredMeasurement, Trial
-from search.trial import MAX_ATTEMPTS, Measurement, Outcome, TrialState
+from search.trial import MAX_ATTEMPTS, RANDOM_ARM, Measurement, Outcome, TrialState
 
 _PAGE = 500
 
@@ -61,7 +61,8 @@ class Trials:
                 .returning(*trials.c)
             ).mappings().one()  # fmt: skip
             keys = ("number", "state", "reason", "hash", "params", "macs", "provenance")
-            note(connection, lease.job_id, "trial_added", {key: row[key] for key in keys}, entered=state)
+            entered = None if provenance == RANDOM_ARM else state
+            note(connection, lease.job_id, "trial_added", {key: row[key] for key in keys}, entered=entered)
             if outcome is not None:
                 announce_end(connection, row)
 
@@ -192,16 +193,20 @@ class Trials:
             raise ValueError(f"measures must be finite, got {measured}")
         with self._database.write() as connection:
             job = guard(connection, lease)
-            move_trial(
+            row = move_trial(
                 connection, lease.job_id, number, outcome.state, attempt=attempt, reason=outcome.reason,
                 value=outcome.value, search_score=score, epochs=outcome.epochs, measures=measured,
             )  # fmt: skip
-            _keep_best(connection, job, outcome, score)
+            if row["provenance"] != RANDOM_ARM:
+                _keep_best(connection, job, outcome, score)
 
     def trials(
         self, job_id: str, *, after: int | None = None, limit: int = 50, state: TrialState | None = None
     ) -> list[Trial]:
-        """Trials with number > after in order of number, without their measurements. Raises NotFound."""
+        """Trials with number > after in order of number, without their measurements; the random arm's come last.
+
+        Raises NotFound.
+        """
         query = sa.select(trials).where(trials.c.job_id == job_id).order_by(trials.c.number).limit(limit)
         if after is not None:
             query = query.where(trials.c.number > after)
@@ -210,9 +215,13 @@ class Trials:
         return [trial_of(row) for row in self._of_job(job_id, query)]
 
     def facts(self, job_id: str) -> list[tuple[int, dict[str, float]]]:
-        """(number, `Trial.facts`) of all completed trials, by number, without what is large. Raises NotFound."""
+        """(number, `Trial.facts`) of all completed trials of the search, by number, without what is large.
+
+        Raises NotFound.
+        """
         columns = (trials.c[name] for name in ("number", "search_score", "params", "macs", "measures"))
         query = sa.select(*columns).where(trials.c.job_id == job_id, trials.c.state == TrialState.COMPLETED)
+        query = query.where(trials.c.provenance != RANDOM_ARM)
         rows = self._of_job(job_id, query.order_by(trials.c.number))
         return [(row["number"], facts_of(row)) for row in rows]
 
@@ -240,7 +249,17 @@ class Trials:
         return [attempt_of(row) for row in self._of_job(job_id, query.order_by(attempts.c.attempt))]
 
     def history(self, job_id: str) -> Iterator[Trial]:
-        """Every trial in order of number, read page by page: what a controller is restored from. Raises NotFound."""
+        """Every trial of the search in order of number, read page by page: what a controller is restored from.
+
+        Raises NotFound.
+        """
+        return (trial for trial in self._pages(job_id) if trial.provenance != RANDOM_ARM)
+
+    def random_arm(self, job_id: str) -> list[Trial]:
+        """The trials that the search is compared with, in order of number. Raises NotFound."""
+        return [trial for trial in self._pages(job_id) if trial.provenance == RANDOM_ARM]
+
+    def _pages(self, job_id: str) -> Iterator[Trial]:
         last: int | None = None
         while page := self.trials(job_id, after=last, limit=_PAGE):
             yield from page

@@ -13,6 +13,7 @@ from search.trial import JobState, Measurement, TrialState
 Json = dict[str, Any]
 Wanted = Literal["run", "pause", "cancel"]
 FinalistState = Literal["waiting", "running", "completed", "failed"]
+Role = Literal["finalist", "baseline", "random", "fidelity"]
 AttemptState = Literal["running", "ok", "error", "lost", "interrupted"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -36,10 +37,11 @@ class Job:
     """One search job.
 
     wanted: what the user asked last; the owner obeys at its next renewal.
-    counts: trials by state, every state present.
+    counts: trials of the search by state, every state present; those of the random arm are none of them.
     best_trial, best_score: the incumbent among completed trials and its raw search score.
     final_score: measured on the test split, None until then.
-    phase: what a running job is at: "proxies", "search", "finalists", "bundle".
+    phase: what a running job is at: "proxies", "search", "random_arm", "finalists", "bundle".
+    phases: by name, what each cost so far: {"seconds": …, "energy_j": … where the machine tells it}.
     waiting_for: what a running job cannot go on without at the moment, one line.
     stopped_because: which ceiling or condition ended the search.
     version: rises with every change of the row; for ETags.
@@ -64,6 +66,7 @@ class Job:
     mlflow_run_id: str | None
     mlflow_experiment_id: str | None
     phase: str
+    phases: Json
     bundle_sha256: str | None
     bundle_bytes: int | None
     version: int
@@ -112,7 +115,8 @@ class Trial:
     architecture: JSON of the graph; hash: its canonical hash.
     epochs: measured so far, then the fidelity of the outcome.
     attempts: how often it was started; seconds: wall clock of all its attempts.
-    provenance: "baseline", "user" (enqueued), "controller", or "prior" (of an earlier job, never run in this one).
+    provenance: "baseline", "user" (enqueued), "controller", "prior" (of an earlier job, never run in this one), or
+        `RANDOM_ARM` (not of the search, but what it is compared with).
     measurements: filled by `Ledger.trial` only, in order of epoch.
     """
 
@@ -177,13 +181,19 @@ class StoredMeasurement:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finalist:
-    """One retraining of one of the best. rank: 1 for the best; seed: which repetition; test_score: raw."""
+    """One training in full. seed: which repetition; test_score: raw.
+
+    role: why: "finalist" (one of the best), "baseline" and "random" (what they are compared with; "random" is the best
+    of the random arm), "fidelity" (to see whether short trainings rank as full ones do). What is two of these at once
+    has the first. rank: 1 for the best finalist, 2, 3, … for the others; those of other roles come after them.
+    """
 
     job_id: str
     rank: int
     trial_number: int
     seed: int
     state: FinalistState
+    role: Role = "finalist"
     test_score: float | None = None
     epochs: int = 0
     seconds: float = 0.0
@@ -228,6 +238,7 @@ class JobFields(TypedDict, total=False):
     """What the owner may set on its job at any time; see `Job`."""
 
     phase: str
+    phases: Json
     waiting_for: str | None
     seconds_used: float
     stopped_because: str | None

@@ -77,9 +77,8 @@ def walk(url: str, mlflow_url: str, folder: Path) -> None:
             time.sleep(1)
         say("ready")
         budget = {"trials": 4, "epochs": 2, "seconds": 300}
-        job = client.submit(
-            dataset="digits", name="compose", space="tiny", budget=budget, finalists={"top": 1, "epochs": 2}
-        )
+        alone = {"top": 1, "seeds": 1, "epochs": 2, "baseline": False, "random_arm": False, "fidelity": 0}
+        job = client.submit(dataset="digits", name="compose", space="tiny", budget=budget, finalists=alone)
         with view(sys.stdout) as shown:
             job = client.wait(job.id, timeout_s=JOB_S, on_update=shown.show)
         assert job.state == "succeeded", f"{job.state}: {job.reason}"

@@ -125,7 +125,9 @@ class LeaseConformance(WithLedger):
         count = len(ledger.events(lease.job_id))
         ledger.update_job(lease, seconds_used=12.5, mlflow_experiment_id="7", final_score=0.25)
         assert len(ledger.events(lease.job_id)) == count, "the clock ticks in silence"
-        ledger.update_job(lease, phase="finalists", waiting_for="a free GPU", seconds_used=13.0)
+        spent = {"search": {"seconds": 13.0, "energy_j": 5.0}}
+        ledger.update_job(lease, phase="finalists", waiting_for="a free GPU", seconds_used=13.0, phases=spent)
+        assert ledger.job(lease.job_id).phases == spent
         ledger.update_job(lease)
         job = ledger.job(lease.job_id)
         assert (job.phase, job.waiting_for, job.seconds_used) == ("finalists", "a free GPU", 13.0)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from archsmith.errors import AlreadyExists, Conflict, LeaseLost
 from search.ledger import Lease, Ledger
 from search.ledger.tables import trials
-from search.trial import MAX_ATTEMPTS, TRIAL_MOVES, JobState, TrialState
+from search.trial import MAX_ATTEMPTS, RANDOM_ARM, RANDOM_ARM_FROM, TRIAL_MOVES, JobState, TrialState
 from tests.conformance.ledger_base import WithLedger, trial_in
 from tests.factories import completed, ended, measurement, owned_job, running_trial, trial_fields
 
@@ -39,6 +39,31 @@ class TrialConformance(WithLedger):
         assert list(trial.choices) == list(fields["choices"]), "in the order asked"
         assert (trial.state, trial.attempts, trial.seconds, trial.value) == (TrialState.WAITING, 0, 0.0, None)
         assert ledger.trials(lease.job_id) == [trial]
+
+    def test_the_random_arm_is_no_part_of_the_search(self, ledger: Ledger) -> None:
+        """Its trials live and are recovered like others, and nothing that the search is known by sees them."""
+        lease = owned_job(ledger)
+        job_id, best = lease.job_id, RANDOM_ARM_FROM
+        attempt = running_trial(ledger, lease, 0)
+        ledger.finish_trial(lease, 0, attempt, completed(0, 0.5), 0.5)
+        counts = ledger.job(job_id).counts
+        attempt = running_trial(ledger, lease, best, provenance=RANDOM_ARM)
+        ledger.add_measurement(lease, best, attempt, measurement(1))
+        ledger.finish_trial(lease, best, attempt, completed(best, 0.9), 0.9)
+        running_trial(ledger, lease, best + 1, provenance=RANDOM_ARM)
+        job = ledger.job(job_id)
+        assert (job.counts, job.best_trial, job.best_score) == (counts, 0, 0.5)
+        assert [trial.number for trial in ledger.history(job_id)] == [0]
+        assert [number for number, _ in ledger.facts(job_id)] == [0]
+        assert [trial.number for trial in ledger.random_arm(job_id)] == [best, best + 1]
+        assert [trial.number for trial in ledger.trials(job_id)] == [0, best, best + 1]
+        ledger.expire(lease)
+        other = ledger.claim("other", 30.0)
+        assert other is not None
+        assert ledger.recover(other) == [best + 1]
+        assert ledger.start_attempt(other, best + 1) == 2
+        ledger.finish_job(other, JobState.SUCCEEDED)
+        assert ledger.trial(job_id, best + 1).state is TrialState.CANCELLED
 
     def test_a_prior_trial_has_ended_and_can_be_the_incumbent(self, ledger: Ledger) -> None:
         first = owned_job(ledger)

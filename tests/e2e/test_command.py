@@ -15,7 +15,8 @@ from archsmith import demo, serving
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1000)]
 PROGRAM = str(Path(sys.executable).with_name("archsmith"))
-SMALL = {"dataset": "digits", "space": "tiny", "budget": {"epochs": 1}, "finalists": {"top": 1, "epochs": 1}}
+ALONE = {"top": 1, "seeds": 1, "epochs": 1, "baseline": False, "random_arm": False, "fidelity": 0}
+SMALL = {"dataset": "digits", "space": "tiny", "budget": {"epochs": 1}, "finalists": ALONE}
 
 
 @pytest.fixture(scope="module")

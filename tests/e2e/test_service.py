@@ -28,7 +28,7 @@ SMALL = {
     "space": "tiny",
     "controller": "tpe",
     "budget": {"trials": 4, "epochs": 2},
-    "finalists": {"top": 1, "seeds": 1, "epochs": 3},
+    "finalists": {"top": 1, "seeds": 1, "epochs": 3, "baseline": False, "random_arm": False, "fidelity": 0},
 }
 ENDS = ("succeeded", "failed", "cancelled")
 

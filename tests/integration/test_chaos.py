@@ -12,9 +12,9 @@ from dataclasses import replace
 import pytest
 
 from search.ledger import Trial
-from search.spec import Budget, ControllerSpec, FinalistSpec, TrialSpec
+from search.spec import Budget, ControllerSpec, TrialSpec
 from search.trial import JobState, TrialState
-from tests.driving import Yard, plain
+from tests.driving import Yard, finalists, plain
 from tests.invariants import audit
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(3600)]
@@ -35,7 +35,7 @@ def test_drivers_killed_at_random_moments(yard: Yard, ray_address: str) -> None:
         controller=ControllerSpec(name="reinforce"),
         budget=Budget(trials=TRIALS, epochs=4),
         trial=TrialSpec(precision="fp32", layout="nchw", batch_size=8),
-        finalists=FinalistSpec(top=3, epochs=20),
+        finalists=finalists(top=3, epochs=20),
     )
     before: dict[int, Trial] = {}
     kills = 0

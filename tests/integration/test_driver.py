@@ -17,7 +17,6 @@ from search.prior import FIRST_NUMBER
 from search.spec import (
     Budget,
     ControllerSpec,
-    FinalistSpec,
     ObjectiveSpec,
     StopSpec,
     TargetSpec,
@@ -27,7 +26,7 @@ from search.spec import (
 from search.trial import JobState, Measurement, Outcome, TrialState
 from space.analysis import analyse
 from space.architecture import Architecture
-from tests.driving import Yard, until
+from tests.driving import Yard, finalists, until
 from tests.fakes import Fake, latency, score
 from tests.invariants import audit
 from workers import driver as driver_module
@@ -40,7 +39,7 @@ from workers.setting import Setting
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
-FINALISTS = FinalistSpec(top=2, epochs=1)
+FINALISTS = finalists(top=2)
 TWO_POINTS = {"schema": 1, "name": "two", "stages": [{"operation": ["conv"], "kernel": [3, 5], "width": [8]}]}
 
 
@@ -298,7 +297,7 @@ def test_a_warm_start_with_own_architectures_up_to_a_target(yard: Yard, controll
         enqueue=(dict(own), {}),
         warm_start=WarmStart(jobs=(first.id,)),
         stop=StopSpec(target=target),
-        finalists=FinalistSpec(top=2, epochs=1),
+        finalists=finalists(top=2),
     )
     job = yard.drive(Fake())
     trials = yard.trials(job.id)

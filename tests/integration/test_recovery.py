@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from search.ledger import Trial
-from search.spec import Budget, ControllerSpec, FinalistSpec, TrialSpec
+from search.spec import Budget, ControllerSpec, TrialSpec
 from search.trial import JobState, TrialState
-from tests.driving import Yard, plain, until
+from tests.driving import Yard, finalists, plain, until
 from tests.invariants import audit
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
@@ -27,7 +27,7 @@ def test_kill_9_of_the_driver_twice(yard: Yard, ray_address: str) -> None:
         controller=ControllerSpec(name="tpe"),
         budget=Budget(trials=9, epochs=9),
         trial=TrialSpec(precision="fp32", layout="nchw", scheduler="asha", batch_size=32),
-        finalists=FinalistSpec(top=2, epochs=25),
+        finalists=finalists(top=2, epochs=25),
     )
 
     def in_the_middle() -> bool:

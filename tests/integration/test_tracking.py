@@ -20,9 +20,9 @@ from safetensors.numpy import load_file
 
 from api import process
 from search.ledger import OutboxRow
-from search.spec import FinalistSpec, ObjectiveSpec
+from search.spec import ObjectiveSpec
 from search.trial import JobState
-from tests.driving import Yard, until
+from tests.driving import Yard, finalists, until
 from tests.fakes import Fake, latency, score
 from workers.tracking import EXPERIMENT, MlflowTracker
 
@@ -60,8 +60,8 @@ def _answers(url: str) -> bool:
 
 
 def _job(yard: Yard, **changes: Any) -> str:
-    finalists, objective = FinalistSpec(top=2, epochs=1), ObjectiveSpec(minimize=("latency_ms",))
-    return yard.submit(trials=5, epochs=2, finalists=finalists, objective=objective, **changes)
+    objective = ObjectiveSpec(minimize=("latency_ms",))
+    return yard.submit(trials=5, epochs=2, finalists=finalists(top=2), objective=objective, **changes)
 
 
 FAULTS = Fake(crashed=frozenset({3}), killed_once=frozenset({2}))

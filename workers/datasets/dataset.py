@@ -10,7 +10,7 @@ from workers.datasets.graph_splits import LinkSplits
 from workers.datasets.graphs import Numbers, both_ways
 from workers.datasets.info import DatasetInfo
 from workers.datasets.raw import Array, Labels
-from workers.datasets.splits import Splits
+from workers.datasets.splits import Splits, index_hash
 from workers.datasets.values import GraphSplit, Split
 
 LINK_CLASSES = ("no link", "link")
@@ -75,7 +75,8 @@ class Dataset:
 
     @property
     def split_hashes(self) -> dict[str, str]:
-        return self.splits.hashes
+        """SHA-256 of the row numbers of each split; final_train follows from the others."""
+        return {**self.splits.hashes, "final_train": index_hash(self.splits.final_train)}
 
     @property
     def split_sizes(self) -> dict[str, int]:

@@ -29,7 +29,7 @@ from workers.datasets.graph_splits import GivenNodes, LinkSplits
 from workers.datasets.graphs import PART_NUMBERS, RawGraphs
 from workers.datasets.info import DatasetInfo
 from workers.datasets.raw import Array, RawDataset, class_warnings
-from workers.datasets.splits import Splits, channel_statistics, make_splits
+from workers.datasets.splits import Splits, channel_statistics, duplicates_across, make_splits
 
 BUILT_IN = {"digits": digits.read}
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -84,6 +84,19 @@ class DataStore:
             info=info, seed=seed, task=task, x=x, y=y, splits=splits, mean=mean, std=std,
             edges=edges, graph=graph, sibling=partial(self._open, name, seed),
         )  # fmt: skip
+
+    def duplicates(self, dataset: Dataset) -> dict[str, int] | None:
+        """How many samples of a split repeat one of an earlier split, under the data set's own seed and task.
+
+        None where samples are no items of their own: nodes and links of one graph.
+        """
+        folder = self._folder(dataset.info.name)
+        if dataset.task in ("nodes", "links"):
+            return None
+        if dataset.task == "graphs":
+            return duplicates_across(graph_store.fingerprints(dataset.x, dataset.edges, dataset.graph), dataset.splits)
+        items = np.load(folder / "items.npy", mmap_mode="r", allow_pickle=False)
+        return duplicates_across(items, dataset.splits)
 
     def check_name(self, name: str) -> None:
         """Raises InvalidDataset for a name that cannot be, AlreadyExists for one that is taken."""

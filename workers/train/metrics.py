@@ -67,6 +67,20 @@ def measures(logits: Tensor, y: Tensor, *, task: str) -> dict[str, float]:
     return {name: METRICS[name](logits, y) for name in names}
 
 
+def shares(name: str, logits: Tensor, y: Tensor) -> Tensor | None:
+    """What each sample gives to a score that is their mean, (n,) float32 on the CPU; None for a score that is none.
+
+    Where a class has few samples, each of them gives more to the balanced accuracy.
+    """
+    right = (logits.argmax(1) == y).float()
+    if name == "accuracy":
+        return right.cpu()
+    if name == "balanced_accuracy":
+        count = torch.bincount(y)
+        return (right * (len(y) / int((count > 0).sum()) / count[y])).cpu()
+    return None
+
+
 def _margin(logits: Tensor) -> Tensor:
     """Of two classes: grows with the probability of class 1, and keeps apart what rounds to the same probability."""
     return (logits[:, 1] - logits[:, 0]).double()

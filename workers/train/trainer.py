@@ -28,8 +28,9 @@ from workers.train.graphs import Graphs
 from workers.train.links import Links
 from workers.train.maps import Maps
 from workers.train.memory import keep_freed_memory, memory_guard
-from workers.train.metrics import METRICS, measures
+from workers.train.metrics import METRICS, measures, shares
 from workers.train.nodes import Nodes
+from workers.train.norms import recompute
 from workers.train.optimizer import make_optimizer, one_cycle
 from workers.train.recipe import Recipe
 from workers.train.task import Batch, Task
@@ -105,14 +106,44 @@ class Trainer:
         self._epoch += 1
         return loss
 
+    def pace(self, limit_s: float) -> float:
+        """Seconds of an epoch with its validation, from those of its steps that fit in `limit_s`. Not to train on."""
+        self._module.train()
+        generator = torch.Generator().manual_seed(self._epoch_seed(1))
+        spent: list[float] = []
+        with memory_guard(), self._seeded():
+            for step, batch in enumerate(self._task.batches(generator)):
+                begun = time.perf_counter()
+                float(self._step(batch, step=step))  # reads the loss back, so a GPU has finished
+                spent.append(time.perf_counter() - begun)
+                if sum(spent) > limit_s:
+                    break
+        begun = time.perf_counter()
+        if self._data.val is not None:
+            self._score(self._data.val)
+        each = sum(spent[1:]) / len(spent[1:]) if len(spent) > 1 else spent[0]  # the first one also prepares kernels
+        return each * self._task.steps + time.perf_counter() - begun
+
     def score(self, split: AnySplit) -> float:
         """The recipe's score on `split`, a fraction 0 to 1."""
         return self._score(self._put(split))
 
+    def recompute_norms(self) -> None:
+        """Measure the statistics of batch norms on the whole training split, with the weights as they are."""
+        dtype = PRECISIONS[self._recipe.precision]
+        with memory_guard(), torch.autocast(self._recipe.device.split(":")[0], dtype, enabled=dtype != torch.float32):
+            recompute(self._module, (batch.inputs for batch in self._task.whole(self._data.train)))
+
     def final_score(self, split: AnySplit) -> tuple[float, dict[str, float]]:
         """The recipe's score on `split`, and beside it all scores that apply, by name."""
+        score, beside, _ = self.final_outcome(split)
+        return score, beside
+
+    def final_outcome(self, split: AnySplit) -> tuple[float, dict[str, float], Tensor | None]:
+        """The same from one look at `split`, and what each of its answers gives to the score (see `metrics.shares`)."""
         logits, y = self._outputs(self._put(split))
-        return METRICS[self._score_name](logits, y), measures(logits, y, task=self._data.task)
+        score = METRICS[self._score_name](logits, y)
+        return score, measures(logits, y, task=self._data.task), shares(self._score_name, logits, y)
 
     def state_dict(self) -> dict[str, Any]:
         """All that `load_state_dict` of a trainer with the same network, data and recipe needs to go on."""

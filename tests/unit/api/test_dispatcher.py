@@ -11,7 +11,7 @@ import pytest
 from api import process
 from api.dispatcher import Dispatcher, Spawn
 from search.ledger import Lease, Ledger, open_ledger
-from search.trial import JobState
+from search.trial import RANDOM_ARM, JobState
 from tests import factories
 from workers.settings import Settings
 
@@ -76,14 +76,16 @@ def test_a_driver_that_dies_three_times_without_progress_fails_its_job(ledger: L
     assert [lease.fence for lease in seen] == [1, 2, 3]
 
 
-def test_progress_between_deaths_is_no_reason_to_give_up(ledger: Ledger, settings: Settings) -> None:
+@pytest.mark.parametrize("provenance", ["controller", RANDOM_ARM])
+def test_progress_between_deaths_is_no_reason_to_give_up(ledger: Ledger, settings: Settings, provenance: str) -> None:
     job = _job(ledger)
     seen: list[Lease] = []
     die = _program(settings, DIE, seen)
 
     def spawn(lease: Lease) -> subprocess.Popen[bytes]:
         number = len(seen)
-        attempt = factories.running_trial(ledger, lease, number)
+        ledger.update_job(lease, phase=RANDOM_ARM if provenance == RANDOM_ARM else "search")
+        attempt = factories.running_trial(ledger, lease, number, provenance=provenance)
         ledger.finish_trial(lease, number, attempt, factories.completed(number), 0.9)
         return die(lease)
 

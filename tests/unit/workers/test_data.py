@@ -1,8 +1,10 @@
 """What of a data set crosses the wire to the trials, and what never does."""
 
 import pickle
+from dataclasses import fields
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.unit.workers.graph_sources import masks, write_graph, write_tu
@@ -32,6 +34,20 @@ def test_a_search_never_holds_the_test_split(store: DataStore, name: str, task: 
     assert (len(search.train), len(search.val), len(final.test)) == tuple(dataset.split_sizes.values())
     assert len({search.key, final.key, search_data(store.open(name, seed=2, task=task)).key}) == 3
     assert (search.mean, final.std) == (dataset.mean, dataset.std)
+
+
+@pytest.mark.parametrize(("name", "task"), CASES)
+def test_nothing_that_is_shipped_names_an_item_of_the_test_split(store: DataStore, name: str, task: str) -> None:
+    dataset = store.open(name, seed=1, task=task)
+    data, test = search_data(dataset), dataset.splits.test
+    parts = [getattr(split, field.name) for split in (data.train, data.val) for field in fields(split)]
+    assert not any(part.shape == test.shape and (part == test).all() for part in parts)
+    if task in ("nodes", "links"):  # of the other tasks nothing carries numbers of the data set's
+        kept_out = set(map(tuple, np.atleast_2d(test).T.tolist()))
+        asked = np.concatenate([np.atleast_2d(split.index) for split in (data.train, data.val)], axis=1)
+        assert not kept_out & set(map(tuple, asked.T.tolist()))
+    if task == "links":  # the links of the test split are no edges along which messages pass
+        assert not kept_out & {tuple(sorted(edge)) for edge in data.train.edges.T.tolist()}
 
 
 @pytest.mark.parametrize("task", ["nodes", "links"])

@@ -1,0 +1,117 @@
+"""Two reports of one search: what is equal, and each way they can differ is named."""
+
+import copy
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from archsmith import replay
+from archsmith.cli import ENDED_BADLY, OK, run
+from archsmith.refusals import ClientError
+from tests.unit.archsmith.fake_service import JOB, FakeService, answer, job
+
+
+def row(number: int, score: float | None = 0.5, **changes: Any) -> dict[str, Any]:
+    return {"trial": number, "provenance": "controller", "hash": f"h{number}", "search_score": score, **changes}
+
+
+def final(trial: int, role: str, score: float) -> dict[str, Any]:
+    return {"role": role, "trial": trial, "hash": f"h{trial}", "seed": 0, "final_score": score}
+
+
+REPORT: dict[str, Any] = {
+    "job": {"document": {"dataset": "digits", "reproducible": True, "trial": {"precision": "fp32"}}},
+    "dataset": {"sha256": "d", "split_hashes": {"test": "t"}},
+    "hashes": {"space": "s", "document": "x"},
+    "history": [row(0), row(1, None), row(2, 0.75)],
+    "finalists": [final(2, "finalist", 0.9)],
+    "references": [final(0, "baseline", 0.8)],
+    "environment": {"python": "3.11.7", "packages": {"torch": "2.13.0"}},
+}
+
+
+def changed(*path: Any, to: Any) -> dict[str, Any]:
+    other = copy.deepcopy(REPORT)
+    place: Any = other
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = to
+    return other
+
+
+def test_the_same_search_is_told_as_such() -> None:
+    found = replay.compare(REPORT, changed("hashes", "document", to="a calibration was fixed"))
+    assert found.same
+    assert found.lines == (
+        "inputs: the same data, splits and space",
+        "architectures: the same 3 in the same order",
+        "search scores: the same 3",
+        "final scores: the same 2",
+    )
+
+
+@pytest.mark.parametrize(
+    ("other", "says"),
+    [
+        (changed("dataset", "sha256", to="e"), "inputs: other dataset.sha256"),
+        (changed("history", 1, "hash", to="h9"), "architectures: 3 before, 3 now, 2 in both; the first 1 are alike"),
+        (
+            changed("history", to=REPORT["history"][:2]),
+            "architectures: 3 before, 2 now, 2 in both; the first 2 are alike",
+        ),
+        (changed("history", 2, "search_score", to=0.5), "search scores: 1 of 3 differ, by 0.2500 at most"),
+        (changed("finalists", 0, "final_score", to=0.91), "final scores: 1 of 2 differ, by 0.0100 at most"),
+    ],
+)
+def test_each_difference_is_named(other: dict[str, Any], says: str) -> None:
+    found = replay.compare(REPORT, other)
+    assert not found.same
+    assert says in found.lines
+
+
+def test_another_environment_is_told_and_is_no_difference_of_the_search() -> None:
+    found = replay.compare(REPORT, changed("environment", "packages", to={"torch": "2.14.0"}))
+    assert found.same
+    assert found.lines[-1] == "environment: packages was torch 2.13.0, is torch 2.14.0"
+
+
+def test_a_report_is_read_from_its_file_and_from_its_bundle(tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text(json.dumps(REPORT))
+    with zipfile.ZipFile(tmp_path / "bundle.zip", "w") as archive:
+        archive.write(tmp_path / "report.json", "report.json")
+    assert replay.read(tmp_path / "report.json") == replay.read(tmp_path / "bundle.zip") == REPORT
+
+
+@pytest.mark.parametrize("text", ["no JSON", "[]", '{"job": {"spec": {}}}'])
+def test_what_is_no_report_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "report.json").write_text(text)
+    with pytest.raises(ClientError):
+        replay.read(tmp_path / "report.json")
+
+
+@pytest.mark.parametrize(("score", "code"), [(0.9, OK), (0.8, ENDED_BADLY)])
+def test_the_command_submits_waits_and_compares(
+    service: FakeService, tmp_path: Path, capsys: pytest.CaptureFixture[str], score: float, code: int
+) -> None:
+    (tmp_path / "report.json").write_text(json.dumps(REPORT))
+    service.on("POST", "/v1/jobs", answer(job("queued"), 202))
+    service.on("GET", f"/v1/jobs/{JOB}", answer(job("succeeded")))
+    service.on("GET", f"/v1/jobs/{JOB}/report", answer(changed("finalists", 0, "final_score", to=score)))
+    assert run(["replay", str(tmp_path / "report.json"), "--url", service.url]) == code
+    assert service.to("/v1/jobs")[0].json() == REPORT["job"]["document"]
+    assert "architectures: the same 3 in the same order" in capsys.readouterr().out
+
+
+def test_a_dry_run_prints_the_price_and_submits_nothing(
+    service: FakeService, capsys: pytest.CaptureFixture[str]
+) -> None:
+    span = {"low": 10.0, "expected": 70.0, "high": 4000.0}
+    price = {"phases": {"random_arm": span}, "seconds": span, "trials": span, "disk_bytes": span}
+    service.on("POST", "/v1/jobs", answer(price))
+    assert run(["submit", "--dataset", "digits", "--dry-run", "--url", service.url]) == OK
+    assert [request.query for request in service.to("/v1/jobs")] == [{"dry_run": "true"}]
+    lines = [line.split("  ") for line in capsys.readouterr().out.splitlines()]
+    assert [cell.strip() for cell in lines[1] if cell.strip()] == ["random arm", "10 s", "1 min 10 s", "1 h 06 min"]

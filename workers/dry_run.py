@@ -1,0 +1,117 @@
+"""Prices a job by one calibration trial: `python -m workers.dry_run --slots N < SPEC.json`, answer on standard output.
+
+Random architectures of the space are drawn and analysed. The one of middling cost is the calibration trial: it is
+trained on the job's own data with its own recipe until PACE_S are over; a cheap and a dear one are looked at as well,
+for a shorter while, so that the others can be placed between them.
+"""
+
+import argparse
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from archsmith.errors import ArchsmithError, JobFailure
+from search.check import sample
+from search.spec import JobSpec
+from space.analysis import analyse
+from space.architecture import Architecture
+from space.constraint import Constraint
+from space.space import Space
+from workers.data import JobData, search_data
+from workers.datasets import Dataset, DataStore
+from workers.price import Look, Timed, price
+from workers.recipe import new_trainer, recipe
+from workers.settings import Settings
+
+DRAWS = 60
+PACE_S, GLANCE_S = 4.0, 1.5
+STAT = Path("/proc/self/stat")
+COUNTED = 100_000
+"""Steps allowed to count the walks of a space: one that is smaller than the budget ends the search early."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m workers.dry_run")
+    parser.add_argument("--slots", type=int, required=True, help="trials at once")
+    options = parser.parse_args(arguments)
+    try:
+        spec = JobSpec.from_json(json.load(sys.stdin))
+        answer = run(Settings.from_env(), spec, slots=options.slots)
+    except ArchsmithError as error:
+        sys.stderr.write(f"{str(error).splitlines()[0]}\n")
+        return 1
+    json.dump(answer, sys.stdout, allow_nan=False)
+    return 0
+
+
+def run(settings: Settings, spec: JobSpec, *, slots: int) -> dict[str, Any]:
+    """Raises JobFailure when nothing of the space trains here."""
+    dataset = DataStore(settings.datasets).open(spec.dataset, seed=spec.seed, task=spec.space.get("data"))
+    space = Space.parse(
+        spec.space, input_shape=dataset.info.input_shape, classes=dataset.classes, tasks=(dataset.task,)
+    )
+    constraints = tuple(Constraint.parse(text) for text in spec.objective.constraints)
+    drawn = sample(space, (*space.constraints, *constraints), limit=DRAWS, seed=spec.seed)
+    kept = [(analyse(one.architecture).macs, one.architecture) for one in drawn.attempts if not one.broken]
+    found = sorted(kept, key=lambda one: one[0])
+    if not found:
+        raise JobFailure(f"none of {drawn.drawn} random architectures keeps all constraints: nothing to calibrate with")
+    data = search_data(dataset)
+    timed, start_s = _timed(spec, data, [architecture for _, architecture in found], dataset)
+    size = space.size(COUNTED)
+    look = Look(
+        timed=timed,
+        macs=[macs for macs, _ in found],
+        start_s=start_s,
+        final_share=len(dataset.final_train) / len(dataset.search_train),
+        walks=size.count,
+    )
+    return {
+        **price(spec, look, slots=slots).to_json(),
+        "calibration": [{"macs": one.macs, "params": one.params, "epoch_s": round(one.epoch_s, 4)} for one in timed],
+        "space": {"size_log10": size.log10, "size_exact": size.exact, "feasible_share": drawn.kept / drawn.drawn},
+    }
+
+
+def _timed(spec: JobSpec, data: JobData, ranked: Sequence[Architecture], dataset: Dataset) -> tuple[list[Timed], float]:
+    """ranked: by MACs. Returns a cheap, a middling and a dear one as they train, and what the process's start took."""
+    places = sorted({round(share * (len(ranked) - 1)) for share in (0.1, 0.5, 0.9)})
+    middle = places[len(places) // 2]
+    found: dict[int, Timed] = {}
+    start_s = math.inf
+    for place in sorted(places, key=lambda one: one != middle):
+        architecture = ranked[place]
+        trainer = new_trainer(architecture.to_json(), data, _recipe(spec, dataset))
+        start_s = min(start_s, _age_s())
+        seconds = trainer.pace(PACE_S if place == middle else GLANCE_S)
+        costs = analyse(architecture)
+        found[place] = Timed(macs=costs.macs, params=costs.params, epoch_s=seconds)
+    return [found[place] for place in places], start_s
+
+
+def _age_s() -> float:
+    """Since this process began, its imports included. The kernel tells the start in ticks since the machine's."""
+    fields = STAT.read_text(encoding="utf-8").rpartition(")")[2].split()
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
+
+
+def _recipe(spec: JobSpec, dataset: Dataset) -> dict[str, Any]:
+    """The plain number type where the job leaves it to a calibration: what that finds is faster, never slower."""
+    precision, layout = (spec.trial.precision, spec.trial.layout)
+    return recipe(
+        spec,
+        epochs=10**6,
+        seed=0,
+        precision="fp32" if precision == "auto" else precision,
+        layout="nchw" if layout == "auto" else layout,
+        channels=dataset.info.input_shape[0],
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

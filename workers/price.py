@@ -1,0 +1,201 @@
+"""What a job will cost, from a short look at its trainings: arithmetic alone, the measuring is in `workers/dry_run.py`.
+
+A range, not a number, because three things are not known before: which architectures the search will like (from those
+as cheap as the cheapest tenth of random ones to those as dear as the dearest), how many trials are stopped early, and
+what else the machine does meanwhile. `expected` takes random architectures and the shares in EARLY.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from search.spec import JobSpec
+from workers.finalists import final_epochs
+from workers.finals import NOISE_SEEDS, is_its_own
+
+EARLY = {"none": (1.0, 1.0, 1.0), "asha": (0.12, 0.3, 0.7), "hyperband": (0.25, 0.45, 0.9)}
+"""Share of the epochs that a scheduler leaves: low, expected, high. `python -m benchmarks.fidelity` has
+0.15 and 0.35 for trials of 200 epochs; shorter ones leave fewer places to stop at."""
+
+BUSY = 1.5
+"""How much longer everything may take beside what the machine also does, at the high end."""
+
+STARTS = 4.0
+"""Times that a process starts one after another before the first trial: driver, calibration, Ray's worker, Tune."""
+
+PER_TRIAL_S = (0.03, 0.1, 0.5)
+"""What a trial costs beside its epochs (`python -m benchmarks.overhead`), and what a slow controller thinks."""
+
+TRIAL_BYTES = 40_000
+"""Rows of the ledger and of MLflow, the architecture and its picture."""
+
+BUNDLE_BYTES = 500_000
+COPIES = 8
+"""Weights in a bundle, as such and in programs, in its folder and its zip."""
+
+Triple = tuple[float, float, float]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Range:
+    low: float
+    expected: float
+    high: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.low <= self.expected <= self.high:
+            raise ValueError(f"a range rises from low to high, got {self.low}, {self.expected}, {self.high}")
+
+    @property
+    def parts(self) -> Triple:
+        return self.low, self.expected, self.high
+
+    def to_json(self) -> dict[str, float]:
+        return {name: round(getattr(self, name), 3) for name in ("low", "expected", "high")}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Timed:
+    """One architecture on this machine. epoch_s: of the search, validation included."""
+
+    macs: int
+    params: int
+    epoch_s: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Look:
+    """What was measured. timed: by MACs, from few to many. macs: of random architectures of the space.
+
+    start_s: until a process that has loaded torch and the data trains. final_share: samples of a final training for
+    each of one in the search. walks: how many the space has, None where that is not counted.
+    """
+
+    timed: Sequence[Timed]
+    macs: Sequence[int]
+    start_s: float
+    final_share: float
+    walks: int | None
+
+    def epoch_s(self, macs: int) -> float:
+        """Between and beyond the timed ones a power of the MACs."""
+        x = [math.log(max(1, one.macs)) for one in self.timed]
+        y = [math.log(max(1e-6, one.epoch_s)) for one in self.timed]
+        return math.exp(float(np.interp(math.log(max(1, macs)), x, y)))
+
+    @property
+    def epochs_s(self) -> Triple:
+        """Of a cheap architecture, a random one, a dear one."""
+        found = sorted(self.epoch_s(one) for one in self.macs)
+        low, high = np.quantile(found, [0.1, 0.9])
+        mean = float(np.mean(found))
+        return min(float(low), mean), mean, max(float(high), mean, *(one.epoch_s for one in self.timed))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Price:
+    """trainings: full ones. slots: trials at once."""
+
+    trials: Range
+    trainings: int
+    slots: int
+    disk_bytes: Range
+    phases: dict[str, Range]
+
+    @property
+    def seconds(self) -> Range:
+        low, expected, high = (
+            math.fsum(column) for column in zip(*(p.parts for p in self.phases.values()), strict=True)
+        )
+        return Range(low=low, expected=expected, high=high)
+
+    def to_json(self) -> dict[str, Any]:
+        seconds = self.seconds
+        hours = Range(low=seconds.low / 3600, expected=seconds.expected / 3600, high=seconds.high / 3600)
+        return {
+            "trials": self.trials.to_json(),
+            "trainings": self.trainings,
+            "trials_at_once": self.slots,
+            "seconds": seconds.to_json(),
+            "hours": hours.to_json(),
+            "disk_bytes": self.disk_bytes.to_json(),
+            "phases": {name: phase.to_json() for name, phase in self.phases.items()},
+        }
+
+
+def price(spec: JobSpec, look: Look, *, slots: int) -> Price:
+    """slots: how many trials the cluster holds at once."""
+    if spec.reproducible:
+        slots = min(slots, 4)  # see `search/inorder.py`
+    trials, search = _search(spec, look, slots)
+    arm = spec.finalists.random_arm and not is_its_own(spec)
+    trainings = _trainings(spec)
+    rounds = math.ceil(trainings / slots)
+    final = _range(rounds * final_epochs(spec) * look.final_share * each for each in look.epochs_s)
+    loads = look.start_s * (1 + rounds / 4)
+    phases = {
+        "start": _busy(_range([0.5 * STARTS * look.start_s, STARTS * look.start_s, 2 * STARTS * look.start_s])),
+        "search": search,
+        **({"random_arm": _plus(search, look.start_s, low=0.7)} if arm else {}),
+        "finalists": _busy(_plus(final, loads, low=0.7)),
+    }
+    return Price(
+        trials=trials, trainings=trainings, slots=slots, disk_bytes=_disk(spec, look, trainings), phases=phases
+    )
+
+
+def _search(spec: JobSpec, look: Look, slots: int) -> tuple[Range, Range]:
+    """Trials, and wall clock, which never passes the budget's."""
+    budget, shares = spec.budget, EARLY[spec.trial.scheduler]
+    most = min(budget.trials, look.walks) if look.walks is not None else budget.trials
+    if budget.total_epochs is not None:
+        most = min(most, max(1, int(budget.total_epochs / budget.epochs / min(shares))))
+    least = 1 if spec.stop.target is not None else min(most, spec.stop.flat.trials + 1) if spec.stop.flat else most
+    if spec.trial.stop_hopeless:
+        shares = (0.5 * shares[0], 0.8 * shares[1], shares[2])
+    each = [
+        budget.epochs * share * epoch + beside
+        for share, epoch, beside in zip(shares, look.epochs_s, PER_TRIAL_S, strict=True)
+    ]
+    counts = (least, most, most)
+    wall = [math.ceil(count / slots) * one for count, one in zip(counts, each, strict=True)]
+    fitting = [min(count, max(1.0, slots * budget.seconds / one)) for count, one in zip(counts, each, strict=True)]
+    trials = Range(low=min(fitting), expected=sorted(fitting)[1], high=max(fitting))
+    capped = _busy(_range([0.8 * wall[0], wall[1], wall[2]]))
+    limit = budget.seconds
+    return trials, Range(low=min(capped.low, limit), expected=min(capped.expected, limit), high=min(capped.high, limit))
+
+
+def _trainings(spec: JobSpec) -> int:
+    """Of `finals.plan`, where no two of its architectures are one."""
+    wanted = spec.finalists
+    alike = wanted.top + wanted.baseline + wanted.random_arm
+    winner = max(NOISE_SEEDS, wanted.seeds) if wanted.fidelity else wanted.seeds
+    return (alike - 1) * wanted.seeds + winner + max(0, wanted.fidelity - alike)
+
+
+def _disk(spec: JobSpec, look: Look, trainings: int) -> Range:
+    """What stays when the job has ended. Weights are float32."""
+    params = sorted(one.params for one in look.timed)
+    trials = spec.budget.trials * (2 if spec.finalists.random_arm else 1)
+    rows = [0.25 * trials * TRIAL_BYTES, trials * TRIAL_BYTES, 3.0 * trials * TRIAL_BYTES]
+    weights = [4.0 * (trainings + COPIES) * one for one in (params[0], params[len(params) // 2], params[-1])]
+    return _range(row + weight + BUNDLE_BYTES for row, weight in zip(rows, weights, strict=True))
+
+
+def _range(values: Any) -> Range:
+    low, expected, high = values
+    return Range(low=low, expected=expected, high=high)
+
+
+def _busy(given: Range) -> Range:
+    return Range(low=given.low, expected=given.expected, high=given.high * BUSY)
+
+
+def _plus(given: Range, seconds: float, *, low: float) -> Range:
+    return Range(
+        low=low * given.low + 0.5 * seconds, expected=given.expected + seconds, high=given.high + 2.0 * seconds
+    )

@@ -1,0 +1,203 @@
+"""`report.json`: what was asked, what came out and by how much it is better, what it cost, and how to run it again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from search.front import pareto
+from search.ledger import Finalist, Job, Ledger, Role, Trial
+from search.objective import Objective
+from workers.conventions import score_name
+from workers.datasets import Dataset
+from workers.recipe import trial_seed
+from workers.report.comparison import fidelity, gains, noise
+from workers.report.costs import Seconds, costs, incumbents, trained_seconds
+from workers.report.document import again, digest
+from workers.report.environment import fingerprint
+from workers.report.trained import Trained
+from workers.setting import Setting
+
+SCHEMA_VERSION = "2"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Findings:
+    """What a report is made from. winner: one of `trained`. random: the trials of the random arm.
+
+    references: by role, what the winner is compared with; roles that the job did not ask for are missing.
+    duplicates: see `DataStore.duplicates`.
+    """
+
+    job: Job
+    dataset: Dataset
+    setting: Setting
+    searched: Sequence[Trial]
+    random: Sequence[Trial]
+    finals: Sequence[Finalist]
+    trained: Sequence[Trained]
+    winner: Trained
+    references: dict[Role, Trial | None]
+    duplicates: dict[str, int] | None
+
+    @property
+    def objective(self) -> Objective:
+        return Objective.of(self.job.spec.objective)
+
+    @property
+    def own(self) -> list[Trial]:
+        """The trials that the search itself trained."""
+        return [trial for trial in self.searched if trial.provenance != "prior"]
+
+
+def assemble(found: Findings, ledger: Ledger) -> dict[str, Any]:
+    """The whole report; `report.schema.json` says what each field means."""
+    job, winner = found.job, found.winner
+    belief = ledger.belief(job.id)
+    comparison = gains(found.trained, winner, found.references, seed=job.spec.seed)
+    ranks, varied = fidelity(found.trained), noise(found.trained, winner)
+    arm, seconds = ledger.random_arm(job.id), trained_seconds(ledger.measurements(job.id))
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "job": _job(found),
+        "search_score": winner.trial.search_score,
+        "final_score": winner.scores.mean,
+        "final_score_sd": winner.scores.sd,
+        "score": score_name(job.spec.objective.score, found.dataset.task),
+        "measures": winner.measures,
+        "winner": _winner(winner),
+        "chosen_by": chosen_by(found.objective),
+        "gains": comparison,
+        "fidelity": ranks if job.spec.finalists.fidelity else None,
+        "noise": varied,
+        "warnings": _warnings(found, varied, ranks if job.spec.finalists.fidelity else None),
+        "front": _front(ledger, found),
+        "controller": {"name": job.spec.controller.name, "state": belief.state if belief else {}},
+        "stopped_because": job.stopped_because,
+        "trials": {state.value: count for state, count in job.counts.items()},
+        "search_seconds": round(job.seconds_used, 3),
+        "finalists": [row for one in found.trained if one.final.role == "finalist" for row in _trainings(one, job)],
+        "references": [row for one in found.trained if one.final.role != "finalist" for row in _trainings(one, job)],
+        "failed_trainings": [
+            {"rank": one.rank, "trial": one.trial_number, "seed": one.seed, "role": one.role, "reason": one.reason}
+            for one in found.finals
+            if one.state == "failed"
+        ],
+        "costs": costs(job, found.own, arm, found.finals, seconds),
+        "incumbents": {"search": incumbents(found.own, seconds), "random_arm": incumbents(found.random, seconds)},
+        "history": [_row(trial, job, seconds) for trial in (*found.searched, *arm)],
+        "dataset": _dataset(found),
+        "seeds": {"job": job.spec.seed, "rule": "numpy.random.SeedSequence([job, trial]) and ([job, trial, 1 + seed])"},
+        "hashes": {"document": digest(job.spec.to_json()), "space": digest(job.spec.space)},
+        "setting": found.setting.to_json(),
+        "environment": fingerprint(job.spec),
+    }
+
+
+def _job(found: Findings) -> dict[str, Any]:
+    job = found.job
+    return {
+        "id": job.id,
+        "name": job.name,
+        "created_at": job.created_at.isoformat(),
+        "spec": job.spec.to_json(),
+        "document": again(job.spec, found.setting),
+    }
+
+
+def _winner(winner: Trained) -> dict[str, Any]:
+    trial = winner.trial
+    return {
+        "trial": trial.number,
+        "hash": trial.hash,
+        "params": trial.params,
+        "macs": trial.macs,
+        "choices": trial.choices,
+    }
+
+
+def _trainings(one: Trained, job: Job) -> list[dict[str, Any]]:
+    return [
+        {
+            "rank": training.row.rank,
+            "role": training.row.role,
+            "trial": training.row.trial_number,
+            "hash": one.trial.hash,
+            "seed": training.row.seed,
+            "training_seed": trial_seed(job.spec.seed, training.row.trial_number, 1 + training.row.seed),
+            "final_score": training.score,
+            "measures": training.measures,
+            "epochs": training.row.epochs,
+            "seconds": round(training.row.seconds, 3),
+        }
+        for training in one.trainings
+    ]
+
+
+def _row(trial: Trial, job: Job, seconds: Seconds) -> dict[str, Any]:
+    return {
+        "trial": trial.number,
+        "provenance": trial.provenance,
+        "state": trial.state.value,
+        "reason": trial.reason,
+        "hash": trial.hash,
+        "params": trial.params,
+        "macs": trial.macs,
+        "search_score": trial.search_score,
+        "measures": trial.measures,
+        "epochs": trial.epochs,
+        "training_seconds": round(seconds.get(trial.number, 0.0), 3),
+        "seed": None if trial.provenance == "prior" else trial_seed(job.spec.seed, trial.number),
+    }
+
+
+def _dataset(found: Findings) -> dict[str, Any]:
+    dataset = found.dataset
+    return {
+        "name": dataset.info.name,
+        "sha256": dataset.info.sha256,
+        "kind": dataset.info.kind,
+        "task": dataset.task,
+        "input_shape": list(dataset.info.input_shape),
+        "classes": list(dataset.class_names),
+        "sizes": dataset.split_sizes,
+        "split_seed": dataset.seed,
+        "split_hashes": dataset.split_hashes,
+        "duplicates": found.duplicates,
+    }
+
+
+def _warnings(found: Findings, varied: dict[str, Any], ranks: dict[str, Any] | None) -> list[str]:
+    told = [varied["warning"]] if varied["warning"] else []
+    if ranks and ranks["interval"] and ranks["interval"][0] <= 0:
+        told.append(str(ranks["words"]))
+    seen = {name: count for name, count in (found.duplicates or {}).items() if count and name.startswith("test_in")}
+    if seen:
+        what = ", ".join(f"{count} in {name.removeprefix('test_in_')}" for name, count in seen.items())
+        told.append(f"samples of the test split are byte for byte in what was trained on: {what}")
+    return told
+
+
+def chosen_by(objective: Objective) -> str:
+    """How the winner came to be it."""
+    rule = "search_score on the validation split"
+    if len(objective.names) > 1:
+        rule = f"the best {rule} among the trials on the front of {', '.join(objective.names)}"
+    elif objective.target is not None:
+        rule = f"{rule} with a soft target for {objective.target.measure}"
+    elif objective.names != ("score",):
+        rule = f"the least {objective.names[0]}"
+    return f"{rule}; the test split chose nothing"
+
+
+def _front(ledger: Ledger, found: Findings) -> dict[str, Any] | None:
+    """Where there are several objectives."""
+    objective = found.objective
+    if len(objective.names) == 1:
+        return None
+    front = pareto(ledger.facts(found.job.id), objective)
+    return {
+        "objectives": list(objective.names),
+        "points": [{"trial": number, **measures} for number, measures in front.points],
+        "hypervolume": front.hypervolume,
+        "reference": front.reference,
+    }

@@ -1,0 +1,29 @@
+"""A job's spec as the document that would be posted for it again, and the digests that name it."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from search.spec import JobSpec
+from workers.setting import Setting
+
+
+def again(spec: JobSpec, setting: Setting) -> dict[str, Any]:
+    """The body of `POST /v1/jobs` that asks for the same search, with what the calibration chose written into it.
+
+    Another calibration might choose otherwise, and another number type gives other scores.
+    """
+    trial = spec.trial
+    if setting.source == "calibration":
+        trial = replace(trial, precision=setting.precision, layout=setting.layout)
+    document = replace(spec, trial=trial).to_json()
+    controller = spec.controller
+    return {**document, "controller": {"name": controller.name, **controller.options}}
+
+
+def digest(document: Mapping[str, Any]) -> str:
+    """SHA-256 of a document's canonical JSON: keys sorted, no spaces."""
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()

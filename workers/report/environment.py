@@ -1,0 +1,42 @@
+"""Where a job ran: what a replay must find again to give the same numbers."""
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from archsmith import __version__
+from search.spec import JobSpec
+from workers.recipe import device, threads
+
+PACKAGES = ("torch", "torch-geometric", "numpy", "scipy", "scikit-learn", "ray", "optuna", "mlflow", "sqlalchemy")
+CPUINFO = Path("/proc/cpuinfo")
+
+
+def fingerprint(spec: JobSpec) -> dict[str, Any]:
+    """Of the driver's machine. Nothing that names it or its user."""
+    return {
+        "archsmith": __version__,
+        "python": platform.python_version(),
+        "packages": {name: found for name in PACKAGES if (found := _version(name))},
+        "system": f"{platform.system()} {platform.release()}",
+        "machine": platform.machine(),
+        "processor": _processor(),
+        "cpus": os.cpu_count(),
+        "device": device(spec),
+        "threads": threads(spec),
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _processor() -> str:
+    lines = CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines() if CPUINFO.is_file() else []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor())

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from random import Random
 
+import pytest
 import torch
 from hypothesis import given, settings
 
@@ -142,6 +143,24 @@ def test_many_different_numbers_are_written_in_place() -> None:
     text = assert_same(head(g, x))
     assert "class BranchingBlock0(nn.Module)" in text
     assert "self.b0 = ConvBNReLU(2, " in text
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("darts_cell", {"Cell", "Node", "ReLUConvBN", "SeparableConv"}),
+        ("shuffle", {"ShuffleUnit"}),
+        ("mobile", {"InvertedResidual"}),
+        ("resnet", {"SqueezeExcite", "ResidualBlock"}),
+        ("graph_node", {"SAGEBlock"}),
+    ],
+)
+def test_classes_bear_the_names_of_the_field(name: str, words: set[str]) -> None:
+    """And none is called after its place in a cell."""
+    text = generate(sample(preset(name, shapes_of(name)[1]), 1))
+    found = {word.rstrip("0123456789") for word in re.findall(r"^class (\w+)", text, re.MULTILINE)}
+    assert words <= found
+    assert not found & {"First", "Second", "Before", "Last", "Edge", "BranchingNode"}
 
 
 def lint(folder: Path, architectures: Iterable[Architecture]) -> None:

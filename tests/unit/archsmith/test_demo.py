@@ -39,7 +39,7 @@ def test_the_demo_on_a_running_service_ends_with_the_bundle(service: FakeService
     demo.run(service.url, folder=tmp_path / "demo", out=out)
     *_, searched, _, final, word, last = out.getvalue().splitlines()
     assert searched == "searched 4 architectures: 3 completed, 1 failed"
-    assert final == "final score 0.9000 (test split, full training, measured once)"
+    assert final == "final score 0.9000 (test split, full training, each measured once)"
     assert word == (
         "the bundle holds its word: SHA256SUMS, weights.safetensors, model.onnx, model.py, model.pt2, model.py: predict"
     )

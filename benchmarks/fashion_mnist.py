@@ -1,7 +1,7 @@
 """A whole search on Fashion-MNIST through the API: uploaded once, registered by path once, one job per controller.
 
     python -m benchmarks.fashion_mnist --data ../shared/data/fashion_mnist [--controllers tpe reinforce] [--seconds 600]
-                                       [--space chain] [--epochs 4] [--json OUT]
+                                       [--space chain] [--epochs 4] [--report] [--json OUT]
 
 Starts a service of its own, or uses the one at --url (which must have the folder below its data roots). Prints, for
 each controller, what the search saw (search_score) and what the final training reached on the test split (final_score).
@@ -18,6 +18,8 @@ from archsmith.client import Client
 from benchmarks._service import add_arguments, running, search
 
 GOAL = 0.92
+ALONE = {"seeds": 1, "baseline": False, "random_arm": False, "fidelity": 0}
+"""What a search finds, and nothing to compare it with."""
 
 
 def register(client: Client, data: Path) -> list[str]:
@@ -38,7 +40,7 @@ def request(dataset: str, controller: str, options: argparse.Namespace) -> dict[
         "seed": options.seed,
         "budget": {"trials": options.trials, "seconds": options.seconds, "epochs": options.epochs},
         "trial": {"scheduler": options.scheduler},
-        "finalists": {"top": 3, "seeds": 1, "epochs": options.final_epochs},
+        "finalists": {"epochs": options.final_epochs, **({} if options.report else ALONE)},
     }
 
 
@@ -52,6 +54,7 @@ def main() -> int:
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--final-epochs", type=int, default=12)
     parser.add_argument("--scheduler", default="asha")
+    parser.add_argument("--report", action="store_true", help="with random arm, baseline and all seeds: twice as long")
     add_arguments(parser)
     options = parser.parse_args()
     options.data = options.data.absolute()

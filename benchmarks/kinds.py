@@ -40,6 +40,9 @@ class Case:
     dataset: dict[str, Any] | None = None
 
 
+ALONE = {"baseline": False, "random_arm": False, "fidelity": 0}
+"""Published figures are what these searches are compared with."""
+
 CASES = (
     Case(
         name="fashion-mnist",
@@ -131,7 +134,7 @@ def request(case: Case, dataset: str, options: argparse.Namespace) -> dict[str, 
         "controller": options.controller,
         "seed": options.seed,
         "budget": {"trials": case.trials, "seconds": options.seconds, "epochs": case.epochs},
-        "finalists": {"top": 3, "seeds": options.seeds, "epochs": case.final_epochs},
+        "finalists": {"seeds": options.seeds, "epochs": case.final_epochs, **ALONE},
         **case.job,
     }
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from archsmith.errors import ArchsmithError, JobFailure
-from search.check import sample
+from search.check import Samples, repaired, sample
 from search.spec import JobSpec
 from space.analysis import analyse
 from space.architecture import Architecture
@@ -55,18 +55,14 @@ def run(settings: Settings, spec: JobSpec, *, slots: int) -> dict[str, Any]:
     space = Space.parse(
         spec.space, input_shape=dataset.info.input_shape, classes=dataset.classes, tasks=(dataset.task,)
     )
-    constraints = tuple(Constraint.parse(text) for text in spec.objective.constraints)
-    drawn = sample(space, (*space.constraints, *constraints), limit=DRAWS, seed=spec.seed)
-    kept = [(analyse(one.architecture).macs, one.architecture) for one in drawn.attempts if not one.broken]
-    found = sorted(kept, key=lambda one: one[0])
-    if not found:
-        raise JobFailure(f"none of {drawn.drawn} random architectures keeps all constraints: nothing to calibrate with")
-    data = search_data(dataset)
-    timed, start_s = _timed(spec, data, [architecture for _, architecture in found], dataset)
+    laws = (*space.constraints, *(Constraint.parse(text) for text in spec.objective.constraints))
+    drawn = sample(space, laws, limit=DRAWS, seed=spec.seed)
+    ranked = sorted(_feasible(space, laws, drawn, seed=spec.seed), key=lambda one: analyse(one).macs)
+    timed, start_s = _timed(spec, search_data(dataset), ranked, dataset)
     size = space.size(COUNTED)
     look = Look(
         timed=timed,
-        macs=[macs for macs, _ in found],
+        macs=[analyse(one).macs for one in ranked],
         start_s=start_s,
         final_share=len(dataset.final_train) / len(dataset.search_train),
         walks=size.count,
@@ -76,6 +72,17 @@ def run(settings: Settings, spec: JobSpec, *, slots: int) -> dict[str, Any]:
         "calibration": [{"macs": one.macs, "params": one.params, "epoch_s": round(one.epoch_s, 4)} for one in timed],
         "space": {"size_log10": size.log10, "size_exact": size.exact, "feasible_share": drawn.kept / drawn.drawn},
     }
+
+
+def _feasible(space: Space, laws: Sequence[Constraint], drawn: Samples, *, seed: int) -> list[Architecture]:
+    """What of the draws keeps all constraints; of a thin space one that is found by repair, as controllers find it."""
+    found = [one.architecture for one in drawn.attempts if not one.broken]
+    nearest = None if found or drawn.all else repaired(space, laws, drawn, seed=seed)
+    if nearest is not None and not nearest.broken:
+        found.append(nearest.architecture)
+    if not found:
+        raise JobFailure(f"none of {drawn.drawn} random architectures keeps all constraints: nothing to calibrate with")
+    return found
 
 
 def _timed(spec: JobSpec, data: JobData, ranked: Sequence[Architecture], dataset: Dataset) -> tuple[list[Timed], float]:

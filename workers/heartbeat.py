@@ -31,7 +31,7 @@ class Heartbeat(threading.Thread):
         *,
         lease_s: float,
         waiting_for: Callable[[], str | None],
-        spent: Callable[[], Phases] = dict,
+        spent: Callable[[], Phases],
     ) -> None:
         super().__init__(name="heartbeat", daemon=True)
         self._ledger, self._lease, self._control, self._lease_s = ledger, lease, control, lease_s

@@ -18,6 +18,7 @@ from workers.report.trained import Trained
 from workers.setting import Setting
 
 SCHEMA_VERSION = "2"
+SEEDS = "numpy.random.SeedSequence([job, trial]) of a trial, ([job, trial, 1 + seed]) of a full training"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,45 +52,94 @@ class Findings:
 
 def assemble(found: Findings, ledger: Ledger) -> dict[str, Any]:
     """The whole report; `report.schema.json` says what each field means."""
-    job, winner = found.job, found.winner
-    belief = ledger.belief(job.id)
-    comparison = gains(found.trained, winner, found.references, seed=job.spec.seed)
-    ranks, varied = fidelity(found.trained), noise(found.trained, winner)
-    arm, seconds = ledger.random_arm(job.id), trained_seconds(ledger.measurements(job.id))
     return {
         "schema_version": SCHEMA_VERSION,
         "job": _job(found),
-        "search_score": winner.trial.search_score,
+        **_result(found),
+        **_evidence(found),
+        **_search(found, ledger),
+        **_trainings(found),
+        **_record(found, ledger),
+        **_surroundings(found),
+    }
+
+
+def _result(found: Findings) -> dict[str, Any]:
+    winner, trial = found.winner, found.winner.trial
+    return {
+        "search_score": trial.search_score,
         "final_score": winner.scores.mean,
         "final_score_sd": winner.scores.sd,
-        "score": score_name(job.spec.objective.score, found.dataset.task),
+        "score": score_name(found.job.spec.objective.score, found.dataset.task),
         "measures": winner.measures,
-        "winner": _winner(winner),
+        "winner": {
+            "trial": trial.number,
+            "hash": trial.hash,
+            "params": trial.params,
+            "macs": trial.macs,
+            "choices": trial.choices,
+        },
         "chosen_by": chosen_by(found.objective),
-        "gains": comparison,
-        "fidelity": ranks if job.spec.finalists.fidelity else None,
+    }
+
+
+def _evidence(found: Findings) -> dict[str, Any]:
+    """What the result is worth."""
+    spec, varied = found.job.spec, noise(found.trained, found.winner)
+    ranks = fidelity(found.trained) if spec.finalists.fidelity else None
+    return {
+        "gains": gains(found.trained, found.winner, found.references, seed=spec.seed),
+        "fidelity": ranks,
         "noise": varied,
-        "warnings": _warnings(found, varied, ranks if job.spec.finalists.fidelity else None),
+        "warnings": _warnings(found, varied, ranks),
+    }
+
+
+def _search(found: Findings, ledger: Ledger) -> dict[str, Any]:
+    job, belief = found.job, ledger.belief(found.job.id)
+    return {
         "front": _front(ledger, found),
         "controller": {"name": job.spec.controller.name, "state": belief.state if belief else {}},
         "stopped_because": job.stopped_because,
         "trials": {state.value: count for state, count in job.counts.items()},
         "search_seconds": round(job.seconds_used, 3),
-        "finalists": [row for one in found.trained if one.final.role == "finalist" for row in _trainings(one, job)],
-        "references": [row for one in found.trained if one.final.role != "finalist" for row in _trainings(one, job)],
+    }
+
+
+def _trainings(found: Findings) -> dict[str, Any]:
+    """All full ones."""
+    rows = [(one.final.role, row) for one in found.trained for row in _full(one, found.job)]
+    return {
+        "finalists": [row for role, row in rows if role == "finalist"],
+        "references": [row for role, row in rows if role != "finalist"],
         "failed_trainings": [
             {"rank": one.rank, "trial": one.trial_number, "seed": one.seed, "role": one.role, "reason": one.reason}
             for one in found.finals
             if one.state == "failed"
         ],
+    }
+
+
+def _record(found: Findings, ledger: Ledger) -> dict[str, Any]:
+    """What was trained, at what cost."""
+    job, arm = found.job, ledger.random_arm(found.job.id)
+    seconds = trained_seconds(ledger.measurements(job.id))
+    return {
         "costs": costs(job, found.own, arm, found.finals, seconds),
         "incumbents": {"search": incumbents(found.own, seconds), "random_arm": incumbents(found.random, seconds)},
         "history": [_row(trial, job, seconds) for trial in (*found.searched, *arm)],
+    }
+
+
+def _surroundings(found: Findings) -> dict[str, Any]:
+    """What has to be the same for the same result."""
+    spec = found.job.spec
+    return {
         "dataset": _dataset(found),
-        "seeds": {"job": job.spec.seed, "rule": "numpy.random.SeedSequence([job, trial]) and ([job, trial, 1 + seed])"},
-        "hashes": {"document": digest(job.spec.to_json()), "space": digest(job.spec.space)},
+        "seeds": {"job": spec.seed, "rule": SEEDS},
+        "hashes": {"document": digest(spec.to_json()), "space": digest(spec.space)},
         "setting": found.setting.to_json(),
-        "environment": fingerprint(job.spec),
+        "environment": fingerprint(spec),
     }
 
 
@@ -104,18 +154,7 @@ def _job(found: Findings) -> dict[str, Any]:
     }
 
 
-def _winner(winner: Trained) -> dict[str, Any]:
-    trial = winner.trial
-    return {
-        "trial": trial.number,
-        "hash": trial.hash,
-        "params": trial.params,
-        "macs": trial.macs,
-        "choices": trial.choices,
-    }
-
-
-def _trainings(one: Trained, job: Job) -> list[dict[str, Any]]:
+def _full(one: Trained, job: Job) -> list[dict[str, Any]]:
     return [
         {
             "rank": training.row.rank,

@@ -46,3 +46,14 @@ def test_a_wish_takes_the_place_of_an_end(wish: str) -> None:
     control.end("budget_seconds")
     control.leave("pause")
     assert control.reason == wish, "the first wish wins"
+
+
+def test_a_part_ends_by_itself_or_with_the_whole() -> None:
+    whole = Control()
+    whole.end("budget_trials")
+    part = whole.part()
+    assert not part.stopping, "the search is over, and what follows it has just begun"
+    part.end("budget_epochs")
+    assert (part.reason, part.leaving, whole.reason) == ("budget_epochs", False, "budget_trials")
+    whole.leave("pause")
+    assert (part.reason, part.leaving) == ("pause", True)

@@ -9,7 +9,7 @@ from search.ledger import Trial
 from search.spec import Budget, ControllerSpec, FinalistSpec, JobSpec
 from search.trial import RANDOM_ARM, RANDOM_ARM_FROM
 from tests.unit.workers.test_finalists import trial
-from workers.finals import plan, spread
+from workers.finals import is_its_own, plan, random_trials, spread
 from workers.random_arm import budget
 
 
@@ -66,6 +66,22 @@ def test_a_check_of_fidelity_spreads_over_the_ranking_and_repeats_the_winner() -
     assert found == [(1, "finalist", 9, 3), (2, "fidelity", 6, 1), (3, "fidelity", 3, 1), (4, "fidelity", 0, 1)]
     few = planned(searched(2), [], top=1, seeds=1, baseline=False, random_arm=False, fidelity=6)
     assert few == [(1, "finalist", 1, 3), (2, "fidelity", 0, 1)]
+
+
+@pytest.mark.parametrize(("controller", "numbers"), [("random", [1, 2]), ("tpe", [RANDOM_ARM_FROM])])
+def test_a_random_search_is_its_own_arm(controller: str, numbers: list[int]) -> None:
+    class Rows:
+        """Of a ledger, what is asked here."""
+
+        def history(self, job_id: str) -> list[Trial]:
+            return searched(3)
+
+        def random_arm(self, job_id: str) -> list[Trial]:
+            return arm("a")
+
+    spec, ledger = JobSpec(dataset="digits", space={}, controller=ControllerSpec(name=controller)), Rows()
+    assert is_its_own(spec) == (controller == "random")
+    assert [one.number for one in random_trials(spec, ledger, "j")] == numbers  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("count", range(6))

@@ -9,6 +9,8 @@ from search.spec import JobSpec
 from workers.data import JobData
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from workers.train import TrainData, Trainer
 
 Recipe = dict[str, Any]
@@ -81,11 +83,20 @@ def new_trainer(architecture: dict[str, Any], data: JobData, values: Recipe) -> 
 
     from space.architecture import Architecture
     from space.build import build
-    from workers import train
 
-    whole = resolved(values, task=data.task, training=architecture.get("training", {}))
     torch.manual_seed(values["seed"])
     module = build(Architecture.from_json(architecture))
+    return trainer_of(module, architecture.get("training", {}), data, values)
+
+
+def trainer_of(
+    module: "nn.Module", training: Mapping[str, Any], data: JobData, values: Recipe, *, rate: float = 1.0
+) -> "Trainer":
+    """A trainer of a module that is there. rate: share of the learning rate that all have agreed on."""
+    from workers import train
+
+    whole = resolved(values, task=data.task, training=training)
+    whole["learning_rate"] = rate * whole["learning_rate"]
     return train.Trainer(module, _on_device(data, values["device"]), train.Recipe(**whole))
 
 

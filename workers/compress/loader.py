@@ -16,9 +16,9 @@ Codings and their parts; n is the number of values of the tensor, row by row:
     sparse    n bits, 1 where a value is not zero; then as many float32 as there are ones
     shared    [k, b]: a book of k values, float32; then n numbers of b bits each, places in the book
     huffman   [k, c]: a book of k values, float32; then n places in the book as a coded stream with c codes
-    runs      [k, c, d, m]: a book of k values, float32; then m runs of zeros as a coded stream with d codes, then as many
-              places in the book as a coded stream with c codes as there are runs with a value. A run of r < 255 is r
-              zeros and then a value, one of 255 is 255 zeros; what follows the last run is zeros
+    runs      [k, c, d, m]: a book of k values, float32; then m runs of zeros as a coded stream with d codes; then a
+              place in the book for each run with a value, as a coded stream with c codes. A run of r < 255 is r zeros
+              and then a value, one of 255 is 255 zeros; what follows the last run is zeros
 
 A coded stream is its codes, five bytes each: the symbol (1), the length of its code in bits (1), the code (3); then the
 length of what follows in bytes (4); then the codes of the symbols, the highest bit first, filled up with zeros.

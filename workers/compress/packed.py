@@ -1,8 +1,8 @@
 """Writes packed weights: each tensor in the smallest of the codings allowed that gives back every bit.
 
 The format is the loader's (`workers/compress/loader.py`, which is also what stands in the bundle as `load.py`). After
-Han et al. 2016, Deep Compression: places in a book of shared values instead of values (section 3), runs of zeros instead
-of zeros (section 2), and Huffman codes for both (section 5).
+Han et al. 2016, Deep Compression: places in a book of shared values instead of values (section 3), runs of zeros
+instead of zeros (section 2), and Huffman codes for both (section 5).
 
 The codes are dahuffman's (pure Python, 50 kB, MIT; it shows its table, so that a few lines of numpy decode what it
 wrote). constriction, the other one looked at, is a compiled coder whose bits only itself reads.

@@ -278,7 +278,18 @@ def job_links(job: Job) -> dict[str, str]:
     base = f"/v1/jobs/{job.id}"
     return {"self": base} | {
         name: f"{base}/{name}"
-        for name in ("trials", "events", "best", "front", "controller", "bundle", "cancel", "pause", "resume")
+        for name in (
+            "trials",
+            "events",
+            "best",
+            "front",
+            "controller",
+            "bundle",
+            "compress",
+            "cancel",
+            "pause",
+            "resume",
+        )
     }
 
 

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,12 +54,13 @@ def publish(
     weights: bytes,
     preprocessing: Preprocessing,
     report: dict[str, Any],
+    extra: Mapping[str, bytes] | None = None,
 ) -> Published:
-    """Write the bundle's folder and its zip below `folder`, each by rename: there is a whole one or none."""
+    """Write the bundle's folder and its zip below `folder`, each by rename: there is a whole one or none.
+
+    extra: more files, by their paths in the bundle.
+    """
     code, costs = model_source(architecture, preprocessing), analyse(architecture)
-    part = folder / "bundle.part"
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
     files: dict[str, bytes] = {
         "architecture.json": _json(architecture.to_json()),
         "architecture.svg": draw(architecture, title=report["job"]["name"]).encode(),
@@ -68,10 +70,19 @@ def publish(
         "README.md": readme(
             architecture, preprocessing, report, code=code, params=costs.params, macs=costs.macs
         ).encode(),
+        **(extra or {}),
     }
     sums = "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in sorted(files.items()))
     files["SHA256SUMS"] = sums.encode()
+    return write(folder, files)
+
+
+def write(folder: Path, files: dict[str, bytes]) -> Published:
+    """The folder and the zip of these files, each by rename."""
+    part = folder / "bundle.part"
+    shutil.rmtree(part, ignore_errors=True)
     for name, data in files.items():
+        (part / name).parent.mkdir(parents=True, exist_ok=True)
         (part / name).write_bytes(data)
     archive = _zip(folder / "bundle.zip", files)
     shutil.rmtree(folder / "bundle", ignore_errors=True)

@@ -29,6 +29,7 @@ from space.architecture import Architecture
 from space.constraint import Constraint
 from space.space import Space
 from workers import cluster
+from workers.compress.again import Again
 from workers.control import Control
 from workers.data import search_data
 from workers.datasets import Dataset, DataStore
@@ -101,6 +102,14 @@ class Driver:
         check_energy(self._spec)
         setting = calibrated(self._spec, dataset, self._settings.state)
         log.info("job %s on %s with %s", self._job.id, dataset.info.name, setting)
+        if self._spec.compress is not None and self._spec.compress.of is not None:
+            Again(self._settings, self._ledger, self._lease, self._control).run(dataset, setting)
+        else:
+            self._whole_job(dataset, setting)
+        if self._control.leaving:
+            self._leave()
+
+    def _whole_job(self, dataset: Dataset, setting: Setting) -> None:
         if not self._job.stopped_because:
             self._search(dataset, setting)
         if not self._control.leaving:
@@ -108,8 +117,6 @@ class Driver:
             if not trained:
                 raise JobFailure(f"no trial succeeded: {self._failures()}")
             Finish(self._settings, self._ledger, self._lease, self._control).run(dataset, setting, trained)
-        if self._control.leaving:
-            self._leave()
 
     def _on_signals(self) -> None:
         """After Ray's own handlers are set. SIGTERM: the service stops, the job goes back to the queue."""

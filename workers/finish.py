@@ -22,6 +22,8 @@ from search.objective import Objective
 from search.trial import JobState
 from space.architecture import Architecture
 from workers import bundle, cluster
+from workers.compress.chain import Winner
+from workers.compress.product import compress
 from workers.control import Control
 from workers.conventions import score_name
 from workers.data import final_data
@@ -147,6 +149,10 @@ class Finish:
         winner = min(finalists, key=lambda f: (f.rank, f.seed))
         trial = chosen[winner.rank - 1]
         final = fmean(f.test_score for f in finalists if f.rank == winner.rank and f.test_score is not None)
+        made = self._compressed(dataset, setting, trial, winner)
+        if made is None:
+            return
+        extra, entry = made
         published = bundle.publish(
             self._folder,
             architecture=Architecture.from_json(trial.architecture),
@@ -154,7 +160,8 @@ class Finish:
             preprocessing=bundle.Preprocessing(
                 mean=dataset.mean, std=dataset.std, dtype=dataset.info.dtype, labels=dataset.class_names
             ),
-            report=self._report(dataset, setting, trial, finalists, final),
+            report=self._report(dataset, setting, trial, finalists, final) | ({"compression": entry} if entry else {}),
+            extra=extra,
         )
         log.info("bundle of %d bytes, final score %.4f", published.bytes, final)
         self._ledger.finish_job(
@@ -163,6 +170,28 @@ class Finish:
             final_score=final,
             bundle_sha256=published.sha256,
             bundle_bytes=published.bytes,
+        )
+
+    def _compressed(
+        self, dataset: Dataset, setting: Setting, trial: Trial, winner: Finalist
+    ) -> tuple[dict[str, bytes], dict[str, Any]] | None:
+        """What the job's `compress` section makes of the winner; None where the job must be put down."""
+        if self._job.spec.compress is None:
+            return {}, {}
+        self._ledger.update_job(self._lease, phase="compress")
+        [task] = [t for t in self._tasks([trial], setting, dataset) if t.seed == winner.seed]
+        given = Winner(
+            architecture=trial.architecture,
+            weights=self._weights(winner.rank, winner.seed).read_bytes(),
+            final_score=float(winner.test_score or 0.0),
+        )
+        return compress(
+            self._job.spec,
+            given,
+            dataset,
+            recipe=task.recipe,
+            folder=self._folder,
+            should_stop=lambda: self._control.leaving,
         )
 
     def _report(

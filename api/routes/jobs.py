@@ -18,6 +18,7 @@ from search.front import pareto
 from search.ledger import Job, Wanted
 from search.objective import Objective
 from search.prior import look
+from search.spec import JobSpec
 from search.trial import JobState
 from space.analysis import analyse
 from space.architecture import Architecture
@@ -58,7 +59,6 @@ def submit(
     idempotency_key: IdempotencyKey = None,
 ) -> views.JobDetail:
     """Queue a search. Nothing is stored unless the whole document is in order."""
-    key = _key(idempotency_key)
     spec = request.spec()
     store = context.store
     check_job(
@@ -68,8 +68,13 @@ def submit(
         pool=context.edge.pool,
         find=lambda job_id: look(context.ledger, job_id),
     )
+    return created(context, spec, idempotency_key, answer)
+
+
+def created(context: Context, spec: JobSpec, idempotency_key: str | None, answer: Response) -> views.JobDetail:
+    """The job of a checked spec, a new one or the one that came with this key before."""
     try:
-        job, _ = context.ledger.create_job(spec, key=key)
+        job, _ = context.ledger.create_job(spec, key=_key(idempotency_key))
     except AlreadyExists:
         detail = "this Idempotency-Key came before with another body"
         raise InvalidInput(Fault(pointer="", rule="idempotency_key_reused", detail=detail)) from None
@@ -127,7 +132,7 @@ def follow(context: Here, job: Found, last_event_id: Annotated[str | None, Heade
 def best(context: Here, job: Found) -> views.BestArchitecture:
     """The incumbent's architecture. 409 until a trial has completed."""
     if job.best_trial is None or job.best_score is None:
-        raise _not_ready(job, "no trial has completed yet")
+        raise not_ready(job, "no trial has completed yet")
     found = context.ledger.trial(job.id, job.best_trial)
     return views.BestArchitecture(
         trial=found.number,
@@ -160,7 +165,7 @@ def bundle(context: Here, job: Found, request: Request) -> Response:
     """The finished product as a zip archive. 409 until the job has succeeded."""
     path = context.settings.job_folder(job.id) / "bundle.zip"
     if job.state is not JobState.SUCCEEDED or not job.bundle_sha256 or not path.is_file():
-        raise _not_ready(job, "the bundle is made at the end of a job that succeeds")
+        raise not_ready(job, "the bundle is made at the end of a job that succeeds")
     etag = f'"{job.bundle_sha256}"'
     if request.headers.get("if-none-match") in (etag, "*"):
         return Response(status_code=304, headers={"ETag": etag})
@@ -170,7 +175,8 @@ def bundle(context: Here, job: Found, request: Request) -> Response:
     return FileResponse(path, media_type="application/zip", filename=name, headers=headers)
 
 
-def _not_ready(job: Job, detail: str) -> Refused:
+def not_ready(job: Job, detail: str) -> Refused:
+    """What a job that has not succeeded answers."""
     reason = f": {job.reason}" if job.reason else ""
     more = {"state": job.state, "allowed": [JobState.SUCCEEDED]}
     return Refused(409, "not_ready", f"{detail}; this one is {job.state}{reason}", more=more)

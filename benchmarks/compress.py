@@ -1,6 +1,6 @@
 """How much smaller and faster a typical winner on Fashion-MNIST becomes, and what it costs in accuracy.
 
-    python -m benchmarks.compress [--data ../shared/data/fashion_mnist] [--epochs 6] [--every 1] [--out FOLDER] [--json OUT]
+    python -m benchmarks.compress [--data ../shared/data/fashion_mnist] [--epochs 6] [--every 1] [--out FOLDER]
 
 A network of the preset `chain` with some 130,000 parameters is trained for a few epochs, once: what is in --out is used
 again, and so is every finished step. Then it goes through the steps as a job's winner does, in this process. The table
@@ -11,21 +11,20 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from safetensors.torch import save
 
-from archsmith.errors import TrialFailure
 from search.spec import CompressSpec, CompressStep
 from space import presets
 from space.architecture import Architecture
 from space.space import Space, replay
-from workers.compress.chain import Chain, Winner
-from workers.compress.steps import StepTask
-from workers.data import JobData, final_data
+from workers.compress.chain import Chain, Winner, attempted
+from workers.compress.tasks import StepTask
+from workers.data import JobData, final_data, search_data
 from workers.datasets import Dataset, DataStore
 from workers.datasets.ingest import ingest
 from workers.recipe import new_trainer
@@ -63,15 +62,11 @@ def winner(dataset: Dataset, recipe: dict[str, Any], folder: Path) -> Winner:
     return Winner(architecture=graph, weights=weights.read_bytes(), final_score=score)
 
 
-def here(function: Any, tasks: Sequence[Any], *, shared: JobData) -> Iterator[tuple[Any, Any]]:
-    """Runs tasks in this process."""
-    for task in tasks:
-        name = task.name if isinstance(task, StepTask) else "the look at the test split"
-        print(f"{name}, {'search' if shared.val is not None else 'final'} pass", file=sys.stderr, flush=True)
-        try:
-            yield task, function(task, shared)
-        except TrialFailure as failure:
-            yield task, failure
+def told(function: Callable[[Any, JobData], Any], task: Any, data: JobData) -> Any:
+    """Takes a step and says so."""
+    name = task.name if isinstance(task, StepTask) else "the look at the test split"
+    print(f"{name}, {'search' if data.val is not None else 'final'} pass", file=sys.stderr, flush=True)
+    return attempted(function, task, data)
 
 
 HEAD = ("step", "val. score", "bytes", "params", "not zero", "MACs", "ms (spread)", "before")
@@ -124,8 +119,9 @@ def main() -> int:
     }  # fmt: skip
     first = winner(dataset, recipe, options.out)
     spec = CompressSpec(steps=STEPS, max_drop=options.max_drop)
-    made = Chain(spec, first, folder=options.out / "steps", recipe=recipe, run=here).compress(dataset)
-    assert made is not None
+    made = Chain(spec, first, folder=options.out / "steps", recipe=recipe, run=told).compress(
+        search_data(dataset), final_data(dataset)
+    )
     if "failed" in made.entry:
         print(made.entry["failed"], file=sys.stderr)
         return 1

@@ -1,32 +1,23 @@
-"""The driver's side of compression: the steps one after the other, twice, and what comes out for bundle and report.
+"""The chain of compression: the steps one after the other, twice, and what comes out for bundle and report.
 
-Why twice stands in `workers/compress/lab.py`. Each step is a task on the cluster and then files in the job's folder
-before the next one begins; a step that failed is left out.
+Why twice stands in `workers/compress/lab.py`. The chain is one task on the cluster. Each step is files in the job's
+folder before the next one begins, so that after a crash, or when the job was put down, another process goes on behind
+the last finished one. A step that failed is left out.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from archsmith.errors import JobFailure, TrialFailure
 from search.compress import STEPS, complete
 from search.spec import CompressSpec, CompressStep, Json
 from workers.compress import record
-from workers.compress.steps import LastTask, StepResult, StepTask, last_look, take
-from workers.conventions import SCORES
-from workers.data import JobData, final_data, search_data
-from workers.datasets import Dataset
+from workers.compress.tasks import LastLook, LastTask, StepResult, StepTask, last_look, take
+from workers.data import JobData
 from workers.recipe import Recipe
-
-
-class Run(Protocol):
-    """How tasks are run, as `workers.cluster.run_tasks` runs them: yields nothing where the job must be put down."""
-
-    def __call__(
-        self, function: Callable[[Any, JobData], Any], tasks: Sequence[Any], *, shared: JobData
-    ) -> Iterator[tuple[Any, Any]]: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,8 +39,16 @@ class Compressed:
     files: Mapping[str, bytes] = field(default_factory=dict)
 
 
-class PutDown(Exception):
-    """The job must be put down; no error, and what is finished is kept."""
+Run = Callable[[Callable[[Any, JobData], Any], Any, JobData], Any]
+"""How a step is taken: (function, task, data) -> what it returns, or its TrialFailure."""
+
+
+def attempted(function: Callable[[Any, JobData], Any], task: Any, data: JobData) -> Any:
+    """In this process."""
+    try:
+        return function(task, data)
+    except TrialFailure as failure:
+        return failure
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,31 +63,27 @@ class Passage:
 class Chain:
     """One winner's way through the steps."""
 
-    def __init__(self, spec: CompressSpec, winner: Winner, *, folder: Path, recipe: Recipe, run: Run) -> None:
-        """folder: of the job, for what the steps leave. recipe: of the winner's final training."""
+    def __init__(
+        self, spec: CompressSpec, winner: Winner, *, folder: Path, recipe: Recipe, run: Run = attempted
+    ) -> None:
+        """folder: for what the steps leave. recipe: of the winner's final training."""
         self._spec, self._winner, self._folder, self._recipe, self._run = spec, winner, folder, recipe, run
         self._steps = [CompressStep(name="reference"), *spec.steps]
 
-    def compress(self, dataset: Dataset) -> Compressed | None:
-        """What came out; None where the job must be put down."""
+    def compress(self, search: JobData, final: JobData) -> Compressed:
+        """search, final: the splits of the two passes. Raises JobFailure where the winner itself cannot be measured."""
         began = time.monotonic()
-        try:
-            first = self._search_pass(search_data(dataset))
-            if isinstance(first[0].searched, TrialFailure):
-                return Compressed(entry={"failed": f"the reference training: {first[0].searched}"})
-            data = final_data(dataset)
-            passages = self._final_pass(first, data)
-            last = [one.final for one in passages if isinstance(one.final, StepResult)][-1]
-            packed = last.state.pack()
-            look = self._do(last_look, self._last_task(last, packed), data)
-        except PutDown:
-            return None
+        first = self._search_pass(search)
+        if isinstance(first[0].searched, TrialFailure):
+            return Compressed(entry={"failed": f"the reference training: {first[0].searched}"})
+        passages = self._final_pass(first, final)
+        finals = [one.final for one in passages if isinstance(one.final, StepResult)]
+        look: LastLook | TrialFailure = self._run(last_look, self._last_task(finals[-1]), final)
         if isinstance(look, TrialFailure):
             return Compressed(entry={"failed": f"the look at the test split: {look}"})
-        entry = self._entry(passages, packed, look) | {"seconds": round(time.monotonic() - began, 3)}
-        finals = [one.final for one in passages if isinstance(one.final, StepResult)]
+        entry = self._entry(passages, look) | {"seconds": round(time.monotonic() - began, 3)}
         files = {name: content for one in finals for name, content in one.files.items()}
-        return Compressed(architecture=last.architecture, packed=packed, files=files, entry=entry)
+        return Compressed(architecture=finals[-1].architecture, packed=look.packed, files=files, entry=entry)
 
     # ---- the two passes
 
@@ -131,29 +126,27 @@ class Chain:
             recipe=self._recipe,
         )
 
-    def _last_task(self, last: StepResult, packed: bytes) -> LastTask:
+    def _last_task(self, last: StepResult) -> LastTask:
         return LastTask(
-            architecture=last.architecture, packed=packed, before=self._winner.architecture, recipe=self._recipe
+            architecture=last.architecture,
+            weights=last.weights,
+            form=last.form,
+            before=self._winner.architecture,
+            recipe=self._recipe,
         )
 
     def _step(self, key: str, task: StepTask, data: JobData) -> StepResult | TrialFailure:
         done = record.read(self._folder, key)
         if done is not None:
             return done
-        result: StepResult | TrialFailure = self._do(take, task, data)
+        result: StepResult | TrialFailure = self._run(take, task, data)
         if isinstance(result, StepResult):
             record.write(self._folder, key, result)
         return result
 
-    def _do(self, function: Callable[[Any, JobData], Any], task: Any, data: JobData) -> Any:
-        """Raises PutDown."""
-        for _, result in self._run(function, [task], shared=data):
-            return result
-        raise PutDown
-
     # ---- the report
 
-    def _entry(self, passages: Sequence[Passage], packed: bytes, look: Mapping[str, float]) -> Json:
+    def _entry(self, passages: Sequence[Passage], look: LastLook) -> Json:
         start, *others = passages
         score, steps = _accepted(start.searched, 0.0), []
         for one in others:
@@ -164,15 +157,15 @@ class Chain:
             "max_drop": self._spec.max_drop,
             "validation_score": _accepted(start.searched, 0.0),
             "steps": steps,
-            "final_score": look["score"],
-            "measures": {name: value for name, value in look.items() if name in SCORES},
-            "lost": self._winner.final_score - look["score"],
+            "final_score": look.score,
+            "measures": look.measures,
+            "lost": self._winner.final_score - look.score,
             "bytes_before": before,
-            "bytes": len(packed),
-            "smaller": before / len(packed),
-            "latency_before_ms": look["latency_before_ms"],
-            "latency_ms": look["latency_ms"],
-            "faster": look["latency_before_ms"] / look["latency_ms"],
+            "bytes": len(look.packed),
+            "smaller": before / len(look.packed),
+            "latency_before_ms": look.latency_before_ms,
+            "latency_ms": look.latency_ms,
+            "faster": look.latency_before_ms / look.latency_ms,
             "before": start.final.measured if isinstance(start.final, StepResult) else {},
         }
 
@@ -218,3 +211,18 @@ def _why(found: StepResult) -> str | None:
         return None
     number = found.verdicts.index(False) + 1
     return f"attempt {number} scored {found.scores[number - 1]:.4f} on the validation split, too little"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChainTask:
+    """A whole chain, for one process on the cluster. folder: one that all machines see."""
+
+    spec: CompressSpec
+    winner: Winner
+    folder: str
+    recipe: Recipe
+
+
+def go_through(task: ChainTask, data: tuple[JobData, JobData]) -> Compressed:
+    """Runs in a process of its own on the cluster. data: of the search pass and of the final one."""
+    return Chain(task.spec, task.winner, folder=Path(task.folder), recipe=task.recipe).compress(*data)

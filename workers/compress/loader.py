@@ -103,9 +103,10 @@ def values(body: Body, coding: str, n: int, numbers: list[int]) -> np.ndarray:
     book = body.array("f4", numbers[0]).astype(np.float32)
     if coding == "shared":
         width = numbers[1]
-        return book[body.bits(n * width).reshape(n, width) @ (1 << np.arange(width)[::-1])]
+        places = body.bits(n * width).reshape(n, width) @ (1 << np.arange(width)[::-1])
+        return np.asarray(book[places])
     if coding == "huffman":
-        return book[body.stream(numbers[1], n)]
+        return np.asarray(book[body.stream(numbers[1], n)])
     if coding == "runs":
         _, codes, lengths, count = numbers
         runs = body.stream(lengths, count)

@@ -16,7 +16,7 @@ def put(module: nn.Module, masks: Masks) -> None:
     """Lay masks over the layers: their weights are multiplied by them before every pass, and so are the gradients."""
     for name, layer in matrices(module).items():
         if name in masks:
-            prune.custom_from_mask(layer, "weight", masks[name])
+            prune.custom_from_mask(layer, "weight", masks[name])  # type: ignore[no-untyped-call]
 
 
 def weights_of(module: nn.Module) -> dict[str, Tensor]:

@@ -7,15 +7,16 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
+from archsmith.errors import TrialFailure
 from search.spec import JobSpec, Json
 from space.architecture import Architecture
 from workers import bundle, cluster
 from workers.bundle_texts import Preprocessing
-from workers.compress.chain import Chain, Compressed, Winner
+from workers.compress.chain import ChainTask, Compressed, Winner, go_through
+from workers.data import final_data, search_data
 from workers.datasets import Dataset
 from workers.recipe import Recipe
 
@@ -54,15 +55,25 @@ def compress(
 ) -> tuple[dict[str, bytes], Json] | None:
     """The files of a bundle, by their paths in it, and the report's entry; None where the job must be put down.
 
-    recipe: of the winner's final training. folder: of the job, for what the steps leave. What the steps could not do is
-    in the entry; only a winner that cannot be measured at all raises JobFailure.
+    recipe: of the winner's final training. folder: of the job, for what the steps leave. Where nothing came out the
+    entry says why under "failed".
     """
     if spec.compress is None:
         return {}, {}
-    run = partial(cluster.run_tasks, cpus=spec.trial.cpus, gpus=spec.trial.gpus, should_stop=should_stop)
-    made = Chain(spec.compress, winner, folder=folder / "compress", recipe=recipe, run=run).compress(dataset)
+    task = ChainTask(spec=spec.compress, winner=winner, folder=str(folder / "compress"), recipe=recipe)
+    ended = cluster.run_tasks(
+        go_through,
+        [task],
+        shared=(search_data(dataset), final_data(dataset)),
+        cpus=spec.trial.cpus,
+        gpus=spec.trial.gpus,
+        should_stop=should_stop,
+    )
+    made = next((result for _, result in ended), None)
     if made is None:
         return None
+    if isinstance(made, TrialFailure):
+        return {}, {"failed": str(made)}
     preprocessing = Preprocessing(
         mean=dataset.mean, std=dataset.std, dtype=dataset.info.dtype, labels=dataset.class_names
     )

@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from workers.compress.steps import StepResult
+from workers.compress.tasks import StepResult
 
 
 def write(folder: Path, key: str, result: StepResult) -> None:

@@ -1,13 +1,11 @@
-"""One step of compression in a process of its own on the cluster, and the steps by name.
+"""The steps of compression by name, and how one is taken.
 
-    StepTask (plain values and bytes)  ->  take(task, data)  ->  StepResult
-
-A step that fails is an end of that step, not of the job: the chain goes on from the network before it.
+What they are asked and what they answer stands in `workers/compress/tasks.py`. A step that fails is an end of that step
+and not of the job: the chain goes on from the network before it.
 """
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
 from safetensors.torch import load, save
 
@@ -23,8 +21,8 @@ from workers.compress.magnitude import prune_magnitude
 from workers.compress.sharing import cluster
 from workers.compress.state import State, plain
 from workers.compress.structured import prune_structured
+from workers.compress.tasks import LastLook, LastTask, StepResult, StepTask
 from workers.data import JobData
-from workers.recipe import Recipe
 
 
 def reference(state: State, lab: Lab) -> Made:
@@ -56,56 +54,11 @@ STEPS: Mapping[str, Callable[..., Made]] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StepTask:
-    """architecture, weights (a safetensors file), form: of the `State` that the step begins with.
-
-    recipe: of a full training. floor, verdicts: see `Lab`.
-    """
-
-    name: str
-    options: Json
-    architecture: Json
-    weights: bytes
-    form: str
-    recipe: Recipe
-    floor: float | None = None
-    verdicts: tuple[bool, ...] = ()
-
-    @property
-    def state(self) -> State:
-        return _state(self.architecture, self.weights, self.form)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StepResult:
-    """architecture, weights, form: of the network to go on with; changed: whether it is another than before.
-
-    scores: of the search stage, one for each verdict. detail: what the step says of itself.
-    measured: of the final stage, what the network costs (`costs`). files: of the bundle, below `compressed/`.
-    """
-
-    architecture: Json
-    weights: bytes
-    form: str
-    kept: bool
-    changed: bool
-    verdicts: tuple[bool, ...]
-    scores: tuple[float, ...]
-    detail: Json
-    seconds: float
-    measured: Json = field(default_factory=dict)
-    files: Mapping[str, bytes] = field(default_factory=dict)
-
-    @property
-    def state(self) -> State:
-        return _state(self.architecture, self.weights, self.form)
-
-
-def _state(architecture: Json, weights: bytes, form: str) -> State:
-    """The tensors in the order of the network's own state dict, which a safetensors file does not keep."""
-    graph, tensors = Architecture.from_json(architecture), load(weights)
-    return State(architecture=graph, weights={name: tensors[name] for name in build(graph).state_dict()}, form=form)
+def state_of(asked: StepTask | LastTask) -> State:
+    """The network that a step begins with, its tensors in the order of the state dict, which the file does not keep."""
+    graph, tensors = Architecture.from_json(asked.architecture), load(asked.weights)
+    ordered = {name: tensors[name] for name in build(graph).state_dict()}
+    return State(architecture=graph, weights=ordered, form=asked.form)
 
 
 def take(task: StepTask, data: JobData) -> StepResult:
@@ -113,7 +66,7 @@ def take(task: StepTask, data: JobData) -> StepResult:
     began = time.monotonic()
     told = list(task.verdicts) if data.val is None else []
     lab = Lab(data=data, recipe=task.recipe, floor=task.floor, verdicts=told)
-    before = task.state
+    before = state_of(task)
     made = STEPS[task.name](before, lab, **task.options)
     return StepResult(
         architecture=made.state.architecture.to_json(),
@@ -148,28 +101,20 @@ def costs(state: State, lab: Lab, *, before: State) -> Json:
     }
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LastTask:
-    """The look at the test split. packed: the weights' file as it lies in the bundle. before: the winner's graph."""
+def last_look(task: LastTask, data: JobData) -> LastLook:
+    """Pack what came out, and measure on the test split what reads back from the file. Raises TrialFailure.
 
-    architecture: Json
-    packed: bytes
-    before: Json
-    recipe: Recipe
-
-
-def last_look(task: LastTask, data: JobData) -> dict[str, float]:
-    """All scores of the network on the test split, read from its file; "score" is the job's own. Raises TrialFailure.
-
-    latency_ms, latency_before_ms: the better of two turns each, taken alternately.
+    Latencies are the better of two turns each, taken alternately.
     """
     if data.test is None:
         raise ValueError("the last look needs the final splits")
     lab = Lab(data=data, recipe=task.recipe)
-    state = State(architecture=Architecture.from_json(task.architecture), weights=plain(unpack(task.packed)))
+    made = state_of(task)
+    packed = made.pack()
+    state = made.having(unpack(packed))
     score, measures = lab.still(state).final_score(data.test)
     first = Architecture.from_json(task.before)
     winner = State(architecture=first, weights=plain(build(first).state_dict()))
     turns = [(lab.latency(winner)["latency_ms"], lab.latency(state)["latency_ms"]) for _ in range(2)]
     before, after = (min(column) for column in zip(*turns, strict=True))
-    return {**measures, "score": score, "latency_before_ms": before, "latency_ms": after}
+    return LastLook(packed=packed, score=score, measures=measures, latency_before_ms=before, latency_ms=after)

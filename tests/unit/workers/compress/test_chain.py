@@ -1,7 +1,6 @@
-"""The chain on digits with a tiny network: each step does what it says, and what comes out is in the file, bit by bit."""
+"""The chain on digits with a tiny network: each step does what it says, and what comes out is in the file, by bits."""
 
 import json
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from space.analysis import analyse
 from space.architecture import Architecture, GraphBuilder
 from space.build import build
 from workers.compress import masks
-from workers.compress.chain import Chain, Compressed, Winner
+from workers.compress.chain import Chain, Winner, attempted
 from workers.compress.lab import Lab
 from workers.compress.loader import unpack
 from workers.compress.sharing import Book, centres, folded
@@ -58,15 +57,6 @@ def trained(digits: Dataset) -> State:
     return STEPS["reference"](fresh(), Lab(data=search_data(digits), recipe=RECIPE)).state
 
 
-def here(function: Any, tasks: Sequence[Any], *, shared: JobData) -> Iterator[tuple[Any, Any]]:
-    """Runs tasks in this process."""
-    for task in tasks:
-        try:
-            yield task, function(task, shared)
-        except TrialFailure as failure:
-            yield task, failure
-
-
 def test_channels_leave_and_the_logits_of_a_smaller_network_come_out(digits: Dataset, trained: State) -> None:
     lab = Lab(data=search_data(digits), recipe=RECIPE, floor=0.0)
     for importance in ("l1", "bn_scale"):
@@ -84,9 +74,7 @@ def test_the_least_important_channels_are_those_that_leave(digits: Dataset, trai
     weak = [1, 2, 5, 7, 8, 11, 13, 14]
     weights["part.0.conv.weight"][weak] *= 1e-3
     lab = Lab(data=search_data(digits), recipe=RECIPE, floor=0.0)
-    made = STEPS["prune_structured"](
-        trained.having(weights), lab, share=0.5, rounds=1, epochs=0, importance="l1"
-    )
+    made = STEPS["prune_structured"](trained.having(weights), lab, share=0.5, rounds=1, epochs=0, importance="l1")
     strong = [number for number in range(16) if number not in weak]
     assert torch.equal(made.state.weights["part.0.conv.weight"], weights["part.0.conv.weight"][strong])
 
@@ -184,21 +172,29 @@ SPEC = CompressSpec(
 )
 
 
+def winner_of(state: State) -> Winner:
+    return Winner(architecture=state.architecture.to_json(), weights=save(dict(state.weights)), final_score=0.97)
+
+
 def test_the_whole_chain_is_decided_on_one_split_and_made_on_another(
     digits: Dataset, trained: State, tmp_path: Path
 ) -> None:
     asked: list[tuple[str, bool]] = []
 
-    def run(function: Any, tasks: Sequence[Any], *, shared: JobData) -> Iterator[tuple[Any, Any]]:
-        asked.append((getattr(tasks[0], "name", "look"), shared.test is not None))
-        return here(function, tasks, shared=shared)
+    def run(function: Any, task: Any, data: JobData) -> Any:
+        if len(asked) == 3 and not list(tmp_path.glob("search-3.json")):
+            asked.append(("killed", False))
+            raise KeyboardInterrupt
+        asked.append((getattr(task, "name", "look"), data.test is not None))
+        return attempted(function, task, data)
 
-    winner = Winner(architecture=trained.architecture.to_json(), weights=save(dict(trained.weights)), final_score=0.97)
-    chain = Chain(SPEC, winner, folder=tmp_path, recipe=RECIPE, run=run)
-    made = chain.compress(digits)
-    assert isinstance(made, Compressed)
+    chain = Chain(SPEC, winner_of(trained), folder=tmp_path, recipe=RECIPE, run=run)
+    with pytest.raises(KeyboardInterrupt):
+        chain.compress(search_data(digits), final_data(digits))
+    made = chain.compress(search_data(digits), final_data(digits))  # goes on behind what is finished
     names = ["reference", *(step.name for step in SPEC.steps)]
-    assert asked == [*((name, False) for name in names), *((name, True) for name in names), ("look", True)]
+    searched = [(name, False) for name in names]
+    assert asked == [*searched[:3], ("killed", False), *searched[3:], *((name, True) for name in names), ("look", True)]
     assert json.loads(json.dumps(made.entry)) == made.entry
     assert [step["kept"] for step in made.entry["steps"]] == [True] * 4
     assert made.entry["bytes"] == len(made.packed) == made.entry["steps"][-1]["bytes"]
@@ -208,38 +204,16 @@ def test_the_whole_chain_is_decided_on_one_split_and_made_on_another(
     module = build(Architecture.from_json(made.architecture or {}))
     module.load_state_dict(unpack(made.packed))
 
-    asked.clear()  # a new driver finds all steps done, and only looks at the result again
-    again = Chain(SPEC, winner, folder=tmp_path, recipe=RECIPE, run=run).compress(digits)
-    assert asked == [("look", True)]
-    assert again is not None
-    assert again.packed == made.packed
-
-
-def test_a_job_that_must_be_put_down_keeps_what_is_done(digits: Dataset, trained: State, tmp_path: Path) -> None:
-    left = 1
-
-    def run(function: Any, tasks: Sequence[Any], *, shared: JobData) -> Iterator[tuple[Any, Any]]:
-        nonlocal left
-        left -= 1
-        return here(function, tasks, shared=shared) if left >= 0 else iter(())
-
-    winner = Winner(architecture=trained.architecture.to_json(), weights=save(dict(trained.weights)), final_score=0.97)
-    spec = replace(SPEC, steps=SPEC.steps[:1])
-    assert Chain(spec, winner, folder=tmp_path, recipe={**RECIPE, "epochs": 1}, run=run).compress(digits) is None
-    assert (tmp_path / "search-0.json").is_file()
-    assert not (tmp_path / "search-1.json").exists()
-
 
 def test_a_step_that_fails_is_left_out_and_said(digits: Dataset, trained: State, tmp_path: Path) -> None:
-    def run(function: Any, tasks: Sequence[Any], *, shared: JobData) -> Iterator[tuple[Any, Any]]:
-        if getattr(tasks[0], "name", "") == "cluster":
-            return iter([(tasks[0], TrialFailure("the loss is nan", cause="diverged"))])
-        return here(function, tasks, shared=shared)
+    def run(function: Any, task: Any, data: JobData) -> Any:
+        if getattr(task, "name", "") == "cluster":
+            return TrialFailure("the loss is nan", cause="diverged")
+        return attempted(function, task, data)
 
-    winner = Winner(architecture=trained.architecture.to_json(), weights=save(dict(trained.weights)), final_score=0.97)
     spec = replace(SPEC, steps=SPEC.steps[2:])
-    made = Chain(spec, winner, folder=tmp_path, recipe={**RECIPE, "epochs": 1}, run=run).compress(digits)
-    assert made is not None
+    chain = Chain(spec, winner_of(trained), folder=tmp_path, recipe={**RECIPE, "epochs": 1}, run=run)
+    made = chain.compress(search_data(digits), final_data(digits))
     assert [(step["kept"], step.get("stopped_because")) for step in made.entry["steps"]] == [
         (False, "the loss is nan"),
         (True, None),

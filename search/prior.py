@@ -89,7 +89,8 @@ def _training(spec: JobSpec, *, timed: bool) -> tuple[object, ...]:
     trial = spec.trial
     trained = (trial.batch_size, trial.learning_rate, trial.precision, trial.layout, trial.gpus > 0)
     threads = trial.cpus if timed else None
-    return spec.dataset, spec.space.get("data"), spec.objective.score, spec.budget.epochs, threads, *trained
+    asked = (spec.dataset, spec.space.get("data"), spec.objective.score, spec.budget.epochs)
+    return *asked, threads, spec.init_from, *trained
 
 
 def gather(spec: JobSpec, space: SearchSpace, earlier: Sequence[Earlier]) -> list[tuple[Prior, "Trial"]]:

@@ -13,6 +13,7 @@ import shutil
 import signal
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from archsmith.errors import ArchsmithError, ConfigurationError, JobFailure, LeaseLost, Unavailable
@@ -42,6 +43,7 @@ from workers.searcher import LedgerSearcher
 from workers.setting import Setting, calibrated
 from workers.settings import Settings
 from workers.tracking import OutboxWriter
+from workers.transfer import donor_of
 from workers.trial import Start, TrialTask
 
 log = logging.getLogger("archsmith.driver")
@@ -156,7 +158,7 @@ class Driver:
         cluster.run_search(
             searcher,
             spec=self._spec,
-            data=search_data(dataset),
+            data=replace(search_data(dataset), donor=donor_of(self._spec.init_from, self._settings.job_folder)),
             control=self._control,
             folder=self._folder / "tune",
             start=self._start,

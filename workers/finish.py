@@ -32,6 +32,7 @@ from workers.finalists import FinalistResult, FinalistTask, choose, final_epochs
 from workers.recipe import recipe, trial_seed
 from workers.setting import Setting
 from workers.settings import Settings
+from workers.transfer import donor_of, told
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ class Finish:
         self._settings, self._ledger, self._lease, self._control = settings, ledger, lease, control
         self._folder = settings.job_folder(lease.job_id)
         self._job: Job = ledger.job(lease.job_id)
+        self._donor = donor_of(self._job.spec.init_from, settings.job_folder)
 
     def run(self, dataset: Dataset, setting: Setting, trained: Sequence[Trial]) -> None:
         """Raises JobFailure when no finalist could be trained. Returns early when the job must be put down."""
@@ -92,7 +94,7 @@ class Finish:
         results = cluster.run_tasks(
             train_finalist,
             missing,
-            shared=final_data(dataset),
+            shared=replace(final_data(dataset), donor=self._donor),
             cpus=spec.cpus,
             gpus=spec.gpus,
             should_stop=lambda: self._control.leaving,
@@ -220,6 +222,7 @@ class Finish:
                 "macs": trial.macs,
                 "choices": trial.choices,
             },
+            "init_from": told(trial.architecture, self._donor) if self._donor else None,
             "chosen_by": _chosen_by(objective),
             "front": _front(self._ledger, job, objective),
             "controller": {"name": job.spec.controller.name, "state": belief.state if belief else {}},

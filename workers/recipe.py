@@ -7,6 +7,7 @@ import numpy as np
 
 from search.spec import JobSpec
 from workers.data import JobData
+from workers.transfer import inherit
 
 if TYPE_CHECKING:
     from torch import nn
@@ -78,14 +79,17 @@ def resolved(values: Recipe, *, task: str, training: Mapping[str, Any]) -> Recip
 
 
 def new_trainer(architecture: dict[str, Any], data: JobData, values: Recipe) -> "Trainer":
-    """A trainer with freshly drawn weights. The samples are put on the device once per process and kept."""
+    """A trainer with freshly drawn weights, or the donor's. The samples are put on the device once per process."""
     import torch
 
     from space.architecture import Architecture
     from space.build import build
 
     torch.manual_seed(values["seed"])
-    module = build(Architecture.from_json(architecture))
+    graph = Architecture.from_json(architecture)
+    module = build(graph)
+    if data.donor is not None:
+        inherit(module, graph, data.donor)
     return trainer_of(module, architecture.get("training", {}), data, values)
 
 

@@ -1,4 +1,17 @@
-"""quantise_int8: weights and activations of 8 bits, for runtimes that compute with them."""
+"""quantise_int8: weights and activations of 8 bits, for a runtime that computes with them.
+
+Post-training and static: the ranges of activations come from some training samples, those of weights are each output
+channel's own (Jacob et al. 2018, Quantization and Training of Neural Networks). ONNX Runtime was chosen by measurement,
+on a chain of 133,000 parameters trained on Fashion-MNIST, 3,000 validation samples, one thread of AVX2:
+
+    float32, ONNX Runtime 1.31                     0.9247   537 kB   0.289 ms
+    int8, ONNX Runtime 1.31                        0.9227   150 kB   0.164 ms
+    int8 weights, torchao 0.18                     0.9247   541 kB   as float32 in torch
+    int8 weights and activations, torchao 0.18     0.9247   542 kB   as float32 in torch
+
+torchao's `quantize_` turns linear layers only, and nearly all of such a network is convolutions. (The network had been
+trained on those samples, so only differences count.)
+"""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -30,14 +30,19 @@ from workers.datasets.ingest import ingest
 from workers.recipe import new_trainer
 
 WIDTHS = {"stages.0.width": 16, "stages.1.width": 48, "stages.1.depth": 1, "stages.2.width": 96}
-STEPS: tuple[CompressStep, ...] = (
-    CompressStep(name="prune_structured", options={"share": 0.4, "rounds": 2, "epochs": 2}),
-    CompressStep(name="prune_magnitude", options={"sparsity": 0.6, "rounds": 2, "epochs": 2}),
-    CompressStep(name="quantise_int8"),
-    CompressStep(name="cluster", options={"clusters": 16, "epochs": 2}),
-    CompressStep(name="huffman"),
-)
 GOALS = {"smaller": 10.0, "faster": 1.5, "lost": 0.01}
+
+
+def steps(rounds: int, epochs: int) -> tuple[CompressStep, ...]:
+    """epochs: of fine-tuning in each round."""
+    asked: dict[str, dict[str, Any]] = {
+        "prune_structured": {"share": 0.4, "rounds": rounds, "epochs": epochs},
+        "prune_magnitude": {"sparsity": 0.6, "rounds": rounds, "epochs": epochs},
+        "quantise_int8": {},
+        "cluster": {"clusters": 16, "epochs": epochs},
+        "huffman": {},
+    }
+    return tuple(CompressStep(name=name, options=options) for name, options in asked.items())
 
 
 def architecture(shape: tuple[int, ...], classes: int) -> Architecture:
@@ -100,6 +105,8 @@ def main() -> int:
     data = Path(os.environ.get("ARCHSMITH_DATA", "../shared/data")) / "fashion_mnist"
     parser.add_argument("--data", type=Path, default=data)
     parser.add_argument("--epochs", type=int, default=6, help="of a training from scratch")
+    parser.add_argument("--rounds", type=int, default=2, help="of pruning")
+    parser.add_argument("--tune", type=int, default=2, help="epochs of fine-tuning in each round")
     parser.add_argument("--every", type=int, default=1, help="take each so many-th training sample")
     parser.add_argument("--max-drop", type=float, default=0.01)
     parser.add_argument("--precision", default="fp32")
@@ -118,7 +125,7 @@ def main() -> int:
         "precision": options.precision, "layout": options.layout, "device": "cpu", "threads": 1,
     }  # fmt: skip
     first = winner(dataset, recipe, options.out)
-    spec = CompressSpec(steps=STEPS, max_drop=options.max_drop)
+    spec = CompressSpec(steps=steps(options.rounds, options.tune), max_drop=options.max_drop)
     made = Chain(spec, first, folder=options.out / "steps", recipe=recipe, run=told).compress(
         search_data(dataset), final_data(dataset)
     )

@@ -14,7 +14,7 @@ import numpy as np
 
 from archsmith.errors import Fault, InvalidExpression, InvalidInput, InvalidSpace
 from search import enqueue
-from search.compress import check_compress
+from search.compress import check_compress, data_faults
 from search.factory import CONTROLLERS, check_options
 from search.limits import tightest
 from search.objective import faults as objective_faults
@@ -97,6 +97,8 @@ def check_job(
             faults += below("/space", error.faults)
     if space is not None:
         faults += transfer_faults(spec, space.data, find)
+        if spec.compress is not None:
+            faults += below("/compress", data_faults(spec.compress, space.data))
         faults += prior_faults(spec, space, find) + _enqueue_faults(spec, space, constraints)
     if faults or space is None:
         raise InvalidInput(faults)

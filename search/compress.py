@@ -9,6 +9,7 @@ from typing import Any
 from archsmith.errors import Fault, InvalidInput
 from search.factory import Number, Word, option_faults, unknown
 from search.spec import CompressSpec, CompressStep
+from space.kinds import KINDS
 
 EPOCHS = Number(default=2, low=1, high=1000, whole=True)
 ROUNDS = Number(default=3, low=1, high=20, whole=True)
@@ -66,6 +67,18 @@ def check_compress(spec: CompressSpec) -> None:
         faults += _order_faults(here, [one.name for one in spec.steps[:place]], step.name)
     if faults:
         raise InvalidInput(faults)
+
+
+def data_faults(spec: CompressSpec, data: str) -> list[Fault]:
+    """What the kind of data does not allow; pointers start at the section. data: a name of `space.kinds.KINDS`."""
+    if not KINDS[data].is_graph:
+        return []
+    detail = f"quantise_int8 calibrates on batches of pictures or volumes, and this job's data are {data} of graphs"
+    return [
+        Fault(pointer=f"/steps/{place}", rule="combination_unsupported", detail=detail, allowed=_others([step.name]))
+        for place, step in enumerate(spec.steps)
+        if step.name == "quantise_int8"
+    ]
 
 
 def _order_faults(here: str, before: list[str], name: str) -> list[Fault]:

@@ -11,7 +11,7 @@ from api.compression import CompressRequest
 from api.context import Here
 from api.routes.jobs import Found, IdempotencyKey, created, not_ready
 from archsmith.errors import Fault, InvalidInput
-from search.compress import check_compress
+from search.compress import check_compress, data_faults
 from search.trial import JobState
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -33,9 +33,12 @@ def compress(
     """Queue a job that makes the winner of a succeeded one smaller. Its bundle is that one's with the result in it."""
     if job.state is not JobState.SUCCEEDED or not (context.settings.job_folder(job.id) / "bundle.zip").is_file():
         raise not_ready(job, "only a job that has succeeded has a winner to be made smaller")
-    if context.shape(job.spec.dataset) is None:
+    shape = context.shape(job.spec.dataset)
+    if shape is None:
         detail = f"the data set {job.spec.dataset!r} of this job is gone, and every step trains on it or is measured"
         raise InvalidInput(Fault(pointer="", rule="dataset_not_found", detail=detail, allowed=context.store.names()))
     section = request.spec(of=job.id)
     check_compress(section)
+    if faults := data_faults(section, str(job.spec.space.get("data") or shape.tasks[0])):
+        raise InvalidInput(faults)
     return created(context, replace(job.spec, compress=section), idempotency_key, answer)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from archsmith.errors import InvalidInput
-from search.compress import DEFAULT, STEPS, check_compress, complete
+from search.compress import DEFAULT, STEPS, check_compress, complete, data_faults
 from search.spec import CompressSpec, CompressStep, JobSpec
 from tests import factories
 
@@ -48,6 +48,13 @@ def test_what_is_refused(section: CompressSpec, pointer: str, rule: str) -> None
     fault = refused.value.faults[0]
     assert (fault.pointer, fault.rule) == (pointer, rule)
     assert fault.allowed is not None
+
+
+def test_eight_bits_are_for_pictures_and_volumes() -> None:
+    section = spec("cluster", "quantise_int8")
+    assert data_faults(section, "image") == []
+    [fault] = data_faults(section, "nodes")
+    assert (fault.pointer, fault.rule) == ("/steps/1", "combination_unsupported")
 
 
 def test_the_document_of_a_job_keeps_it() -> None:

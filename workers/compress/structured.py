@@ -24,7 +24,7 @@ from workers.compress.state import State
 from workers.compress.surgery import narrow
 
 BLOCK = 8
-"""Wide families keep a multiple of this many channels: processors work on blocks of 8 or 16 (`convolution.BLOCK`)."""
+"""Wide families keep a multiple of this many channels, the nearest: processors work on blocks of 8 or 16."""
 
 Floats = NDArray[np.float64]
 
@@ -69,8 +69,8 @@ def least(ties: Ties, state: State, sizes: dict[tuple[str, ...], int], gone: flo
 
 
 def _kept(size: int, gone: float) -> int:
-    keep = max(1, round(size * (1 - gone)))
-    return keep if size < 2 * BLOCK else min(size, -(-keep // BLOCK) * BLOCK)
+    keep = size * (1 - gone)
+    return max(1, round(keep)) if size < 2 * BLOCK else BLOCK * max(1, int(keep / BLOCK + 0.5))
 
 
 def importances(ties: Ties, state: State, *, by: str) -> Floats:

@@ -12,7 +12,7 @@ from tests.invariants import audit
 from workers.compress.loader import unpack
 from workers.compress.product import read_bundle
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 SECTION = CompressSpec(
     max_drop=1.0,

@@ -202,7 +202,7 @@ def _told(passage: Passage, score: float) -> Json:
     if isinstance(final, TrialFailure):
         return told | {"stopped_because": f"in the final pass: {final}"}
     seconds = found.seconds + (final.seconds if final else 0.0)
-    return told | (final.detail | final.measured if final else {}) | {"seconds": round(seconds, 3)}
+    return told | (final.measured | final.detail if final else {}) | {"seconds": round(seconds, 3)}
 
 
 def _why(found: StepResult) -> str | None:

@@ -18,6 +18,7 @@ from sklearn.cluster import KMeans
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from workers.compress import masks
 from workers.compress.lab import Lab, Made
 from workers.compress.packed import LARGEST_BOOK
 from workers.compress.state import State, matrices, plain
@@ -59,12 +60,15 @@ def cluster(state: State, lab: Lab, *, clusters: int, epochs: int) -> Made:
 
 def _shared(state: State, lab: Lab, clusters: int, epochs: int) -> State:
     module = state.module()
-    for layer in matrices(module).values():
-        weight = layer.get_parameter("weight").detach()
-        if weight.numel() >= FEW:
-            parametrize.register_parametrization(layer, "weight", Book(*centres(weight, clusters)), unsafe=True)
+    layers = matrices(module)
+    large = {name: layer for name, layer in layers.items() if layer.get_parameter("weight").numel() >= FEW}
+    for layer in large.values():
+        book = Book(*centres(layer.get_parameter("weight").detach(), clusters))
+        parametrize.register_parametrization(layer, "weight", book, unsafe=True)
+    small = {name: state.weights[f"{name}.weight"] != 0 for name in layers if name not in large}
+    masks.put(module, {name: there.float() for name, there in small.items() if not there.all()})
     lab.tune(state, module, epochs=epochs, rate=RATE)
-    trained = {**module.state_dict(), **{f"{name}.weight": layer.weight for name, layer in matrices(module).items()}}
+    trained = {**masks.weights_of(module), **{f"{name}.weight": layer.weight for name, layer in large.items()}}
     weights = plain({name: trained[name] for name in state.weights})
     return state.having(dict(_halved(folded(module, weights))), form="shared")
 

@@ -70,7 +70,7 @@ def least(ties: Ties, state: State, sizes: dict[tuple[str, ...], int], gone: flo
 
 def _kept(size: int, gone: float) -> int:
     keep = size * (1 - gone)
-    return max(1, round(keep)) if size < 2 * BLOCK else BLOCK * max(1, int(keep / BLOCK + 0.5))
+    return max(1, round(keep)) if size < 4 * BLOCK else BLOCK * max(1, int(keep / BLOCK + 0.5))
 
 
 def importances(ties: Ties, state: State, *, by: str) -> Floats:

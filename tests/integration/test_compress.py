@@ -47,4 +47,13 @@ def test_in_the_job_and_afterwards(yard: Yard) -> None:
     assert done.final_score == report["compression"]["final_score"]
     assert other["weights.safetensors"] == found["weights.safetensors"]
     assert other["compressed/weights.packed"] != found["compressed/weights.packed"]
+
+    yard.submit(trials=1, init_from=job.id)
+    heir = yard.drive()
+    assert (heir.state, heir.reason) == (JobState.SUCCEEDED, None)
+    report = json.loads(read_bundle(yard.settings.job_folder(heir.id) / "bundle.zip")["report.json"])
+    shares = report["init_from"]
+    assert shares.pop("job") == job.id
+    assert sum(shares.values()) == pytest.approx(1)
+    assert shares["copied"] > 0
     audit(yard.ledger)

@@ -8,6 +8,7 @@ from pydantic.functional_validators import BeforeValidator, PlainValidator
 from pydantic_core import PydanticCustomError
 
 from api.body import Strict
+from api.compression import CompressRequest
 from search.objective import FORMS, MAXIMIZED, MINIMIZED
 from search.spec import (
     SCHEDULERS,
@@ -28,6 +29,7 @@ from space.kinds import KINDS
 MONTH_S = 30 * 86_400
 DAY_S = 86_400
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+JobId = Annotated[str, Field(pattern=r"^[0-9A-Za-z-]{1,64}$")]
 ImageSize = Annotated[int | None, Field(ge=1, le=4096, description="side to which pictures are brought, pixels")]
 Length = Annotated[int, Field(ge=1, le=65_536)]
 DatasetFormat = Literal["idx", "npz", "images", "graph", "tu"]
@@ -201,7 +203,7 @@ class StopRequest(Strict):
 class WarmStartRequest(Strict):
     """Ended jobs whose trials the controller knows from the start. Trials of this job are told apart from theirs."""
 
-    jobs: Annotated[list[Annotated[str, Field(pattern=r"^[0-9A-Za-z-]{1,64}$")]], Field(max_length=16)] = Field([])
+    jobs: Annotated[list[JobId], Field(max_length=16)] = Field([])
 
     def spec(self) -> WarmStart:
         return WarmStart(jobs=tuple(self.jobs))
@@ -236,6 +238,8 @@ class JobRequest(Strict):
     stop: StopRequest = StopRequest()
     enqueue: Annotated[list[Answers], Field(max_length=100)] = Field([])
     warm_start: WarmStartRequest = WarmStartRequest(jobs=[])
+    compress: CompressRequest | None = None
+    init_from: JobId | None = None
 
     def spec(self) -> JobSpec:
         """The job as the inside knows it; not yet checked against space, data set and cluster."""
@@ -253,6 +257,8 @@ class JobRequest(Strict):
             stop=self.stop.spec(),
             enqueue=tuple(self.enqueue),
             warm_start=self.warm_start.spec(),
+            compress=None if self.compress is None else self.compress.spec(),
+            init_from=self.init_from,
         )
 
 

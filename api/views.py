@@ -280,10 +280,9 @@ def run_url(settings: Settings, job: Job, run_id: str | None) -> str | None:
 
 def job_links(job: Job) -> dict[str, str]:
     base = f"/v1/jobs/{job.id}"
-    return {"self": base} | {
-        name: f"{base}/{name}"
-        for name in ("trials", "events", "best", "front", "controller", "report", "bundle", "cancel", "pause", "resume")
-    }
+    reads = ("trials", "events", "best", "front", "controller", "report", "bundle")
+    actions = ("compress", "cancel", "pause", "resume")
+    return {"self": base} | {name: f"{base}/{name}" for name in (*reads, *actions)}
 
 
 def job_view(job: Job, settings: Settings) -> JobView:

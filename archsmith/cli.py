@@ -232,6 +232,24 @@ def replay_command(
 
 
 @app.command()
+def compress(
+    context: typer.Context,
+    job_id: JobId,
+    step: Annotated[
+        list[str] | None, typer.Option(help="A step's name; repeatable, in order. docs/jobs.md lists them.")
+    ] = None,
+    max_drop: Annotated[float | None, typer.Option(help="What all steps may lose of the validation score.")] = None,
+    watch: Watch = False,
+    url: Url = None,
+) -> int:
+    """Post a job that makes a finished job's winner smaller, and print its id."""
+    with _client(context, url) as client:
+        posted = client.compress(job_id, steps=step or (), max_drop=max_drop)
+        typer.echo(posted.id)
+        return _watch(client, posted.id) if watch else OK
+
+
+@app.command()
 def datasets(context: typer.Context, url: Url = None) -> None:
     """List the data sets that jobs can name."""
     with _client(context, url) as client:

@@ -138,6 +138,17 @@ class Client:
     def resume(self, job_id: str) -> Job:
         return self._ask_for(job_id, "resume")
 
+    def compress(
+        self, job_id: str, *, steps: Sequence[str | Json] = (), max_drop: float | None = None, key: str | None = None
+    ) -> Job:
+        """Post a job that makes the winner of a succeeded one smaller. steps: names, or objects with options."""
+        wish = {"steps": list(steps) or None, "max_drop": max_drop}
+        document = {name: value for name, value in wish.items() if value is not None}
+        headers = {"Idempotency-Key": key or str(uuid.uuid4())}
+        return Job.from_json(
+            self._json("POST", f"/v1/jobs/{_segment(job_id)}/compress", json=document, headers=headers)
+        )
+
     def wait(
         self,
         job_id: str,

@@ -14,6 +14,7 @@ import numpy as np
 
 from archsmith.errors import Fault, InvalidExpression, InvalidInput, InvalidSpace
 from search import enqueue
+from search.compress import check_compress, data_faults
 from search.factory import CONTROLLERS, check_options
 from search.limits import tightest
 from search.objective import faults as objective_faults
@@ -21,6 +22,7 @@ from search.prior import Earlier, prior_faults
 from search.propose import attempt, attempt_of, every_walk, follow, uniform
 from search.repair import Attempt, repair
 from search.spec import JobSpec, Json
+from search.transfer import transfer_faults
 from space.constraint import MEASURES, Constraint
 from space.space import Space
 
@@ -76,6 +78,7 @@ def check_job(
         detail = f"there is no data set {spec.dataset[:80]!r}; there are {', '.join(datasets)}"
         faults.append(Fault(pointer="/dataset", rule="dataset_not_found", detail=detail, allowed=list(datasets)))
     faults += _controller_faults(spec)
+    faults += _compress_faults(spec)
     faults += below("/objective", objective_faults(spec.objective, reproducible=spec.reproducible))
     faults += _order_faults(spec)
     faults += _pool_faults(spec, pool)
@@ -93,6 +96,9 @@ def check_job(
         except InvalidSpace as error:
             faults += below("/space", error.faults)
     if space is not None:
+        faults += transfer_faults(spec, space.data, find)
+        if spec.compress is not None:
+            faults += below("/compress", data_faults(spec.compress, space.data))
         faults += prior_faults(spec, space, find) + _enqueue_faults(spec, space, constraints)
     if faults or space is None:
         raise InvalidInput(faults)
@@ -120,6 +126,15 @@ def _controller_faults(spec: JobSpec) -> list[Fault]:
         check_options(spec.controller)
     except InvalidInput as error:
         return below("/controller", error.faults)
+    return []
+
+
+def _compress_faults(spec: JobSpec) -> list[Fault]:
+    try:
+        if spec.compress is not None:
+            check_compress(spec.compress)
+    except InvalidInput as error:
+        return below("/compress", error.faults)
     return []
 
 

@@ -226,17 +226,24 @@ CONTROLLERS: dict[str, Entry] = {
 def check_options(spec: ControllerSpec) -> None:
     """Raises InvalidInput with every fault; pointers start at the controller's own object ("/entropy")."""
     if spec.name not in CONTROLLERS:
-        raise InvalidInput(_unknown("/name", "choice_unknown", "controller", spec.name, CONTROLLERS))
-    options = CONTROLLERS[spec.name].options
-    faults: list[Fault] = []
-    for name, value in spec.options.items():
-        pointer = "/" + str(name).replace("~", "~0").replace("/", "~1")
-        if name not in options:
-            faults.append(_unknown(pointer, "unknown_field", f"option of {spec.name}", name, options))
-        elif (fault := options[name].fault(pointer, value)) is not None:
-            faults.append(fault)
+        raise InvalidInput(unknown("/name", "choice_unknown", "controller", spec.name, CONTROLLERS))
+    faults = option_faults("", spec.name, spec.options, CONTROLLERS[spec.name].options)
     if faults:
         raise InvalidInput(faults)
+
+
+def option_faults(
+    below: str, owner: str, given: Mapping[str, Any], options: Mapping[str, Number | Word]
+) -> list[Fault]:
+    """What is wrong with the options given of those that there are. below: pointer of the object that holds them."""
+    faults: list[Fault] = []
+    for name, value in given.items():
+        pointer = f"{below}/" + str(name).replace("~", "~0").replace("/", "~1")
+        if name not in options:
+            faults.append(unknown(pointer, "unknown_field", f"option of {owner}", name, options))
+        elif (fault := options[name].fault(pointer, value)) is not None:
+            faults.append(fault)
+    return faults
 
 
 def make_controller(
@@ -259,7 +266,8 @@ def make_controller(
     return entry.load()(space, constraints=constraints, seed=seed, **told, **spec.options)
 
 
-def _unknown(pointer: str, rule: str, kind: str, name: object, known: Mapping[str, Any]) -> Fault:
+def unknown(pointer: str, rule: str, kind: str, name: object, known: Mapping[str, Any]) -> Fault:
+    """The fault of a name that is none of those there are, with the nearest of them."""
     names = sorted(known)
     near = difflib.get_close_matches(str(name), names, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(names) or 'none'}"

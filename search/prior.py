@@ -31,7 +31,7 @@ from search.memory import Prior
 from search.objective import MEASURED, Objective
 from search.propose import SearchSpace, Walk, attempt, follow
 from search.spec import JobSpec
-from search.trial import TrialState
+from search.trial import JobState, TrialState
 from space.architecture import Architecture
 from space.decision import Choices
 from space.space import replay
@@ -51,11 +51,12 @@ CUT = 2.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Earlier:
-    """A job that another one starts from. ended: it changes no more."""
+    """A job that another one starts from. ended: it changes no more. succeeded: it has a bundle."""
 
     spec: JobSpec
     ended: bool
     trials: "Sequence[Trial]"
+    succeeded: bool = False
 
 
 def look(ledger: "Ledger", job_id: str) -> Earlier | None:
@@ -65,7 +66,8 @@ def look(ledger: "Ledger", job_id: str) -> Earlier | None:
     except NotFound:
         return None
     own = [trial for trial in ledger.history(job_id) if trial.provenance != "prior"]
-    return Earlier(spec=job.spec, ended=job.state.terminal, trials=own)
+    succeeded = job.state is JobState.SUCCEEDED
+    return Earlier(spec=job.spec, ended=job.state.terminal, trials=own, succeeded=succeeded)
 
 
 def standing(values: Sequence[float]) -> list[float]:
@@ -87,7 +89,8 @@ def _training(spec: JobSpec, *, timed: bool) -> tuple[object, ...]:
     trial = spec.trial
     trained = (trial.batch_size, trial.learning_rate, trial.precision, trial.layout, trial.gpus > 0)
     threads = trial.cpus if timed else None
-    return spec.dataset, spec.space.get("data"), spec.objective.score, spec.budget.epochs, threads, *trained
+    asked = (spec.dataset, spec.space.get("data"), spec.objective.score, spec.budget.epochs)
+    return *asked, threads, spec.init_from, *trained
 
 
 def gather(spec: JobSpec, space: SearchSpace, earlier: Sequence[Earlier]) -> list[tuple[Prior, "Trial"]]:

@@ -143,10 +143,36 @@ class FinalistSpec:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class CompressStep:
+    """One step of compression by its name, and its own options (checked in `search/compress.py`)."""
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CompressSpec:
+    """How the winner is made smaller.
+
+    max_drop: what of the validation score may be lost by all steps together. of: id of a succeeded job whose winner it
+    is; the job itself then searches nothing. None: the job's own winner.
+    """
+
+    steps: tuple[CompressStep, ...]
+    max_drop: float = 0.01
+    of: str | None = None
+
+    @classmethod
+    def from_json(cls, document: Json) -> "CompressSpec":
+        return cls(**{**document, "steps": tuple(CompressStep(**step) for step in document["steps"])})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class JobSpec:
     """One search job. `space` is a whole space document: presets are resolved before the spec is made.
 
     enqueue: the user's own architectures as answers to decisions, tried first after the baseline.
+    init_from: id of a succeeded job from whose weights all trainings start as far as they fit.
     """
 
     dataset: str
@@ -162,6 +188,8 @@ class JobSpec:
     stop: StopSpec = field(default_factory=StopSpec)
     enqueue: tuple[Json, ...] = ()
     warm_start: WarmStart = field(default_factory=WarmStart)
+    compress: CompressSpec | None = None
+    init_from: str | None = None
 
     def to_json(self) -> Json:
         return {
@@ -183,4 +211,6 @@ class JobSpec:
             stop=StopSpec.from_json(document.get("stop", {})),
             enqueue=tuple(document.get("enqueue", ())),
             warm_start=WarmStart(jobs=tuple(document.get("warm_start", {}).get("jobs", ()))),
+            compress=CompressSpec.from_json(document["compress"]) if document.get("compress") else None,
+            init_from=document.get("init_from"),
         )

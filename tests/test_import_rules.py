@@ -19,6 +19,7 @@ MAX_LINES = 400
 
 HOMES: dict[str, tuple[str, ...]] = {
     "alembic": ("search/ledger/",),
+    "dahuffman": ("workers/compress/packed.py",),
     "fastapi": ("api/",),
     "httpx": ("archsmith/",),
     "httpx_sse": ("archsmith/",),
@@ -26,7 +27,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "lark": ("space/constraint.py",),
     "mlflow": ("workers/mlmodel.py", "workers/tracking.py"),
     "onnx": ("space/export.py", "workers/bundle/exports.py"),
-    "onnxruntime": ("workers/bundle/exports.py",),
+    "onnxruntime": ("workers/bundle/exports.py", "workers/compress/int8.py"),
     "onnxscript": (),
     "optuna": ("search/gp.py", "search/nsga2.py", "search/optuna_study.py", "search/tpe.py"),
     "PIL": ("workers/datasets/",),
@@ -38,7 +39,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "rich": ("archsmith/",),
     "safetensors": ("workers/",),
     "scipy": ("search/extrapolation.py", "search/surrogate.py", "workers/report/statistics.py"),
-    "sklearn": ("workers/datasets/",),
+    "sklearn": ("workers/compress/sharing.py", "workers/datasets/"),
     "sqlalchemy": ("search/ledger/",),
     "starlette": ("api/",),
     "torch": ("space/operations/", "space/build.py", "space/export.py", "workers/"),

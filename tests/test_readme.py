@@ -4,7 +4,7 @@ import ast
 import json
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -141,18 +141,32 @@ def test_the_fields_of_a_job_are_documented_with_their_defaults() -> None:
 
 
 def test_the_options_of_controllers_are_those_of_the_table() -> None:
-    from search.factory import CONTROLLERS, Number
+    from search.factory import CONTROLLERS
 
-    def row(name: str, option: str, found: object) -> tuple[str, ...]:
+    _check_options("Controllers", {name: entry.options for name, entry in CONTROLLERS.items()})
+
+
+def test_the_options_of_compression_are_those_of_the_table() -> None:
+    from search.compress import STEPS
+
+    _check_options("The smaller model", STEPS)
+
+
+def _check_options(title: str, entries: Mapping[str, Mapping[str, Any]]) -> None:
+    """The section has a row for each name and one for each option, with its default and its range."""
+    from search.factory import Number
+
+    def row(name: str, option: str, found: Any) -> tuple[str, ...]:
         if isinstance(found, Number):
-            law = f"{'whole, ' if found.whole else ''}{'above ' if found.above else ''}{found.low:g} to {found.high:g}"
+            high = found.high if found.whole else f"{found.high:g}"
+            law = f"{'whole, ' if found.whole else ''}{'above ' if found.above else ''}{found.low:g} to {high}"
             return name, option, str(found.default), law
         return name, option, f"`{found.default}`", " or ".join(f"`{word}`" for word in found.words)
 
-    text = (ROOT / "docs" / "jobs.md").read_text().partition("## Controllers")[2].partition("\n## ")[0]
+    text = (ROOT / "docs" / "jobs.md").read_text().partition(f"## {title}")[2].partition("\n## ")[0]
     told = set(re.findall(r"^\| `(\w+)` \| `(\w+)` \| ([^|]+) \| ([^|]+) \| [^|]+ \|$", text, re.MULTILINE))
-    assert told == {row(name, *one) for name, entry in CONTROLLERS.items() for one in entry.options.items()}
-    assert {name for name, _ in re.findall(r"^\| `(\w+)` \| ([^`][^|]+) \|$", text, re.MULTILINE)} == set(CONTROLLERS)
+    assert told == {row(name, *one) for name, options in entries.items() for one in options.items()}
+    assert {name for name, _ in re.findall(r"^\| `(\w+)` \| ([^`|][^|]+) \|$", text, re.MULTILINE)} == set(entries)
 
 
 @texts

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from workers.datasets import Dataset, GraphSplit, Split
+from workers.transfer import Donor
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -15,7 +16,7 @@ class JobData:
     """key: names the content, for the cache of a process. val: None in the final stage. test: None in the search.
 
     task: one of the data set's; Split for "image" and "volume", else GraphSplit. mean, std: in the units of x, per
-    channel or feature, as `Dataset` says.
+    channel or feature, as `Dataset` says. donor: whose weights new networks start from.
     """
 
     key: str
@@ -25,6 +26,7 @@ class JobData:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     task: str = "image"
+    donor: Donor | None = None
 
 
 def search_data(dataset: Dataset) -> JobData:

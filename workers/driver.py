@@ -13,6 +13,7 @@ import shutil
 import signal
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from archsmith.errors import ArchsmithError, ConfigurationError, JobFailure, LeaseLost, Unavailable
@@ -29,6 +30,7 @@ from space.architecture import Architecture
 from space.constraint import Constraint
 from space.space import Space
 from workers import cluster
+from workers.compress.again import Again
 from workers.control import Control
 from workers.data import search_data
 from workers.datasets import Dataset, DataStore
@@ -44,6 +46,7 @@ from workers.setting import Setting, calibrated
 from workers.settings import Settings
 from workers.spending import Spending
 from workers.tracking import OutboxWriter
+from workers.transfer import donor_of
 from workers.trial import Start, TrialTask
 
 log = logging.getLogger("archsmith.driver")
@@ -106,6 +109,14 @@ class Driver:
         check_energy(self._spec)
         setting = calibrated(self._spec, dataset, self._settings.state)
         log.info("job %s on %s with %s", self._job.id, dataset.info.name, setting)
+        if self._spec.compress is not None and self._spec.compress.of is not None:
+            Again(self._settings, self._ledger, self._lease, self._control).run(dataset, setting)
+        else:
+            self._whole_job(dataset, setting)
+        if self._control.leaving:
+            self._leave()
+
+    def _whole_job(self, dataset: Dataset, setting: Setting) -> None:
         if not self._job.stopped_because:
             self._search(dataset, setting)
         if not self._control.leaving:
@@ -117,8 +128,6 @@ class Driver:
         if not self._control.leaving:
             self._spending.enter("finalists")
             Finish(self._settings, self._ledger, self._lease, self._control, self._spending).run(dataset, setting)
-        if self._control.leaving:
-            self._leave()
 
     def _on_signals(self) -> None:
         """After Ray's own handlers are set. SIGTERM: the service stops, the job goes back to the queue."""
@@ -159,7 +168,7 @@ class Driver:
         cluster.run_search(
             searcher,
             spec=self._spec,
-            data=search_data(dataset),
+            data=replace(search_data(dataset), donor=donor_of(self._spec.init_from, self._settings.job_folder)),
             control=self._control,
             folder=self._folder / "tune",
             start=self._start,

@@ -21,6 +21,8 @@ from search.objective import Objective
 from search.trial import JobState
 from space.architecture import Architecture
 from workers import bundle, cluster
+from workers.compress.chain import Winner
+from workers.compress.product import compress
 from workers.control import Control
 from workers.data import final_data
 from workers.datasets import Dataset, DataStore
@@ -33,6 +35,7 @@ from workers.report.trained import Trained, Training
 from workers.setting import Setting
 from workers.settings import Settings
 from workers.spending import Spending
+from workers.transfer import donor_of, told
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +53,7 @@ class Finish:
         self._folder = settings.job_folder(lease.job_id)
         self._job: Job = ledger.job(lease.job_id)
         self._spending = spending or Spending(self._job.phases)
+        self._donor = donor_of(self._job.spec.init_from, settings.job_folder)
 
     def run(self, dataset: Dataset, setting: Setting) -> None:
         """Raises JobFailure when no finalist could be trained. Returns early when the job must be put down."""
@@ -100,7 +104,7 @@ class Finish:
         results = cluster.run_tasks(
             train_finalist,
             missing,
-            shared=final_data(dataset),
+            shared=replace(final_data(dataset), donor=self._donor),
             cpus=spec.cpus,
             gpus=spec.gpus,
             should_stop=lambda: self._control.leaving,
@@ -175,6 +179,17 @@ class Finish:
         self._ledger.update_job(self._lease, phase="bundle", phases=self._spending.look())
         winner = next(one for one in trained if one.final.role == "finalist")
         first = winner.trainings[0].row
+        weights = self._weights(first.rank, first.seed).read_bytes()
+        made = self._compressed(dataset, setting, winner, weights)
+        if made is None:
+            return
+        smaller, compression = made
+        preprocessing = bundle.Preprocessing.of(dataset)
+        exports = self._exports(
+            bundle.ExportTask(architecture=winner.trial.architecture, weights=weights, preprocessing=preprocessing)
+        )
+        if self._control.leaving:
+            return
         found = Findings(
             job=self._ledger.job(self._job.id),
             dataset=dataset,
@@ -186,14 +201,9 @@ class Finish:
             winner=winner,
             references=self._references(searched, arm),
             duplicates=DataStore(self._settings.datasets).duplicates(dataset),
+            transfer=told(winner.trial.architecture, self._donor) if self._donor else None,
+            compression=compression or None,
         )
-        weights = self._weights(first.rank, first.seed).read_bytes()
-        preprocessing = bundle.Preprocessing.of(dataset)
-        exports = self._exports(
-            bundle.ExportTask(architecture=winner.trial.architecture, weights=weights, preprocessing=preprocessing)
-        )
-        if self._control.leaving:
-            return
         report = assemble(found, self._ledger)
         final = winner.scores.mean
         published = bundle.publish(
@@ -203,7 +213,7 @@ class Finish:
             preprocessing=preprocessing,
             report=report,
             exports=exports,
-            more={"report.html": render(report).encode()},
+            more={"report.html": render(report).encode(), **smaller},
         )
         log.info("bundle of %d bytes, final score %.4f", published.bytes, final)
         self._ledger.finish_job(
@@ -230,6 +240,26 @@ class Finish:
         for _, result in results:
             return bundle.Exports.none(str(result)) if isinstance(result, TrialFailure) else result
         return bundle.Exports.none(f"the exporters were stopped after {EXPORT_S} s")
+
+    def _compressed(
+        self, dataset: Dataset, setting: Setting, winner: Trained, weights: bytes
+    ) -> tuple[dict[str, bytes], dict[str, Any]] | None:
+        """What the job's `compress` section makes of the winner; None where the job must be put down."""
+        if self._job.spec.compress is None:
+            return {}, {}
+        self._ledger.update_job(self._lease, phase="compress")
+        self._spending.enter("compress")
+        first = winner.trainings[0]
+        [task] = [t for t in self._tasks([winner.final], setting, dataset) if t.seed == first.row.seed]
+        given = Winner(architecture=winner.trial.architecture, weights=weights, final_score=first.score)
+        return compress(
+            self._job.spec,
+            given,
+            dataset,
+            recipe=task.recipe,
+            folder=self._folder,
+            should_stop=lambda: self._control.leaving,
+        )
 
     def _references(self, searched: Sequence[Trial], arm: Sequence[Trial]) -> dict[Role, Trial | None]:
         """What the winner is compared with, as far as the job asks for it."""

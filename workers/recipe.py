@@ -7,8 +7,11 @@ import numpy as np
 
 from search.spec import JobSpec
 from workers.data import JobData
+from workers.transfer import inherit
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from workers.train import TrainData, Trainer
 
 Recipe = dict[str, Any]
@@ -76,16 +79,28 @@ def resolved(values: Recipe, *, task: str, training: Mapping[str, Any]) -> Recip
 
 
 def new_trainer(architecture: dict[str, Any], data: JobData, values: Recipe) -> "Trainer":
-    """A trainer with freshly drawn weights. The samples are put on the device once per process and kept."""
+    """A trainer with freshly drawn weights, or the donor's. The samples are put on the device once per process."""
     import torch
 
     from space.architecture import Architecture
     from space.build import build
+
+    torch.manual_seed(values["seed"])
+    graph = Architecture.from_json(architecture)
+    module = build(graph)
+    if data.donor is not None:
+        inherit(module, graph, data.donor)
+    return trainer_of(module, architecture.get("training", {}), data, values)
+
+
+def trainer_of(
+    module: "nn.Module", training: Mapping[str, Any], data: JobData, values: Recipe, *, rate: float = 1.0
+) -> "Trainer":
+    """A trainer of a module that is there. rate: share of the learning rate that all have agreed on."""
     from workers import train
 
-    whole = resolved(values, task=data.task, training=architecture.get("training", {}))
-    torch.manual_seed(values["seed"])
-    module = build(Architecture.from_json(architecture))
+    whole = resolved(values, task=data.task, training=training)
+    whole["learning_rate"] = rate * whole["learning_rate"]
     return train.Trainer(module, _on_device(data, values["device"]), train.Recipe(**whole))
 
 

@@ -20,6 +20,7 @@ from search.front import pareto
 from search.ledger import Job, Wanted
 from search.objective import Objective
 from search.prior import look
+from search.spec import JobSpec
 from search.trial import JobState
 from space.analysis import analyse
 from space.architecture import Architecture
@@ -73,7 +74,6 @@ def submit(
     dry_run: DryRun = False,
 ) -> views.JobDetail | Response:
     """Queue a search, or price it. Nothing is stored unless the whole document is in order."""
-    key = _key(idempotency_key)
     spec = request.spec()
     store = context.store
     check_job(
@@ -85,8 +85,13 @@ def submit(
     )
     if dry_run:
         return JSONResponse(price(context, spec).model_dump())
+    return created(context, spec, idempotency_key, answer)
+
+
+def created(context: Context, spec: JobSpec, idempotency_key: str | None, answer: Response) -> views.JobDetail:
+    """The job of a checked spec, a new one or the one that came with this key before."""
     try:
-        job, _ = context.ledger.create_job(spec, key=key)
+        job, _ = context.ledger.create_job(spec, key=_key(idempotency_key))
     except AlreadyExists:
         detail = "this Idempotency-Key came before with another body"
         raise InvalidInput(Fault(pointer="", rule="idempotency_key_reused", detail=detail)) from None

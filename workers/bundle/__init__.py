@@ -12,8 +12,9 @@ opened     a bundle as it came from somebody
 pyfunc     what MLflow loads a bundle with; copied beside it
 """
 
+from workers.bundle.code import model_source
 from workers.bundle.exports import Exports, ExportTask, export
 from workers.bundle.manifest import Preprocessing
-from workers.bundle.publish import Published, publish
+from workers.bundle.publish import Published, publish, write
 
-__all__ = ["ExportTask", "Exports", "Preprocessing", "Published", "export", "publish"]
+__all__ = ["ExportTask", "Exports", "Preprocessing", "Published", "export", "model_source", "publish", "write"]

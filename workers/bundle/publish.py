@@ -54,9 +54,13 @@ def publish(
     taken = sorted(files.keys() & (more or {}).keys())
     if taken:
         raise ValueError(f"a bundle has one file of a name; given again: {', '.join(taken)}")
-    files = {**files, **(more or {})}
+    return write(folder, {**files, **(more or {})})
+
+
+def write(folder: Path, files: Mapping[str, bytes]) -> Published:
+    """The folder and the zip of these files and their sums, each by rename."""
     lines = (f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in sorted(files.items()))
-    files[SUMS] = "".join(lines).encode()
+    files = {**files, SUMS: "".join(lines).encode()}
     part = folder / "bundle.part"
     shutil.rmtree(part, ignore_errors=True)
     for name, data in files.items():

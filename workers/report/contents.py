@@ -26,7 +26,8 @@ class Findings:
     """What a report is made from. winner: one of `trained`. random: the trials of the random arm.
 
     references: by role, what the winner is compared with; roles that the job did not ask for are missing.
-    duplicates: see `DataStore.duplicates`.
+    duplicates: see `DataStore.duplicates`. transfer: see `workers.transfer.told`. compression: see
+    `workers.compress.product`.
     """
 
     job: Job
@@ -39,6 +40,8 @@ class Findings:
     winner: Trained
     references: dict[Role, Trial | None]
     duplicates: dict[str, int] | None
+    transfer: dict[str, Any] | None = None
+    compression: dict[str, Any] | None = None
 
     @property
     def objective(self) -> Objective:
@@ -80,6 +83,8 @@ def _result(found: Findings) -> dict[str, Any]:
             "choices": trial.choices,
         },
         "chosen_by": chosen_by(found.objective),
+        "init_from": found.transfer,
+        "compression": found.compression,
     }
 
 

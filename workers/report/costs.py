@@ -32,7 +32,10 @@ def costs(
         rows.append(_of_trials(job, "random_arm", arm, seconds))
     ended = [one for one in finals if one.state in ("completed", "failed")]
     spent = sum(one.seconds for one in ended)
-    return [*rows, _phase(job, "finalists", len(ended), sum(one.epochs for one in ended), spent)]
+    rows.append(_phase(job, "finalists", len(ended), sum(one.epochs for one in ended), spent))
+    if "compress" in job.phases:
+        rows.append(_phase(job, "compress", 0, 0, 0.0))
+    return rows
 
 
 def _of_trials(job: Job, name: str, trials: Sequence[Trial], seconds: Seconds) -> dict[str, Any]:

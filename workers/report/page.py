@@ -38,6 +38,10 @@ trainings: {count}, each measured once</p>"""
 CURSE = """<p class="soft">The search score of a trial is measured on the validation split after a short training, and
 the best of many is partly luck. It steers the search and is never compared with a final score.</p>"""
 
+SMALLER = """<p class="result"><strong>{final_score:.4f}</strong> on the test split with {bytes:,} bytes of weights,
+{smaller:.1f} times fewer, and {latency_ms:.3f} ms where the winner takes {latency_before_ms:.3f} ms; every decision on
+the way was made on the validation split.</p>"""
+
 PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -63,6 +67,7 @@ def render(report: dict[str, Any]) -> str:
         _results(report),
         _scores(report),
         _ranking(report),
+        _smaller(report["compression"]),
         _incumbents(report),
         _costs(report),
         _data(report),
@@ -111,6 +116,30 @@ def _by_architecture(trainings: Iterable[dict[str, Any]]) -> list[tuple[str, lis
     for one in trainings:
         grouped.setdefault(one["rank"], []).append(one)
     return [(f"{ROLES[own[0]['role']]}, trial {own[0]['trial']}", own) for own in grouped.values()]
+
+
+def _smaller(found: dict[str, Any] | None) -> str:
+    """What the winner was made into."""
+    if found is None:
+        return ""
+    if "failed" in found:
+        return f"<h2>The smaller model</h2>\n<p>Nothing came out: {escape(str(found['failed']))}.</p>"
+    steps = [
+        [
+            one["name"],
+            "yes" if one["kept"] else "no",
+            f"{one['validation_score']:.4f}",
+            *(_counted(one.get(name)) for name in ("bytes", "macs")),
+            one["stopped_because"] or "",
+        ]
+        for one in found["steps"]
+    ]
+    heads = ["step", "kept", "validation score", "bytes", "multiply-accumulates", "ended because"]
+    return f"<h2>The smaller model</h2>\n{SMALLER.format(**found)}\n{_table(heads, steps)}"
+
+
+def _counted(value: int | None) -> str:
+    return "" if value is None else f"{value:,}"
 
 
 def _ranking(report: dict[str, Any]) -> str:

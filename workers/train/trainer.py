@@ -83,6 +83,10 @@ class Trainer:
             [batch] = self._task.whole(one_of(self._data.train, self._data.task))
         return batch.inputs
 
+    def seen(self) -> Iterator[tuple[Tensor, ...]]:
+        """What the network is called with for the training samples, unchanged and in order, in batches."""
+        yield from (batch.inputs for batch in self._task.whole(self._data.train))
+
     @property
     def epochs_done(self) -> int:
         return self._epoch

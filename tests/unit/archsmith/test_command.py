@@ -207,6 +207,15 @@ def test_steering_says_how_the_job_stands(service: FakeService, archsmith: Archs
         assert ran.out.startswith(state + ", ")
 
 
+def test_compress_posts_a_job_of_its_own(service: FakeService, archsmith: Archsmith) -> None:
+    service.on("POST", f"/v1/jobs/{JOB}/compress", answer(job("queued", id="another")))
+    ran = archsmith("compress", JOB, "--step", "cluster", "--step", "huffman", "--max-drop", "0.02")
+    assert (ran.code, ran.out) == (0, "another\n")
+    assert service.requests[-1].json() == {"steps": ["cluster", "huffman"], "max_drop": 0.02}
+    archsmith("compress", JOB)
+    assert service.requests[-1].json() == {}
+
+
 def test_download_prints_the_path(service: FakeService, archsmith: Archsmith, tmp_path: Path) -> None:
     service.on("GET", f"/v1/jobs/{JOB}/bundle", Answer(body=b"zip"))
     ran = archsmith("download", JOB, "-o", str(tmp_path / "b.zip"))
@@ -275,6 +284,7 @@ def test_help_names_every_command_and_the_exit_codes(archsmith: Archsmith) -> No
         "watch",
         "jobs",
         "cancel",
+        "compress",
         "download",
         "Exit codes: 0 done; 1 the job failed",
     ):

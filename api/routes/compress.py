@@ -1,0 +1,44 @@
+"""A winner made smaller afterwards: a job of its own, so that a job that has ended never changes."""
+
+from dataclasses import replace
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Response
+
+from api import views
+from api.body import accepts, body_of, document
+from api.compression import CompressRequest
+from api.context import Here
+from api.routes.jobs import Found, IdempotencyKey, created, not_ready
+from archsmith.errors import Fault, InvalidInput
+from search.compress import check_compress, data_faults
+from search.trial import JobState
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+
+@router.post(
+    "/{job_id}/compress",
+    status_code=202,
+    dependencies=[accepts("application/json")],
+    openapi_extra=document(CompressRequest),
+)
+def compress(
+    context: Here,
+    job: Found,
+    answer: Response,
+    request: Annotated[CompressRequest, Depends(body_of(CompressRequest))],
+    idempotency_key: IdempotencyKey = None,
+) -> views.JobDetail:
+    """Queue a job that makes the winner of a succeeded one smaller. Its bundle is that one's with the result in it."""
+    if job.state is not JobState.SUCCEEDED or not (context.settings.job_folder(job.id) / "bundle.zip").is_file():
+        raise not_ready(job, "only a job that has succeeded has a winner to be made smaller")
+    shape = context.shape(job.spec.dataset)
+    if shape is None:
+        detail = f"the data set {job.spec.dataset!r} of this job is gone, and every step trains on it or is measured"
+        raise InvalidInput(Fault(pointer="", rule="dataset_not_found", detail=detail, allowed=context.store.names()))
+    section = request.spec(of=job.id)
+    check_compress(section)
+    if faults := data_faults(section, str(job.spec.space.get("data") or shape.tasks[0])):
+        raise InvalidInput(faults)
+    return created(context, replace(job.spec, compress=section), idempotency_key, answer)

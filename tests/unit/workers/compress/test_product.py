@@ -1,0 +1,65 @@
+"""What lies below `compressed/`: opened by a process that has torch and numpy and nothing of ours."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from space.architecture import Architecture
+from space.build import build
+from tests.spaces import preset, sample
+from workers.bundle import Preprocessing
+from workers.compress.chain import Compressed
+from workers.compress.product import files, with_compressed
+from workers.compress.state import State
+
+PREPROCESSING = Preprocessing(mean=(0.5,), std=(0.25,), dtype="uint8", labels=tuple("abcde"))
+OPEN = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import torch, load, model
+net = load.load()
+assert not net.training
+print([row for row in model.predict(net, torch.ones(2, 1, 8, 8)).tolist()])
+foreign = {name.split(".")[0] for name in sys.modules} & {"safetensors", "space", "workers", "dahuffman", "onnx"}
+assert not foreign, foreign
+"""
+
+
+def made(architecture: Architecture) -> tuple[Compressed, State]:
+    torch.manual_seed(0)
+    state = State(architecture=architecture, weights=build(architecture).state_dict(), form="coded")
+    entry = {"smaller": 11.0, "final_score": 0.91}
+    graph = architecture.to_json()
+    return Compressed(entry=entry, architecture=graph, packed=state.pack(), files={"model-int8.onnx": b"8"}), state
+
+
+def test_it_opens_with_torch_and_numpy_alone(tmp_path: Path) -> None:
+    compressed, state = made(sample(preset("chain", (1, 8, 8)), 3))
+    found = files(compressed, PREPROCESSING, name="shirts", before=0.92)
+    for path, data in found.items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_bytes(data)
+    assert "11.0 times fewer" in found["compressed/README.md"].decode()
+    assert "ONNX" in found["compressed/README.md"].decode()
+    command = [sys.executable, "-I", "-B", "-c", OPEN, str(tmp_path / "compressed")]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    with torch.inference_mode():
+        expected = state.module().eval()((torch.ones(2, 1, 8, 8) - 0.5) / 0.25).softmax(1)
+    torch.testing.assert_close(torch.tensor(json.loads(told)), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_an_old_bundle_keeps_its_files_and_tells_of_the_new_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.compress.product.render", lambda report: str(report["compression"]))
+    old = {"model.py": b"code", "report.json": b"{}", "SHA256SUMS": b"old", "compressed/load.py": b"old"}
+    new = with_compressed(old, {"compressed/model.py": b"less"}, {"compression": {"bytes": 4}})
+    assert sorted(new) == ["compressed/model.py", "model.py", "report.html", "report.json"]
+    assert json.loads(new["report.json"]) == {"compression": {"bytes": 4}}
+    assert new["report.html"] == b"{'bytes': 4}"
+
+
+def test_nothing_made_means_no_files() -> None:
+    assert files(Compressed(entry={"failed": "x"}), PREPROCESSING, name="a", before=0.9) == {}

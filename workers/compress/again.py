@@ -1,0 +1,73 @@
+"""A job that searches nothing: the winner of an earlier one, made smaller."""
+
+import json
+import logging
+from pathlib import Path
+
+from archsmith.errors import JobFailure
+from search.ledger import Job, Lease, Ledger
+from search.trial import JobState
+from workers import bundle
+from workers.compress.chain import Winner
+from workers.compress.product import compress, read_bundle, with_compressed
+from workers.control import Control
+from workers.datasets import Dataset
+from workers.finalists import final_epochs
+from workers.recipe import recipe, trial_seed
+from workers.setting import Setting
+from workers.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+class Again:
+    """The one phase of such a job under its lease."""
+
+    def __init__(self, settings: Settings, ledger: Ledger, lease: Lease, control: Control) -> None:
+        self._settings, self._ledger, self._lease, self._control = settings, ledger, lease, control
+        self._job: Job = ledger.job(lease.job_id)
+
+    def run(self, dataset: Dataset, setting: Setting) -> None:
+        """Raises JobFailure where the earlier bundle is gone or nothing came out. Returns early to be put down."""
+        spec = self._job.spec
+        self._ledger.update_job(self._lease, phase="compress")
+        source = self._source()
+        old = read_bundle(source)
+        report = json.loads(old["report.json"])
+        values = recipe(
+            spec,
+            epochs=final_epochs(spec),
+            seed=trial_seed(spec.seed, int(report["winner"]["trial"]), 1),
+            precision=setting.precision,
+            layout=setting.layout,
+            channels=dataset.info.input_shape[0],
+        )
+        winner = Winner(
+            architecture=json.loads(old["architecture.json"]),
+            weights=old["weights.safetensors"],
+            final_score=float(report["final_score"]),
+        )
+        folder = self._settings.job_folder(self._job.id)
+        made = compress(spec, winner, dataset, recipe=values, folder=folder, should_stop=lambda: self._control.leaving)
+        if made is None:
+            return
+        files, entry = made
+        if "failed" in entry:
+            raise JobFailure(f"nothing came out: {entry['failed']}")
+        report |= {"compression": entry | {"job": self._job.id}}
+        published = bundle.write(folder, with_compressed(old, files, report))
+        log.info("bundle of %d bytes, compressed %s", published.bytes, entry["smaller"])
+        self._ledger.finish_job(
+            self._lease,
+            JobState.SUCCEEDED,
+            final_score=entry["final_score"],
+            bundle_sha256=published.sha256,
+            bundle_bytes=published.bytes,
+        )
+
+    def _source(self) -> Path:
+        of = self._job.spec.compress.of if self._job.spec.compress else None
+        path = self._settings.job_folder(str(of)) / "bundle.zip"
+        if not path.is_file():
+            raise JobFailure(f"job {of} has no bundle any more")
+        return path

@@ -1,0 +1,127 @@
+"""What a step of compression may do with a network: train it, ask whether it is still good enough, and measure it.
+
+Every decision is made on the validation split. The winner itself has been trained on it, so what becomes of it cannot
+be judged there. Therefore the steps are gone through twice:
+
+    search   from a network of the winner's architecture trained on the training split alone; each step asks after each
+             attempt whether the validation score is within `max_drop` of that network's, and the answers are written
+             down
+    final    from the winner's own weights, on training and validation split together; the same steps get the same
+             answers, so that nothing is decided any more
+
+The test split is measured once, at the end of the second pass, as of every finalist.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import nn
+
+from workers.compress.state import State
+from workers.data import JobData
+from workers.latency import passes
+from workers.recipe import Recipe, new_trainer, trainer_of
+from workers.train import Trainer
+
+RATE = 0.3
+"""Of the learning rate of a training from scratch, for fine-tuning."""
+
+
+@dataclass(kw_only=True, slots=True)
+class Lab:
+    """data: of the search stage (with a validation split) or of the final one (without). recipe: of a full training.
+
+    floor: the validation score that must be kept, of the search stage. verdicts: the answers given so far, or to be
+    given again in the final stage. scores: of the search stage, one for each answer.
+    """
+
+    data: JobData
+    recipe: Recipe
+    floor: float | None = None
+    verdicts: list[bool] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+    _answered: int = 0
+
+    @property
+    def deciding(self) -> bool:
+        """Whether this is the search stage."""
+        return self.data.val is not None
+
+    @property
+    def epochs(self) -> int:
+        """Of a training from scratch."""
+        return int(self.recipe["epochs"])
+
+    def fresh(self, state: State) -> Trainer:
+        """A trainer of the architecture with new weights, for as long as a final training takes."""
+        return new_trainer(state.architecture.to_json(), self.data, self.recipe)
+
+    def trainer(
+        self,
+        state: State,
+        module: nn.Module,
+        *,
+        epochs: int,
+        rate: float = RATE,
+        changes: Mapping[str, Any] | None = None,
+    ) -> Trainer:
+        """Of a network that is there. changes: of the recipe."""
+        values = {**self.recipe, "epochs": epochs, **(changes or {})}
+        return trainer_of(module, state.architecture.training, self.data, values, rate=rate)
+
+    def tune(self, state: State, module: nn.Module, *, epochs: int, rate: float = RATE) -> None:
+        """Train a network that is there for some epochs. Raises TrialFailure (diverged)."""
+        trainer = self.trainer(state, module, epochs=epochs, rate=rate)
+        for _ in range(epochs):
+            trainer.train_epoch()
+
+    def attempt(self, make: Callable[[], State]) -> State | None:
+        """What `make` makes, where that is good enough to go on with. What was not is not made again."""
+        if not self.deciding:
+            return make() if self.judge(None) else None
+        made = make()
+        return made if self.judge(lambda: self.score(made)) else None
+
+    def judge(self, score: Callable[[], float] | None) -> bool:
+        """Whether a validation score keeps to the stop rule; in the final stage what was answered before."""
+        if not self.deciding:
+            self._answered += 1
+            return self.verdicts[self._answered - 1]
+        if score is None:
+            raise ValueError("the search stage judges by a score")
+        self.scores.append(score())
+        self.verdicts.append(self.floor is None or self.scores[-1] >= self.floor)
+        return self.verdicts[-1]
+
+    def score(self, state: State, module: nn.Module | None = None) -> float:
+        """On the validation split, in float32 as the product runs. Raises ValueError in the final stage."""
+        if self.data.val is None:
+            raise ValueError("the final stage has no validation split: nothing may be decided there")
+        return self.still(state, module).score(self.data.val)
+
+    def latency(self, state: State, module: nn.Module | None = None) -> dict[str, float]:
+        """Of one pass, see `workers.latency`."""
+        return passes(self.still(state, module), with_energy=False)
+
+    def still(self, state: State, module: nn.Module | None = None) -> Trainer:
+        """A trainer that will not train."""
+        return self.trainer(state, module or state.module(), epochs=0, changes={"precision": "fp32"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Made:
+    """What a step made. state: the network to go on with, the one given where nothing was good enough.
+
+    detail: for the report. files: of the bundle, by name below `compressed/`.
+    """
+
+    state: State
+    kept: bool
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def shares(total: float, rounds: int) -> Sequence[float]:
+    """What is to be gone after each round, so that every round takes the same share of what is left."""
+    return [1 - (1 - total) ** (number / rounds) for number in range(1, rounds + 1)]

@@ -1,0 +1,58 @@
+"""lottery: a sparse network that could have been trained from the start, found by pruning and rewinding.
+
+Frankle & Carbin 2019, The Lottery Ticket Hypothesis; rewound not to the first but to early weights, as deeper networks
+need (Frankle et al. 2020, Linear Mode Connectivity). In rounds: train to the end, mask the smallest weights, put the
+others back to what they were after `rewind_epoch` epochs (the optimizer and its schedule as well), train again.
+
+Beside the ticket, a mask with as many weights of each layer at random places is trained from the same early weights: a
+ticket that is no better than that one has won nothing by its choice of weights, and the report says so.
+"""
+
+import copy
+from functools import partial
+from typing import Any
+
+from workers.compress import masks
+from workers.compress.lab import Lab, Made, shares
+from workers.compress.masks import Masks
+from workers.compress.state import State
+from workers.train import Trainer
+
+
+def lottery(state: State, lab: Lab, *, sparsity: float, rounds: int, rewind_epoch: int) -> Made:
+    """Trains rounds + 1 times (and once more for the random mask) from scratch; the given weights are left."""
+    trainer = lab.fresh(state)
+    keep = masks.all_ones(trainer.module)
+    masks.put(trainer.module, keep)
+    trainer = lab.trainer(state, trainer.module, epochs=lab.epochs, rate=1.0)
+    early = min(rewind_epoch, lab.epochs - 1)
+    _train(trainer, until=early)
+    start = copy.deepcopy(trainer.state_dict())
+    _train(trainer, until=lab.epochs)
+    made, done = state, 0
+    for wanted in shares(sparsity, rounds):
+        trained = masks.weights_of(trainer.module)
+        chosen = masks.least({name: trained[f"{name}.weight"] for name in keep}, keep, wanted)
+        ticket = lab.attempt(partial(_rewound, trainer, start, chosen, state, lab))
+        if ticket is None:
+            break
+        made, keep, done = ticket, chosen, done + 1
+    detail: dict[str, Any] = {"rounds": done, "sparsity": masks.share_gone(keep), "rewind_epoch": early}
+    if done and lab.deciding:
+        drawn = _rewound(trainer, start, masks.shuffled(keep, seed=int(lab.recipe["seed"])), state, lab)
+        detail["random_mask_score"] = lab.score(drawn)
+    return Made(state=made, kept=done > 0, detail=detail)
+
+
+def _rewound(trainer: Trainer, start: dict[str, Any], keep: Masks, state: State, lab: Lab) -> State:
+    """The network after a training from the early weights under these masks."""
+    module = {**start["module"], **{f"{name}.weight_mask": mask for name, mask in keep.items()}}
+    trainer.load_state_dict({**copy.deepcopy(start), "module": module})
+    _train(trainer, until=lab.epochs)
+    weights = masks.weights_of(trainer.module)
+    return state.having({name: weights[name] for name in state.weights}, form="sparse")
+
+
+def _train(trainer: Trainer, *, until: int) -> None:
+    while trainer.epochs_done < until:
+        trainer.train_epoch()

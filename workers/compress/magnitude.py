@@ -1,0 +1,32 @@
+"""prune_magnitude: the smallest weights of the whole network are set to zero and stay so, in rounds of fine-tuning.
+
+Han et al. 2015, Learning both Weights and Connections for Efficient Neural Networks. The network computes as much as
+before; its file, where zeros cost next to nothing, becomes smaller.
+"""
+
+from functools import partial
+
+from workers.compress import masks
+from workers.compress.lab import Lab, Made, shares
+from workers.compress.state import State
+
+
+def prune_magnitude(state: State, lab: Lab, *, sparsity: float, rounds: int, epochs: int) -> Made:
+    """Sets up to the share `sparsity` of the weights of matrices and kernels to zero."""
+    made, done, gone = state, 0, 0.0
+    keep = masks.all_ones(state.module())
+    for wanted in shares(sparsity, rounds):
+        keep = masks.least({name: made.weights[f"{name}.weight"] for name in keep}, keep, wanted)
+        sparser = lab.attempt(partial(_tuned, made, keep, lab, epochs))
+        if sparser is None:
+            break
+        made, done, gone = sparser, done + 1, masks.share_gone(keep)
+    return Made(state=made, kept=done > 0, detail={"rounds": done, "sparsity": gone})
+
+
+def _tuned(state: State, keep: masks.Masks, lab: Lab, epochs: int) -> State:
+    module = state.module()
+    masks.put(module, keep)
+    lab.tune(state, module, epochs=epochs)
+    weights = masks.weights_of(module)
+    return state.having({name: weights[name] for name in state.weights}, form="sparse")

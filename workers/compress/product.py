@@ -1,0 +1,108 @@
+"""From a winner to `compressed/` in its bundle and the report's entry, and from an old bundle to one that has them.
+
+compressed/model.py  weights.packed  load.py  architecture.json  README.md  (model-int8.onnx)
+"""
+
+import json
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from archsmith.errors import TrialFailure
+from search.spec import JobSpec, Json
+from space.architecture import Architecture
+from workers import bundle, cluster
+from workers.compress.chain import ChainTask, Compressed, Winner, go_through
+from workers.data import final_data, search_data
+from workers.datasets import Dataset
+from workers.recipe import Recipe
+from workers.report.page import render
+
+FOLDER = "compressed"
+
+README = """# {name}, made smaller
+
+{bytes:,} bytes of weights, {smaller:.1f} times fewer than `weights.safetensors` of this bundle. {score:.4f} on the test
+split, the whole network {before:.4f}; every decision on the way was made on the validation split, the test split was
+looked at once.
+
+```python
+import torch
+import load, model
+
+net = load.load()
+```
+
+`model.predict` takes `net` as it takes the whole network. `load.py` needs torch and numpy, and says in its first lines
+how `weights.packed` is written; `model.py` is the smaller network. The steps stand in `report.json` of this bundle.
+"""
+INT8 = """
+`model-int8.onnx` is the network after `quantise_int8`, for ONNX Runtime: inputs and logits are float32, what is between
+is computed with 8 bits. Its input is what `prepared` of `model.py` makes of the data.
+"""
+
+
+def compress(
+    spec: JobSpec,
+    winner: Winner,
+    dataset: Dataset,
+    *,
+    recipe: Recipe,
+    folder: Path,
+    should_stop: Callable[[], bool],
+) -> tuple[dict[str, bytes], Json] | None:
+    """The files of a bundle, by their paths in it, and the report's entry; None where the job must be put down.
+
+    recipe: of the winner's final training. folder: of the job, for what the steps leave. Where nothing came out the
+    entry says why under "failed".
+    """
+    if spec.compress is None:
+        return {}, {}
+    task = ChainTask(spec=spec.compress, winner=winner, folder=str(folder / "compress"), recipe=recipe)
+    ended = cluster.run_tasks(
+        go_through,
+        [task],
+        shared=(search_data(dataset), final_data(dataset)),
+        cpus=spec.trial.cpus,
+        gpus=spec.trial.gpus,
+        should_stop=should_stop,
+    )
+    made = next((result for _, result in ended), None)
+    if made is None:
+        return None
+    if isinstance(made, TrialFailure):
+        return {}, {"failed": str(made)}
+    return files(made, bundle.Preprocessing.of(dataset), name=spec.name, before=winner.final_score), made.entry
+
+
+def files(made: Compressed, preprocessing: bundle.Preprocessing, *, name: str, before: float) -> dict[str, bytes]:
+    """What lies below `compressed/`; nothing where nothing came out."""
+    if made.architecture is None:
+        return {}
+    architecture = Architecture.from_json(made.architecture)
+    readme = README.format(
+        name=name, bytes=len(made.packed), smaller=made.entry["smaller"], score=made.entry["final_score"], before=before
+    )
+    content = {
+        "model.py": bundle.model_source(architecture, preprocessing).encode(),
+        "load.py": Path(__file__).with_name("loader.py").read_bytes(),
+        "weights.packed": made.packed,
+        "architecture.json": (json.dumps(made.architecture, indent=2) + "\n").encode(),
+        "README.md": (readme + (INT8 if made.files else "")).encode(),
+        **made.files,
+    }
+    return {f"{FOLDER}/{path}": data for path, data in content.items()}
+
+
+def read_bundle(path: Path) -> dict[str, bytes]:
+    """The files of a bundle by their paths in it."""
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def with_compressed(old: Mapping[str, bytes], made: Mapping[str, bytes], report: Mapping[str, Any]) -> dict[str, bytes]:
+    """The files of an earlier bundle with a new report and what lies below `compressed/`; the sums are to be made anew."""
+    kept = {name: data for name, data in old.items() if not name.startswith(f"{FOLDER}/") and name != "SHA256SUMS"}
+    shown = {"report.json": (json.dumps(report, indent=2) + "\n").encode(), "report.html": render(report).encode()}
+    return {**kept, **made, **shown}

@@ -1,0 +1,120 @@
+"""The steps of compression by name, and how one is taken.
+
+What they are asked and what they answer stands in `workers/compress/tasks.py`. A step that fails is an end of that step
+and not of the job: the chain goes on from the network before it.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+
+from safetensors.torch import load, save
+
+from search.spec import Json
+from space.analysis import analyse
+from space.architecture import Architecture
+from space.build import build
+from workers.compress.int8 import quantise_int8
+from workers.compress.lab import Lab, Made
+from workers.compress.loader import unpack
+from workers.compress.lottery import lottery
+from workers.compress.magnitude import prune_magnitude
+from workers.compress.sharing import cluster
+from workers.compress.state import State, plain
+from workers.compress.structured import prune_structured
+from workers.compress.tasks import LastLook, LastTask, StepResult, StepTask
+from workers.data import JobData
+
+
+def reference(state: State, lab: Lab) -> Made:
+    """The winner's architecture trained on the training split alone, by which the search stage judges; in the final
+    stage the winner itself."""
+    if not lab.deciding:
+        return Made(state=state, kept=True)
+    trainer = lab.fresh(state)
+    for _ in range(lab.epochs):
+        trainer.train_epoch()
+    trained = state.having(trainer.module.state_dict())
+    lab.judge(lambda: lab.score(trained))
+    return Made(state=trained, kept=True)
+
+
+def huffman(state: State, lab: Lab) -> Made:  # noqa: ARG001 - no weight changes, so there is nothing to ask
+    """The places in the books, and the runs of zeros, in Huffman codes (Han et al. 2016, section 5)."""
+    return Made(state=state.having(state.weights, form="coded"), kept=True)
+
+
+STEPS: Mapping[str, Callable[..., Made]] = {
+    "reference": reference,
+    "prune_structured": prune_structured,
+    "prune_magnitude": prune_magnitude,
+    "lottery": lottery,
+    "quantise_int8": quantise_int8,
+    "cluster": cluster,
+    "huffman": huffman,
+}
+
+
+def state_of(asked: StepTask | LastTask) -> State:
+    """The network that a step begins with, its tensors in the order of the state dict, which the file does not keep."""
+    graph, tensors = Architecture.from_json(asked.architecture), load(asked.weights)
+    ordered = {name: tensors[name] for name in build(graph).state_dict()}
+    return State(architecture=graph, weights=ordered, form=asked.form)
+
+
+def take(task: StepTask, data: JobData) -> StepResult:
+    """Do one step. Raises TrialFailure."""
+    began = time.monotonic()
+    told = list(task.verdicts) if data.val is None else []
+    lab = Lab(data=data, recipe=task.recipe, floor=task.floor, verdicts=told)
+    before = state_of(task)
+    made = STEPS[task.name](before, lab, **task.options)
+    return StepResult(
+        architecture=made.state.architecture.to_json(),
+        weights=save(dict(made.state.weights)),
+        form=made.state.form,
+        kept=made.kept,
+        changed=made.state is not before,
+        verdicts=tuple(lab.verdicts),
+        scores=tuple(lab.scores),
+        detail=dict(made.detail),
+        seconds=time.monotonic() - began,
+        measured={} if lab.deciding else costs(made.state, lab, before=before),
+        files=made.files,
+    )
+
+
+def costs(state: State, lab: Lab, *, before: State) -> Json:
+    """What a network costs: bytes of its packed file, parameters, how many are not zero, MACs, latency.
+
+    latency_before_ms: of the network that the step began with, measured in the same process a moment earlier, since
+    what other work a machine does changes every figure but their ratio.
+    """
+    analysis = analyse(state.architecture)
+    earlier = lab.latency(before)["latency_ms"]
+    return {
+        "bytes": len(state.pack()),
+        "params": analysis.params,
+        "nonzero": state.nonzero,
+        "macs": analysis.macs,
+        "latency_before_ms": earlier,
+        **lab.latency(state),
+    }
+
+
+def last_look(task: LastTask, data: JobData) -> LastLook:
+    """Pack what came out, and measure on the test split what reads back from the file. Raises TrialFailure.
+
+    Latencies are the better of two turns each, taken alternately.
+    """
+    if data.test is None:
+        raise ValueError("the last look needs the final splits")
+    lab = Lab(data=data, recipe=task.recipe)
+    made = state_of(task)
+    packed = made.pack()
+    state = made.having(unpack(packed))
+    score, measures = lab.still(state).final_score(data.test)
+    first = Architecture.from_json(task.before)
+    winner = State(architecture=first, weights=plain(build(first).state_dict()))
+    turns = [(lab.latency(winner)["latency_ms"], lab.latency(state)["latency_ms"]) for _ in range(2)]
+    before, after = (min(column) for column in zip(*turns, strict=True))
+    return LastLook(packed=packed, score=score, measures=measures, latency_before_ms=before, latency_ms=after)

@@ -1,0 +1,89 @@
+"""What the steps of compression are asked and what they answer: plain values and bytes, without torch.
+
+StepTask  ->  take(task, data)  ->  StepResult        one step, in a process of its own on the cluster
+LastTask  ->  last_look(task, data)  ->  LastLook     of what came out, on the test split
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from search.spec import Json
+from workers.data import JobData
+from workers.recipe import Recipe
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StepTask:
+    """architecture, weights (a safetensors file), form: of the `State` that the step begins with.
+
+    recipe: of a full training. floor, verdicts: see `Lab`.
+    """
+
+    name: str
+    options: Json
+    architecture: Json
+    weights: bytes
+    form: str
+    recipe: Recipe
+    floor: float | None = None
+    verdicts: tuple[bool, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StepResult:
+    """architecture, weights, form: of the network to go on with; changed: whether it is another than before.
+
+    scores: of the search stage, one for each verdict. detail: what the step says of itself.
+    measured: of the final stage, what the network costs (`costs`). files: of the bundle, below `compressed/`.
+    """
+
+    architecture: Json
+    weights: bytes
+    form: str
+    kept: bool
+    changed: bool
+    verdicts: tuple[bool, ...]
+    scores: tuple[float, ...]
+    detail: Json
+    seconds: float
+    measured: Json = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LastTask:
+    """The look at the test split. architecture, weights, form: of what came out. before: the winner's graph."""
+
+    architecture: Json
+    weights: bytes
+    form: str
+    before: Json
+    recipe: Recipe
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LastLook:
+    """packed: the file of weights as it lies in the bundle. score: the job's own; measures: all that apply, by name.
+
+    latency_before_ms: of the winner, measured beside.
+    """
+
+    packed: bytes
+    score: float
+    measures: dict[str, float]
+    latency_before_ms: float
+    latency_ms: float
+
+
+def take(task: StepTask, data: JobData) -> StepResult:
+    """Do one step. Raises TrialFailure."""
+    from workers.compress import steps
+
+    return steps.take(task, data)
+
+
+def last_look(task: LastTask, data: JobData) -> LastLook:
+    """Pack what came out and look at the test split. Raises TrialFailure."""
+    from workers.compress import steps
+
+    return steps.last_look(task, data)

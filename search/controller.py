@@ -41,7 +41,7 @@ class Proposal:
     number: the trial's number, given from outside.
     choices: the decisions answered, by name, in the order asked.
     behaviour: per decision, the probability with which the policy chose it then (policy gradients; empty otherwise).
-    provenance: "baseline", "user" (enqueued), "controller", or "prior" (of an earlier job).
+    provenance: "baseline", "user" (enqueued), "controller", "prior" (of an earlier job), or `search.trial.RANDOM_ARM`.
     """
 
     number: int

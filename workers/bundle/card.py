@@ -4,7 +4,7 @@ After Mitchell et al. 2019, "Model Cards for Model Reporting". What the service 
 its field all the same, for the owner to fill in.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -30,7 +30,7 @@ CARD = """# {name}
 | --- | --- | --- |
 {scores}
 
-The test split was opened once, after the search; it chose nothing.{chosen}
+{gains}The test split was opened once, after the search; it chose nothing.{chosen}
 `search_score` and `final_score` come from different trainings on different splits and must not be compared as one
 number. `report.json` has the rest.
 
@@ -124,15 +124,20 @@ FILES: Mapping[str, str] = {
     "architecture.json": "the graph, for machines",
     "architecture.svg": "and for people",
     "report.json": "how it was found, what else was tried, what it cost",
+    "report.html": "the same, for people",
+    "compressed/": "the smaller model, and how it is loaded",
     "requirements.txt": "what `model.py` needs",
     "SHA256SUMS": "`sha256sum -c SHA256SUMS` checks that all is whole",
 }
 
 
+OPTIONAL = {"model.onnx", "model.pt2", "example.safetensors", "report.html", "compressed/"}
+
+
 def card(
-    architecture: Architecture, manifest: Manifest, report: Mapping[str, Any], *, code: str, files: Mapping[str, bytes]
+    architecture: Architecture, manifest: Manifest, report: Mapping[str, Any], *, code: str, files: Iterable[str]
 ) -> str:
-    """The card of a bundle. code: its `model.py`. files: those that may be absent, by name."""
+    """The card of a bundle. code: its `model.py`. files: names of those that may be absent."""
     words, costs = WORDS[architecture.data], analyse(architecture)
     given = manifest.preprocessing
     fill = {
@@ -152,6 +157,7 @@ def card(
         licence=LICENCE.format(dataset=report["dataset"]["name"]),
         architecture=architecture.hash,
         scores="\n".join(_scores(report)),
+        gains="".join(f"- {gain['words']}\n" for gain in report.get("gains", {}).values()) + "\n" * ("gains" in report),
         chosen=f" The winner was chosen by {chosen.partition(';')[0]}." if chosen else "",
         data="\n".join(_data(architecture, report["dataset"])),
         range=given.range,
@@ -159,7 +165,7 @@ def card(
         cost="\n".join(_cost(report)),
         needs="torch and torch_geometric" if "torch_geometric" in code else "torch, nothing else",
         example=words.example.format(**fill),
-        files="\n".join(_files({*FILES} - {"model.onnx", "model.pt2", "example.safetensors"} | {*files})),
+        files="\n".join(_files({*FILES} - OPTIONAL | {_shown(name) for name in files})),
         left_out=_left_out(manifest),
         limits=words.limit.format(**fill),
     )
@@ -175,7 +181,9 @@ def _scores(report: Mapping[str, Any]) -> Iterator[str]:
     called = SCORES[report["score"]]
     ends = report["finalists"]
     full = f"test split, full training of {ends[0]['epochs']} epochs, measured once"
-    yield f"| {called} (`final_score`) | {report['final_score']:.4f} | {full} |"
+    deviation = report.get("final_score_sd")
+    told = f"{report['final_score']:.4f}" + ("" if deviation is None else f" ± {deviation:.4f}")
+    yield f"| {called} (`final_score`) | {told} | {full if deviation is None else full + ' a seed; mean ± deviation'} |"
     for name, value in report["measures"].items():
         if name != report["score"]:
             yield f"| {SCORES[name]} | {value:.4f} | the same trainings |"
@@ -212,6 +220,12 @@ def _files(names: set[str]) -> Iterator[str]:
         if name in names:
             tolerance = TOLERANCES.get(name)
             yield f"| `{name}` | {what.replace('{' + name + ':g}', f'{tolerance:g}' if tolerance else '')} |"
+
+
+def _shown(name: str) -> str:
+    """A file by its name, one that lies deeper by its folder."""
+    folder, slash, _ = name.partition("/")
+    return folder + slash
 
 
 def _left_out(manifest: Manifest) -> str:

@@ -49,12 +49,14 @@ def publish(
     none may bear the name of one that the bundle has anyway.
     """
     files = contents(
-        architecture=architecture, weights=weights, preprocessing=preprocessing, report=report, exports=exports
+        architecture=architecture,
+        weights=weights,
+        preprocessing=preprocessing,
+        report=report,
+        exports=exports,
+        more=more or {},
     )
-    taken = sorted(files.keys() & (more or {}).keys())
-    if taken:
-        raise ValueError(f"a bundle has one file of a name; given again: {', '.join(taken)}")
-    return write(folder, {**files, **(more or {})})
+    return write(folder, files)
 
 
 def write(folder: Path, files: Mapping[str, bytes]) -> Published:
@@ -80,22 +82,27 @@ def contents(
     preprocessing: Preprocessing,
     report: dict[str, Any],
     exports: Exports,
+    more: Mapping[str, bytes],
 ) -> dict[str, bytes]:
     """Name -> bytes of all but the sums. The same input gives the same bytes."""
     code = model_source(architecture, preprocessing)
     manifest = Manifest.of(architecture, preprocessing, exports.left_out)
-    return {
+    files = {
         "architecture.json": _json(architecture.to_json()),
         "architecture.svg": draw(architecture, title=report["job"]["name"]).encode(),
         "bundle.json": _json(manifest.to_json()),
         "labels.json": _json(list(preprocessing.labels)),
         "model.py": code.encode(),
-        "model_card.md": card(architecture, manifest, report, code=code, files=exports.files).encode(),
+        "model_card.md": card(architecture, manifest, report, code=code, files=(*exports.files, *more)).encode(),
         "report.json": _json(report),
         "requirements.txt": requirements(code).encode(),
         "weights.safetensors": weights,
         **exports.files,
     }
+    taken = sorted(files.keys() & more.keys())
+    if taken:
+        raise ValueError(f"a bundle has one file of a name; given again: {', '.join(taken)}")
+    return {**files, **more}
 
 
 def _zip(path: Path, files: Mapping[str, bytes]) -> Published:

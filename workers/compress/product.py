@@ -101,7 +101,7 @@ def read_bundle(path: Path) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-def with_compressed(old: Mapping[str, bytes], made: Mapping[str, bytes], report: Mapping[str, Any]) -> dict[str, bytes]:
+def with_compressed(old: Mapping[str, bytes], made: Mapping[str, bytes], report: dict[str, Any]) -> dict[str, bytes]:
     """The files of an earlier bundle with a new report and what lies below `compressed/`, for new sums."""
     kept = {name: data for name, data in old.items() if not name.startswith(f"{FOLDER}/") and name != "SHA256SUMS"}
     shown = {"report.json": (json.dumps(report, indent=2) + "\n").encode(), "report.html": render(report).encode()}

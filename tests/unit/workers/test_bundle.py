@@ -65,6 +65,8 @@ def test_the_zip_is_the_folder_and_its_sums_fit(tmp_path: Path) -> None:
             assert hashlib.sha256(archive.read(name)).hexdigest() == digest
         for name in archive.namelist():
             assert archive.read(name) == (tmp_path / "bundle" / name).read_bytes()
+    card = (tmp_path / "bundle" / "model_card.md").read_text()
+    assert all(f"| `{name}` |" in card for name in ("compressed/", "report.html", "model.onnx"))
     assert json.loads((tmp_path / "bundle" / "labels.json").read_text()) == ["class 0", "class 1", "class 2"]
     assert re.fullmatch(r"torch>=[\d.]+\n", (tmp_path / "bundle" / "requirements.txt").read_text())
 
@@ -163,6 +165,15 @@ def test_imports_stand_in_order() -> None:
     lines = code.with_loader(network, small("image"), preprocessing(small("image"))).splitlines()
     expected = ["import json", "import math", "", "import torch", "import torch.nn.functional as F"]
     assert lines[2:8] == [*expected, "from torch import Tensor, nn"]
+
+
+def test_the_card_has_what_the_report_has_of_seeds_and_gains(tmp_path: Path) -> None:
+    gains = {"over_random": {"words": "no gain over random: +0.0010, 95% interval -0.0040 to +0.0060"}}
+    report = {**REPORT, "final_score_sd": 0.0123, "gains": gains}
+    small_bundle(tmp_path, "image", exports=bundle.Exports.none("not asked"), report=report)
+    text = (tmp_path / "bundle" / "model_card.md").read_text()
+    assert "| accuracy (`final_score`) | 0.9000 ± 0.0123 | test split, full training of 12 epochs" in text
+    assert "\n- no gain over random: +0.0010, 95% interval -0.0040 to +0.0060\n\nThe test split" in text
 
 
 @pytest.mark.parametrize("kind", ["image", "volume", *GRAPHS])

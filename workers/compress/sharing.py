@@ -11,6 +11,7 @@ precision. All of it is measured together, and a book twice as large is tried wh
 
 from collections.abc import Iterator, Mapping
 from functools import partial
+from typing import cast
 
 import numpy as np
 import torch
@@ -68,7 +69,8 @@ def _shared(state: State, lab: Lab, clusters: int, epochs: int) -> State:
     small = {name: state.weights[f"{name}.weight"] != 0 for name in layers if name not in large}
     masks.put(module, {name: there.float() for name, there in small.items() if not there.all()})
     lab.tune(state, module, epochs=epochs, rate=RATE)
-    trained = {**masks.weights_of(module), **{f"{name}.weight": layer.weight for name, layer in large.items()}}
+    books = {f"{name}.weight": cast(Tensor, layer.weight) for name, layer in large.items()}
+    trained = {**masks.weights_of(module), **books}
     weights = plain({name: trained[name] for name in state.weights})
     return state.having(dict(_halved(folded(module, weights))), form="shared")
 

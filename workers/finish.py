@@ -101,10 +101,11 @@ class Finish:
         for task in missing:
             self._ledger.set_finalist(self._lease, self._row(task))
         spec = self._job.spec.trial
+        data = final_data(dataset)
         results = cluster.run_tasks(
             train_finalist,
             missing,
-            shared=replace(final_data(dataset), donor=self._donor),
+            shared=replace(data, donor=self._donor) if self._donor else data,
             cpus=spec.cpus,
             gpus=spec.gpus,
             should_stop=lambda: self._control.leaving,

@@ -69,8 +69,8 @@ def _shared(state: State, lab: Lab, clusters: int, epochs: int) -> State:
     small = {name: state.weights[f"{name}.weight"] != 0 for name in layers if name not in large}
     masks.put(module, {name: there.float() for name, there in small.items() if not there.all()})
     lab.tune(state, module, epochs=epochs, rate=RATE)
-    parametrized = {f"{name}.weight": cast(Tensor, layer.weight) for name, layer in large.items()}
-    trained = {**masks.weights_of(module), **parametrized}
+    books = {f"{name}.weight": cast(Tensor, layer.weight) for name, layer in large.items()}
+    trained = {**masks.weights_of(module), **books}
     weights = plain({name: trained[name] for name in state.weights})
     return state.having(dict(_halved(folded(module, weights))), form="shared")
 

@@ -5,10 +5,10 @@ A search is worth its cost only if it beats uniformly random architectures that 
 same recipe with the same early stopping, and the best of them is chosen by the same rule.
 
 Cost is counted in epochs of training: a search on a busy machine and its replay on a quiet one have the same arm. The
-seconds of both stand in the report. The arm ends when less is left than one whole trial takes, so it never costs more
-than the search; and, unless the job is reproducible, after LONGEST times the search's wall clock: where a search has
-learned to take small networks, random ones may take many times as long. A search whose controller is `random` is its
-own arm, and nothing is trained twice.
+seconds of both stand in the report. The arm ends when less is left than one whole trial takes, so it never has more
+epochs than the search; and, unless the job is reproducible, after LONGEST times the search's wall clock: where a search
+has learned to take small networks, random ones may take many times as long. A search whose controller is `random` is
+its own arm, and nothing is trained twice.
 
 Its trials are rows of the ledger with provenance `RANDOM_ARM`, numbered from RANDOM_ARM_FROM: after a crash they are
 replayed like those of the search, which never sees them.

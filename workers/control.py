@@ -54,9 +54,9 @@ class Control:
         """Whether the whole job, not only its search, must be put down now."""
         return self._reason in ("pause", "cancel", "shutdown")
 
-    def part(self) -> "Control":
+    def part(self, *, used_s: float = 0.0, limit_s: float = float("inf")) -> "Control":
         """For a part of the job that comes to its own end, and is put down with the whole."""
-        return _Part(self)
+        return _Part(self, used_s=used_s, limit_s=limit_s)
 
     def leave(self, reason: str) -> None:
         """A wish that also ends what follows the search; it takes the place of a reason to end the search."""
@@ -66,8 +66,8 @@ class Control:
 
 
 class _Part(Control):
-    def __init__(self, whole: Control) -> None:
-        super().__init__()
+    def __init__(self, whole: Control, *, used_s: float, limit_s: float) -> None:
+        super().__init__(used_s=used_s, limit_s=limit_s)
         self._whole = whole
 
     @property

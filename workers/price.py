@@ -23,6 +23,9 @@ EARLY = {"none": (1.0, 1.0, 1.0), "asha": (0.12, 0.3, 0.7), "hyperband": (0.25, 
 BUSY = 1.5
 """How much longer everything may take beside what the machine also does, at the high end."""
 
+QUIET = 0.3
+"""How much less a start may take than the one that was seen, where the machine was busy then, at the low end."""
+
 STARTS = 4.0
 """Times that a process starts one after another before the first trial: driver, calibration, Ray's worker, Tune."""
 
@@ -137,7 +140,7 @@ def price(spec: JobSpec, look: Look, *, slots: int) -> Price:
     final = _range(rounds * final_epochs(spec) * look.final_share * each for each in look.epochs_s)
     loads = look.start_s * (1 + rounds / 4)
     phases = {
-        "start": _busy(_range([0.5 * STARTS * look.start_s, STARTS * look.start_s, 2 * STARTS * look.start_s])),
+        "start": _busy(_range([QUIET * STARTS * look.start_s, STARTS * look.start_s, 2 * STARTS * look.start_s])),
         "search": search,
         **({"random_arm": _plus(search, look.start_s, low=0.7)} if arm else {}),
         "finalists": _busy(_plus(final, loads, low=0.7)),
@@ -197,5 +200,5 @@ def _busy(given: Range) -> Range:
 
 def _plus(given: Range, seconds: float, *, low: float) -> Range:
     return Range(
-        low=low * given.low + 0.5 * seconds, expected=given.expected + seconds, high=given.high + 2.0 * seconds
+        low=low * given.low + QUIET * seconds, expected=given.expected + seconds, high=given.high + 2.0 * seconds
     )

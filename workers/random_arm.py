@@ -5,13 +5,16 @@ A search is worth its cost only if it beats uniformly random architectures that 
 same recipe with the same early stopping, and the best of them is chosen by the same rule.
 
 Cost is counted in epochs of training: a search on a busy machine and its replay on a quiet one have the same arm. The
-seconds of both stand in the report. The arm ends when less is left than one whole trial takes, so it never costs more
-than the search. A search whose controller is `random` is its own arm, and nothing is trained twice.
+seconds of both stand in the report. The arm ends when less is left than one whole trial takes, so it never has more
+epochs than the search; and, unless the job is reproducible, after LONGEST times the search's wall clock: where a search
+has learned to take small networks, random ones may take many times as long. A search whose controller is `random` is
+its own arm, and nothing is trained twice.
 
 Its trials are rows of the ledger with provenance `RANDOM_ARM`, numbered from RANDOM_ARM_FROM: after a crash they are
 replayed like those of the search, which never sees them.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +26,7 @@ from search.ledger import Lease, Ledger, Trial
 from search.objective import Objective
 from search.random import RandomController
 from search.spec import Budget, JobSpec, StopSpec
-from search.trial import RANDOM_ARM, RANDOM_ARM_FROM
+from search.trial import RANDOM_ARM, RANDOM_ARM_FROM, Outcome, TrialState
 from space.constraint import Constraint
 from space.space import Space
 from workers import cluster
@@ -31,6 +34,9 @@ from workers.control import Control
 from workers.restored import Restored, measured, replayed
 from workers.searcher import LedgerSearcher
 from workers.trial import Start, TrialTask
+
+LONGEST = 2.0
+"""Wall clock of the arm for each second of the search's, at most."""
 
 MOST = 4
 """Trials of the arm for each of the search's, at most: where early stopping or failures leave many epochs over."""
@@ -66,8 +72,10 @@ class RandomArm:
         forget: Callable[[int], None],
     ) -> None:
         self._ledger, self._lease, self._control = ledger, lease, control
-        allowed = budget(spec, list(ledger.history(lease.job_id)))
+        job, allowed = ledger.job(lease.job_id), budget(spec, list(ledger.history(lease.job_id)))
         self._spec = replace(spec, budget=allowed, stop=StopSpec())
+        self._limit_s = math.inf if spec.reproducible else LONGEST * job.seconds_used
+        self._used_s = float(job.phases.get(RANDOM_ARM, {}).get("seconds", 0.0))
         self._make_task, self._forget = make_task, forget
 
     def run(
@@ -79,7 +87,7 @@ class RandomArm:
         if not restored.pending and stop.full(self._spec.budget, restored.told, 0):
             return
         self._ledger.update_job(self._lease, phase=RANDOM_ARM)
-        control = self._control.part()
+        control = self._control.part(used_s=self._used_s, limit_s=self._limit_s)
         searcher = LedgerSearcher(
             ledger=self._ledger,
             lease=self._lease,
@@ -95,9 +103,23 @@ class RandomArm:
             forget=self._forget,
             publish=False,
         )
-        cluster.run_search(searcher, spec=self._spec, data=data, control=control, folder=folder, start=start)
-        for number, attempt in searcher.open_attempts():  # only where the job is put down
-            self._ledger.interrupt(self._lease, number, attempt)
+        control.start()
+        if not control.stopping:
+            cluster.run_search(searcher, spec=self._spec, data=data, control=control, folder=folder, start=start)
+        self._settle(searcher, control)
+
+    def _settle(self, searcher: LedgerSearcher, control: Control) -> None:
+        """What is open goes on later where the job is put down, and ends where the arm's time is over."""
+        reason = control.reason
+        if control.leaving:
+            for number, attempt in searcher.open_attempts():
+                self._ledger.interrupt(self._lease, number, attempt)
+            return
+        for trial in self._ledger.random_arm(self._lease.job_id):
+            if not trial.state.terminal:
+                why = f"the random arm ended: {reason}"
+                outcome = Outcome(number=trial.number, state=TrialState.CANCELLED, reason=why)
+                self._ledger.finish_trial(self._lease, trial.number, None, outcome)
 
     def _restored(self, space: Space, constraints: Sequence[Constraint]) -> Restored:
         rows = self._ledger.random_arm(self._lease.job_id)

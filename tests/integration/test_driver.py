@@ -23,7 +23,7 @@ from search.spec import (
     TrialSpec,
     WarmStart,
 )
-from search.trial import JobState, Measurement, Outcome, TrialState
+from search.trial import RANDOM_ARM_FROM, JobState, Measurement, Outcome, TrialState
 from space.analysis import analyse
 from space.architecture import Architecture
 from tests.driving import Yard, finalists, until
@@ -320,3 +320,28 @@ def test_a_warm_start_with_own_architectures_up_to_a_target(yard: Yard, controll
         if trial.state is TrialState.CANCELLED:  # by the end of the search, of which the live one is not told
             controllers[0].tell(Outcome(number=trial.number, state=trial.state, reason=trial.reason))
     _is_restored_as_it_was(yard, job.id, controllers, next_number=len(mine))
+
+
+def test_a_random_arm_ends_with_its_time_and_is_put_down_with_its_job(yard: Yard) -> None:
+    """Paused in the middle of its epochs, it goes on; after twice the search's seconds, what is open is cancelled."""
+    job_id = yard.submit(trials=3, controller=ControllerSpec(name="evolution"), finalists=finalists(random_arm=True))
+    ledger = yard.ledger
+    slow = Fake(slow=frozenset({RANDOM_ARM_FROM, RANDOM_ARM_FROM + 1}))
+
+    def pause(driver: Driver) -> None:
+        until(lambda: any(trial.state is TrialState.RUNNING for trial in ledger.random_arm(job_id)))
+        driver.control.leave("pause")
+        ledger.request(job_id, "pause")
+
+    assert yard.drive(slow, meanwhile=pause).state is JobState.PAUSED
+    assert {trial.state for trial in ledger.random_arm(job_id)} == {TrialState.WAITING}
+    ledger.request(job_id, "run")
+    job = yard.drive(slow)
+    arm = ledger.random_arm(job_id)
+    assert (job.state, job.stopped_because, job.phase) == (JobState.SUCCEEDED, "budget_trials", "bundle")
+    assert {trial.reason for trial in arm} == {"the random arm ended: budget_seconds"}
+    assert job.phases["random_arm"]["seconds"] > job.seconds_used
+    assert sum(job.counts.values()) == 3
+    report = json.loads((yard.settings.job_folder(job_id) / "bundle" / "report.json").read_text())
+    assert report["gains"]["over_random"]["verdict"] == "unknown"
+    audit(ledger)

@@ -42,10 +42,12 @@ class Again:
             layout=setting.layout,
             channels=dataset.info.input_shape[0],
         )
+        # the bundle's weights are those of the winner's first full training, so its own score is what may be lost
+        first = next(one for one in report["finalists"] if one["trial"] == report["winner"]["trial"])
         winner = Winner(
             architecture=json.loads(old["architecture.json"]),
             weights=old["weights.safetensors"],
-            final_score=float(report["final_score"]),
+            final_score=float(first["final_score"]),
         )
         folder = self._settings.job_folder(self._job.id)
         made = compress(spec, winner, dataset, recipe=values, folder=folder, should_stop=lambda: self._control.leaving)

@@ -95,4 +95,4 @@ def test_the_demo_cleans_up_after_itself(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     last = done.stdout.splitlines()[-1]
     assert Path(last.removeprefix("bundle: ")).is_file()
-    assert "opens with torch alone" in done.stdout
+    assert "the bundle holds its word: SHA256SUMS" in done.stdout

@@ -31,7 +31,7 @@ def made(folder: Path, results: list[Any], patch: pytest.MonkeyPatch, *, exports
         yield from ((TASK, result) for result in results)
 
     patch.setattr(cluster, "run_tasks", run_tasks)
-    ledger: Any = SimpleNamespace(job=lambda _: SimpleNamespace(spec=spec()))
+    ledger: Any = SimpleNamespace(job=lambda _: SimpleNamespace(spec=spec(), phases={}))
     settings = Settings(state=folder, database_url="sqlite://", exports=exports)
     finish = Finish(settings, ledger, Lease(job_id="a", owner="b", fence=1), Control(used_s=0, limit_s=1))
     return finish._exports(TASK)

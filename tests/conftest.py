@@ -21,8 +21,13 @@ SERVICES = ("test_client", "test_driver", "test_recovery", "test_serve", "test_t
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What drives services runs in one process after the other's, however many processes there are."""
+    """What drives services runs in one process after the other's, however many processes there are.
+
+    So does what shares a table that takes a minute to make.
+    """
     for item in items:
         folder = item.path.parent.name
         if folder == "e2e" or (folder == "integration" and item.path.stem in SERVICES):
             item.add_marker(pytest.mark.xdist_group("services"))
+        elif item.path.stem == "test_nasbench201":
+            item.add_marker(pytest.mark.xdist_group("nasbench201"))

@@ -27,7 +27,7 @@ from workers.trial import Session, TrialTask, start_training
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
-LEASE_S = 4.0
+LEASE_S = 10.0
 LIMIT_S = 400.0
 JOB: dict[str, Any] = {
     "controller": ControllerSpec(name="evolution", options={"population": 2, "sample": 2}),

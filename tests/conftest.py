@@ -16,18 +16,19 @@ pytest.register_assert_rewrite("tests.conformance", "tests.invariants")
 
 pytest_plugins = ["tests.postgres"]
 
-SERVICES = ("test_client", "test_driver", "test_recovery", "test_serve", "test_tracking", "test_trials")
-"""Integration tests that share one Ray cluster, or a machine's processors with a whole service."""
+GROUPS = {
+    "services": ("test_client", "test_recovery", "test_serve", "test_tracking"),
+    "cluster": ("test_compress", "test_driver", "test_report", "test_trials", "test_warm"),
+    "cells": ("test_nasbench201",),
+}
+"""Integration tests that run in one process, one after the other, however many processes there are: they drive whole
+services, share one Ray cluster, or a table that takes a minute to make. `tests/e2e` belongs to the services."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What drives services runs in one process after the other's, however many processes there are.
-
-    So does what shares a table that takes a minute to make.
-    """
+    groups = {stem: name for name, stems in GROUPS.items() for stem in stems}
     for item in items:
         folder = item.path.parent.name
-        if folder == "e2e" or (folder == "integration" and item.path.stem in SERVICES):
-            item.add_marker(pytest.mark.xdist_group("services"))
-        elif item.path.stem == "test_nasbench201":
-            item.add_marker(pytest.mark.xdist_group("nasbench201"))
+        name = "services" if folder == "e2e" else groups.get(item.path.stem) if folder == "integration" else None
+        if name:
+            item.add_marker(pytest.mark.xdist_group(name))

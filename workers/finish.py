@@ -177,7 +177,6 @@ class Finish:
     ) -> None:
         """The winner is the first whose final training succeeded: the test split chooses nothing. The first is the
         best by the search's value; of several objectives, the one with the best search_score on the front."""
-        self._ledger.update_job(self._lease, phase="bundle", phases=self._spending.look())
         winner = next(one for one in trained if one.final.role == "finalist")
         first = winner.trainings[0].row
         weights = self._weights(first.rank, first.seed).read_bytes()
@@ -185,6 +184,7 @@ class Finish:
         if made is None:
             return
         smaller, compression = made
+        self._ledger.update_job(self._lease, phase="bundle", phases=self._spending.look())
         preprocessing = bundle.Preprocessing.of(dataset)
         exports = self._exports(
             bundle.ExportTask(architecture=winner.trial.architecture, weights=weights, preprocessing=preprocessing)

@@ -29,7 +29,10 @@ def test_in_the_job_and_afterwards(yard: Yard) -> None:
     job = yard.drive()
     assert (job.state, job.reason) == (JobState.SUCCEEDED, None)
     found = read_bundle(yard.settings.job_folder(job.id) / "bundle.zip")
-    entry = json.loads(found["report.json"])["compression"]
+    told = json.loads(found["report.json"])
+    entry = told["compression"]
+    spent = {cost["phase"]: cost["seconds"] for cost in told["costs"]}
+    assert spent["compress"] > 0
     assert [step["kept"] for step in entry["steps"]] == [True, True, True]
     assert len(found["compressed/weights.packed"]) == entry["bytes"] < entry["bytes_before"]
     assert unpack(found["compressed/weights.packed"])

@@ -14,6 +14,7 @@ from workers.control import Control
 from workers.datasets import Dataset
 from workers.finalists import final_epochs
 from workers.recipe import recipe, trial_seed
+from workers.report.contents import SCHEMA_VERSION
 from workers.setting import Setting
 from workers.settings import Settings
 
@@ -34,6 +35,8 @@ class Again:
         source = self._source()
         old = read_bundle(source)
         report = json.loads(old["report.json"])
+        if report["schema_version"] != SCHEMA_VERSION:
+            raise JobFailure(f"the bundle of {source.parent.name} is of an older version: run its search again first")
         values = recipe(
             spec,
             epochs=final_epochs(spec),

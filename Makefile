@@ -46,7 +46,7 @@ demo: install ## a whole search on the digits data set, from nothing to a checke
 	$(BIN)/archsmith demo
 
 test: install ## the whole suite, on two processes: one drives the services, one does the rest
-	$(PYTEST) -n 2 --dist loadgroup -m "not chaos" $(TESTS)
+	$(PYTEST) -n 2 --no-loadscope-reorder --max-worker-restart 0 -m "not chaos" $(TESTS)
 
 test-lowest: install ## the unit tests on the lowest versions that pyproject.toml allows
 	test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)

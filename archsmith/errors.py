@@ -17,7 +17,7 @@ ArchsmithError
 ├── SpaceExhausted          a controller has no architecture left that was not tried
 ├── UnknownTrial            a controller was told of a trial that it did not ask, or twice
 ├── LeaseLost               another process owns the job now; stop writing
-    ├── JobFailure              a job cannot go on: not one trial or finalist could be trained
+├── JobFailure              a job cannot go on: not one trial or finalist could be trained
 ├── TrialFailure            a trial ended by its own fault (diverged, out of memory, crashed)
 └── ConfigurationError      the service cannot start as it was asked to
 """
@@ -162,9 +162,16 @@ class UnknownTrial(ArchsmithError):
 
 
 class LeaseLost(ArchsmithError):
-    """The lease ran out and another owner holds the job; nothing more may be written."""
+    """The lease holds no more, so nothing more may be written.
+
+    given_back: its owner itself ended the job or put it down; otherwise it ran out and another owner holds the job.
+    """
 
     code = "lease_lost"
+
+    def __init__(self, message: str, *, given_back: bool = False) -> None:
+        super().__init__(message)
+        self.given_back = given_back
 
 
 class JobFailure(ArchsmithError):

@@ -2,11 +2,14 @@
 
 import os
 import signal
+from pathlib import Path
 
 # Two test processes on two processors: the threads of a second matrix product would wait for each other, spinning.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, their children too; some tests send it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -16,19 +19,32 @@ pytest.register_assert_rewrite("tests.conformance", "tests.invariants")
 
 pytest_plugins = ["tests.postgres"]
 
-GROUPS = {
-    "services": ("test_client", "test_recovery", "test_serve", "test_tracking"),
-    "cluster": ("test_compress", "test_driver", "test_report", "test_trials", "test_warm"),
-    "cells": ("test_nasbench201",),
-}
-"""Integration tests that run in one process, one after the other, however many processes there are: they drive whole
-services, share one Ray cluster, or a table that takes a minute to make. `tests/e2e` belongs to the services."""
+SERVICES = {"test_compress", "test_driver", "test_recovery", "test_report"}
+SERVICES |= {"test_serve", "test_tracking", "test_trials", "test_warm"}
+"""Integration tests that start whole services or drive jobs on a Ray cluster, as all of `tests/e2e` does."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    groups = {stem: name for name, stems in GROUPS.items() for stem in stems}
-    for item in items:
-        folder = item.path.parent.name
-        name = "services" if folder == "e2e" else groups.get(item.path.stem) if folder == "integration" else None
-        if name:
-            item.add_marker(pytest.mark.xdist_group(name))
+LONG = ("integration", "conformance")
+"""Folders whose files take half a minute and more."""
+
+
+class ByFile(LoadScopeScheduling):
+    """One process, first of all and one after the other, for what has processes of its own; the rest goes by files."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "services" if _has_processes_of_its_own(Path(nodeid.partition("::")[0])) else nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
+    return ByFile(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The long files first: the last ones to be handed out are to be short."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: (not _has_processes_of_its_own(item.path), item.path.parent.name not in LONG))
+
+
+def _has_processes_of_its_own(file: Path) -> bool:
+    folder = file.parent.name
+    return folder == "e2e" or (folder == "integration" and file.stem in SERVICES)

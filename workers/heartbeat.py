@@ -44,7 +44,9 @@ class Heartbeat(threading.Thread):
             try:
                 self._beat()
                 last = time.monotonic()
-            except LeaseLost:
+            except LeaseLost as error:
+                if error.given_back:  # the driver has just ended the job, and comes to `stop` next
+                    return
                 self._abandon("the lease is lost: another driver owns this job")
             except Unavailable as error:
                 log.warning("cannot renew the lease: %s", error)

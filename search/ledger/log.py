@@ -38,7 +38,8 @@ def lost(connection: sa.Connection, lease: Lease) -> LeaseLost | NotFound:
         return NotFound("job", lease.job_id)
     return LeaseLost(
         f"{lease.owner} holds job {lease.job_id} no more (fence {lease.fence}): "
-        f"it is {row['state']}, owner {row['owner'] or 'nobody'}, fence {row['fence']}"
+        f"it is {row['state']}, owner {row['owner'] or 'nobody'}, fence {row['fence']}",
+        given_back=row["fence"] == lease.fence,  # nobody claimed it since
     )
 
 

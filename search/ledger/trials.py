@@ -69,6 +69,8 @@ class Trials:
     def add_prior(self, lease: Lease, number: int, trial: Trial, *, value: float) -> None:
         """Store a completed trial of another job as a prior one of this, which may make it the incumbent.
 
+        It is no part of the progress: the counts are of the trials that the job pays for.
+
         value: by this job's objective.
         Raises AlreadyExists for a number that the job has already, LeaseLost.
         """
@@ -87,7 +89,7 @@ class Trials:
                 .returning(*trials.c)
             ).mappings().one()  # fmt: skip
             keys = ("number", "state", "reason", "hash", "params", "macs", "provenance")
-            note(connection, lease.job_id, "trial_added", {key: row[key] for key in keys}, entered=trial.state)
+            note(connection, lease.job_id, "trial_added", {key: row[key] for key in keys})
             announce_end(connection, row)
             _keep_best(connection, job, outcome, trial.search_score)
 

@@ -91,7 +91,7 @@ class TrialConformance(WithLedger):
         assert all(getattr(trial, name) == getattr(source, name) for name in same)
         assert (trial.number, trial.provenance, trial.attempts, trial.seconds) == (1_000_000, "prior", 0, 0.0)
         job = ledger.job(lease.job_id)
-        assert (job.best_trial, job.best_score, job.counts[TrialState.COMPLETED]) == (1_000_000, 0.8, 1)
+        assert (job.best_trial, job.best_score, job.counts[TrialState.COMPLETED]) == (1_000_000, 0.8, 0)
         attempt = running_trial(ledger, lease, 0)
         ledger.finish_trial(lease, 0, attempt, completed(0, 0.8), 0.8)
         assert ledger.job(lease.job_id).best_trial == 0, "of equals the lower number, which is the job's own"

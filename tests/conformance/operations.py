@@ -7,7 +7,7 @@ import html
 import itertools
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -29,8 +29,6 @@ from tests.oracle import (
     indices_of,
     load_generated,
     network_macs,
-    onnx_logits,
-    onnx_session,
     support,
 )
 
@@ -60,47 +58,76 @@ def checked(operation: Operation, example: Example) -> tuple[Attrs, list[Shape]]
 
 def alone(operation: Operation, example: Example) -> tuple[Architecture, str]:
     """The smallest architecture that holds the example, and the name of its node."""
-    data = data_of(operation, example)
-    if data in ("nodes", "graphs", "links"):
-        return _in_graph(operation, example, data)
-    largest = max(example.inputs, key=math.prod)
-    side = (MAP if data == "image" else VOLUME)[1:] if len(largest) == 1 else largest[1:]
-    g = GraphBuilder((3, *side) if operation.name != "input" else largest, 3, data=data)
-    sources = [_source(g, number, shape) for number, shape in enumerate(example.inputs)]
-    node = g.input if operation.name == "input" else g.add("cell.it", operation.name, example.attrs, *sources)
-    x = node if len(g.shape(node)) == 1 else g.add("head.flatten", "flatten", {}, node)
+    g = _ground(operation, example)
+    node, x = _planted(g, operation, example)
     return g.finish(g.add("head.linear", "linear", {"out": 3}, x)), node
+
+
+def together(examples: Iterable[tuple[Operation, Example]], most: int = 12) -> list[Architecture]:
+    """Few architectures that hold all examples: up to `most` of one kind of data and one input, their logits added."""
+    grounds: dict[tuple[str, Shape], list[tuple[Operation, Example]]] = {}
+    for operation, example in examples:
+        g = _ground(operation, example)
+        grounds.setdefault((g.kind.name, g.shape(g.input)), []).append((operation, example))
+    return [_added(of[first : first + most]) for of in grounds.values() for first in range(0, len(of), most)]
+
+
+def _added(examples: Sequence[tuple[Operation, Example]]) -> Architecture:
+    g, total = _ground(*examples[0]), ""
+    for number, (operation, example) in enumerate(examples):
+        _, x = _planted(g, operation, example, str(number))
+        logits = g.add(f"head{number}.linear", "linear", {"out": 3}, x)
+        total = g.add(f"head{number}.add", "add", {}, total, logits) if total else logits
+    return g.finish(total)
 
 
 MAP, VOLUME = (4, 9, 7), (4, 3, 5, 4)
 
 
-def _source(g: GraphBuilder, number: int, shape: Shape) -> str:
+def _ground(operation: Operation, example: Example) -> GraphBuilder:
+    """A network that has nothing but its input, which the example can stand on."""
+    data = data_of(operation, example)
+    if data in ("nodes", "graphs", "links"):
+        return GraphBuilder((FEATURES,), 3, data=data)
+    largest = max(example.inputs, key=math.prod)
+    side = (MAP if data == "image" else VOLUME)[1:] if len(largest) == 1 else largest[1:]
+    return GraphBuilder(largest if operation.name == "input" else (3, *side), 3, data=data)
+
+
+def _planted(g: GraphBuilder, operation: Operation, example: Example, place: str = "") -> tuple[str, str]:
+    """The example's node, and the features of samples that follow from it. place: keeps the names of several apart."""
+    if g.kind.name in ("nodes", "graphs", "links"):
+        return _planted_in_graph(g, operation, example, place)
+    sources = [_source(g, f"{place}.{number}", shape) for number, shape in enumerate(example.inputs)]
+    node = g.input if operation.name == "input" else g.add(f"cell{place}.it", operation.name, example.attrs, *sources)
+    return node, node if len(g.shape(node)) == 1 else g.add(f"head{place}.flatten", "flatten", {}, node)
+
+
+def _source(g: GraphBuilder, place: str, shape: Shape) -> str:
     """A node of this shape."""
     if len(shape) == 1:
-        flat = g.add(f"before.flatten{number}", "flatten", {}, g.input)
-        return g.add(f"before.linear{number}", "linear", {"out": shape[0]}, flat)
+        flat = g.add(f"before{place}.flatten", "flatten", {}, g.input)
+        return g.add(f"before{place}.linear", "linear", {"out": shape[0]}, flat)
     x = g.input
     if shape[1:] != g.shape(x)[1:]:
-        x = g.add(f"before.pool{number}", "adaptive_avg_pool", {"size": list(shape[1:])}, x)
-    return conv(g, f"before.conv{number}", x, out=shape[0], kernel=1)
+        x = g.add(f"before{place}.pool", "adaptive_avg_pool", {"size": list(shape[1:])}, x)
+    return conv(g, f"before{place}.conv", x, out=shape[0], kernel=1)
 
 
-def _in_graph(operation: Operation, example: Example, data: str) -> tuple[Architecture, str]:
-    """The same of graph data. Of an index the node stands there already, and something must read it."""
-    g = GraphBuilder((FEATURES,), 3, data=data)
+def _planted_in_graph(g: GraphBuilder, operation: Operation, example: Example, place: str) -> tuple[str, str]:
+    """Of an index the node stands there already, and something must read it."""
     if operation.name == "index":
         reader = next(one for one in OPERATIONS.values() if one.indices == (example.attrs["of"],))
         operation, example = reader, reader.examples[0]
     features = [
-        g.add(f"before.linear{number}", "linear", {"out": shape[0]}, g.input)
+        g.add(f"before{place}.linear{number}", "linear", {"out": shape[0]}, g.input)
         for number, shape in enumerate(example.inputs)
     ]
-    x = g.add("cell.it", operation.name, example.attrs, *features)
-    if data != "nodes" and operation.rows is None:  # from rows of nodes to those that the data asks for
-        last = next(one for one in OPERATIONS.values() if one.rows == {"graphs": "graph", "links": "pair"}[data])
-        x = g.add("cell.last", last.name, last.examples[0].attrs, x)
-    return g.finish(g.add("head.linear", "linear", {"out": 3}, x)), "cell.it"
+    node = x = g.add(f"cell{place}.it", operation.name, example.attrs, *features)
+    if g.kind.name != "nodes" and operation.rows is None:  # from rows of nodes to those that the data asks for
+        last = next(one for one in OPERATIONS.values() if one.rows == {"graphs": "graph", "links": "pair"}[g.kind.name])
+        x = g.add(f"cell{place}.last", last.name, last.examples[0].attrs, x)
+    return node, x
 
 
 def module_of(operation: Operation, example: Example) -> nn.Module:
@@ -250,17 +277,6 @@ def check_rows_are_apart(operation: Operation, example: Example) -> None:
         module = build(architecture).eval()
         [x] = batch_of(architecture.data, architecture.input_shape, 3)
         torch.testing.assert_close(module(x)[1:2], module(x[1:2]), atol=1e-5, rtol=1e-5)
-
-
-def check_onnx(operation: Operation, example: Example) -> None:
-    """ONNX Runtime gives the network's logits for batches of other sizes than the exporter saw."""
-    architecture, _ = alone(operation, example)
-    module = build(architecture).eval()
-    session = onnx_session(architecture, module)
-    for rows in (1, 3):
-        inputs = batch_of(architecture.data, architecture.input_shape, rows, seed=rows)
-        with torch.no_grad():
-            torch.testing.assert_close(onnx_logits(session, inputs), module(*inputs), atol=1e-4, rtol=1e-4)
 
 
 def check_json_round_trip(operation: Operation, example: Example) -> None:

@@ -3,10 +3,12 @@
 import pytest
 import torch
 
+from space.architecture import Architecture
 from space.operations import OPERATIONS
 from space.operations.attributes import Choice, Extent, Misfit
 from space.operations.base import Example
-from tests.conformance.operations import CHECKS, Check
+from tests.conformance.operations import CHECKS, Check, together
+from tests.exactness import check_onnx, fresh
 
 CASES = [
     pytest.param(name, example, id=f"{name}-{i}")
@@ -40,6 +42,16 @@ def test_names_agree() -> None:
 @pytest.mark.parametrize(("name", "example"), CASES)
 def test_operation(check: Check, name: str, example: Example) -> None:
     check(OPERATIONS[name], example)
+
+
+@pytest.mark.parametrize(
+    "architecture",
+    together((operation, example) for operation in OPERATIONS.values() for example in operation.examples),
+    ids=lambda one: "+".join(dict.fromkeys(node.op for node in one.nodes if node.name.endswith(".it"))),
+)
+def test_onnx(architecture: Architecture) -> None:
+    """ONNX Runtime gives the logits of what holds many examples: an export takes a second, however small it is."""
+    check_onnx(architecture, fresh(architecture, 0))
 
 
 @pytest.mark.parametrize("name", OPERATIONS)

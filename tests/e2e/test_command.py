@@ -1,28 +1,28 @@
 """The command as a person uses it: a service, a job, a bundle; every exit code; Ctrl-C."""
 
+import contextlib
+import io
 import json
 import re
 import signal
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from archsmith import demo, serving
+from archsmith import demo
+from tests.e2e.house import ALONE, House
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1000)]
 PROGRAM = str(Path(sys.executable).with_name("archsmith"))
-ALONE = {"top": 1, "seeds": 1, "epochs": 1, "baseline": False, "random_arm": False, "fidelity": 0}
 SMALL = {"dataset": "digits", "space": "tiny", "budget": {"epochs": 1}, "finalists": ALONE}
 
 
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with serving.service(tmp_path_factory.mktemp("command") / "state") as base:
-        yield base
+@pytest.fixture
+def url(house: House) -> str:
+    return house.url
 
 
 def archsmith(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -89,10 +89,23 @@ def test_a_port_in_use_ends_serve_with_its_number(url: str, tmp_path: Path) -> N
     refused(done, 2, port)
 
 
-def test_the_demo_cleans_up_after_itself(tmp_path: Path) -> None:
-    command = [PROGRAM, "demo", "--trials", "3", "--folder", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
-    assert done.returncode == 0, done.stderr
-    last = done.stdout.splitlines()[-1]
-    assert Path(last.removeprefix("bundle: ")).is_file()
-    assert "the bundle holds its word: SHA256SUMS" in done.stdout
+def test_the_demo_has_a_service_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "FINALISTS", ALONE)  # its own take two minutes
+    out = io.StringIO()
+    bundle = demo.run(None, folder=tmp_path, trials=2, out=out)
+    *_, word, last = out.getvalue().splitlines()
+    assert last == f"bundle: {bundle}"
+    assert bundle.is_file()
+    forms = word.removeprefix("the bundle holds its word: ").split(", ")
+    assert {"SHA256SUMS", "weights.safetensors", "model.onnx", "model.py", "model.pt2"} <= set(forms)
+    assert not _processes_of(bundle.parent / "state")
+
+
+def _processes_of(state: Path) -> list[int]:
+    """Those that name the state folder in their command: the API, MLflow, the dispatcher, drivers."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if str(state).encode() in (folder / "cmdline").read_bytes():
+                found.append(int(folder.name))
+    return found

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -18,81 +18,12 @@ from typing import Any
 import httpx
 import pytest
 
-from archsmith.serving import service
+from tests.e2e.house import SMALL, House
 from workers.bundle import torch_only
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 
-SMALL = {
-    "dataset": "digits",
-    "space": "tiny",
-    "controller": "tpe",
-    "budget": {"trials": 4, "epochs": 2},
-    "finalists": {"top": 1, "seeds": 1, "epochs": 3, "baseline": False, "random_arm": False, "fidelity": 0},
-}
 ENDS = ("succeeded", "failed", "cancelled")
-
-
-def trap(folder: Path) -> Path:
-    """Folders of a user's that bear the names of our rooms: whoever imports one of them fails."""
-    for room in ("api", "archsmith", "search", "space", "workers"):
-        (folder / room).mkdir(parents=True)
-        (folder / room / "__init__.py").write_text(
-            "raise RuntimeError('a folder of the user shadows a room of ours')\n"
-        )
-    return folder
-
-
-class House:
-    """A running service; `again` ends it and starts it anew on the same state.
-
-    It is started from a folder, and keeps its state in one, that hold packages of the same names as ours.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.state = trap(folder / "state")
-        self._user = trap(folder / "user")
-        self._stack = contextlib.ExitStack()
-        self.start()
-
-    def start(self) -> None:
-        # Exports take ten seconds a job; the command's test has a bundle with all forms.
-        with contextlib.chdir(self._user), pytest.MonkeyPatch.context() as patch:
-            patch.setenv("ARCHSMITH_EXPORTS", "0")
-            self._start()
-
-    def _start(self) -> None:
-        self.http = httpx.Client(base_url=self._stack.enter_context(service(self.state)), timeout=60)
-
-    def close(self) -> None:
-        self.http.close()
-        self._stack.close()
-
-    def again(self) -> None:
-        self.close()
-        self.start()
-
-    def submit(self, **changes: Any) -> str:
-        answer = self.http.post("/v1/jobs", json={**SMALL, **changes})
-        assert answer.status_code == 202, answer.text
-        assert answer.headers["location"] == f"/v1/jobs/{answer.json()['id']}"
-        return str(answer.json()["id"])
-
-    def job(self, job_id: str) -> Any:
-        return self.http.get(f"/v1/jobs/{job_id}").json()
-
-    def trials(self, job_id: str) -> dict[int, Any]:
-        return {t["number"]: t for t in self.http.get(f"/v1/jobs/{job_id}/trials?limit=200").json()["items"]}
-
-    def log(self, job_id: str) -> str:
-        return (self.state / "jobs" / job_id / "driver.log").read_text()
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    house = House(tmp_path_factory.mktemp("service"))
-    yield house
-    house.close()
 
 
 def _until(condition: Callable[[], object], limit_s: float = 180) -> None:

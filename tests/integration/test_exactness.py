@@ -10,7 +10,7 @@ from tests.spaces import preset, sample, shapes_of
 
 pytestmark = pytest.mark.integration
 
-EACH = 16
+EACH = 12
 """Networks of each preset; its input shapes take turns."""
 
 
@@ -35,11 +35,11 @@ def test_analysis_training_json_and_picture_hold(name: str) -> None:
 
 @pytest.mark.parametrize("name", presets.names())
 def test_generated_code_gives_the_same_logits(name: str) -> None:
-    for number, architecture in enumerate(architectures(name, EACH // 4)):
+    for number, architecture in enumerate(architectures(name, EACH // 3)):
         check_code(architecture, fresh(architecture, number))
 
 
 @pytest.mark.parametrize("name", presets.names())
 def test_the_onnx_model_gives_the_same_logits(name: str) -> None:
-    *_, architecture = architectures(name, 2)
+    architecture = min(architectures(name, 4), key=lambda one: len(one.nodes))  # a large one takes ten seconds
     check_onnx(architecture, fresh(architecture, 0))

@@ -27,7 +27,7 @@ def test_kill_9_of_the_driver_twice(yard: Yard, ray_address: str) -> None:
         controller=ControllerSpec(name="tpe"),
         budget=Budget(trials=9, epochs=9),
         trial=TrialSpec(precision="fp32", layout="nchw", scheduler="asha", batch_size=32),
-        finalists=finalists(top=2, epochs=25),
+        finalists=finalists(top=2, epochs=12),
     )
 
     def in_the_middle() -> bool:

@@ -31,7 +31,7 @@ LEASE_S = 10.0
 LIMIT_S = 400.0
 JOB: dict[str, Any] = {
     "controller": ControllerSpec(name="evolution", options={"population": 2, "sample": 2}),
-    "budget": Budget(trials=4, epochs=2),
+    "budget": Budget(trials=3, epochs=2),
     "finalists": finalists(seeds=2, epochs=2, baseline=True, random_arm=True),
     "reproducible": True,
 }
@@ -93,8 +93,8 @@ def test_a_reproducible_search_is_replayed_to_the_last_digit(
     first = _killed_on_the_way(yard, ray_address)
     before = _report(yard, first)
     jsonschema.Draft202012Validator(schema()).validate(before)
-    assert [one["trainings"] for one in before["costs"]] == [4, 4, len(yard.ledger.finalists(first))]
-    assert before["costs"][0]["epochs"] == before["costs"][1]["epochs"] == 8, "the arm costs what the search does"
+    assert [one["trainings"] for one in before["costs"]] == [3, 3, len(yard.ledger.finalists(first))]
+    assert before["costs"][0]["epochs"] == before["costs"][1]["epochs"] == 6, "the arm costs what the search does"
     assert all(one["words"].partition(":")[0].endswith(("random", "baseline")) for one in before["gains"].values())
     assert before["noise"]["scores"] == [one["final_score"] for one in before["finalists"]]
 

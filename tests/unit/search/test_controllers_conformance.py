@@ -54,14 +54,6 @@ class TestPolicyModel(ControllerConformance):
         return ControllerSpec(name="policy_model", options={"samples": 40})  # fewer walks, the same law
 
 
-class TestAuto(ControllerConformance):
-    asks = 60
-
-    @pytest.fixture
-    def spec(self) -> ControllerSpec:
-        return ControllerSpec(name="auto")
-
-
 class TestPpo(ControllerConformance):
     @pytest.fixture
     def spec(self) -> ControllerSpec:

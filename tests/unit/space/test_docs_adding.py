@@ -14,7 +14,7 @@ import pytest
 from space.blocks import BLOCKS
 from space.operations import OPERATIONS
 from space.space import Space
-from tests.conformance.operations import CHECKS, Check
+from tests.conformance.operations import CHECKS, Check, together
 from tests.exactness import check_code, check_costs, check_onnx, check_texts, check_training_step, fresh
 from tests.spaces import sample
 
@@ -68,6 +68,11 @@ def test_its_operations_keep_the_law(check: Check, added: list[str]) -> None:
         assert OPERATIONS[name].examples
         for example in OPERATIONS[name].examples:
             check(OPERATIONS[name], example)
+
+
+def test_its_operations_run_in_onnx_runtime(added: list[str]) -> None:
+    for architecture in together((OPERATIONS[name], one) for name in added for one in OPERATIONS[name].examples):
+        check_onnx(architecture, fresh(architecture, 0))
 
 
 @pytest.mark.parametrize("shape", [(3, 12, 10), (1, 8, 6, 8)])

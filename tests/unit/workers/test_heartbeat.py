@@ -1,0 +1,73 @@
+"""The pulse of a driver: its lease is renewed, wishes arrive, and it ends the process whose job is another's now."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from search.ledger import Lease, Ledger, open_ledger
+from search.trial import JobState
+from tests import factories
+from workers.control import Control
+from workers.heartbeat import Heartbeat
+
+Beating = Callable[[Lease], Heartbeat]
+
+
+class Abandoned(Exception):
+    """In the place of the process's end."""
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    ledger = open_ledger(f"sqlite:///{tmp_path / 'archsmith.db'}")
+    yield ledger
+    ledger.close()
+
+
+@pytest.fixture
+def control() -> Control:
+    return Control()
+
+
+@pytest.fixture
+def beating(ledger: Ledger, control: Control, monkeypatch: pytest.MonkeyPatch) -> Beating:
+    def abandon(self: Heartbeat, why: str) -> None:
+        raise Abandoned(why)
+
+    monkeypatch.setattr(Heartbeat, "_abandon", abandon)
+
+    def beating(lease: Lease) -> Heartbeat:
+        return Heartbeat(ledger, lease, control, lease_s=0.06, waiting_for=lambda: None, spent=dict)
+
+    return beating
+
+
+@pytest.mark.parametrize("state", [JobState.SUCCEEDED, JobState.FAILED])
+def test_a_driver_that_has_just_ended_its_job_lives_on(ledger: Ledger, beating: Beating, state: JobState) -> None:
+    lease = factories.owned_job(ledger)
+    ledger.finish_job(lease, state, "as told" if state is JobState.FAILED else None)
+    beating(lease).run()
+
+
+def test_so_does_one_that_has_put_its_job_down(ledger: Ledger, beating: Beating) -> None:
+    lease = factories.owned_job(ledger)
+    ledger.pause_job(lease)
+    beating(lease).run()
+
+
+def test_a_driver_whose_job_another_has_ends_at_once(ledger: Ledger, beating: Beating) -> None:
+    lease = factories.owned_job(ledger)
+    ledger.expire(lease)
+    assert ledger.claim("other", 30.0) is not None
+    with pytest.raises(Abandoned, match="another driver owns this job"):
+        beating(lease).run()
+
+
+def test_a_wish_is_heard_and_the_lease_renewed(ledger: Ledger, control: Control, beating: Beating) -> None:
+    lease = factories.owned_job(ledger)
+    ledger.request(lease.job_id, "cancel")
+    heartbeat = beating(lease)
+    heartbeat._beat()
+    assert control.leaving
+    assert ledger.job(lease.job_id).state is JobState.RUNNING

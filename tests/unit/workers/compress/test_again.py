@@ -1,0 +1,50 @@
+"""A job that makes an earlier winner smaller, where there is nothing that it could begin with."""
+
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from archsmith.errors import JobFailure
+from search.ledger import Ledger, open_ledger
+from search.spec import CompressSpec
+from tests import factories
+from workers.compress.again import Again
+from workers.control import Control
+from workers.settings import Settings
+
+OF = "11111111-2222-4333-8444-555555555555"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(state=tmp_path, database_url=f"sqlite:///{tmp_path / 'archsmith.db'}")
+
+
+@pytest.fixture
+def ledger(settings: Settings) -> Iterator[Ledger]:
+    ledger = open_ledger(settings.database_url)
+    yield ledger
+    ledger.close()
+
+
+def again(settings: Settings, ledger: Ledger) -> None:
+    lease = factories.owned_job(ledger, compress=CompressSpec(of=OF))
+    nothing: Any = None
+    Again(settings, ledger, lease, Control()).run(nothing, nothing)
+
+
+def test_a_bundle_that_is_gone(settings: Settings, ledger: Ledger) -> None:
+    with pytest.raises(JobFailure, match=f"job {OF} has no bundle any more"):
+        again(settings, ledger)
+
+
+def test_a_bundle_with_a_report_of_an_older_version(settings: Settings, ledger: Ledger) -> None:
+    settings.job_folder(OF).mkdir(parents=True)
+    with zipfile.ZipFile(settings.job_folder(OF) / "bundle.zip", "w") as archive:
+        archive.writestr("report.json", json.dumps({"schema_version": "1"}))
+    with pytest.raises(JobFailure, match=f"the bundle of {OF} is of an older version: run its search again first"):
+        again(settings, ledger)

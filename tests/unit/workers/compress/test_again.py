@@ -32,7 +32,7 @@ def ledger(settings: Settings) -> Iterator[Ledger]:
 
 
 def again(settings: Settings, ledger: Ledger) -> None:
-    lease = factories.owned_job(ledger, compress=CompressSpec(of=OF))
+    lease = factories.owned_job(ledger, compress=CompressSpec(steps=(), of=OF))
     nothing: Any = None
     Again(settings, ledger, lease, Control()).run(nothing, nothing)
 

@@ -26,7 +26,7 @@ RESOLVE := pip compile -q pyproject.toml - --python-version 3.11 --no-annotate \
 HASHED := --universal --fork-strategy fewest --generate-hashes --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-lowest lint format bench chaos sweep load compose-test bundle-test lock openapi clean
+.PHONY: help install demo test test-slow test-lowest lint format bench chaos sweep load compose-test bundle-test lock openapi clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 24
@@ -46,7 +46,10 @@ demo: install ## a whole search on the digits data set, from nothing to a checke
 	$(BIN)/archsmith demo
 
 test: install ## the whole suite, on two processes: one drives the services, one does the rest
-	$(PYTEST) -n 2 --no-loadscope-reorder --max-worker-restart 0 -m "not chaos" $(TESTS)
+	$(PYTEST) -n 2 --no-loadscope-reorder --max-worker-restart 0 -m "not chaos and not slow" --durations 20 $(TESTS)
+
+test-slow: install ## whole tables, of which `make test` takes samples
+	$(PYTEST) -m slow tests/integration
 
 test-lowest: install ## the unit tests on the lowest versions that pyproject.toml allows
 	test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)

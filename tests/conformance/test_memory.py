@@ -7,17 +7,17 @@ from space import presets
 from space.memory import peak_memory
 
 BATCHES = 16
+EACH = 4
 
 
 def test_within_fifteen_percent_for_95_of_100_networks_of_all_presets() -> None:
-    """About 200 random networks. Seen: 99 of 100, with every instruction set of the convolution library."""
+    """Four of each preset. Of 200, 198 were seen to be, with every instruction set of the convolution library."""
     torch.set_num_threads(1)
     names = presets.names()
-    each = -(-200 // len(names))
     ratios = sorted(
         peak_memory(one, batch=BATCHES) / measured_peak(one, batch=BATCHES)
         for name in names
-        for one in sampled(name, each)
+        for one in sampled(name, EACH)
     )
     outside = [ratio for ratio in ratios if abs(ratio - 1) > 0.15]
     assert len(outside) <= 0.05 * len(ratios), outside

@@ -40,6 +40,9 @@ from workers.setting import Setting
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 FINALISTS = finalists(top=2)
+ALONE = TrialSpec(precision="fp32", layout="nchw", cpus=2)
+"""One trial at a time, where two would prove nothing more: each has a process to start."""
+
 TWO_POINTS = {"schema": 1, "name": "two", "stages": [{"operation": ["conv"], "kernel": [3, 5], "width": [8]}]}
 
 
@@ -57,9 +60,8 @@ def controllers(monkeypatch: pytest.MonkeyPatch) -> list[Controller]:
     return made
 
 
-@pytest.mark.parametrize("name", ["tpe", "reinforce"])
-def test_a_search_is_its_rows(yard: Yard, controllers: list[Controller], name: str) -> None:
-    yard.submit(trials=14, controller=ControllerSpec(name=name))
+def test_a_search_is_its_rows(yard: Yard, controllers: list[Controller]) -> None:
+    yard.submit(trials=14, controller=ControllerSpec(name="reinforce"))
     lost = Fake(diverged=frozenset({3, 7, 8, 11}))  # 30 %
     job = yard.drive(lost)
     trials = yard.trials(job.id)
@@ -92,10 +94,11 @@ def _is_restored_as_it_was(yard: Yard, job_id: str, controllers: list[Controller
     other.close()
 
 
-@pytest.mark.parametrize("name", ["nsga2", "tpe"])
-def test_two_objectives_from_trial_to_report(yard: Yard, controllers: list[Controller], name: str) -> None:
+def test_two_objectives_from_trial_to_report(yard: Yard, controllers: list[Controller]) -> None:
     objective = ObjectiveSpec(minimize=("latency_ms", "memory_mb"))
-    yard.submit(trials=14, controller=ControllerSpec(name=name), objective=objective, finalists=FINALISTS)
+    yard.submit(
+        trials=14, controller=ControllerSpec(name="nsga2"), objective=objective, finalists=FINALISTS, trial=ALONE
+    )
     job = yard.drive(Fake(diverged=frozenset({4})))
     trials = yard.trials(job.id)
     assert (job.state, job.reason) == (JobState.SUCCEEDED, None)
@@ -128,7 +131,7 @@ def test_real_trainings_measure_their_latency(yard: Yard) -> None:
 
 
 def test_what_a_worker_does_not_tell_is_a_reason(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
-    yard.submit(trials=2, objective=ObjectiveSpec(minimize=("latency_ms",)))
+    yard.submit(trials=2, objective=ObjectiveSpec(minimize=("latency_ms",)), trial=ALONE)
     job = yard.drive(Fake(measured=False))
     assert (job.state, job.reason) == (JobState.FAILED, "no trial succeeded: 2 × unmeasured")
     assert yard.trials(job.id)[0].reason == "unmeasured: the worker measured no latency_ms"
@@ -175,7 +178,7 @@ def test_hyperband_and_hopeless_trials(yard: Yard) -> None:
 
 
 def test_a_space_smaller_than_the_budget_is_searched_whole(yard: Yard) -> None:
-    yard.submit(trials=10, space=TWO_POINTS)
+    yard.submit(trials=10, space=TWO_POINTS, trial=ALONE)
     job = yard.drive(Fake())
     assert (job.state, job.stopped_because) == (JobState.SUCCEEDED, "space_exhausted")
     assert job.counts[TrialState.COMPLETED] == 2

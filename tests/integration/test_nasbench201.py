@@ -10,7 +10,7 @@ from space.analysis import analyse
 from space.build import build
 from tests import nasbench201
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]  # two minutes; `tests/unit/space/test_cells.py` samples
 
 
 Measured = dict[str, tuple[int, int, str]]

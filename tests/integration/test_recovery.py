@@ -13,7 +13,7 @@ from tests.invariants import audit
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
 
-LEASE_S = 10.0
+LEASE_S = 6.0
 
 
 def _ended(yard: Yard, job_id: str) -> dict[int, Trial]:

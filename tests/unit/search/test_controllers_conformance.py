@@ -51,7 +51,7 @@ class TestPredictor(ControllerConformance):
 class TestPolicyModel(ControllerConformance):
     @pytest.fixture
     def spec(self) -> ControllerSpec:
-        return ControllerSpec(name="policy_model", options={"samples": 40})  # fewer walks, the same law
+        return ControllerSpec(name="policy_model", options={"samples": 20})  # fewer walks, the same law
 
 
 class TestPpo(ControllerConformance):

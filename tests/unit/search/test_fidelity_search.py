@@ -30,7 +30,7 @@ def run(name: str, scheduler: str, *, trials: int, seed: int = 0, hopeless: bool
     return search(controller, evaluator, trials=trials, workers=8, stopping=stopping)
 
 
-@pytest.mark.parametrize("name", sorted(CONTROLLERS))
+@pytest.mark.parametrize("name", sorted(set(CONTROLLERS) - {"auto"}))  # which is policy_model
 @pytest.mark.parametrize(("scheduler", "hopeless"), list(itertools.product(SCHEDULERS, (False, True)))[1:])
 def test_any_controller_with_any_early_stopping(name: str, scheduler: str, hopeless: bool) -> None:
     trials = 20

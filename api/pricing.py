@@ -12,7 +12,7 @@ from api.views import View
 from search.spec import JobSpec
 
 LIMIT_S = 300.0
-MODULE = "workers.dry_run"
+MODULE = "workers.pricing.dry_run"
 
 
 class RangeView(View):
@@ -55,7 +55,7 @@ class PriceView(View):
 
 
 def price(context: Context, spec: JobSpec) -> PriceView:
-    """Runs `workers.dry_run`, one at a time: two would slow each other down and be wrong both.
+    """Runs `workers.pricing.dry_run`, one at a time: two would slow each other down and be wrong both.
 
     Takes some ten seconds; call it from a thread that may wait. Raises Refused (503) while another one is at it, and
     when the trial fails.

@@ -1,4 +1,4 @@
-"""The proxies of `workers/proxies.py` against published ones and against accuracy, on cells of NAS-Bench-201.
+"""The proxies of `workers/measures/proxies.py` against published ones and against accuracy, on cells of NAS-Bench-201.
 
     python -m benchmarks.proxies --table nasbench201_cifar10.csv.gz --zero-cost zero_cost_cifar10.csv.gz
                                  [--data FASHION_MNIST_FOLDER] [--cells 60] [--batch 64] [--json OUT]
@@ -32,7 +32,7 @@ from space.architecture import Architecture
 from space.build import build
 from space.space import Space, replay
 from workers.datasets import idx
-from workers.proxies import measured
+from workers.measures.proxies import measured
 
 PUBLISHED = {"macs": "c10_flops", "nwot": "c10_nwot", "synflow": "c10_synflow", "jacob_cov": "c10_jacov"}
 Values = Mapping[str, float | None]

@@ -32,9 +32,9 @@ import torch.nn.functional as F
 from torch.utils.data import DataLoader, TensorDataset
 from torch.utils.data import Dataset as TorchDataset
 
-from workers.calibrate import Calibration, calibrate, reference_network
 from workers.datasets import Dataset, DataStore, Split
 from workers.datasets.ingest import ingest
+from workers.measures.calibrate import Calibration, calibrate, reference_network
 from workers.train import Recipe, TrainData, Trainer
 
 BATCH = 128

@@ -15,7 +15,7 @@ from typing import TypeVar
 Key = TypeVar("Key")
 
 COLUMNS = ("macs", "nwot", "synflow", "jacob_cov")
-"""What the sum is made of where workers measure: MACs are arithmetic, the others stand in `workers/proxies.py`."""
+"""What the sum is made of where workers measure: MACs are arithmetic, the rest is in `workers/measures/proxies.py`."""
 
 
 def combined(columns: Iterable[Mapping[Key, float | None]]) -> dict[Key, float]:

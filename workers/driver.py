@@ -34,11 +34,11 @@ from workers.compress.again import Again
 from workers.control import Control
 from workers.data import search_data
 from workers.datasets import Dataset, DataStore
-from workers.energy import check_energy
-from workers.finals import is_its_own
-from workers.finish import Finish
+from workers.finalists.plan import is_its_own
+from workers.finalists.random_arm import RandomArm
+from workers.finalists.stage import Finish
 from workers.heartbeat import EXIT_LEASE_LOST, Heartbeat
-from workers.random_arm import RandomArm
+from workers.measures.energy import check_energy
 from workers.recipe import recipe, trial_seed
 from workers.restored import Restored, measured, recall, replayed
 from workers.searcher import LedgerSearcher

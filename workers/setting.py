@@ -81,6 +81,6 @@ def _measured(spec: JobSpec, shape: tuple[int, ...], state: Path) -> dict[str, A
 
 
 def _calibrate(task: dict[str, Any], shared: None) -> dict[str, Any]:  # noqa: ARG001  # run_tasks' signature
-    from workers.calibrate import calibrate
+    from workers.measures.calibrate import calibrate
 
     return calibrate(tuple(task["shape"]), device=task["device"], threads=task["threads"]).to_json()

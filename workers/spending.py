@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from workers.energy import Rapl, meter
+from workers.measures.energy import Rapl, meter
 
 Phases = dict[str, dict[str, float]]
 

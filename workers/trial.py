@@ -170,7 +170,7 @@ class TrainingSession:
         return measurement
 
     def measures(self) -> Mapping[str, float]:
-        from workers.latency import measure
+        from workers.measures.latency import measure
 
         if self._measured is None:
             self._measured = measure(self._trainer, self._task.aims.needs)

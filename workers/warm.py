@@ -73,7 +73,7 @@ def measure(task: ProxyTask, data: JobData) -> dict[str, Row]:
     import torch
 
     from space.build import build
-    from workers import proxies
+    from workers.measures import proxies
 
     torch.set_num_threads(task.threads)
     inputs, began = _inputs(data, task.device), time.monotonic()

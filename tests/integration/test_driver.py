@@ -33,7 +33,7 @@ from workers import driver as driver_module
 from workers.data import search_data
 from workers.datasets import DataStore
 from workers.driver import Driver
-from workers.energy import meter
+from workers.measures.energy import meter
 from workers.recipe import new_trainer
 from workers.setting import Setting
 

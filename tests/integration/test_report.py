@@ -20,7 +20,8 @@ from search.spec import Budget, ControllerSpec, JobSpec
 from search.trial import JobState, TrialState
 from tests.driving import Yard, finalists, spec, until
 from tests.invariants import audit
-from workers import cluster, dry_run
+from workers import cluster
+from workers.pricing import dry_run
 from workers.report.schema import schema
 from workers.trial import Session, TrialTask, start_training
 

@@ -12,7 +12,7 @@ from workers.compress.chain import Winner
 from workers.compress.product import compress, read_bundle, with_compressed
 from workers.control import Control
 from workers.datasets import Dataset
-from workers.finalists import final_epochs
+from workers.finalists.training import final_epochs
 from workers.recipe import recipe, trial_seed
 from workers.report.contents import SCHEMA_VERSION
 from workers.setting import Setting

@@ -20,7 +20,7 @@ from torch import nn
 
 from workers.compress.state import State
 from workers.data import JobData
-from workers.latency import passes
+from workers.measures.latency import passes
 from workers.recipe import Recipe, new_trainer, trainer_of
 from workers.train import Trainer
 
@@ -101,7 +101,7 @@ class Lab:
         return self.still(state, module).score(self.data.val)
 
     def latency(self, state: State, module: nn.Module | None = None) -> dict[str, float]:
-        """Of one pass, see `workers.latency`."""
+        """Of one pass, see `workers.measures.latency`."""
         return passes(self.still(state, module), with_energy=False)
 
     def still(self, state: State, module: nn.Module | None = None) -> Trainer:

@@ -6,7 +6,7 @@ from statistics import fmean
 import numpy as np
 
 from search.ledger import Finalist, Trial
-from workers.finals import Final
+from workers.finalists.plan import Final
 from workers.report.statistics import Floats, Scores
 
 

@@ -11,11 +11,11 @@ from archsmith.errors import ArchsmithError, LeaseLost, TrialFailure, Unavailabl
 from search.ledger import Finalist, Ledger, open_ledger
 from search.trial import JobState
 from tests import factories
-from workers import finish as finish_module
 from workers.control import Control
 from workers.driver import Driver
-from workers.finalists import FinalistTask
-from workers.finish import Finish
+from workers.finalists import stage as finish_module
+from workers.finalists.stage import Finish
+from workers.finalists.training import FinalistTask
 from workers.settings import Settings
 
 

@@ -17,7 +17,7 @@ from search.trial import RANDOM_ARM, RANDOM_ARM_FROM, Outcome, TrialState
 from space import presets
 from tests.factories import completed, measurement, owned_job, running_trial
 from workers.datasets import DataStore
-from workers.finals import plan
+from workers.finalists.plan import plan
 from workers.report.contents import Findings, assemble
 from workers.report.document import again
 from workers.report.page import render

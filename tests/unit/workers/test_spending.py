@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from workers import spending as spending_module
-from workers.energy import Rapl
+from workers.measures.energy import Rapl
 from workers.spending import Spending
 
 

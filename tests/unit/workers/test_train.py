@@ -15,8 +15,8 @@ from archsmith.errors import TrialFailure
 from tests.unit.workers.sources import pixels
 from workers import checkpoint
 from workers.augment import Windows, pad_reflect, shift_for
-from workers.calibrate import reference_network
 from workers.datasets import DataStore, Split
+from workers.measures.calibrate import reference_network
 from workers.train import Recipe, TrainData, Trainer, one_cycle
 from workers.train.maps import Maps
 

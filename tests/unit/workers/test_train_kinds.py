@@ -13,8 +13,8 @@ from tests.unit.workers.graph_data import GraphNet, LinkNet, NodeNet, link_split
 from tests.unit.workers.sources import pixels
 from workers import checkpoint
 from workers.augment import Windows
-from workers.calibrate import calibrate, reference_network
 from workers.datasets import GraphSplit, Split
+from workers.measures.calibrate import calibrate, reference_network
 from workers.train import GraphSamples, Recipe, Samples, TrainData, Trainer
 from workers.train.features import Features
 from workers.train.graphs import Graphs, Pile

@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from archsmith.errors import TrialFailure
-from workers import latency as module
-from workers.energy import Power, Rapl, meter
-from workers.latency import RUNS, WARM_UP, described, measure, timed
+from workers.measures import latency as module
+from workers.measures.energy import Power, Rapl, meter
+from workers.measures.latency import RUNS, WARM_UP, described, measure, timed
 from workers.train import Recipe, TrainData, Trainer
 from workers.train.data import GraphSamples, Samples, one_of
 
@@ -129,6 +129,6 @@ def test_counters_that_may_not_be_read_are_said_to_be(tmp_path: Path, monkeypatc
 
 def test_power_times_time(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock([0.5])
-    monkeypatch.setattr("workers.energy.time.perf_counter", clock)
+    monkeypatch.setattr("workers.measures.energy.time.perf_counter", clock)
     assert Power(milliwatts=lambda: 4000.0).joules(clock.run, 50) == pytest.approx(4.0 * 25.0)
     assert clock.passes == 50

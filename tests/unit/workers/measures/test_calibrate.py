@@ -6,7 +6,7 @@ import time
 import pytest
 import torch
 
-from workers.calibrate import PLAIN, Timing, calibrate, candidates, choose, reference_network
+from workers.measures.calibrate import PLAIN, Timing, calibrate, candidates, choose, reference_network
 
 
 def table(**speeds: float) -> tuple[Timing, ...]:

@@ -4,13 +4,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.unit.workers.test_finalists import trial
 
 from search.ledger import Trial
 from search.spec import Budget, ControllerSpec, FinalistSpec, JobSpec
 from search.trial import RANDOM_ARM, RANDOM_ARM_FROM
-from tests.unit.workers.test_finalists import trial
-from workers.finals import is_its_own, plan, random_trials, spread
-from workers.random_arm import budget
+from workers.finalists.plan import is_its_own, plan, random_trials, spread
+from workers.finalists.random_arm import budget
 
 
 def searched(count: int = 10, **changes: Any) -> list[Trial]:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from archsmith.errors import TrialFailure
-from workers.energy import Meter, meter
+from workers.measures.energy import Meter, meter
 from workers.train.memory import memory_guard
 
 if TYPE_CHECKING:

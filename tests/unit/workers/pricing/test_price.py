@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from search.spec import Budget, ControllerSpec, FinalistSpec, Flat, JobSpec, StopSpec, TrialSpec
-from workers.price import Look, Price, Timed, price
+from workers.pricing.price import Look, Price, Timed, price
 
 TIMED = [
     Timed(macs=1_000, params=100, epoch_s=1.0),

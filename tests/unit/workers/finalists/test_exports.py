@@ -14,7 +14,7 @@ from tests.bundle.made import preprocessing, small, small_exported
 from tests.driving import spec
 from workers import bundle, cluster
 from workers.control import Control
-from workers.finish import Finish
+from workers.finalists.stage import Finish
 from workers.settings import Settings
 
 TASK = bundle.ExportTask(

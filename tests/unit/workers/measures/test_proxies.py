@@ -14,7 +14,7 @@ from space import presets
 from space.build import build
 from space.kinds import KINDS
 from space.space import Space, replay
-from workers.proxies import ACTIVATIONS, PROXIES, jacob_cov, measured, nwot, synflow
+from workers.measures.proxies import ACTIVATIONS, PROXIES, jacob_cov, measured, nwot, synflow
 
 Build = Callable[[], nn.Module]
 

@@ -1,8 +1,8 @@
-"""Prices a job by one calibration trial: `python -m workers.dry_run --slots N < SPEC.json`, answer on standard output.
+"""Prices a job by one calibration trial: `python -m workers.pricing.dry_run --slots N < SPEC.json`.
 
 Random architectures of the space are drawn and analysed. The one of middling cost is the calibration trial: it is
 trained on the job's own data with its own recipe until PACE_S are over; a cheap and a dear one are looked at as well,
-for a shorter while, so that the others can be placed between them.
+for a shorter while, so that the others can be placed between them. The answer goes to the standard output.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from space.constraint import Constraint
 from space.space import Space
 from workers.data import JobData, search_data
 from workers.datasets import Dataset, DataStore
-from workers.price import Look, Timed, price
+from workers.pricing.price import Look, Timed, price
 from workers.recipe import new_trainer, recipe
 from workers.settings import Settings
 
@@ -36,7 +36,7 @@ COUNTED = 100_000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m workers.dry_run")
+    parser = argparse.ArgumentParser(prog="python -m workers.pricing.dry_run")
     parser.add_argument("--slots", type=int, required=True, help="trials at once")
     options = parser.parse_args(arguments)
     try:

@@ -26,8 +26,8 @@ from workers.compress.product import compress
 from workers.control import Control
 from workers.data import final_data
 from workers.datasets import Dataset, DataStore
-from workers.finalists import FinalistResult, FinalistTask, choose, final_epochs, train_finalist
-from workers.finals import Final, plan, random_trials
+from workers.finalists.plan import Final, plan, random_trials
+from workers.finalists.training import FinalistResult, FinalistTask, choose, final_epochs, train_finalist
 from workers.recipe import recipe, trial_seed
 from workers.report.contents import Findings, assemble
 from workers.report.page import render

@@ -19,7 +19,7 @@ from search.ledger import Ledger, Role, Trial
 from search.objective import Objective
 from search.spec import JobSpec
 from search.trial import TrialState
-from workers.finalists import choose
+from workers.finalists.training import choose
 
 NOISE_SEEDS = 3
 """Trainings of one architecture that its noise is told from."""

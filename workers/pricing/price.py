@@ -1,4 +1,4 @@
-"""What a job will cost, from a short look at its trainings: arithmetic alone, the measuring is in `workers/dry_run.py`.
+"""What a job will cost, from a short look at its trainings: arithmetic alone, `workers/pricing/dry_run.py` measures.
 
 A range, not a number, because three things are not known before: which architectures the search will like (from those
 as cheap as the cheapest tenth of random ones to those as dear as the dearest), how many trials are stopped early, and
@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from search.spec import JobSpec
-from workers.finalists import final_epochs
-from workers.finals import NOISE_SEEDS, is_its_own
+from workers.finalists.plan import NOISE_SEEDS, is_its_own
+from workers.finalists.training import final_epochs
 
 EARLY = {"none": (1.0, 1.0, 1.0), "asha": (0.12, 0.3, 0.7), "hyperband": (0.25, 0.45, 0.9)}
 """Share of the epochs that a scheduler leaves: low, expected, high. `python -m benchmarks.fidelity` has

@@ -4,11 +4,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.unit.workers.test_finalists import trial
 
 from search.ledger import Trial
 from search.spec import Budget, ControllerSpec, FinalistSpec, JobSpec
 from search.trial import RANDOM_ARM, RANDOM_ARM_FROM
+from tests.unit.workers.finalists.test_training import trial
 from workers.finalists.plan import is_its_own, plan, random_trials, spread
 from workers.finalists.random_arm import budget
 

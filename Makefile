@@ -12,6 +12,7 @@ INSTALLED := $(VENV)/.installed
 LOWEST := $(VENV)/lowest
 BENCHMARKS := $(filter-out __init__ load,$(basename $(notdir $(wildcard benchmarks/[a-z]*.py))))
 PYTEST := $(BIN)/python -m pytest
+TWO := -n 2 --no-loadscope-reorder --max-worker-restart 0
 # Quick ones first, the slow ones last; a folder that is not named here is run in the middle, never left out.
 LATE := tests/integration tests/e2e
 TESTS := $(wildcard tests/test_*.py) \
@@ -46,10 +47,10 @@ demo: install ## a whole search on the digits data set, from nothing to a checke
 	$(BIN)/archsmith demo
 
 test: install ## the whole suite, on two processes: one drives the services, one does the rest
-	$(PYTEST) -n 2 --no-loadscope-reorder --max-worker-restart 0 -m "not chaos and not slow" --durations 20 $(TESTS)
+	$(PYTEST) $(TWO) -m "not chaos and not slow" --durations 20 $(TESTS)
 
-test-slow: install ## whole tables, of which `make test` takes samples
-	$(PYTEST) -m slow tests/integration
+test-slow: install ## what `make test` has in part already: whole tables, the demo, drivers killed twice
+	$(PYTEST) $(TWO) -m slow tests
 
 test-lowest: install ## the unit tests on the lowest versions that pyproject.toml allows
 	test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)

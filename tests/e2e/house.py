@@ -1,6 +1,8 @@
 """A running service with a state folder of its own, and what tests ask of it."""
 
 import contextlib
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,12 @@ SMALL = {
     "budget": {"trials": 4, "epochs": 2},
     "finalists": ALONE,
 }
+PROGRAM = str(Path(sys.executable).with_name("archsmith"))
+
+
+def archsmith(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command, as a person gives it."""
+    return subprocess.run([PROGRAM, "--url", url, *arguments], capture_output=True, text=True, check=False, timeout=240)
 
 
 def trap(folder: Path) -> Path:

@@ -2,31 +2,23 @@
 
 import contextlib
 import io
-import json
 import re
 import signal
 import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from archsmith import demo
-from tests.e2e.house import ALONE, House
+from tests.e2e.house import ALONE, PROGRAM, House, archsmith
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1000)]
-PROGRAM = str(Path(sys.executable).with_name("archsmith"))
-SMALL = {"dataset": "digits", "space": "tiny", "budget": {"epochs": 1}, "finalists": ALONE}
 
 
 @pytest.fixture
 def url(house: House) -> str:
     return house.url
-
-
-def archsmith(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([PROGRAM, "--url", url, *arguments], capture_output=True, text=True, check=False, timeout=240)
 
 
 def refused(done: subprocess.CompletedProcess[str], code: int, says: str) -> None:
@@ -36,14 +28,14 @@ def refused(done: subprocess.CompletedProcess[str], code: int, says: str) -> Non
     assert says in done.stderr
 
 
-def test_a_job_from_its_submission_to_its_bundle(url: str, tmp_path: Path) -> None:
-    (tmp_path / "job.json").write_text(json.dumps(SMALL))
-    done = archsmith(url, "submit", str(tmp_path / "job.json"), "--name", "walk", "--trials", "3", "--watch")
-    assert done.returncode == 0, done.stderr
-    job, *progress = done.stdout.splitlines()
+def test_a_job_from_its_submission_to_its_bundle(
+    walk: subprocess.CompletedProcess[str], url: str, tmp_path: Path
+) -> None:
+    assert walk.returncode == 0, walk.stderr
+    job, *progress = walk.stdout.splitlines()
     assert re.fullmatch(r"[0-9a-f-]{36}", job)
     assert any("3/3 trials done" in line for line in progress)
-    assert "final score" in done.stdout
+    assert "final score" in walk.stdout
     assert job in archsmith(url, "jobs").stdout
     refused(archsmith(url, "cancel", job), 4, "succeeded")
     fetched = archsmith(url, "download", job, "-o", str(tmp_path / "walk.zip"))
@@ -89,6 +81,7 @@ def test_a_port_in_use_ends_serve_with_its_number(url: str, tmp_path: Path) -> N
     refused(done, 2, port)
 
 
+@pytest.mark.slow
 def test_the_demo_has_a_service_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "FINALISTS", ALONE)  # its own take two minutes
     out = io.StringIO()

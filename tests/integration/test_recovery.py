@@ -11,7 +11,7 @@ from search.trial import JobState, TrialState
 from tests.driving import Yard, finalists, plain, until
 from tests.invariants import audit
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(400)]
 
 LEASE_S = 6.0
 

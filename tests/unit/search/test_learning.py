@@ -39,7 +39,7 @@ def test_the_false_alarm_rate():
 @pytest.mark.parametrize(
     "spec",
     [
-        ControllerSpec(name="tpe"),
+        pytest.param(ControllerSpec(name="tpe"), marks=pytest.mark.slow),
         ControllerSpec(name="reinforce"),
         ControllerSpec(name="reinforce", options={"advantage": "quantile", "learning_rate": 2.0}),
         ControllerSpec(name="local_search"),

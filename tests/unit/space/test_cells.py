@@ -37,10 +37,10 @@ def test_counts_follow_the_law_of_the_published_tables() -> None:
 
 
 def test_counts_are_those_of_the_published_table() -> None:
-    """2,000 of the 15,625; tests/integration/test_nasbench201.py goes through all."""
+    """1,000 of the 15,625; tests/integration/test_nasbench201.py goes through all."""
     rows, space = nasbench201.table(), nasbench201.space()
     assert len(rows) == 5**6
-    for row in random.Random(0).sample(rows, 2000):
+    for row in random.Random(0).sample(rows, 1000):
         costs = analyse(nasbench201.cell(space, row.code))
         assert costs.params == row.params
         assert f"{costs.macs / 1e6:.6g}" == f"{float(row.mmacs):.6g}"
@@ -49,11 +49,11 @@ def test_counts_are_those_of_the_published_table() -> None:
 def test_cells_have_one_hash_exactly_when_they_are_the_same() -> None:
     """By brute force over the numberings of a cell's operations."""
     space, by_hash, by_form = nasbench201.space(), defaultdict(set), defaultdict(set)
-    for code in codes(1500, seed=1):
+    for code in codes(1000, seed=1):
         digest, form = nasbench201.cell(space, code).hash, nasbench201.same(code)
         by_hash[digest].add(form)
         by_form[form].add(digest)
-    assert 500 < len(by_hash) < 1200
+    assert 400 < len(by_hash) < 800
     assert all(len(forms) == 1 for forms in by_hash.values())
     assert all(len(hashes) == 1 for hashes in by_form.values())
 

@@ -61,7 +61,7 @@ def told(report: dict[str, Any]) -> list[str]:
     """What a report says, line by line."""
     lines = demo.summary_lines(report)
     lines += [f"warning: {warning}" for warning in report["warnings"]]
-    lines += [f"{cost['phase']}: {cost['seconds']:.0f} s, {cost['trainings']} trainings" for cost in report["costs"]]
+    lines += [f"{cost['phase']}: {cost['seconds']:.0f} s" for cost in report["costs"]]
     small = report["compression"] or {"failed": "not asked for"}
     if "failed" in small:
         return [*lines, f"not made smaller: {small['failed']}"]

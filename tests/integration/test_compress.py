@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import jsonschema
 import pytest
 
 from search.spec import CompressSpec, CompressStep
@@ -11,6 +12,7 @@ from tests.driving import Yard, spec
 from tests.invariants import audit
 from workers.compress.loader import unpack
 from workers.compress.product import read_bundle
+from workers.report.schema import schema
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -30,6 +32,7 @@ def test_in_the_job_and_afterwards(yard: Yard) -> None:
     assert (job.state, job.reason) == (JobState.SUCCEEDED, None)
     found = read_bundle(yard.settings.job_folder(job.id) / "bundle.zip")
     told = json.loads(found["report.json"])
+    jsonschema.Draft202012Validator(schema()).validate(told)
     entry = told["compression"]
     spent = {cost["phase"]: cost["seconds"] for cost in told["costs"]}
     assert spent["compress"] > 0

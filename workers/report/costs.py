@@ -27,14 +27,14 @@ def costs(
     """Per phase. own: trials of the search without those of earlier jobs; arm: those of the random arm."""
     rows = [_of_trials(job, "search", own, seconds)]
     if "proxies" in job.phases:
-        rows.insert(0, _phase(job, "proxies", 0, 0, 0.0))
+        rows.insert(0, _phase(job, "proxies"))
     if arm:
         rows.append(_of_trials(job, "random_arm", arm, seconds))
     ended = [one for one in finals if one.state in ("completed", "failed")]
     spent = sum(one.seconds for one in ended)
     rows.append(_phase(job, "finalists", len(ended), sum(one.epochs for one in ended), spent))
     if "compress" in job.phases:
-        rows.append(_phase(job, "compress", 0, 0, 0.0))
+        rows.append(_phase(job, "compress"))
     return rows
 
 
@@ -43,13 +43,16 @@ def _of_trials(job: Job, name: str, trials: Sequence[Trial], seconds: Seconds) -
     return _phase(job, name, len(trials), epochs, spent)
 
 
-def _phase(job: Job, name: str, trainings: int, epochs: int, seconds: float) -> dict[str, Any]:
+def _phase(
+    job: Job, name: str, trainings: int | None = None, epochs: int | None = None, seconds: float | None = None
+) -> dict[str, Any]:
+    """None: the phase has no trainings that are rows of their own."""
     spent = job.phases.get(name, {})
     return {
         "phase": name,
         "trainings": trainings,
         "epochs": epochs,
-        "training_seconds": round(seconds, 3),
+        "training_seconds": None if seconds is None else round(seconds, 3),
         "seconds": spent.get("seconds"),
         "energy_j": spent.get("energy_j"),
     }

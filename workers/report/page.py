@@ -188,9 +188,8 @@ def _costs(report: dict[str, Any]) -> str:
     cells = [
         [
             one["phase"].replace("_", " "),
-            one["trainings"],
-            one["epochs"],
-            f"{one['training_seconds']:.1f}",
+            *("-" if one[key] is None else one[key] for key in ("trainings", "epochs")),
+            "-" if one["training_seconds"] is None else f"{one['training_seconds']:.1f}",
             "unknown" if one["seconds"] is None else f"{one['seconds']:.1f}",
             "not told" if one["energy_j"] is None else f"{one['energy_j']:.0f}",
         ]

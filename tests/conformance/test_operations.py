@@ -1,5 +1,7 @@
 """Every registered operation keeps the law of its contract."""
 
+import itertools
+
 import pytest
 import torch
 
@@ -7,7 +9,7 @@ from space.architecture import Architecture
 from space.operations import OPERATIONS
 from space.operations.attributes import Choice, Extent, Misfit
 from space.operations.base import Example
-from tests.conformance.operations import CHECKS, Check, together
+from tests.conformance.operations import CHECKS, together
 from tests.exactness import check_onnx, fresh
 
 CASES = [
@@ -38,10 +40,11 @@ def test_names_agree() -> None:
     assert {name: operation.name for name, operation in OPERATIONS.items()} == {name: name for name in OPERATIONS}
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
 @pytest.mark.parametrize(("name", "example"), CASES)
-def test_operation(check: Check, name: str, example: Example) -> None:
-    check(OPERATIONS[name], example)
+def test_operation(name: str, example: Example) -> None:
+    for check in CHECKS:
+        torch.manual_seed(0)
+        check(OPERATIONS[name], example)
 
 
 @pytest.mark.parametrize(
@@ -64,11 +67,10 @@ WRONG = [None, True, -1, 10**9, "wrong", [1, "x"], [0, 3], [3, 3, 3, 3], {}, 1.5
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-@pytest.mark.parametrize("wrong", WRONG, ids=str)
-def test_wrong_attributes_are_refused(name: str, wrong: object) -> None:
+def test_wrong_attributes_are_refused(name: str) -> None:
     operation = OPERATIONS[name]
     good = operation.check(operation.examples[0].attrs)
-    for key in operation.attributes:
+    for wrong, key in itertools.product(WRONG, operation.attributes):
         if wrong is True and isinstance(good[key], bool):
             continue
         with pytest.raises(Misfit, match=f"{name} {key} must be"):

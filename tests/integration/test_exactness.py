@@ -10,7 +10,7 @@ from tests.spaces import preset, sample, shapes_of
 
 pytestmark = pytest.mark.integration
 
-EACH = 12
+EACH = 9
 """Networks of each preset; its input shapes take turns."""
 
 

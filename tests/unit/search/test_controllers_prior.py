@@ -113,6 +113,7 @@ def test_with_prior_trials_too_history_alone_decides(make: Make, comparable: boo
     assert onward(controller, toy, first=24) == onward(restored, toy, first=24)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("comparable", [True, False])
 def test_prior_trials_do_no_harm(make: Make, comparable: bool) -> None:
     """The mean value of 8 trials, over two seeds: what was known makes it better, or at least hardly worse."""

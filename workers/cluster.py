@@ -27,6 +27,7 @@ from ray.tune.search import SearchGenerator
 from archsmith.errors import TrialFailure
 from search.spec import JobSpec
 from workers.control import Control
+from workers.remote import call
 from workers.scheduler import EarlyStoppingScheduler
 from workers.searcher import LedgerSearcher
 from workers.trial import ProcessSpoiled, Start, TrialActor
@@ -157,7 +158,7 @@ def run_tasks(
     A process serves TASKS_IN_A_PROCESS of them, and then gives back whatever they left in it.
     """
     reference = ray.put(shared)
-    remote: Any = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=2, max_calls=TASKS_IN_A_PROCESS)(_call)
+    remote: Any = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=2, max_calls=TASKS_IN_A_PROCESS)(call)
     running = {remote.remote(function, task, reference): task for task in tasks}
     while running and not should_stop():
         done, _ = ray.wait(list(running), num_returns=1, timeout=0.5)
@@ -176,10 +177,6 @@ def _result(item: Any) -> Any:
     except RayError as error:
         log.warning("%s", error)
         return TrialFailure(f"worker lost repeatedly: {type(error).__name__}", cause="lost")
-
-
-def _call(function: Callable[[Task, Any], Result], task: Task, shared: Any) -> Result:
-    return function(task, shared)
 
 
 class _Actors(tune.Callback):

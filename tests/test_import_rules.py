@@ -181,6 +181,7 @@ def test_no_module_imports_itself_through_others() -> None:
         ("archsmith.errors", (*ROOMS, "httpx", "typer")),
         ("api.app", ("torch", "optuna", "ray", "mlflow")),
         ("space.space", ("torch",)),
+        ("workers.remote", (*ROOMS[:2], "torch", "ray", "sqlalchemy")),
         ("workers.bundle.predict", ("torch", "ray", "mlflow", "optuna", "sqlalchemy")),
     ],
 )

@@ -17,7 +17,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 import ray
 from ray import tune
@@ -27,15 +27,12 @@ from ray.tune.search import SearchGenerator
 from archsmith.errors import TrialFailure
 from search.spec import JobSpec
 from workers.control import Control
-from workers.remote import call
+from workers.remote import Result, Task, call
 from workers.scheduler import EarlyStoppingScheduler
 from workers.searcher import LedgerSearcher
 from workers.trial import ProcessSpoiled, Start, TrialActor
 
 log = logging.getLogger(__name__)
-
-Task = TypeVar("Task")
-Result = TypeVar("Result")
 
 ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",

@@ -1,5 +1,8 @@
-"""What the process of a task runs. Alone in its file: a process loads the whole module of the function it is sent, and
-`workers/cluster.py` with Ray Tune and the ledger takes it three seconds."""
+"""What the process of a task runs.
+
+Alone in its file: a process loads the whole module of the function that it is sent, and `workers/cluster.py`, with Ray
+Tune and the ledger, would take it two seconds more.
+"""
 
 from collections.abc import Callable
 from typing import TypeVar

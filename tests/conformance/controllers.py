@@ -147,7 +147,7 @@ class ControllerConformance:
     asks: of the long search; fewer where each takes long, or where another controller is the same.
     """
 
-    asks: ClassVar[int] = 150
+    asks: ClassVar[int] = 200
 
     @pytest.fixture
     def spec(self) -> ControllerSpec:

@@ -11,7 +11,7 @@ EACH = 4
 
 
 def test_within_fifteen_percent_for_95_of_100_networks_of_all_presets() -> None:
-    """Four of each preset. Of 200, 198 were seen to be, with every instruction set of the convolution library."""
+    """Four of each preset. Seen of ten of each: 99 of 100, with every instruction set of the convolution library."""
     torch.set_num_threads(1)
     names = presets.names()
     ratios = sorted(

@@ -116,9 +116,10 @@ def _drivers(job_id: str) -> list[int]:
     return found
 
 
-def test_neither_a_killed_driver_nor_a_second_start_costs_what_has_ended(house: House) -> None:
-    jobs = house.http.get("/v1/jobs").json()["items"]
-    done = next(job["id"] for job in jobs if job["state"] == "succeeded")
+def test_neither_a_killed_driver_nor_a_second_start_costs_what_has_ended(
+    house: House, walk: subprocess.CompletedProcess[str]
+) -> None:
+    jobs, done = house.http.get("/v1/jobs").json()["items"], walk.stdout.split()[0]
     bundle = house.http.get(f"/v1/jobs/{done}/bundle").content
     job_id = house.submit(budget={"trials": 6, "epochs": 4}, trial=FIXED)
     problem = _refused(house.http.get(f"/v1/jobs/{job_id}/bundle"), 409)

@@ -1,12 +1,13 @@
-"""One Ray cluster for all tests that drive jobs."""
+"""One Ray cluster for all tests that drive jobs, and what they look at."""
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
+    from search.controller import Controller
     from tests.driving import Yard
 
 
@@ -31,3 +32,19 @@ def yard(tmp_path: Path, ray_address: str) -> "Iterator[Yard]":
     yard = Yard(tmp_path / "state")
     yield yard
     yard.close()
+
+
+@pytest.fixture
+def controllers(monkeypatch: pytest.MonkeyPatch) -> "list[Controller]":
+    """Every controller that a driver makes, as it makes them."""
+    from workers import driver as driver_module
+
+    made: list[Controller] = []
+    make = driver_module.make_controller
+
+    def noted(*args: Any, **options: Any) -> "Controller":
+        made.append(make(*args, **options))
+        return made[-1]
+
+    monkeypatch.setattr(driver_module, "make_controller", noted)
+    return made

@@ -29,7 +29,6 @@ from space.architecture import Architecture
 from tests.driving import Yard, finalists, until
 from tests.fakes import Fake, latency, score
 from tests.invariants import audit
-from workers import driver as driver_module
 from workers.data import search_data
 from workers.datasets import DataStore
 from workers.driver import Driver
@@ -46,22 +45,9 @@ ALONE = TrialSpec(precision="fp32", layout="nchw", cpus=2)
 TWO_POINTS = {"schema": 1, "name": "two", "stages": [{"operation": ["conv"], "kernel": [3, 5], "width": [8]}]}
 
 
-@pytest.fixture
-def controllers(monkeypatch: pytest.MonkeyPatch) -> list[Controller]:
-    """Every controller that a driver makes, as it makes them."""
-    made: list[Controller] = []
-    make = driver_module.make_controller
-
-    def noted(*args: Any, **options: Any) -> Controller:
-        made.append(make(*args, **options))
-        return made[-1]
-
-    monkeypatch.setattr(driver_module, "make_controller", noted)
-    return made
-
-
-def test_a_search_is_its_rows(yard: Yard, controllers: list[Controller]) -> None:
-    yard.submit(trials=14, controller=ControllerSpec(name="reinforce"))
+@pytest.mark.parametrize("name", [pytest.param("tpe", marks=pytest.mark.slow), "reinforce"])
+def test_a_search_is_its_rows(yard: Yard, controllers: list[Controller], name: str) -> None:
+    yard.submit(trials=14, controller=ControllerSpec(name=name))
     lost = Fake(diverged=frozenset({3, 7, 8, 11}))  # 30 %
     job = yard.drive(lost)
     trials = yard.trials(job.id)
@@ -94,11 +80,10 @@ def _is_restored_as_it_was(yard: Yard, job_id: str, controllers: list[Controller
     other.close()
 
 
-def test_two_objectives_from_trial_to_report(yard: Yard, controllers: list[Controller]) -> None:
+@pytest.mark.parametrize("name", ["nsga2", pytest.param("tpe", marks=pytest.mark.slow)])
+def test_two_objectives_from_trial_to_report(yard: Yard, controllers: list[Controller], name: str) -> None:
     objective = ObjectiveSpec(minimize=("latency_ms", "memory_mb"))
-    yard.submit(
-        trials=14, controller=ControllerSpec(name="nsga2"), objective=objective, finalists=FINALISTS, trial=ALONE
-    )
+    yard.submit(trials=14, controller=ControllerSpec(name=name), objective=objective, finalists=FINALISTS, trial=ALONE)
     job = yard.drive(Fake(diverged=frozenset({4})))
     trials = yard.trials(job.id)
     assert (job.state, job.reason) == (JobState.SUCCEEDED, None)

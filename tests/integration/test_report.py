@@ -66,17 +66,22 @@ def _report(yard: Yard, job_id: str) -> dict[str, Any]:
 
 
 def _killed_on_the_way(yard: Yard, ray_address: str) -> str:
-    """A job on two workers, its driver killed in the random arm; `test_recovery.py` does it in the search."""
+    """A job on two workers, its driver killed in the search and in the random arm."""
     ledger, job_id = yard.ledger, yard.submit(**JOB)
 
-    def in_the_middle() -> bool:
-        states = [trial.state for trial in ledger.random_arm(job_id)]
+    def some(trials: Any) -> bool:
+        states = [trial.state for trial in trials]
         return TrialState.COMPLETED in states and TrialState.RUNNING in states
 
-    driver = yard.spawn(yard.claim("the first driver"), ray_address)
-    until(lambda: in_the_middle() or driver.poll() is not None, LIMIT_S)
-    driver.send_signal(signal.SIGKILL)
-    assert driver.wait() == -signal.SIGKILL, "it was killed before it had ended"
+    moments = (
+        lambda: some(ledger.history(job_id)) if yard.trials(job_id) else False,
+        lambda: some(ledger.random_arm(job_id)),
+    )
+    for number, moment in enumerate(moments):
+        driver = yard.spawn(yard.claim(f"driver {number}"), ray_address)
+        until(lambda moment=moment, driver=driver: moment() or driver.poll() is not None, LIMIT_S)
+        driver.send_signal(signal.SIGKILL)
+        assert driver.wait() == -signal.SIGKILL, "it was killed before it had ended"
     last = yard.spawn(yard.claim("the last driver"), ray_address)
     assert last.wait(LIMIT_S) == 0
     return job_id

@@ -13,27 +13,12 @@ from tests import fakes
 from tests.driving import Yard, until
 from tests.fakes import Fake
 from tests.invariants import audit
-from workers import driver as driver_module
 from workers import warm
 from workers.driver import Driver
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 ZERO_COST = ControllerSpec(name="predictor", options={"warm": "zero_cost"})
-
-
-@pytest.fixture
-def controllers(monkeypatch: pytest.MonkeyPatch) -> list[Controller]:
-    """Every controller that a driver makes, as it makes them."""
-    made: list[Controller] = []
-    make = driver_module.make_controller
-
-    def noted(*args: Any, **options: Any) -> Controller:
-        made.append(make(*args, **options))
-        return made[-1]
-
-    monkeypatch.setattr(driver_module, "make_controller", noted)
-    return made
 
 
 def phases(yard: Yard, job: Job) -> list[str]:
@@ -45,8 +30,11 @@ def guesses(controller: Controller) -> dict[Any, float]:
     return dict(controller.guesses)
 
 
-def test_the_starts_are_the_best_of_what_was_measured(yard: Yard, controllers: list[Controller]) -> None:
-    yard.submit(trials=5, controller=ZERO_COST, reproducible=True)
+@pytest.mark.parametrize("reproducible", [pytest.param(False, marks=pytest.mark.slow), True])
+def test_the_starts_are_the_best_of_what_was_measured(
+    yard: Yard, controllers: list[Controller], reproducible: bool
+) -> None:
+    yard.submit(trials=5, controller=ZERO_COST, reproducible=reproducible)
     job = yard.drive(Fake())
     assert job.state is JobState.SUCCEEDED
     assert phases(yard, job) == ["proxies", "search", "finalists", "bundle"]

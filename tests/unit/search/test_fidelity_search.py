@@ -60,7 +60,7 @@ def test_the_false_alarm_rate() -> None:
     assert sum(math.comb(SEEDS, k) for k in range(WON, SEEDS + 1)) / 2**SEEDS < 3.2e-3
 
 
-@pytest.mark.parametrize("name", ["evolution", "local_search"])
+@pytest.mark.parametrize("name", [pytest.param("reinforce", marks=pytest.mark.slow), "evolution", "local_search"])
 def test_better_architectures_for_the_same_epochs(name: str) -> None:
     budget = WHOLE * EPOCHS
     won = 0

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from archsmith.errors import ArchsmithError, LeaseLost, TrialFailure, Unavailable
-from search.ledger import Finalist, Ledger, open_ledger
+from search.ledger import Finalist, Ledger
 from search.trial import JobState
 from tests import factories
 from workers.control import Control
@@ -17,18 +16,6 @@ from workers.finalists import stage as finish_module
 from workers.finalists.stage import Finish
 from workers.finalists.training import FinalistTask
 from workers.settings import Settings
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(state=tmp_path, database_url=f"sqlite:///{tmp_path / 'archsmith.db'}")
-
-
-@pytest.fixture
-def ledger(settings: Settings) -> Iterator[Ledger]:
-    ledger = open_ledger(settings.database_url)
-    yield ledger
-    ledger.close()
 
 
 def _driver(settings: Settings, ledger: Ledger, error: ArchsmithError, monkeypatch: pytest.MonkeyPatch) -> Driver:

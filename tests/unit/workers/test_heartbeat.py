@@ -1,11 +1,10 @@
 """The pulse of a driver: its lease is renewed, wishes arrive, and it ends the process whose job is another's now."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
-from search.ledger import Lease, Ledger, open_ledger
+from search.ledger import Lease, Ledger
 from search.trial import JobState
 from tests import factories
 from workers.control import Control
@@ -16,13 +15,6 @@ Beating = Callable[[Lease], Heartbeat]
 
 class Abandoned(Exception):
     """In the place of the process's end."""
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    ledger = open_ledger(f"sqlite:///{tmp_path / 'archsmith.db'}")
-    yield ledger
-    ledger.close()
 
 
 @pytest.fixture

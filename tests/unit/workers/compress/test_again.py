@@ -2,14 +2,12 @@
 
 import json
 import zipfile
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from archsmith.errors import JobFailure
-from search.ledger import Ledger, open_ledger
+from search.ledger import Ledger
 from search.spec import CompressSpec
 from tests import factories
 from workers.compress.again import Again
@@ -17,18 +15,6 @@ from workers.control import Control
 from workers.settings import Settings
 
 OF = "11111111-2222-4333-8444-555555555555"
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(state=tmp_path, database_url=f"sqlite:///{tmp_path / 'archsmith.db'}")
-
-
-@pytest.fixture
-def ledger(settings: Settings) -> Iterator[Ledger]:
-    ledger = open_ledger(settings.database_url)
-    yield ledger
-    ledger.close()
 
 
 def again(settings: Settings, ledger: Ledger) -> None:

@@ -27,8 +27,9 @@ from search.front import parego
 from search.limits import Limit, broken
 from search.mixture import Mixture, processes
 from search.propose import Asked, Picker, Proposer, SearchSpace, Walk, follow, uniform
-from search.surrogate import Array, Chance, Points, Scales, Unfit, kept, plausible, settled
+from search.surrogate import Array, Chance, Points, Scales, Unfit, alone, kept, plausible, settled
 from search.trial import Outcome, TrialState
+from search.walked import Walked
 from space.analysis import analyse
 from space.architecture import Architecture
 from space.decision import Choices, Decision, Option
@@ -53,9 +54,6 @@ WALKS, DECISIONS = 200, 1_000
 
 FEWEST = 3
 """Values that a process needs."""
-
-REMEMBERED = 8_192
-"""Candidates whose features are kept, some 4 KB each."""
 
 FAILURES = 200
 """The latest trials without a value that are kept in mind."""
@@ -145,7 +143,7 @@ class Modelled(Proposer):
         self._vectors: dict[int, Array] = {}
         self._scales: tuple[tuple[int | None, ...], list[tuple[float, Scales]]] | None = None
         self._drawn: tuple[list[Candidate], Columns] | None = None
-        self._met: dict[Key, Candidate] = {}
+        self._tree: Walked[Candidate | None] = Walked(space)
         self._believed: tuple[tuple[object, ...], Belief | None] | None = None
         self._wanted_next: Sequence[Candidate] = ()
 
@@ -220,8 +218,9 @@ class Modelled(Proposer):
     def merit(self, found: Sequence[Candidate], belief: Belief) -> Array:
         """Log expected improvement and log chance not to fail, (candidates,)."""
         x = self.vectors(found)
-        gain = belief.mixture.gain(x)
-        return gain if belief.chance is None else np.asarray(gain + settled(np.log(belief.chance.at(x))))
+        with alone():
+            gain = belief.mixture.gain(x)
+            return gain if belief.chance is None else np.asarray(gain + settled(np.log(belief.chance.at(x))))
 
     # The surrogate.
 
@@ -244,7 +243,7 @@ class Modelled(Proposer):
         if len(valued) < FEWEST or not sum(self.columns.sizes):
             return None
         try:
-            with np.errstate(all="ignore"):
+            with np.errstate(all="ignore"), alone():
                 return self._fitted(valued, drawn_by)
         except (Unfit, ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
             self._trouble = f"the surrogate cannot be fitted, drawn at random instead: {error}"
@@ -322,18 +321,11 @@ class Modelled(Proposer):
     def candidate(self, picker: Picker) -> Candidate | None:
         """One walk; None where the shapes cannot be."""
         walk = Walk(picker=picker)
-        try:
-            architecture = self.space.sample(walk.choose)
-        except InvalidArchitecture:
-            return None
-        key = tuple(walk.choices.items())
-        if key not in self._met:
-            if len(self._met) >= REMEMBERED:
-                self._met.clear()
-            self._met[key] = self._seen(walk, architecture)
-        return self._met[key]
+        return self._tree.end(walk.choose, lambda found: self._seen(walk, found))
 
-    def _seen(self, walk: Walk, architecture: Architecture) -> Candidate:
+    def _seen(self, walk: Walk, architecture: Architecture | InvalidArchitecture) -> Candidate | None:
+        if isinstance(architecture, InvalidArchitecture):
+            return None
         measures, numbers = self.look(architecture, walk.decisions, walk.choices)
         return Candidate(
             choices=walk.choices,

@@ -5,7 +5,7 @@ is compared by matters more than the model: on a published table of 15,625 cells
 29 trainings by graph features and 49 by the six answers.
 
 Candidates: neighbours of the five trials believed best, that differ in one answer or two; the pool of random
-architectures; and two climbs from the four that promise most.
+architectures; and four climbs from the four that promise most.
 """
 
 from typing import Any, ClassVar
@@ -18,7 +18,7 @@ from search.surroundings import Surroundings
 class PredictorController(Modelled):
     """Options: see `Modelled`."""
 
-    climbs: ClassVar[int] = 2
+    climbs: ClassVar[int] = 4
 
     def __init__(self, space: SearchSpace, **options: Any) -> None:
         super().__init__(space, **options)

@@ -26,12 +26,15 @@ cannot be factorised gets more noise and then gives up (`Unfit`), and the contro
 import itertools
 import math
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 from scipy.linalg import solve_triangular
 from scipy.special import ndtr
+from threadpoolctl import ThreadpoolController
 
 Array = npt.NDArray[np.float64]
 
@@ -58,6 +61,16 @@ FITTED = 100
 
 VIEWS = ((1.0, 0.25, 0.0), (1.0, 0.25, 1.0), (0.0, 0.25, 1.0))
 """What weights the groups graph, cost and choices may have: see `search/features.py`."""
+
+
+_LIBRARIES = ThreadpoolController()  # those of numpy and scipy, which are loaded by now
+
+
+def alone() -> AbstractContextManager[object]:
+    """Linear algebra on one thread, inside. Matrices of 500 rows gain nothing from a second one, and where trials keep
+    all processors busy the threads wait for each other: an ask took three times the processor's time."""
+    limit: AbstractContextManager[object] = _LIBRARIES.limit(limits=1, user_api="blas")
+    return limit
 
 
 class Unfit(Exception):
@@ -185,13 +198,15 @@ class Process:
         self._epochs = np.concatenate([points.epochs, np.full(len(self._x) - len(points), top)])
         self._top = float(top)
         gaps, lower = _levels(self._epochs)
-        kernel = _correlation(distances(self._x, self._x, sizes), scales) * scales.rho**gaps + OFFSET * lower
-        self._root = _root(kernel, scales.noise)
+        alike = _correlation(distances(self._x, self._x, sizes), scales)
+        self._root = _root(alike * scales.rho**gaps + OFFSET * lower, scales.noise)
         told = len(points)
         z = standardised(points.y)
         white = _solve(self._root[:told, :told], z)
         self._white, self._told, self._z = white, told, z
         self._signal = max(math.sqrt(float(white @ white) / told), 1e-6)
+        pull = solve_triangular(self._root[:told, :told], white, lower=True, trans="T", check_finite=False)
+        self._mean: Array = alike[:told, :told] @ (self._carried[:told] * pull)
 
     def at(self, x: Array) -> Posterior:
         """x: (n, features)."""
@@ -199,8 +214,7 @@ class Process:
 
     def apart(self, groups: Sequence[Array]) -> Posterior:
         """Of what is so far from the told and the pending points, (those, n) for each group of features."""
-        gaps = np.abs(np.log(self._epochs / self._top)) / math.log(3.0)
-        cross = _correlation(groups, self._scales) * (self._scales.rho**gaps)[:, None]
+        cross = _correlation(groups, self._scales) * self._carried[:, None]
         solved = _solve(self._root, cross)
         mean = solved[: self._told].T @ self._white
         variance = np.maximum(1.0 - (solved**2).sum(axis=0), 1e-12)
@@ -212,9 +226,14 @@ class Process:
         What a smooth process takes for noise is partly that of training and partly the network's own: see `OWN`. Of a
         lower fidelity the mean is believed.
         """
-        mean = self.at(self._x[: self._told]).mean
         own = OWN * (self._epochs[: self._told] >= self._top)
-        return mean, mean + own * (self._z - mean)
+        return self._mean, self._mean + own * (self._z - self._mean)
+
+    @cached_property
+    def _carried(self) -> Array:
+        """(told + pending,) correlation of each point's fidelity with the highest."""
+        gaps = np.abs(np.log(self._epochs / self._top)) / math.log(3.0)
+        return np.asarray(self._scales.rho**gaps)
 
 
 def with_pending(x: Array, pending: Array | None) -> Array:

@@ -241,7 +241,7 @@ class GraphBuilder:
 
     def _rows_of(self, operation: Operation, inputs: Sequence[str]) -> str:
         """What a row of the output is. Raises Misfit when the inputs' rows are not of one kind, or no indices."""
-        if not operation.indices and len({self._rows[source] for source in inputs}) == 1:
+        if not operation.indices and (len(inputs) == 1 or len({self._rows[source] for source in inputs}) == 1):
             return operation.rows or self._rows[inputs[0]]
         features = inputs[: len(inputs) - len(operation.indices)]
         read = [self._rows[source] for source in inputs[len(features) :]]

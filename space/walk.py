@@ -10,7 +10,8 @@ next to a smaller one: its outer weights would never meet a pixel.
 """
 
 from bisect import bisect_left
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import cast
 
 from archsmith.errors import Fault, ImpossibleShape, InvalidSpace
@@ -57,6 +58,7 @@ class Program:
         _check_room(self.stages, size)
         self._needs = _needs(self.stages, min(size))
         self._fitting: dict[tuple[Cursor, str], tuple[Option, ...]] = {}
+        self._open: dict[tuple[Option, ...], tuple[Option, ...]] = {}
 
     def walk(self, choose: Choose) -> Asker:
         """Ask every question on one path."""
@@ -82,22 +84,31 @@ class Program:
         return self._end(stage, cursor, asker)
 
     def _settings(self, stage: Stage, cursor: Cursor, asker: Asker) -> Cursor:
-        options = dict(stage.options)
-        need = self._needs[cursor.stage + 1]
+        size, options, known = cursor.size, stage.options, dict[str, Option]()
         for name in ("depth", "stride", "padding"):
-            fits = tuple(o for o in options[name] if room_after({**options, name: (o,)}, min(cursor.size)) >= need)
-            options[name] = (_ask(stage, stage.place, name, name, fits, cursor.size, asker),)
-            if options["depth"] == (0,):
-                return Cursor(cursor.stage + 1, -1, cursor.size)
+            fits = self._leaving(stage, cursor, name, known)
+            known[name] = _ask(stage, stage.place, name, name, fits, size, asker)
+            if known["depth"] == 0:
+                return Cursor(cursor.stage + 1, -1, size)
         for name in ("width", "bias", "norm", "activation"):
-            _ask(stage, stage.place, name, name, options[name], cursor.size, asker, idle=True)
+            _ask(stage, stage.place, name, name, options[name], size, asker, idle=True)
+        depth, stride, padding = cast(int, known["depth"]), cast(int, known["stride"]), str(known["padding"])
         if stage.per != "block":  # blocks that differ can share nothing
-            repeats = options["repeats"] if cast(int, options["depth"][0]) > 1 else options["repeats"][:1]
-            _ask(stage, stage.place, "repeats", "repeats", repeats, cursor.size, asker, idle=True)
+            repeats = options["repeats"] if depth > 1 else options["repeats"][:1]
+            _ask(stage, stage.place, "repeats", "repeats", repeats, size, asker, idle=True)
         else:
             asker.answers[f"{stage.place}.repeats"] = "own"
-        depth, stride, padding = (options[name][0] for name in ("depth", "stride", "padding"))
-        return replace(cursor, block=0, depth=cast(int, depth), stride=cast(int, stride), padding=str(padding))
+        return Cursor(cursor.stage, 0, size, depth, stride, padding)
+
+    def _leaving(self, stage: Stage, cursor: Cursor, name: str, known: Mapping[str, Option]) -> tuple[Option, ...]:
+        """The options of a setting that leave enough for what follows, found once for each place and what is known."""
+        side = min(cursor.size)
+        key = (cursor.stage, side, name, *known.values())
+        if key not in self._open:
+            options = {**stage.options, **{earlier: (answer,) for earlier, answer in known.items()}}
+            need = self._needs[cursor.stage + 1]
+            self._open[key] = tuple(o for o in options[name] if room_after({**options, name: (o,)}, side) >= need)
+        return self._open[key]
 
     def _blocks(self, stage: Stage, cursor: Cursor, asker: Asker) -> Cursor:
         """The questions about one block, or about all blocks of the stage at once."""
@@ -118,7 +129,8 @@ class Program:
             BLOCKS[operation].ask(pick)
         kernel = asker.answers[f"{place}.kernel"] if padding == "valid" else 1
         size = tuple(blocks.after(side, kernel, padding) for side in cursor.size)
-        return replace(cursor, block=cursor.block + blocks.together, size=size)
+        block = cursor.block + blocks.together
+        return Cursor(cursor.stage, block, size, cursor.depth, cursor.stride, cursor.padding)
 
     def _kernels(self, blocks: "_Blocks", operation: str) -> tuple[Option, ...]:
         """The kernels that a block of this kind may be offered, found once for each place where a walk can stand."""

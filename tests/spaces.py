@@ -30,3 +30,15 @@ def sample(space: Space, seed: int) -> Architecture:
     """One uniform draw of each decision."""
     generator = random.Random(seed)
     return space.sample(lambda decision: generator.choice(decision.options))
+
+
+class Counted:
+    """A space that counts its walks."""
+
+    def __init__(self, space):
+        self.space, self.count = space, 0
+        self.constraints, self.baseline, self.size = space.constraints, space.baseline, space.size
+
+    def sample(self, choose):
+        self.count += 1
+        return self.space.sample(choose)

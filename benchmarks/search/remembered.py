@@ -10,10 +10,8 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -21,6 +19,7 @@ import space
 from archsmith.errors import InvalidArchitecture
 from search.limits import Limit
 from search.propose import SearchSpace, Walk, uniform
+from search.walked import Walked
 from space.architecture import Architecture
 from space.decision import Choices, Choose, Decision, Option
 from space.size import SizeEstimate
@@ -142,20 +141,12 @@ def _sources() -> list[Path]:
     return [path for path in sorted(root.rglob("*.py")) if path.parent != root or path.stem not in READERS]
 
 
-@dataclass(slots=True)
-class _Fork:
-    """A place in the tree: the decision asked there, and where each answer leads."""
-
-    decision: Decision
-    after: dict[Option, Any] = field(default_factory=dict)
-
-
 class Remembered:
     """A space that walks like another; every walk that was met stays in memory."""
 
     def __init__(self, of: SearchSpace) -> None:
         self._of = of
-        self._root: _Fork | None = None
+        self._walked: Walked[Architecture | InvalidArchitecture] = Walked(of)
 
     @property
     def constraints(self) -> Sequence[Limit]:
@@ -168,37 +159,10 @@ class Remembered:
         return self._of.size(limit)
 
     def sample(self, choose: Choose) -> Architecture:
-        place: Any = self._root
-        begun: list[Option] = []
-        while isinstance(place, _Fork):
-            begun.append(choose(place.decision))
-            place = place.after.get(begun[-1])
-        if place is None:
-            place = self._first_walk(begun, choose)
-        if isinstance(place, InvalidArchitecture):
-            raise place
-        found: Architecture = place
+        found = self._walked.end(choose, lambda met: met)
+        if isinstance(found, InvalidArchitecture):
+            raise found
         return found
-
-    def _first_walk(self, begun: list[Option], choose: Choose) -> Architecture | InvalidArchitecture:
-        """A walk that begins with these answers, and from there on is new."""
-        met: list[tuple[Decision, Option]] = []
-
-        def follow(decision: Decision) -> Option:
-            met.append((decision, begun[len(met)] if len(met) < len(begun) else choose(decision)))
-            return met[-1][1]
-
-        end: Architecture | InvalidArchitecture
-        try:
-            end = self._of.sample(follow)
-        except InvalidArchitecture as error:
-            end = error
-        place = self._root = self._root or (_Fork(met[0][0]) if met else None)
-        for (_, option), (decision, _) in itertools.pairwise(met):
-            place = place.after.setdefault(option, _Fork(decision)) if place else None
-        if place is not None:
-            place.after[met[-1][1]] = end
-        return end
 
 
 class Anywhere:

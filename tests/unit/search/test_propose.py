@@ -14,6 +14,7 @@ from space.analysis import analyse
 from space.decision import Decision
 from space.size import SizeEstimate
 from space.space import Space
+from tests.spaces import Counted
 
 
 class Stubborn(RandomController):
@@ -125,18 +126,6 @@ def test_repair_breaks_less_with_every_sweep_and_ends():
     ]
     assert [len(tried) for tried in ends] == [0, 7, 80]
     assert start.broken > 0 == min(one.broken for one in ends[-1])
-
-
-class Counted:
-    """A space that counts its walks."""
-
-    def __init__(self, space):
-        self.space, self.count = space, 0
-        self.constraints, self.baseline, self.size = space.constraints, space.baseline, space.size
-
-    def sample(self, choose):
-        self.count += 1
-        return self.space.sample(choose)
 
 
 class Endless(Toy):

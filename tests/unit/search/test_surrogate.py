@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info
 
 from search.mixture import Mixture, processes
 from search.surrogate import (
@@ -17,6 +18,7 @@ from search.surrogate import (
     Process,
     Scales,
     Unfit,
+    alone,
     expected_improvement,
     kept,
     plausible,
@@ -204,6 +206,20 @@ def test_what_is_believed_lies_between_the_mean_and_the_value():
     z = standardised(points.y)
     assert worth[:19] == pytest.approx(mean[:19] + OWN * (z[:19] - mean[:19]))
     assert worth[19] == mean[19]
+
+
+def test_the_mean_is_believed_as_it_would_be_predicted():
+    points, pending = some(12), some(3, seed=1).x
+    early = replace(points, epochs=np.where(np.arange(12) % 3 == 0, 1.0, 9.0))
+    process = Process(early, SCALES, SIZES, pending=pending)
+    assert process.believed()[0] == pytest.approx(process.at(early.x).mean, abs=1e-9)
+
+
+def test_linear_algebra_can_be_kept_to_one_thread():
+    before = [one["num_threads"] for one in threadpool_info()]
+    with alone():
+        assert {one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"} == {1}
+    assert [one["num_threads"] for one in threadpool_info()] == before
 
 
 def test_many_points_need_fewer_processes():

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from search.limits import Limit
 from search.modelled import STARTS
 from search.policy_model import PolicyModelController
-from search.propose import SearchSpace
+from search.walks import SearchSpace
 
 FEW = 2 * STARTS
 """Trials below which the usual starts would be more than half of the search."""

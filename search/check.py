@@ -19,10 +19,10 @@ from search.factory import CONTROLLERS, check_options
 from search.limits import tightest
 from search.objective import faults as objective_faults
 from search.prior import Earlier, prior_faults
-from search.propose import attempt, attempt_of, every_walk, follow, uniform
-from search.repair import Attempt, repair
+from search.repair import repair
 from search.spec import JobSpec, Json
 from search.transfer import transfer_faults
+from search.walks import Attempt, attempt, attempt_of, every_walk, follow, uniform
 from space.constraint import MEASURES, Constraint
 from space.space import Space
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from archsmith.errors import Fault, InvalidArchitecture, InvalidInput
 from search.limits import Limit, tightest
-from search.propose import attempt, follow
+from search.walks import attempt, follow
 from space.decision import Choices, Decision, Option
 from space.space import Space, replay
 

@@ -21,9 +21,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from search.limits import Limit
-from search.propose import Asked, Picker, Proposer, SearchSpace, follow, uniform
+from search.propose import Asked, Proposer
 from search.ranking import Curve, curve_of, wins
 from search.trial import Outcome, TrialState
+from search.walks import Picker, SearchSpace, follow, uniform
 from space.decision import Decision, Option
 from space.space import replay
 

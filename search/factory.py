@@ -12,8 +12,8 @@ from typing import Any
 from archsmith.errors import Fault, InvalidInput
 from search.controller import Controller
 from search.limits import Limit
-from search.propose import SearchSpace
 from search.spec import ControllerSpec
+from search.walks import SearchSpace
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

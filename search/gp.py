@@ -42,9 +42,10 @@ from search.controller import Proposal
 from search.front import parego
 from search.limits import Limit
 from search.optuna_study import Distributions, Indices, distributions, index_of, indices, new_study, quiet
-from search.propose import Asked, Picker, Proposer, SearchSpace, Walk, follow, neighbour, uniform
+from search.propose import Asked, Proposer
 from search.surrogate import Array, Unfit, settled, standardised
 from search.trial import Outcome, TrialState
+from search.walks import Picker, SearchSpace, Walk, follow, neighbour, uniform
 from space.decision import Choices
 from space.space import replay
 

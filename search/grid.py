@@ -21,7 +21,8 @@ import numpy as np
 
 from search.controller import Proposal
 from search.limits import Limit
-from search.propose import Asked, Picker, Proposer, SearchSpace, follow
+from search.propose import Asked, Proposer
+from search.walks import Picker, SearchSpace, follow
 from space.decision import Choose, Decision, Option
 
 BITS = 256

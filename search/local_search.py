@@ -23,9 +23,10 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from search.limits import Limit
-from search.propose import Asked, Picker, Proposer, SearchSpace, attempt, follow, uniform
+from search.propose import Asked, Proposer
 from search.ranking import Curve, Standings, curve_of
 from search.trial import Outcome
+from search.walks import Picker, SearchSpace, attempt, follow, uniform
 from space.decision import Choices, Choose, Decision, Option
 from space.space import replay
 

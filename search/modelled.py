@@ -26,10 +26,11 @@ from search.features import Columns, Numbers, describe
 from search.front import parego
 from search.limits import Limit, broken
 from search.mixture import Mixture, processes
-from search.propose import Asked, Picker, Proposer, SearchSpace, Walk, follow, uniform
+from search.propose import Asked, Proposer
 from search.surrogate import Array, Chance, Points, Scales, Unfit, alone, kept, plausible, settled
 from search.trial import Outcome, TrialState
 from search.walked import Walked
+from search.walks import Picker, SearchSpace, Walk, follow, uniform
 from space.analysis import analyse
 from space.architecture import Architecture
 from space.decision import Choices, Decision, Option

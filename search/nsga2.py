@@ -27,8 +27,9 @@ from search.controller import Proposal
 from search.front import best
 from search.limits import Limit
 from search.optuna_study import completed, new_study, suggesting
-from search.propose import Asked, Picker, Proposer, SearchSpace, uniform
+from search.propose import Asked, Proposer
 from search.trial import Outcome, TrialState
+from search.walks import Picker, SearchSpace, uniform
 
 PARENTS = 2
 """The fewest that can be crossed."""

@@ -17,8 +17,9 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
-from search.propose import Asked, Picker
+from search.propose import Asked
 from search.trial import Outcome, TrialState
+from search.walks import Picker
 from space.decision import Choices, Decision, Option
 
 Distributions = dict[str, BaseDistribution]

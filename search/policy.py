@@ -42,8 +42,9 @@ from typing import Generic, Literal, Protocol, Self, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from search.propose import Asked, Picker
+from search.propose import Asked
 from search.ranking import Curve, Standings, as_curve, at_shared
+from search.walks import Picker
 from space.decision import Decision, Option
 
 Vector = npt.NDArray[np.float64]

@@ -18,9 +18,10 @@ import numpy as np
 from search.limits import Limit
 from search.modelled import STARTS, Belief, Candidate, Modelled, Warm
 from search.policy import TOP, Fold, Follower, Policy, Values
-from search.propose import Asked, Picker, SearchSpace
+from search.propose import Asked
 from search.ranking import curve_of
 from search.trial import Outcome, TrialState
+from search.walks import Picker, SearchSpace
 from search.warm import warmed
 from space.decision import Decision, Option
 

@@ -18,9 +18,10 @@ import numpy as np
 
 from search.limits import Limit
 from search.policy import Fold, Policy, Values, Vector, step
-from search.propose import Asked, Picker, Proposer, SearchSpace
+from search.propose import Asked, Proposer
 from search.ranking import Curve, curve_of
 from search.trial import Outcome, TrialState
+from search.walks import Picker, SearchSpace
 
 
 @dataclass(kw_only=True, slots=True)

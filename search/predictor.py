@@ -11,8 +11,8 @@ architectures; and four climbs from the four that promise most.
 from typing import Any, ClassVar
 
 from search.modelled import Belief, Candidate, Modelled
-from search.propose import SearchSpace
 from search.surroundings import Surroundings
+from search.walks import SearchSpace
 
 
 class PredictorController(Modelled):

@@ -29,9 +29,9 @@ from archsmith.errors import Fault, InvalidArchitecture, NotFound
 from search.limits import Limit
 from search.memory import Prior
 from search.objective import MEASURED, Objective
-from search.propose import SearchSpace, Walk, attempt, follow
 from search.spec import JobSpec
 from search.trial import JobState, TrialState
+from search.walks import SearchSpace, Walk, attempt, follow
 from space.architecture import Architecture
 from space.decision import Choices
 from space.space import replay

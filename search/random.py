@@ -4,7 +4,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from search.propose import Picker, Proposer, uniform
+from search.propose import Proposer
+from search.walks import Picker, uniform
 
 
 class RandomController(Proposer):

@@ -13,9 +13,10 @@ import numpy as np
 
 from search.limits import Limit
 from search.policy import Fold, Follower, Policy, Values
-from search.propose import Asked, Picker, Proposer, SearchSpace
+from search.propose import Asked, Proposer
 from search.ranking import curve_of
 from search.trial import Outcome, TrialState
+from search.walks import Picker, SearchSpace
 from search.warm import warmed
 
 

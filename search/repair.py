@@ -9,33 +9,16 @@ Stützle 2003).
 """
 
 import itertools
-from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator
 
 import numpy as np
 
-from space.architecture import Architecture
+from search.walks import Attempt
 from space.decision import Choices, Choose, Decision, Option
 from space.space import replay
 
 LONG = 6
 """Answers on a scale of which all are tried."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Attempt:
-    """A walk that ended in an architecture.
-
-    decisions: those with more than one option; behaviour: the probability of each answer to them.
-    broken: how far it is from feasible, see `search.limits`.
-    """
-
-    choices: Choices
-    decisions: tuple[Decision, ...]
-    behaviour: Mapping[str, float]
-    architecture: Architecture
-    measures: Mapping[str, float]
-    broken: float
 
 
 Go = Callable[[Choose], Attempt | None]

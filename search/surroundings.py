@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from search.modelled import Belief, Candidate, Modelled
-from search.propose import Asked, Picker, follow, neighbour, stream
+from search.propose import Asked
+from search.walks import Picker, follow, neighbour, stream
 from space.decision import Choices, Decision, Option
 from space.space import replay
 

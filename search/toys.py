@@ -15,7 +15,7 @@ import numpy as np
 from archsmith.errors import TrialFailure
 from search.controller import Proposal
 from search.limits import Limit
-from search.propose import every_walk
+from search.walks import every_walk
 from space.architecture import Architecture, GraphBuilder
 from space.decision import Choices, Choose, Decision, Option
 from space.size import SizeEstimate, every

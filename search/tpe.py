@@ -34,8 +34,9 @@ from optuna.trial import TrialState as OptunaState
 from search.controller import Proposal
 from search.limits import Limit
 from search.optuna_study import Distributions, distributions, end, new_study, running, suggesting
-from search.propose import Asked, Picker, Proposer, SearchSpace
+from search.propose import Asked, Proposer
 from search.trial import Outcome, TrialState
+from search.walks import Picker, SearchSpace
 
 
 class TpeController(Proposer):

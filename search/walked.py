@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from archsmith.errors import InvalidArchitecture
-from search.propose import SearchSpace
+from search.walks import SearchSpace
 from space.architecture import Architecture
 from space.decision import Choose, Decision, Option
 

@@ -12,7 +12,8 @@ import numpy as np
 from search.controller import Proposal
 from search.limits import Limit
 from search.policy import Policy, practise
-from search.propose import Asked, SearchSpace, attempt
+from search.propose import Asked
+from search.walks import SearchSpace, attempt
 
 STEPS, RATE, ENTROPY = 100, 0.3, 0.05
 """Free steps; their size and entropy bonus."""

@@ -13,7 +13,7 @@ from api.context import Context, Here
 from api.schemas import SpaceRequest
 from archsmith.errors import Fault, InvalidInput, InvalidSpace
 from search.check import DataShape, Samples, below, parse_space, repaired, sample
-from search.repair import Attempt
+from search.walks import Attempt
 from space import presets
 from space.constraint import MEASURES
 from space.kinds import KINDS

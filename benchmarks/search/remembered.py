@@ -18,8 +18,8 @@ import numpy as np
 import space
 from archsmith.errors import InvalidArchitecture
 from search.limits import Limit
-from search.propose import SearchSpace, Walk, uniform
 from search.walked import Walked
+from search.walks import SearchSpace, Walk, uniform
 from space.architecture import Architecture
 from space.decision import Choices, Choose, Decision, Option
 from space.size import SizeEstimate

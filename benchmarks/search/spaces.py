@@ -11,8 +11,8 @@ from benchmarks.search.macro import DECISIONS, OPERATIONS, Macro
 from benchmarks.search.remembered import Remembered, listed
 from benchmarks.search.tables import Judge, Scores, Source, judged, rows, searchable, zero_cost
 from search.modelled import Look
-from search.propose import SearchSpace, Walk
 from search.toys import Ask, Toy, chain, fork
+from search.walks import SearchSpace, Walk
 from space import presets
 from space.architecture import Architecture
 from space.decision import Choices, Decision

@@ -19,10 +19,10 @@ from search.controller import Controller, Proposal
 from search.factory import make_controller
 from search.limits import Limit
 from search.loop import search
-from search.propose import SearchSpace, every_walk
 from search.spec import ControllerSpec
 from search.toys import AtMost, Faulty, Toy, chain, cliff, fork, line
 from search.trial import Outcome, TrialState
+from search.walks import SearchSpace, every_walk
 from space.analysis import analyse
 from space.architecture import Architecture
 from space.presets import load

@@ -6,8 +6,8 @@ import numpy as np
 
 from search.memory import Prior
 from search.prior import standing
-from search.propose import Walk, uniform
 from search.toys import Toy
+from search.walks import Walk, uniform
 from space.decision import Choices
 from space.space import replay
 

@@ -12,9 +12,9 @@ from search.factory import CONTROLLERS, make_controller
 from search.inorder import InOrder
 from search.limits import Limit
 from search.loop import search
-from search.propose import SearchSpace
 from search.spec import ControllerSpec
 from search.toys import AtMost, Faulty, chain, line
+from search.walks import SearchSpace
 from space.analysis import analyse
 from tests.conformance.controllers import (
     Make,

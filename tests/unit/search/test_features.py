@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from search.features import CLIP, Columns, describe
-from search.propose import Walk, follow, uniform
 from search.topology import SETS, STEPS, SUMS, Part, _drawn, alive, topology
 from search.toys import chain, fork
+from search.walks import Walk, follow, uniform
 from space import presets
 from space.analysis import analyse
 from space.space import Space, replay

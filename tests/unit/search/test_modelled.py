@@ -7,9 +7,9 @@ from search.auto import auto
 from search.modelled import POOL
 from search.policy_model import PolicyModelController
 from search.predictor import PredictorController
-from search.propose import Walk, uniform
 from search.toys import AtMost, chain, fork, line
 from search.trial import Outcome, TrialState
+from search.walks import Walk, uniform
 from space.analysis import analyse
 
 ALL = [PredictorController, PolicyModelController, auto]

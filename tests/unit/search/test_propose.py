@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from archsmith.errors import SpaceExhausted
-from search.propose import NEIGHBOURS, REPAIRS, Proposer, Walk, attempt, every_walk, follow, neighbour, uniform
+from search.propose import NEIGHBOURS, REPAIRS, Proposer
 from search.random import RandomController
 from search.repair import repair
 from search.toys import AtMost, Toy, chain, cliff, fork, line
 from search.tpe import TpeController
 from search.trial import Outcome, TrialState
+from search.walks import Walk, attempt, every_walk, follow, neighbour, uniform
 from space.analysis import analyse
 from space.decision import Decision
 from space.size import SizeEstimate

@@ -7,10 +7,11 @@ import pytest
 
 from search.controller import Proposal
 from search.policy import CUT, Policy, Values, step
-from search.propose import Asked, every_walk
+from search.propose import Asked
 from search.reinforce import ReinforceController
 from search.toys import Toy, chain, fork
 from search.trial import Outcome, TrialState
+from search.walks import every_walk
 from space.decision import Decision
 
 THREE = Decision(name="kernel", options=(1, 3, 5), ordered=True)

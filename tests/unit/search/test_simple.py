@@ -6,9 +6,10 @@ from search.evolution import EvolutionController
 from search.grid import GridController
 from search.local_search import LocalSearchController
 from search.loop import search
-from search.propose import Proposer, every_walk
+from search.propose import Proposer
 from search.toys import Faulty, Toy, chain, fork
 from search.trial import Outcome, TrialState
+from search.walks import every_walk
 from space.decision import Choices
 
 SIX = Toy(

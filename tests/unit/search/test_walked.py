@@ -4,9 +4,9 @@ import pytest
 
 import search.walked
 from archsmith.errors import InvalidArchitecture
-from search.propose import every_walk
 from search.toys import Toy, chain, cliff, fork
 from search.walked import Walked
+from search.walks import every_walk
 from space.presets import load
 from space.space import Space, replay
 from tests.spaces import Counted

@@ -51,7 +51,11 @@ WEIGHTS_STREAM = 2_000_002
 """Of the weights of several objectives."""
 
 WALKS, DECISIONS = 200, 1_000
-"""Of an ask, at most, beside those that were met before: 50 µs for each decision, features included, so some 50 ms."""
+"""Of an ask, at most: 50 to 100 µs for each decision of a plain network, features included, so some 50 to 100 ms."""
+
+THOROUGH, LEAST = 200, 12
+"""Trials told up to which an ask walks as much as it may, and the walks that are always left: whoever trains more than
+that has cheap trials, and a surrogate that knows its ground."""
 
 FEWEST = 3
 """Values that a process needs."""
@@ -100,11 +104,25 @@ class Belief:
     """Processes and what they were made from.
 
     ends: of the trials with a value that they keep, in order of number. chance: of not failing; None where nothing did.
+    fresh: how many walks it is worth to look for a candidate in new places.
     """
 
     mixture: Mixture
     ends: tuple[_End, ...]
     chance: Chance | None
+    fresh: int
+    _merits: dict[int, tuple[Candidate, float]] = field(default_factory=dict, repr=False)
+
+    def merits(self, found: Sequence[Candidate], columns: Columns) -> Array:
+        """(candidates,) log expected improvement and log chance not to fail; of each found once."""
+        new = list({id(one): one for one in found if id(one) not in self._merits}.values())
+        if new:
+            x = np.array([one.vector(columns) for one in new])
+            with alone():
+                gain = self.mixture.gain(x)
+                worth = gain if self.chance is None else gain + settled(np.log(self.chance.at(x)))
+            self._merits.update({id(one): (one, float(value)) for one, value in zip(new, worth, strict=True)})
+        return np.array([self._merits[id(one)][1] for one in found])
 
     def incumbents(self, count: int) -> list[_End]:
         """The trials believed best."""
@@ -217,11 +235,8 @@ class Modelled(Proposer):
         return order[number // 2 : number // 2 + self.wishes]
 
     def merit(self, found: Sequence[Candidate], belief: Belief) -> Array:
-        """Log expected improvement and log chance not to fail, (candidates,)."""
-        x = self.vectors(found)
-        with alone():
-            gain = belief.mixture.gain(x)
-            return gain if belief.chance is None else np.asarray(gain + settled(np.log(belief.chance.at(x))))
+        """(candidates,) see `Belief.merits`."""
+        return belief.merits(found, self.columns)
 
     # The surrogate.
 
@@ -265,7 +280,7 @@ class Modelled(Proposer):
         seen = [*failed, *(self._vector(self._open[number]) for number in sorted(self._open))]
         mixture = Mixture(points, scales, self.columns.sizes, pending=np.array(seen) if seen else None)
         chance = Chance(points.x, np.array(failed), self.columns.sizes) if failed else None
-        return Belief(mixture=mixture, ends=ends, chance=chance)
+        return Belief(mixture=mixture, ends=ends, chance=chance, fresh=self._fresh())
 
     def _told(self, valued: Sequence[_End], drawn_by: int | None) -> Array:
         """(n,) what is to be maximised."""
@@ -315,6 +330,9 @@ class Modelled(Proposer):
         asked = sum(len(one.decisions) for one in self.pool) / max(1, len(self.pool))
         return min(WALKS, max(WALKS // 8, int(DECISIONS / max(1.0, asked))))
 
+    def _fresh(self) -> int:
+        return max(min(LEAST, self.walks), self.walks * THOROUGH // max(THOROUGH, len(self._ends)))
+
     def grown(self, pickers: Iterable[Picker]) -> list[Candidate]:
         """One walk for each; without those whose shapes cannot be."""
         return [one for one in map(self.candidate, pickers) if one is not None]
@@ -335,11 +353,6 @@ class Modelled(Proposer):
             broken=broken(self.limits, measures),
             size=self.proxy(walk.choices, architecture, measures),
         )
-
-    def vectors(self, found: Sequence[Candidate]) -> Array:
-        """(candidates, features)."""
-        columns = self.columns
-        return np.array([one.vector(columns) for one in found])
 
     def _vector(self, asked: Asked) -> Array:
         """(features,) of a trial."""

@@ -34,7 +34,7 @@ class PolicyModelController(Modelled):
     "none"), and
 
     learning_rate, entropy: of the steps on trials, as in `search/reinforce.py`.
-    samples: walks drawn for each ask, at most; fewer where a walk asks many decisions.
+    samples: walks drawn for each ask, at most; fewer where a walk asks many decisions, and after many trials.
     """
 
     keeps_behaviour: ClassVar[bool] = True
@@ -76,7 +76,7 @@ class PolicyModelController(Modelled):
     def candidates(self, number: int, belief: Belief) -> list[Candidate]:
         policy = self._practised = self.policy.copy()
         found: list[Candidate] = []
-        each = max(1, min(self.samples, self.walks) // self.rounds)
+        each = max(1, min(self.samples, belief.fresh) // self.rounds)
         for round_ in range(self.rounds):
             rngs = (np.random.default_rng([self.seed, number, PRACTICE, round_, i]) for i in range(each))
             drawn = self.grown(policy.picker(rng) for rng in rngs)

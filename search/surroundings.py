@@ -48,7 +48,7 @@ class Surroundings:
         order = np.argsort(-self._of.merit(there, belief), kind="stable")[:PEAKS]
         peaks = [there[int(place)].choices for place in order]
         rng = np.random.default_rng([self._of.seed, number, CLIMB, climb])
-        return self._of.grown(neighbour(peaks[i % len(peaks)], rng) for i in range(int(STEPS * self._of.walks)))
+        return self._of.grown(neighbour(peaks[i % len(peaks)], rng) for i in range(int(STEPS * belief.fresh)))
 
     def _neighbours(self, asked: Asked) -> list[Candidate]:
         number = asked.proposal.number

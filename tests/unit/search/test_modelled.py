@@ -1,12 +1,15 @@
 """The controllers with a surrogate, where the conformance suite does not reach."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from search.auto import auto
-from search.modelled import POOL
+from search.modelled import LEAST, POOL
 from search.policy_model import PolicyModelController
 from search.predictor import PredictorController
+from search.random import RandomController
 from search.toys import AtMost, chain, fork, line
 from search.trial import Outcome, TrialState
 from search.walks import Walk, uniform
@@ -26,6 +29,20 @@ def told(controller, toy, trials, value=None):
         proposals.append(controller.ask(number))
         controller.tell(end(number, toy.reward(proposals[-1].choices) if value is None else value))
     return proposals
+
+
+class RandomlyTold(PredictorController):
+    """Told random trials, without a model between them."""
+
+    def believing(self, count):
+        drawn = RandomController(self.space, seed=2)
+        for number in range(count):
+            if number not in self._asked:
+                proposal = drawn.ask(number)
+                self.restore(proposal, end(number, float(number % 97)))
+            else:
+                drawn.ask(number)
+        return self.belief()
 
 
 def params(proposal):
@@ -128,6 +145,22 @@ def test_the_policy_is_published_and_every_answer_has_its_probability(controller
         assert all(0 < chance <= 1 for chance in proposal.behaviour.values())
     for chances in one.state()["probabilities"].values():
         assert sum(chances.values()) == pytest.approx(1.0)
+
+
+def test_what_candidates_promise_does_not_depend_on_who_else_is_asked():
+    controller = PredictorController(chain(3), seed=1)
+    told(controller, chain(3), 12)
+    belief, again = controller.belief(), controller.belief()
+    pool = controller.pool[:40]
+    apart = [controller.merit(pool[:7], belief), controller.merit(pool[5:], belief)]
+    together = replace(again, _merits={}).merits(pool, controller.columns)
+    assert np.array_equal(np.concatenate([apart[0], apart[1][2:]]), together)
+
+
+def test_after_many_trials_an_ask_looks_less_far():
+    controller = RandomlyTold(chain(3), seed=1)
+    fresh = [controller.believing(count).fresh for count in (100, 400, 2000)]
+    assert fresh == [controller.walks, controller.walks // 2, LEAST]
 
 
 def test_a_space_of_one_line_needs_no_features():

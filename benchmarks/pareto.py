@@ -7,8 +7,8 @@ it found is judged by the test score and the latency: the hypervolume above the 
 against that at its end, and against that of the whole table. The reference is the median test score and the largest
 latency of the table; "share of log" is the same with the logarithm of the latency.
 
-A controller is a name of `search/factory.py`, with options after colons. `parego:NAME` gives a controller with a
-surrogate another random scalarisation for each ask (Knowles 2006) in place of the one number of `search/objective.py`.
+A controller is a name of `search/factory.py`, with options after colons. Those with a surrogate weigh the objectives
+anew for each ask (`search/front.py`).
 """
 
 import argparse
@@ -18,7 +18,7 @@ import os
 import statistics
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,16 +31,13 @@ from benchmarks.search.spaces import Bench, Task, bench
 from benchmarks.search.tables import rows
 from search.controller import Controller
 from search.factory import check_options, make_controller
-from search.front import hypervolume, non_dominated, parego
-from search.modelled import Modelled
+from search.front import hypervolume, non_dominated
 from search.objective import Objective
 from search.spec import ControllerSpec
 from search.trial import Outcome, TrialState
 
 OBJECTIVE = Objective(minimize=("latency_ms",))
-CONTROLLERS = "nsga2,tpe,random,evolution,predictor,parego:predictor"
-PAREGO = 5_000_000
-"""Number of the stream that weights are drawn from."""
+CONTROLLERS = "nsga2,tpe,random,evolution,predictor,auto"
 
 SHARES = (0.1, 0.25, 0.5, 1.0)
 
@@ -53,13 +50,11 @@ class Found:
     spent: list[float]
 
 
-def search(controller: Controller, task: Task, latency: dict[str, float], *, seconds: float, weighted: bool) -> Found:
+def search(controller: Controller, task: Task, latency: dict[str, float], *, seconds: float) -> Found:
     """One worker, until the seconds are spent or the space is."""
     found = Found(codes=[], spent=[])
     clock, number = 0.0, 0
     while True:
-        if weighted:
-            weigh(controller, number)
         try:
             proposal = controller.ask(number)
         except SpaceExhausted:
@@ -76,20 +71,6 @@ def search(controller: Controller, task: Task, latency: dict[str, float], *, sec
         found.codes.append(code)
         found.spent.append(clock)
         number += 1
-
-
-def weigh(controller: Controller, number: int) -> None:
-    """Gives what was told the scalar of this ask."""
-    assert isinstance(controller, Modelled)
-    ends = controller._ends
-    if len(ends) > 1:
-        rng = np.random.default_rng([controller.seed, PAREGO, number])
-        scalars = parego(np.array([end.outcome.values for end in ends]), rng)
-        controller._ends = [
-            replace(end, outcome=replace(end.outcome, value=float(scalar)))
-            for end, scalar in zip(ends, scalars, strict=True)
-        ]
-        controller._believed = None
 
 
 class Judged:
@@ -139,10 +120,8 @@ def _begin(options: argparse.Namespace) -> None:
 
 def _one(text: str, seconds: float, seed: int) -> Found:
     [(task, latency)] = _HERE
-    weighted = text.startswith("parego:")
-    spec = controller_spec(text.removeprefix("parego:"))
-    controller = make_controller(spec, space=task.space, seed=seed, objectives=len(OBJECTIVE.names))
-    return search(controller, task, latency, seconds=seconds, weighted=weighted)
+    controller = make_controller(controller_spec(text), space=task.space, seed=seed, objectives=len(OBJECTIVE.names))
+    return search(controller, task, latency, seconds=seconds)
 
 
 def controller_spec(text: str) -> ControllerSpec:

@@ -1,10 +1,10 @@
 """The default: what was measured best, with what a job's budget asks for.
 
     controller   policy_model: on a published table of 15,625 cells it finds the best after 21 trials where predictor
-                 needs 22 to 23 (medians, 100 and 40 seeds), and it publishes probabilities
+                 needs 23 (medians of 100 seeds), and it publishes probabilities
     starts       6; half of the trials where the budget has fewer than 12
-    workers      decide nothing: predictor, on the same surrogate, named networks as good with 16 asynchronous ones as
-                 with one (24 seeds); policy_model with several was not measured
+    workers      decide nothing: with 4 and with 16 asynchronous ones it names the same network as with one, at equal
+                 total seconds of short trainings (100 seeds)
     noise        decides nothing: with one of three runs as the score, policy_model's regret after 50 trials is 0.03
                  points where local search, evolution and Optuna's TPE leave 0.29 and more (100 seeds, 20 of TPE)
 

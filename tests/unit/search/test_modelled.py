@@ -31,18 +31,12 @@ def told(controller, toy, trials, value=None):
     return proposals
 
 
-class RandomlyTold(PredictorController):
-    """Told random trials, without a model between them."""
-
-    def believing(self, count):
-        drawn = RandomController(self.space, seed=2)
-        for number in range(count):
-            if number not in self._asked:
-                proposal = drawn.ask(number)
-                self.restore(proposal, end(number, float(number % 97)))
-            else:
-                drawn.ask(number)
-        return self.belief()
+def restored(count):
+    """A controller that was told so many random trials, without a model between them."""
+    controller, drawn = PredictorController(chain(3), seed=1), RandomController(chain(3), seed=2)
+    for number in range(count):
+        controller.restore(drawn.ask(number), end(number, float(number % 97)))
+    return controller
 
 
 def params(proposal):
@@ -158,9 +152,10 @@ def test_what_candidates_promise_does_not_depend_on_who_else_is_asked():
 
 
 def test_after_many_trials_an_ask_looks_less_far():
-    controller = RandomlyTold(chain(3), seed=1)
-    fresh = [controller.believing(count).fresh for count in (100, 400, 2000)]
-    assert fresh == [controller.walks, controller.walks // 2, LEAST]
+    few, more, many = (restored(count) for count in (100, 400, 2000))
+    assert few.belief().fresh == few.walks
+    assert more.belief().fresh == few.walks // 2
+    assert many.belief().fresh == LEAST
 
 
 def test_a_space_of_one_line_needs_no_features():

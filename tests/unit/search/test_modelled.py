@@ -152,7 +152,7 @@ def test_what_candidates_promise_does_not_depend_on_who_else_is_asked():
 
 
 def test_after_many_trials_an_ask_looks_less_far():
-    few, more, many = (restored(count) for count in (100, 400, 2000))
+    few, more, many = (restored(count) for count in (100, 400, 3000))
     assert few.belief().fresh == few.walks
     assert more.belief().fresh == few.walks // 2
     assert many.belief().fresh == LEAST

@@ -331,7 +331,8 @@ class Modelled(Proposer):
         return min(WALKS, max(WALKS // 8, int(DECISIONS / max(1.0, asked))))
 
     def _fresh(self) -> int:
-        return max(min(LEAST, self.walks), self.walks * THOROUGH // max(THOROUGH, len(self._ends)))
+        own = len(self._ends) - bisect.bisect_left(self._ends, 0, key=lambda end: end.number)  # no prior trials
+        return max(min(LEAST, self.walks), self.walks * THOROUGH // max(THOROUGH, own))
 
     def grown(self, pickers: Iterable[Picker]) -> list[Candidate]:
         """One walk for each; without those whose shapes cannot be."""

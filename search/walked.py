@@ -14,8 +14,11 @@ from search.walks import SearchSpace
 from space.architecture import Architecture
 from space.decision import Choose, Decision, Option
 
-MOST = 200_000
-"""Decisions and ends that are kept, some 60 MB with the features of their ends; past that all are forgotten."""
+MOST = 100_000
+"""How much is kept: a decision counts as one, an end and what is remembered of it as END. Of a surrogate's candidates
+that is 100 to 170 MB. Past it all is forgotten."""
+
+END = 10
 
 E = TypeVar("E")
 
@@ -34,10 +37,10 @@ class _End(Generic[E]):
 
 
 class Walked(Generic[E]):
-    """The walks of a space, and what there is to remember of their ends."""
+    """The walks of a space, and what there is to remember of their ends. most: see `MOST`."""
 
-    def __init__(self, space: SearchSpace) -> None:
-        self._space = space
+    def __init__(self, space: SearchSpace, *, most: float = MOST) -> None:
+        self._space, self._most = space, most
         self._root: _Fork | _End[E] | None = None
         self._count = 0
 
@@ -66,17 +69,19 @@ class Walked(Generic[E]):
             met.append((decision, begun[len(met)] if len(met) < len(begun) else choose(decision)))
             return met[-1][1]
 
+        found: Architecture | InvalidArchitecture
         try:
-            end = _End(made(self._space.sample(follow)))
+            found = self._space.sample(follow)
         except InvalidArchitecture as error:
-            end = _End(made(error))
+            found = error
+        end = _End(made(found))
         self._keep(met, end)
         return end
 
     def _keep(self, met: list[tuple[Decision, Option]], end: _End[E]) -> None:
-        if self._count >= MOST:
+        if self._count >= self._most:
             self._root, self._count = None, 0
-        self._count += 1
+        self._count += END
         if not met:
             self._root = end
             return

@@ -7,6 +7,7 @@ decisions on every walk, and keeps the hashes of all their architectures in a fi
 import hashlib
 import itertools
 import json
+import math
 import os
 import tempfile
 from collections.abc import Callable, Sequence
@@ -146,7 +147,7 @@ class Remembered:
 
     def __init__(self, of: SearchSpace) -> None:
         self._of = of
-        self._walked: Walked[Architecture | InvalidArchitecture] = Walked(of)
+        self._walked: Walked[Architecture | InvalidArchitecture] = Walked(of, most=math.inf)
 
     @property
     def constraints(self) -> Sequence[Limit]:

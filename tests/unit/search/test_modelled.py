@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from search.auto import auto
+from search.mixture import Mixture
 from search.modelled import LEAST, POOL
 from search.policy_model import PolicyModelController
 from search.predictor import PredictorController
@@ -149,6 +151,21 @@ def test_what_candidates_promise_does_not_depend_on_who_else_is_asked():
     apart = [controller.merit(pool[:7], belief), controller.merit(pool[5:], belief)]
     together = replace(again, _merits={}).merits(pool, controller.columns)
     assert np.array_equal(np.concatenate([apart[0], apart[1][2:]]), together)
+
+
+def test_an_ask_keeps_its_algebra_to_one_thread(monkeypatch):
+    controller, met = PredictorController(chain(3), seed=1), set()
+    told(controller, chain(3), 8)
+    gain = Mixture.gain
+
+    def watched(mixture, x):
+        met.update(one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas")
+        return gain(mixture, x)
+
+    monkeypatch.setattr(Mixture, "gain", watched)
+    with threadpool_limits(2, "blas"):
+        controller.ask(8)
+    assert met == {1}
 
 
 def test_after_many_trials_an_ask_looks_less_far():

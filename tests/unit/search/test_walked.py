@@ -2,7 +2,6 @@
 
 import pytest
 
-import search.walked
 from archsmith.errors import InvalidArchitecture
 from search.toys import Toy, chain, cliff, fork
 from search.walked import Walked
@@ -49,10 +48,9 @@ def test_an_answer_that_is_not_offered_is_refused_and_not_kept():
             walked.end(lambda decision: "nothing", lambda met: met)
 
 
-def test_too_many_are_forgotten(monkeypatch):
-    monkeypatch.setattr(search.walked, "MOST", 10)
+def test_too_many_are_forgotten():
     space = Counted(chain(2))
-    walked = Walked(space)
+    walked = Walked(space, most=10)
     walks = [walk.choices for walk, _ in every_walk(chain(2))][:40]
     for choices in walks * 2:
         assert walked.end(replay(choices), lambda met: met).hash == chain(2).sample(replay(choices)).hash

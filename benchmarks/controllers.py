@@ -19,9 +19,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from search.controllers.random import RandomController
 from search.factory import CONTROLLERS, make_controller
 from search.loop import search
-from search.random import RandomController
 from search.spec import ControllerSpec
 from search.toys import Faulty, Toy, chain
 from search.trial import Outcome, TrialState

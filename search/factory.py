@@ -7,6 +7,7 @@ import difflib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pkgutil import resolve_name
 from typing import Any
 
 from archsmith.errors import Fault, InvalidInput
@@ -69,89 +70,22 @@ class Word:
         return Fault(pointer=pointer, rule="choice_unknown", detail=detail, allowed=list(self.words))
 
 
-def _evolution() -> Callable[..., Controller]:
-    from search.evolution import EvolutionController
-
-    return EvolutionController
-
-
-def _gp() -> Callable[..., Controller]:
-    from search.gp import GpController
-
-    return GpController
-
-
-def _grid() -> Callable[..., Controller]:
-    from search.grid import GridController
-
-    return GridController
-
-
-def _local_search() -> Callable[..., Controller]:
-    from search.local_search import LocalSearchController
-
-    return LocalSearchController
-
-
-def _auto() -> Callable[..., Controller]:
-    from search.auto import auto
-
-    return auto
-
-
-def _nsga2() -> Callable[..., Controller]:
-    from search.nsga2 import Nsga2Controller
-
-    return Nsga2Controller
-
-
-def _policy_model() -> Callable[..., Controller]:
-    from search.policy_model import PolicyModelController
-
-    return PolicyModelController
-
-
-def _ppo() -> Callable[..., Controller]:
-    from search.ppo import PpoController
-
-    return PpoController
-
-
-def _predictor() -> Callable[..., Controller]:
-    from search.predictor import PredictorController
-
-    return PredictorController
-
-
-def _random() -> Callable[..., Controller]:
-    from search.random import RandomController
-
-    return RandomController
-
-
-def _tpe() -> Callable[..., Controller]:
-    from search.tpe import TpeController
-
-    return TpeController
-
-
-def _reinforce() -> Callable[..., Controller]:
-    from search.reinforce import ReinforceController
-
-    return ReinforceController
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Entry:
     """A controller that can be asked for.
 
-    load: imports its file and gives the class. knows: what it must be told of the job before the first outcome,
-    "objectives" (how many) or "trials" (of the budget).
+    name: of what makes it, "file:class", below `search.controllers`. knows: what it must be told of the job before the
+    first outcome, "objectives" (how many) or "trials" (of the budget).
     """
 
-    load: Callable[[], Callable[..., Controller]]
+    name: str
     options: Mapping[str, Number | Word] = field(default_factory=dict)
     knows: tuple[str, ...] = ()
+
+    def load(self) -> Callable[..., Controller]:
+        """Imports its file."""
+        made: Callable[..., Controller] = resolve_name(f"search.controllers.{self.name}")
+        return made
 
 
 STARTS = Number(default=6, low=2, high=1000, whole=True)
@@ -159,9 +93,9 @@ WARM = ("params", "none")
 WARM_STARTS = Word(default="params", words=(*WARM, "zero_cost"))
 
 CONTROLLERS: dict[str, Entry] = {
-    "auto": Entry(load=_auto, knows=("trials",)),
+    "auto": Entry(name="auto:auto", knows=("trials",)),
     "policy_model": Entry(
-        load=_policy_model,
+        name="policy_model:PolicyModelController",
         options={
             "starts": STARTS,
             "warm": WARM_STARTS,
@@ -171,7 +105,7 @@ CONTROLLERS: dict[str, Entry] = {
         },
     ),
     "ppo": Entry(
-        load=_ppo,
+        name="ppo:PpoController",
         options={
             "learning_rate": Number(default=0.5, low=0, high=10, above=True),
             "entropy": Number(default=0.03, low=0, high=1),
@@ -180,29 +114,33 @@ CONTROLLERS: dict[str, Entry] = {
             "passes": Number(default=2, low=1, high=100, whole=True),
         },
     ),
-    "predictor": Entry(load=_predictor, options={"starts": STARTS, "warm": WARM_STARTS}),
+    "predictor": Entry(name="predictor:PredictorController", options={"starts": STARTS, "warm": WARM_STARTS}),
     "evolution": Entry(
-        load=_evolution,
+        name="evolution:EvolutionController",
         options={
             "population": Number(default=20, low=2, high=10_000, whole=True),
             "sample": Number(default=5, low=1, high=10_000, whole=True),
         },
     ),
     "gp": Entry(
-        load=_gp,
+        name="gp:GpController",
         options={
             "startup": Number(default=10, low=1, high=1000, whole=True),
             "history": Number(default=100, low=10, high=1000, whole=True),
         },
     ),
-    "grid": Entry(load=_grid),
-    "local_search": Entry(load=_local_search, options={"starts": Number(default=1, low=1, high=1000, whole=True)}),
-    "nsga2": Entry(
-        load=_nsga2, options={"population": Number(default=20, low=2, high=10_000, whole=True)}, knows=("objectives",)
+    "grid": Entry(name="grid:GridController"),
+    "local_search": Entry(
+        name="local_search:LocalSearchController", options={"starts": Number(default=1, low=1, high=1000, whole=True)}
     ),
-    "random": Entry(load=_random),
+    "nsga2": Entry(
+        name="nsga2:Nsga2Controller",
+        options={"population": Number(default=20, low=2, high=10_000, whole=True)},
+        knows=("objectives",),
+    ),
+    "random": Entry(name="random:RandomController"),
     "tpe": Entry(
-        load=_tpe,
+        name="tpe:TpeController",
         knows=("objectives",),
         options={
             "startup": Number(default=10, low=1, high=1000, whole=True),
@@ -211,7 +149,7 @@ CONTROLLERS: dict[str, Entry] = {
         },
     ),
     "reinforce": Entry(
-        load=_reinforce,
+        name="reinforce:ReinforceController",
         options={
             "learning_rate": Number(default=1.0, low=0, high=10, above=True),
             "entropy": Number(default=0.03, low=0, high=1),

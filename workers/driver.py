@@ -219,7 +219,7 @@ class Driver:
 
     def _warm_up(self, controller: Controller, dataset: Dataset, *, asked: int) -> None:
         """Give it measured guesses for the starts it has still to propose. Their seconds are the search's."""
-        from search.modelled import Modelled
+        from search.controllers.modelled import Modelled
         from workers.warm import WarmUp
 
         if not isinstance(controller, Modelled) or not controller.starting(asked):

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from archsmith.errors import TrialFailure
-from search.modelled import Key, Modelled
+from search.controllers.modelled import Key, Modelled
 from search.proxy import COLUMNS, chosen, combined
 from search.spec import JobSpec
 from space.analysis import analyse

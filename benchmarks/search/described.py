@@ -1,8 +1,8 @@
 """What a surrogate sees of each architecture of a listed space, found once and kept in a file.
 
 A search on a table looks at the same few thousand architectures in every seed. The measures and features are those of
-`search.modelled.look`; only the time to find them is saved, so the times to ask that a search on a table reports are
-without it. `benchmarks/controllers.py` measures whole asks.
+`search.controllers.modelled.look`; only the time to find them is saved, so the times to ask that a search on a table
+reports are without it. `benchmarks/controllers.py` measures whole asks.
 """
 
 import io
@@ -14,8 +14,8 @@ import numpy as np
 import search
 import space
 from benchmarks.search.remembered import Listed, built, kept_file, write_whole
-from search.features import Numbers, answers
-from search.modelled import Looked, look
+from search.controllers.modelled import Looked, look
+from search.surrogate.features import Numbers, answers
 from space.architecture import Architecture
 from space.decision import Choices, Decision
 
@@ -23,7 +23,7 @@ MADE_BY = ("features.py", "topology.py")
 
 
 class Described:
-    """A `search.modelled.Look` for one space."""
+    """A `search.controllers.modelled.Look` for one space."""
 
     def __init__(self, of: Listed, name: str, identity: str) -> None:
         self._decisions = of.decisions

@@ -14,8 +14,8 @@ from benchmarks.search.references import MOST_SEEDS, REFERENCES, replay
 from benchmarks.search.remembered import Anywhere
 from benchmarks.search.simulate import Limits, Run, simulate
 from benchmarks.search.spaces import Task, bench
+from search.controllers.modelled import Modelled
 from search.factory import check_options, make_controller
-from search.modelled import Modelled
 from search.spec import ControllerSpec
 
 WORKERS = (1, 4, 16, 64)

@@ -10,7 +10,7 @@ from benchmarks.search.described import Described
 from benchmarks.search.macro import DECISIONS, OPERATIONS, Macro
 from benchmarks.search.remembered import Remembered, listed
 from benchmarks.search.tables import Judge, Scores, Source, judged, rows, searchable, zero_cost
-from search.modelled import Look
+from search.controllers.modelled import Look
 from search.toys import Ask, Toy, chain, fork
 from search.walks import SearchSpace, Walk
 from space import presets

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from search.controller import Controller
+from search.controllers.modelled import Modelled
 from search.ledger import Job
-from search.modelled import Modelled
 from search.spec import Budget, ControllerSpec
 from search.trial import JobState, TrialState
 from tests import fakes

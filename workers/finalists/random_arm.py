@@ -22,9 +22,9 @@ from typing import Any
 
 from search import stop
 from search.controller import Proposal
+from search.controllers.random import RandomController
 from search.ledger import Lease, Ledger, Trial
 from search.objective import Objective
-from search.random import RandomController
 from search.spec import Budget, JobSpec, StopSpec
 from search.trial import RANDOM_ARM, RANDOM_ARM_FROM, Outcome, TrialState
 from space.constraint import Constraint

@@ -1,7 +1,7 @@
 """`auto` is `policy_model` as it comes, which the conformance suite holds to the law of controllers."""
 
+from search.controllers.policy_model import PolicyModelController
 from search.factory import make_controller
-from search.policy_model import PolicyModelController
 from search.spec import ControllerSpec
 from search.toys import chain
 from tests.conformance.controllers import onward

@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from search.features import CLIP, Columns, describe
-from search.topology import SETS, STEPS, SUMS, Part, _drawn, alive, topology
+from search.surrogate.features import CLIP, Columns, describe
+from search.surrogate.topology import SETS, STEPS, SUMS, Part, _drawn, alive, topology
 from search.toys import chain, fork
 from search.walks import Walk, follow, uniform
 from space import presets

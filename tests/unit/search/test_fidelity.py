@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from search.controllers.ranking import Standings, as_curve, beats, curve_of, wins
 from search.extrapolation import chance_above
 from search.fidelity import (
     FEWEST,
@@ -18,7 +19,6 @@ from search.fidelity import (
 )
 from search.front import non_dominated_ranks
 from search.halving_order import places
-from search.ranking import Standings, as_curve, beats, curve_of, wins
 from search.trial import Outcome, TrialState
 
 KINDS = list(itertools.product(("none", "asha", "hyperband"), (False, True)))

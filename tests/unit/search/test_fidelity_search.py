@@ -11,10 +11,10 @@ import math
 
 import pytest
 
+from search.controllers.policy import Values
 from search.factory import CONTROLLERS, make_controller
 from search.fidelity import Curves, EarlyStopping, rules
 from search.loop import Told, search
-from search.policy import Values
 from search.spec import SCHEDULERS, ControllerSpec
 from search.toys import Faulty, Learning, chain
 from search.trial import TrialState

@@ -6,8 +6,8 @@ import optuna
 import pytest
 
 from search.controller import Proposal
-from search.gp import WALKS, GpController, kept
-from search.optuna_study import distributions, indices
+from search.controllers.gp import WALKS, GpController, kept
+from search.controllers.optuna_study import distributions, indices
 from search.propose import Asked
 from search.toys import chain, fork
 from search.trial import Outcome, TrialState
@@ -53,7 +53,7 @@ def test_before_enough_values_draws_are_random_and_after_them_candidates_are_ran
 
 def test_no_spread_is_trouble_that_is_logged_once_and_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
     controller = GpController(chain(2), seed=0, startup=3)
-    with caplog.at_level(logging.WARNING, logger="search.gp"):
+    with caplog.at_level(logging.WARNING, logger="search.controllers.gp"):
         searched(controller, [0.5] * 8)
     assert [record.getMessage() for record in caplog.records] == [
         "the process cannot be fitted, drawn at random instead: the values have no finite spread"
@@ -66,7 +66,7 @@ def test_a_fit_that_fails_is_a_random_ask(monkeypatch: pytest.MonkeyPatch, caplo
 
     monkeypatch.setattr("optuna.samplers.GPSampler.sample_relative", fails)
     controller = GpController(chain(2), seed=0, startup=3)
-    with caplog.at_level(logging.WARNING, logger="search.gp"):
+    with caplog.at_level(logging.WARNING, logger="search.controllers.gp"):
         assert len(searched(controller, [0.1, 0.2, 0.3, 0.4, 0.5])) == 5
     assert "not positive-definite" in caplog.text
 

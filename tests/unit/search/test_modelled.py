@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from search.auto import auto
-from search.mixture import Mixture
-from search.modelled import LEAST, POOL
-from search.policy_model import PolicyModelController
-from search.predictor import PredictorController
-from search.random import RandomController
+from search.controllers.auto import auto
+from search.controllers.modelled import LEAST, POOL
+from search.controllers.policy_model import PolicyModelController
+from search.controllers.predictor import PredictorController
+from search.controllers.random import RandomController
+from search.surrogate.mixture import Mixture
 from search.toys import AtMost, chain, fork, line
 from search.trial import Outcome, TrialState
 from search.walks import Walk, uniform

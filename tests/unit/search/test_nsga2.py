@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from search.controller import Controller, Proposal
+from search.controllers.nsga2 import Nsga2Controller
 from search.factory import make_controller
 from search.front import hypervolume
-from search.nsga2 import Nsga2Controller
 from search.spec import ControllerSpec
 from search.toys import chain, fork
 from search.trial import Outcome, TrialState

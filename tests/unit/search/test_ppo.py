@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from search.policy import step
-from search.ppo import PpoController, clipped
+from search.controllers.policy import step
+from search.controllers.ppo import PpoController, clipped
 from search.toys import fork
 from search.trial import Outcome, TrialState
 

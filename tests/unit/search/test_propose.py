@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from archsmith.errors import SpaceExhausted
+from search.controllers.random import RandomController
+from search.controllers.tpe import TpeController
 from search.propose import NEIGHBOURS, REPAIRS, Proposer
-from search.random import RandomController
 from search.repair import repair
 from search.toys import AtMost, Toy, chain, cliff, fork, line
-from search.tpe import TpeController
 from search.trial import Outcome, TrialState
 from search.walks import Walk, attempt, every_walk, follow, neighbour, uniform
 from space.analysis import analyse

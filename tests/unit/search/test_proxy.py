@@ -4,9 +4,9 @@ from statistics import NormalDist
 
 import pytest
 
-from search.auto import auto
-from search.policy_model import PolicyModelController
-from search.predictor import PredictorController
+from search.controllers.auto import auto
+from search.controllers.policy_model import PolicyModelController
+from search.controllers.predictor import PredictorController
 from search.proxy import chosen, combined
 from search.toys import AtMost, chain
 from search.trial import Outcome, TrialState

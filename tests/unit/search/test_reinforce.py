@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from search.controller import Proposal
-from search.policy import CUT, Policy, Values, step
+from search.controllers.policy import CUT, Policy, Values, step
+from search.controllers.reinforce import ReinforceController
 from search.propose import Asked
-from search.reinforce import ReinforceController
 from search.toys import Toy, chain, fork
 from search.trial import Outcome, TrialState
 from search.walks import every_walk

@@ -2,9 +2,9 @@
 
 import pytest
 
-from search.evolution import EvolutionController
-from search.grid import GridController
-from search.local_search import LocalSearchController
+from search.controllers.evolution import EvolutionController
+from search.controllers.grid import GridController
+from search.controllers.local_search import LocalSearchController
 from search.loop import search
 from search.propose import Proposer
 from search.toys import Faulty, Toy, chain, fork

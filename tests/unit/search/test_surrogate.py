@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from search.mixture import Mixture, processes
-from search.surrogate import (
+from search.surrogate.mixture import Mixture, processes
+from search.surrogate.process import (
     BEST,
     OFFSET,
     OTHERS,

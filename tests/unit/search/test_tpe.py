@@ -5,8 +5,8 @@ import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, IntDistribution
 
+from search.controllers.tpe import TpeController, split
 from search.toys import chain, fork
-from search.tpe import TpeController, split
 from search.trial import Outcome, TrialState
 
 

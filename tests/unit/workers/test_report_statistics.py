@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from search.local_search import LocalSearchController
+from search.controllers.local_search import LocalSearchController
+from search.controllers.random import RandomController
 from search.loop import Told, search
-from search.random import RandomController
 from search.toys import Ask, Faulty, Toy
 from workers.report.statistics import Gain, Scores, agreement, gain
 

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import pytest
 from ray.tune.schedulers import TrialScheduler
 
+from search.controllers.random import RandomController
 from search.factory import make_controller
 from search.fidelity import Curves
 from search.ledger import Ledger, open_ledger
 from search.objective import Objective
-from search.random import RandomController
 from search.spec import Budget, ControllerSpec, Flat, ObjectiveSpec, StopSpec, TrialSpec
 from search.trial import Outcome, TrialState
 from space import presets

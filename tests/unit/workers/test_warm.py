@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from archsmith.errors import TrialFailure
-from search.predictor import PredictorController
+from search.controllers.predictor import PredictorController
 from search.spec import Budget, JobSpec
 from space import presets
 from space.space import Space

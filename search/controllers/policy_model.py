@@ -1,9 +1,9 @@
 """Model-based policy gradient: a policy that practises on the surrogate between trials.
 
 A policy that learns from trials alone needs hundreds of them, a surrogate alone needs candidates. Here each makes up
-for the other. For every ask a copy of the policy draws walks, the process of `search/surrogate.py` says what each is
-worth, the best quarter of a round teaches the copy (as in `search/policy.py`), and the next round is drawn from what it
-has become. Of all walks drawn the one with the highest expected improvement is tried. Its result teaches both: the
+for the other. For every ask a copy of the policy draws walks, the process of `search/surrogate/process.py` says what
+each is worth, the best quarter of a round teaches the copy (as in `policy.py`), and the next round is drawn from what
+it has become. Of all walks drawn the one with the highest expected improvement is tried. Its result teaches both: the
 process gets a point, the policy its gradient step.
 
 The copy is thrown away: what the policy knows for good are real results and the free steps on parameter counts that
@@ -15,14 +15,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from search.controllers.modelled import STARTS, Belief, Candidate, Modelled, Warm
+from search.controllers.policy import TOP, Fold, Follower, Policy, Values
+from search.controllers.ranking import curve_of
+from search.controllers.warm import warmed
 from search.limits import Limit
-from search.modelled import STARTS, Belief, Candidate, Modelled, Warm
-from search.policy import TOP, Fold, Follower, Policy, Values
 from search.propose import Asked
-from search.ranking import curve_of
 from search.trial import Outcome, TrialState
 from search.walks import Picker, SearchSpace
-from search.warm import warmed
 from space.decision import Decision, Option
 
 PRACTICE = 5_000_000
@@ -33,7 +33,7 @@ class PolicyModelController(Modelled):
     """Options: those of `Modelled` (the policy itself begins with free steps on parameter counts unless `warm` is
     "none"), and
 
-    learning_rate, entropy: of the steps on trials, as in `search/reinforce.py`.
+    learning_rate, entropy: of the steps on trials, as in `reinforce.py`.
     samples: walks drawn for each ask, at most; fewer where a walk asks many decisions, and after many trials.
     """
 

@@ -1,6 +1,6 @@
 """Policy gradient on trials alone: each told trial moves the policy, and each ask draws from it.
 
-How it learns stands in `search/policy.py`. Its settings are those that need no tuning to the metric: only the top
+How it learns stands in `policy.py`. Its settings are those that need no tuning to the metric: only the top
 quarter of the values teaches, by advantages from 0 to 1, with a step of 1 on the logits, and no architecture is
 proposed twice, which keeps a policy that has made up its mind looking around. (The settings published for architecture
 search, Adam 0.01 on raw rewards, hardly leave the uniform policy within a hundred trials.)
@@ -11,13 +11,13 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from search.controllers.policy import Fold, Follower, Policy, Values
+from search.controllers.ranking import curve_of
+from search.controllers.warm import warmed
 from search.limits import Limit
-from search.policy import Fold, Follower, Policy, Values
 from search.propose import Asked, Proposer
-from search.ranking import curve_of
 from search.trial import Outcome, TrialState
 from search.walks import Picker, SearchSpace
-from search.warm import warmed
 
 
 class ReinforceController(Proposer):

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from search.controller import Proposal
+from search.controllers.policy import Policy, practise
 from search.limits import Limit
-from search.policy import Policy, practise
 from search.propose import Asked
 from search.walks import SearchSpace, attempt
 

@@ -9,7 +9,7 @@ A climb is known by its trials alone, so that ends of any order and a replay com
     joins       a trial belongs to the climb of the trial before it (the last such) from which it differs in one answer
                 or in the questions one answer leads to; if there is none, it begins a climb. The first `starts` trials
                 are one climb
-    centre      of a climb: the best trained trial, as `search/ranking.py` compares them
+    centre      of a climb: the best trained trial, as `ranking.py` compares them
     spent       a centre whose neighbours were all tried or cannot be
 
 An ask takes a new neighbour of the centre of the earliest climb whose centre is not spent, in random order; where all
@@ -22,9 +22,9 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
+from search.controllers.ranking import Curve, Standings, curve_of
 from search.limits import Limit
 from search.propose import Asked, Proposer
-from search.ranking import Curve, Standings, curve_of
 from search.trial import Outcome
 from search.walks import Picker, SearchSpace, attempt, follow, uniform
 from space.decision import Choices, Choose, Decision, Option

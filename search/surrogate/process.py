@@ -6,7 +6,7 @@
 table of 3,969 networks of eight operations the best is found after 33 trials in the place of 38, and within 50 in all
 of 24 searches in the place of 83 %.)
 
-Features come in groups (`search/features.py`), each of mean square 1 over the space, with a weight for each group.
+Features come in groups (`features.py`), each of mean square 1 over the space, with a weight for each group.
 Length-scale l, noise and weights are taken from a small grid by the marginal likelihood, with s integrated out in
 closed form (its best value given the rest) and weak priors that keep six points from claiming much. Targets are
 winsorised (nothing counts as worse than median - 1.5 interquartile ranges) and standardised: otherwise the few hopeless
@@ -60,7 +60,7 @@ FITTED = 100
 """Points that the grid is tried on: a try costs 0.2 ms then, and more of them change its answer rarely."""
 
 VIEWS = ((1.0, 0.25, 0.0), (1.0, 0.25, 1.0), (0.0, 0.25, 1.0))
-"""What weights the groups graph, cost and choices may have: see `search/features.py`."""
+"""What weights the groups graph, cost and choices may have: see `features.py`."""
 
 
 _LIBRARIES = ThreadpoolController()  # those of numpy and scipy, which are loaded by now

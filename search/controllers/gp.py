@@ -13,7 +13,7 @@ The sampler wants one fixed space, and walks are not: what one asks another does
 and the study is made anew from what was told:
 
     completed    with its value, of several objectives under random weights (`search/front.py`), on a standardised
-                 scale, winsorised below (`search/surrogate.py`)
+                 scale, winsorised below (`search/surrogate/process.py`)
     pruned       with its value at its epoch, too low rather than too high
     failed,      with the lowest value of all
     infeasible
@@ -39,11 +39,11 @@ from optuna.trial import FrozenTrial
 
 from archsmith.errors import InvalidArchitecture
 from search.controller import Proposal
+from search.controllers.optuna_study import Distributions, Indices, distributions, index_of, indices, new_study, quiet
 from search.front import parego
 from search.limits import Limit
-from search.optuna_study import Distributions, Indices, distributions, index_of, indices, new_study, quiet
 from search.propose import Asked, Proposer
-from search.surrogate import Array, Unfit, settled, standardised
+from search.surrogate.process import Array, Unfit, settled, standardised
 from search.trial import Outcome, TrialState
 from search.walks import Picker, SearchSpace, Walk, follow, neighbour, uniform
 from space.decision import Choices

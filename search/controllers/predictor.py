@@ -10,8 +10,8 @@ architectures; and four climbs from the four that promise most.
 
 from typing import Any, ClassVar
 
-from search.modelled import Belief, Candidate, Modelled
-from search.surroundings import Surroundings
+from search.controllers.modelled import Belief, Candidate, Modelled
+from search.controllers.surroundings import Surroundings
 from search.walks import SearchSpace
 
 

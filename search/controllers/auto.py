@@ -13,9 +13,9 @@ Measured by `python -m benchmarks.search` and `python -m benchmarks.controllers`
 
 from collections.abc import Sequence
 
+from search.controllers.modelled import STARTS
+from search.controllers.policy_model import PolicyModelController
 from search.limits import Limit
-from search.modelled import STARTS
-from search.policy_model import PolicyModelController
 from search.walks import SearchSpace
 
 FEW = 2 * STARTS

@@ -2,8 +2,8 @@
 
     starts       the baseline, then alternately the largest of 256 random architectures (more parameters are the best
                  guess there is before anything was trained, and a bad judge among good ones) and a random one
-    after them   the candidates ranked by expected improvement under the processes of `search/mixture.py`, times the
-                 chance not to fail; the first that is new is proposed
+    after them   the candidates ranked by expected improvement under the processes of `search/surrogate/mixture.py`,
+                 times the chance not to fail; the first that is new is proposed
 
 All of it is a function of what was told, what is open, the seed and the trial's number; what is remembered between asks
 only saves time. Candidates that were met before cost nothing, others one walk with analysis and features, 0.5 to 1 ms.
@@ -22,12 +22,12 @@ import numpy as np
 
 from archsmith.errors import InvalidArchitecture
 from search.controller import Proposal
-from search.features import Columns, Numbers, describe
 from search.front import parego
 from search.limits import Limit, broken
-from search.mixture import Mixture, processes
 from search.propose import Asked, Proposer
-from search.surrogate import Array, Chance, Points, Scales, Unfit, alone, kept, plausible, settled
+from search.surrogate.features import Columns, Numbers, describe
+from search.surrogate.mixture import Mixture, processes
+from search.surrogate.process import Array, Chance, Points, Scales, Unfit, alone, kept, plausible, settled
 from search.trial import Outcome, TrialState
 from search.walked import Walked
 from search.walks import Picker, SearchSpace, Walk, follow, uniform

@@ -2,7 +2,7 @@
 
 Three groups, each of named numbers:
 
-    graph     what `search/topology.py` says of the parts, added up along the network (longest paths, counts and log
+    graph     what `topology.py` says of the parts, added up along the network (longest paths, counts and log
               numbers of paths of parts in a row do add up, so that fifteen repeats of a cell are fifteen times one);
               how often each layer occurs, and what share of the activations and norms are of each kind
     cost      log parameters, log multiply-accumulates, log receptive field, depth; of each stage its blocks, log
@@ -26,7 +26,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from search.topology import Part, alive, topology
+from search.surrogate.topology import Part, alive, topology
 from space.architecture import Architecture
 from space.decision import Choices, Decision, Option
 from space.node import Node
@@ -74,7 +74,7 @@ def _place(name: str) -> tuple[str, str]:
 
 @lru_cache(maxsize=16_384)
 def _label(use: Use) -> str:
-    """What a node is on a path; see `search.topology`."""
+    """What a node is on a path; see `search.surrogate.topology`."""
     operation = use.operation
     if operation.weighted:
         return "wide" if use.window is not None and max(use.window.kernel) > 1 else "point"

@@ -32,8 +32,8 @@ from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
 from search.controller import Proposal
+from search.controllers.optuna_study import Distributions, distributions, end, new_study, running, suggesting
 from search.limits import Limit
-from search.optuna_study import Distributions, distributions, end, new_study, running, suggesting
 from search.propose import Asked, Proposer
 from search.trial import Outcome, TrialState
 from search.walks import Picker, SearchSpace

@@ -24,9 +24,9 @@ from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
 from search.controller import Proposal
+from search.controllers.optuna_study import completed, new_study, suggesting
 from search.front import best
 from search.limits import Limit
-from search.optuna_study import completed, new_study, suggesting
 from search.propose import Asked, Proposer
 from search.trial import Outcome, TrialState
 from search.walks import Picker, SearchSpace, uniform

@@ -23,7 +23,7 @@ The advantage A has two forms, both free of the metric's scale:
     "ema"        (value - b) / s, cut at 3: b the exponential moving average of values, s that of |value - b|.
 
 Trials that were stopped early are compared with each other one at the last epoch that both were measured at (see
-`search/ranking.py`), in the quantile and in the average alike: a value is never held against one of another epoch.
+`ranking.py`), in the quantile and in the average alike: a value is never held against one of another epoch.
 
 Failed and infeasible trials have no value; A is 0 in the first form, its lowest, and -1/2 in the second. On `chain` of
 `search/toys.py` -1/2 leaves what always fails (5 % of the layers instead of 33 %) and bears 30 % that fail by chance
@@ -42,8 +42,8 @@ from typing import Generic, Literal, Protocol, Self, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from search.controllers.ranking import Curve, Standings, as_curve, at_shared
 from search.propose import Asked
-from search.ranking import Curve, Standings, as_curve, at_shared
 from search.walks import Picker
 from space.decision import Decision, Option
 

@@ -7,7 +7,7 @@ at random. Until the population is full, and as often as a child was tried befor
 
 Ends of any order come to the same, since the population goes by number. An open trial is not in it yet. Failed and
 infeasible ones are, as the worst there are: they die like the others, and a search where all fail goes on. The best of
-some is who beats most of them, trials stopped early being compared where both were measured (`search/ranking.py`).
+some is who beats most of them, trials stopped early being compared where both were measured (`ranking.py`).
 
 Sizes: published replays on tables take 10 and 3 or 20 and 5 (Dong et al. 2021, NATS-Bench) in budgets of some hundred
 trials, and not the 100 and 25 of the paper, which had 20,000. On `chain` of `search/toys.py` with noise (100 seeds) the
@@ -20,9 +20,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from search.controllers.ranking import Curve, curve_of, wins
 from search.limits import Limit
 from search.propose import Asked, Proposer
-from search.ranking import Curve, curve_of, wins
 from search.trial import Outcome, TrialState
 from search.walks import Picker, SearchSpace, follow, uniform
 from space.decision import Decision, Option

@@ -6,7 +6,7 @@ moved further than `clip` from what it was when the trial was asked:
     theta[d, .] += rate * ( w_d * A * (onehot(o_d) - pi(. | d)) + entropy * grad H(pi(. | d)) )
     w_d          = pi(o_d | d) / mu_d, and 0 once it is past 1 + clip where A > 0, or below 1 - clip where A < 0
 
-The ratio is taken per decision, as in `search/policy.py`: a product over thirty decisions is clipped always or never.
+The ratio is taken per decision, as in `policy.py`: a product over thirty decisions is clipped always or never.
 Two passes over batches of eight; four over five or ten learn the batch by heart and find less.
 """
 
@@ -16,10 +16,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from search.controllers.policy import Fold, Policy, Values, Vector, step
+from search.controllers.ranking import Curve, curve_of
 from search.limits import Limit
-from search.policy import Fold, Policy, Values, Vector, step
 from search.propose import Asked, Proposer
-from search.ranking import Curve, curve_of
 from search.trial import Outcome, TrialState
 from search.walks import Picker, SearchSpace
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from safetensors.torch import save
 
+from search.compress import DEFAULT, STEPS
 from search.spec import CompressSpec, CompressStep
 from space import presets
 from space.architecture import Architecture
@@ -33,16 +34,17 @@ WIDTHS = {"stages.0.width": 16, "stages.1.width": 48, "stages.1.depth": 1, "stag
 GOALS = {"smaller": 10.0, "faster": 1.5, "lost": 0.01}
 
 
-def steps(rounds: int, epochs: int) -> tuple[CompressStep, ...]:
+def steps(names: list[str], rounds: int, epochs: int) -> tuple[CompressStep, ...]:
     """epochs: of fine-tuning in each round; where channels leave there is more to be made good."""
     asked: dict[str, dict[str, Any]] = {
         "prune_structured": {"share": 0.3, "rounds": rounds, "epochs": 2 * epochs},
         "prune_magnitude": {"sparsity": 0.6, "rounds": rounds, "epochs": epochs},
+        "lottery": {"sparsity": 0.7, "rounds": rounds},
         "quantise_int8": {},
         "cluster": {"clusters": 16, "epochs": epochs},
         "huffman": {},
     }
-    return tuple(CompressStep(name=name, options=options) for name, options in asked.items())
+    return tuple(CompressStep(name=name, options=asked[name]) for name in asked if name in names)
 
 
 def architecture(shape: tuple[int, ...], classes: int) -> Architecture:
@@ -107,7 +109,7 @@ def main() -> int:
     parser.add_argument("--epochs", type=int, default=6, help="of a training from scratch")
     parser.add_argument("--rounds", type=int, default=2, help="of pruning")
     parser.add_argument("--tune", type=int, default=2, help="epochs of fine-tuning in each round")
-    parser.add_argument("--skip", nargs="+", default=[], help="steps to leave out")
+    parser.add_argument("--steps", nargs="+", default=DEFAULT, choices=list(STEPS))
     parser.add_argument("--every", type=int, default=1, help="take each so many-th training sample")
     parser.add_argument("--max-drop", type=float, default=0.01)
     parser.add_argument("--precision", default="fp32")
@@ -126,8 +128,7 @@ def main() -> int:
         "precision": options.precision, "layout": options.layout, "device": "cpu", "threads": 1,
     }  # fmt: skip
     first = winner(dataset, recipe, options.out)
-    asked = tuple(step for step in steps(options.rounds, options.tune) if step.name not in options.skip)
-    spec = CompressSpec(steps=asked, max_drop=options.max_drop)
+    spec = CompressSpec(steps=steps(options.steps, options.rounds, options.tune), max_drop=options.max_drop)
     made = Chain(spec, first, folder=options.out / "steps", recipe=recipe, run=told).compress(
         search_data(dataset), final_data(dataset)
     )

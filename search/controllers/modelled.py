@@ -250,8 +250,10 @@ class Modelled(Proposer):
         drawn_by = number if several else None
         key = tuple([end.number for end in self._ends]), tuple(sorted(self._open)), drawn_by
         if self._believed is None or self._believed[0] != key:
-            self._trouble = None
+            before, self._trouble = self._trouble, None
             self._believed = key, self._made(drawn_by)
+            if self._trouble not in (None, before):  # once, not for each ask that it lasts
+                LOG.warning("%s", self._trouble)
         return self._believed[1]
 
     def _made(self, drawn_by: int | None) -> Belief | None:
@@ -263,7 +265,6 @@ class Modelled(Proposer):
                 return self._fitted(valued, drawn_by)
         except (Unfit, ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
             self._trouble = f"the surrogate cannot be fitted, drawn at random instead: {error}"
-            LOG.warning("%s", self._trouble)
             return None
 
     def _fitted(self, valued: Sequence[_End], drawn_by: int | None) -> Belief:

@@ -9,18 +9,13 @@ from space.codegen import generate
 from workers.bundle.manifest import Preprocessing
 from workers.conventions import GRAPH_TASKS
 
-LOADER = '''
-
-{constants}
-
-
-def read_safetensors(path: str) -> dict[str, Tensor]:
+READER = '''def read_safetensors(path: str) -> dict[str, Tensor]:
     """Eight bytes of header length, a JSON header, then the numbers."""
     with open(path, "rb") as file:
         header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
         body = bytearray(file.read())
     header.pop("__metadata__", None)
-    tensors = {{}}
+    tensors = {}
     for name, entry in header.items():
         start, end = entry["data_offsets"]
         flat = torch.frombuffer(body, dtype=torch.uint8)[start:end].clone()
@@ -32,15 +27,10 @@ def load(path: str = "weights.safetensors") -> Model:
     """The trained model, ready to predict."""
     model = build()
     model.load_state_dict(read_safetensors(path))
-    return model.eval()
-
-
-def prepared(x: Tensor) -> Tensor:
+    return model.eval()'''
+PREPARED = '''def prepared(x: Tensor) -> Tensor:
     """Values as in the data set -> values as in the training: {preparation}."""
-{prepare}
-
-
-{predict}'''
+{prepare}'''
 
 DTYPES = """DTYPES = {
     "F32": torch.float32,
@@ -99,27 +89,31 @@ WIDTH = 110
 """Of a line of generated code, as in `space.codegen`."""
 
 
-def model_source(architecture: Architecture, preprocessing: Preprocessing) -> str:
-    """`model.py` as a whole."""
-    return with_loader(generate(architecture), architecture, preprocessing)
+def model_source(architecture: Architecture, preprocessing: Preprocessing, *, reads_weights: bool = True) -> str:
+    """`model.py` as a whole. reads_weights: with a `load` of safetensors, which need no library to be read."""
+    network = with_imports(generate(architecture), ["json"] if reads_weights else [])
+    parts = _product(architecture, preprocessing, reads_weights=reads_weights)
+    return "\n\n\n".join([network, *parts])
 
 
-def with_loader(code: str, architecture: Architecture, preprocessing: Preprocessing) -> str:
-    """The network's code with what makes it a product. Imports stay sorted, the standard library's first."""
+def with_imports(code: str, modules: Sequence[str]) -> str:
+    """The network's code with torch and these of the standard library imported as well, all sorted."""
     lines = code.rstrip().splitlines()
     imports = [line for line in lines if line.startswith(("import ", "from "))]
     first, last = lines.index(imports[0]), lines.index(imports[-1])
-    own = [line for line in imports if line == "import math"]
+    own = sorted({f"import {name}" for name in modules} | {line for line in imports if line == "import math"})
     others = [line for line in imports if line not in ("import math", "import torch")]
-    lines[first : last + 1] = ["import json", *own, "", "import torch", *others]
-    return "\n".join(lines) + "\n" + loader(architecture, preprocessing)
+    lines[first : last + 1] = [*own, *([""] if own else []), "import torch", *others]
+    return "\n".join(lines)
 
 
-def loader(architecture: Architecture, preprocessing: Preprocessing) -> str:
-    """What `model.py` has after the network."""
+def _product(architecture: Architecture, preprocessing: Preprocessing, *, reads_weights: bool) -> list[str]:
+    """What `model.py` has after the network, definition by definition."""
     channels, *spatial = architecture.input_shape
     marks = architecture.data in GRAPH_TASKS and preprocessing.marks
-    constants = [_listed("LABELS", [_quoted(label) for label in preprocessing.labels]), DTYPES]
+    constants = [_listed("LABELS", [_quoted(label) for label in preprocessing.labels])]
+    if reads_weights:
+        constants.append(DTYPES)
     if not marks:
         pairs = (("MEAN", preprocessing.mean), ("STD", preprocessing.std))
         constants = [_listed(name, [_shortest(value) for value in values]) for name, values in pairs] + constants
@@ -130,12 +124,11 @@ def loader(architecture: Architecture, preprocessing: Preprocessing) -> str:
         range=preprocessing.range,
         classes=architecture.classes,
     )
-    return LOADER.format(
-        constants="\n".join(constants),
+    prepared = PREPARED.format(
         preparation="each row divided by its sum" if marks else "(x - mean) / std",
         prepare=DIVIDED if marks else NORMALISED.format(view=", ".join(["1", str(channels), *["1"] * len(spatial)])),
-        predict=predict,
     )
+    return ["\n".join(constants), *([READER] if reads_weights else []), prepared, predict]
 
 
 def _shortest(value: float) -> str:

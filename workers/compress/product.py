@@ -85,7 +85,7 @@ def files(made: Compressed, preprocessing: bundle.Preprocessing, *, name: str, b
         name=name, bytes=len(made.packed), smaller=made.entry["smaller"], score=made.entry["final_score"], before=before
     )
     content = {
-        "model.py": bundle.model_source(architecture, preprocessing).encode(),
+        "model.py": bundle.model_source(architecture, preprocessing, reads_weights=False).encode(),
         "load.py": Path(__file__).with_name("loader.py").read_bytes(),
         "weights.packed": made.packed,
         "architecture.json": (json.dumps(made.architecture, indent=2) + "\n").encode(),

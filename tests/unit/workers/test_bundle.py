@@ -162,9 +162,10 @@ def test_numbers_are_those_the_trainer_computes_with() -> None:
 
 def test_imports_stand_in_order() -> None:
     network = '"""A network."""\n\nimport math\n\nimport torch.nn.functional as F\nfrom torch import Tensor, nn\n'
-    lines = code.with_loader(network, small("image"), preprocessing(small("image"))).splitlines()
-    expected = ["import json", "import math", "", "import torch", "import torch.nn.functional as F"]
-    assert lines[2:8] == [*expected, "from torch import Tensor, nn"]
+    others = ["import torch", "import torch.nn.functional as F", "from torch import Tensor, nn"]
+    assert code.with_imports(network, ["json"]).splitlines()[2:] == ["import json", "import math", "", *others]
+    assert code.with_imports(network, []).splitlines()[2:] == ["import math", "", *others]
+    assert code.with_imports(network.replace("import math\n\n", ""), []).splitlines()[2:] == others
 
 
 def test_the_card_has_what_the_report_has_of_seeds_and_gains(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ sys.path.insert(0, sys.argv[1])
 import torch, load, model
 net = load.load()
 assert not net.training
+assert not hasattr(model, "load")  # of a file that is not beside it
 print([row for row in model.predict(net, torch.ones(2, 1, 8, 8)).tolist()])
 foreign = {name.split(".")[0] for name in sys.modules} & {"safetensors", "space", "workers", "dahuffman", "onnx"}
 assert not foreign, foreign

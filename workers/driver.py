@@ -38,7 +38,7 @@ from workers.finalists.plan import is_its_own
 from workers.finalists.random_arm import RandomArm
 from workers.finalists.stage import Finish
 from workers.heartbeat import EXIT_LEASE_LOST, Heartbeat
-from workers.measures.energy import check_energy
+from workers.measures.metered import check_energy
 from workers.recipe import recipe, trial_seed
 from workers.restored import Restored, measured, recall, replayed
 from workers.searcher import LedgerSearcher

@@ -15,7 +15,7 @@ from archsmith.errors import JobFailure, TrialFailure
 from search.compress import STEPS, complete
 from search.spec import CompressSpec, CompressStep, Json
 from workers.compress import record
-from workers.compress.tasks import LastLook, LastTask, StepResult, StepTask, last_look, take
+from workers.compress.tasks import LastLook, LastTask, StepResult, StepTask
 from workers.data import JobData
 from workers.recipe import Recipe
 
@@ -78,7 +78,7 @@ class Chain:
             return Compressed(entry={"failed": f"the reference training: {first[0].searched}"})
         passages = self._final_pass(first, final)
         finals = [one.final for one in passages if isinstance(one.final, StepResult)]
-        look: LastLook | TrialFailure = self._run(last_look, self._last_task(finals[-1]), final)
+        look: LastLook | TrialFailure = self._run(_last_look, self._last_task(finals[-1]), final)
         if isinstance(look, TrialFailure):
             return Compressed(entry={"failed": f"the look at the test split: {look}"})
         entry = self._entry(passages, look) | {"seconds": round(time.monotonic() - began, 3)}
@@ -139,7 +139,7 @@ class Chain:
         done = record.read(self._folder, key)
         if done is not None:
             return done
-        result: StepResult | TrialFailure = self._run(take, task, data)
+        result: StepResult | TrialFailure = self._run(_take, task, data)
         if isinstance(result, StepResult):
             record.write(self._folder, key, result)
         return result
@@ -226,3 +226,17 @@ class ChainTask:
 def go_through(task: ChainTask, data: tuple[JobData, JobData]) -> Compressed:
     """Runs in a process of its own on the cluster. data: of the search pass and of the final one."""
     return Chain(task.spec, task.winner, folder=Path(task.folder), recipe=task.recipe).compress(*data)
+
+
+def _take(task: StepTask, data: JobData) -> StepResult:
+    """Do one step. Raises TrialFailure."""
+    from workers.compress import steps
+
+    return steps.take(task, data)
+
+
+def _last_look(task: LastTask, data: JobData) -> LastLook:
+    """Pack what came out and look at the test split. Raises TrialFailure."""
+    from workers.compress import steps
+
+    return steps.last_look(task, data)

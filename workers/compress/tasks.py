@@ -1,14 +1,13 @@
 """What the steps of compression are asked and what they answer: plain values and bytes, without torch.
 
-StepTask  ->  take(task, data)  ->  StepResult        one step, in a process of its own on the cluster
-LastTask  ->  last_look(task, data)  ->  LastLook     of what came out, on the test split
+StepTask  ->  StepResult     one step, see `workers/compress/steps.py`
+LastTask  ->  LastLook       what came out, on the test split
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from search.spec import Json
-from workers.data import JobData
 from workers.recipe import Recipe
 
 
@@ -73,17 +72,3 @@ class LastLook:
     measures: dict[str, float]
     latency_before_ms: float
     latency_ms: float
-
-
-def take(task: StepTask, data: JobData) -> StepResult:
-    """Do one step. Raises TrialFailure."""
-    from workers.compress import steps
-
-    return steps.take(task, data)
-
-
-def last_look(task: LastTask, data: JobData) -> LastLook:
-    """Pack what came out and look at the test split. Raises TrialFailure."""
-    from workers.compress import steps
-
-    return steps.last_look(task, data)

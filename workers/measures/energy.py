@@ -9,13 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
-
-from archsmith.errors import JobFailure, TrialFailure
-from search.objective import Objective
-from search.spec import JobSpec
-from workers import cluster
-from workers.recipe import device as device_of
+from typing import Protocol
 
 RAPL = Path("/sys/class/powercap")
 CHUNKS = 20
@@ -96,23 +90,3 @@ def _nvml(device: str) -> Meter | str:
 
 def _number(path: Path) -> int:
     return int(path.read_text())
-
-
-def check_energy(spec: JobSpec) -> None:
-    """Raises JobFailure, before any trial, when the job asks for energy and a worker of the cluster cannot tell it.
-
-    It cannot be refused at submission: who takes jobs need not be a machine that trains.
-    """
-    if "energy_j" not in Objective.of(spec.objective).needs:
-        return
-    trial = spec.trial
-    [(_, fault)] = cluster.run_tasks(_fault, [device_of(spec)], shared=None, cpus=trial.cpus, gpus=trial.gpus)
-    if isinstance(fault, TrialFailure):
-        raise fault
-    if fault is not None:
-        raise JobFailure(f"the objective energy_j cannot be told: {fault}")
-
-
-def _fault(device: str, shared: Any) -> str | None:  # noqa: ARG001  # run_tasks' signature
-    found = meter(device)
-    return found if isinstance(found, str) else None

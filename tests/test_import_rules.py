@@ -77,14 +77,6 @@ class Source:
         for node in ast.walk(self.tree):
             yield from ((name, node.lineno) for name in _named(node))
 
-    def imports_on_loading(self) -> Iterator[str]:
-        queue: list[ast.AST] = [self.tree]
-        while queue:
-            node = queue.pop()
-            yield from _named(node)
-            if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
-                queue += ast.iter_child_nodes(node)
-
 
 def _named(node: ast.AST) -> list[str]:
     if isinstance(node, ast.Import):
@@ -160,7 +152,7 @@ def cycle(files: list[Source]) -> list[str] | None:
     known = {source.module for source in files}
     graph = {}
     for source in files:
-        targets = (name if name in known else name.rpartition(".")[0] for name in source.imports_on_loading())
+        targets = (name if name in known else name.rpartition(".")[0] for name, _ in source.imports())
         graph[source.module] = {target for target in targets if target in known and target != source.module}
     try:
         TopologicalSorter(graph).prepare()

@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from archsmith.errors import TrialFailure
-from search.controllers.modelled import Key, Modelled
+from search.controllers.belief import Key
+from search.controllers.modelled import Modelled
 from search.proxy import COLUMNS, chosen, combined
 from search.spec import JobSpec
 from space.analysis import analyse

@@ -1,7 +1,9 @@
 """What the controllers with a surrogate share: what was told as points, candidates, and which of them to try next.
 
     starts       the baseline, then alternately the largest of 256 random architectures (more parameters are the best
-                 guess there is before anything was trained, and a bad judge among good ones) and a random one
+                 guess there is before anything was trained, and a bad judge among good ones) and a random one; none
+                 of the largest that takes ten times the operations of the middle one, since hours for one trial
+                 leave nothing to learn with (in the preset `everything` the largest takes 200 times as many)
     after them   the candidates ranked by expected improvement under the processes of `search/surrogate/mixture.py`,
                  times the chance not to fail; the first that is new is proposed
 
@@ -12,9 +14,9 @@ only saves time. Candidates that were met before cost nothing, others one walk w
 import bisect
 import logging
 import math
+import statistics
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar, Literal
 
@@ -22,18 +24,19 @@ import numpy as np
 
 from archsmith.errors import InvalidArchitecture
 from search.controller import Proposal
+from search.controllers.belief import Belief, Candidate, End, Key
 from search.front import parego
 from search.limits import Limit, broken
 from search.propose import Asked, Proposer
 from search.surrogate.features import Columns, Numbers, describe
 from search.surrogate.mixture import Mixture, processes
-from search.surrogate.process import Array, Chance, Points, Scales, Unfit, alone, kept, plausible, settled
+from search.surrogate.process import Array, Chance, Points, Scales, Unfit, alone, kept, plausible
 from search.trial import Outcome, TrialState
 from search.walked import Walked
 from search.walks import Picker, SearchSpace, Walk, follow, uniform
 from space.analysis import analyse
 from space.architecture import Architecture
-from space.decision import Choices, Decision, Option
+from space.decision import Choices, Decision
 from space.space import replay
 
 LOG = logging.getLogger(__name__)
@@ -60,73 +63,16 @@ that has cheap trials, and a surrogate that knows its ground."""
 FEWEST = 3
 """Values that a process needs."""
 
+COSTLY = 10
+"""Times the operations of the middle one of the pool: more than a start may take."""
+
 FAILURES = 200
 """The latest trials without a value that are kept in mind."""
 
-Key = tuple[tuple[str, Option], ...]
 Looked = tuple[Mapping[str, float], tuple[Numbers, Numbers, Numbers]]
 Look = Callable[[Architecture, Sequence[Decision], Choices], Looked]
 """An architecture, and the walk to it -> its measures, and its features."""
 Warm = Literal["params", "none", "zero_cost"]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Candidate:
-    """An architecture that might be proposed. broken: how far from feasible. size: what the starts are ranked by."""
-
-    choices: Choices
-    decisions: tuple[Decision, ...]
-    numbers: tuple[Numbers, Numbers, Numbers]
-    broken: float
-    size: float
-    _vector: list[Array] = field(default_factory=list, repr=False)
-
-    @property
-    def key(self) -> Key:
-        return tuple(self.choices.items())
-
-    def vector(self, columns: Columns) -> Array:
-        """(features,), found once."""
-        if not self._vector:
-            self._vector.append(columns.vector(self.numbers))
-        return self._vector[0]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _End:
-    number: int
-    asked: Asked
-    outcome: Outcome
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Belief:
-    """Processes and what they were made from.
-
-    ends: of the trials with a value that they keep, in order of number. chance: of not failing; None where nothing did.
-    fresh: how many walks it is worth to look for a candidate in new places.
-    """
-
-    mixture: Mixture
-    ends: tuple[_End, ...]
-    chance: Chance | None
-    fresh: int
-    _merits: dict[int, tuple[Candidate, float]] = field(default_factory=dict, repr=False)
-
-    def merits(self, found: Sequence[Candidate], columns: Columns) -> Array:
-        """(candidates,) log expected improvement and log chance not to fail; of each found once."""
-        new = list({id(one): one for one in found if id(one) not in self._merits}.values())
-        if new:
-            x = np.array([one.vector(columns) for one in new])
-            with alone():
-                gain = self.mixture.gain(x)
-                worth = gain if self.chance is None else gain + settled(np.log(self.chance.at(x)))
-            self._merits.update({id(one): (one, float(value)) for one, value in zip(new, worth, strict=True)})
-        return np.array([self._merits[id(one)][1] for one in found])
-
-    def incumbents(self, count: int) -> list[_End]:
-        """The trials believed best."""
-        return [self.ends[int(place)] for place in np.argsort(-self.mixture.worth, kind="stable")[:count]]
 
 
 class Modelled(Proposer):
@@ -158,7 +104,7 @@ class Modelled(Proposer):
         self.because: str | None = None  # why this controller, where somebody chose it for the job
         self._trouble: str | None = None  # why the last ask had to do without the surrogate
         self._keys: set[Key] = set()  # of all that was proposed
-        self._ends: list[_End] = []  # in order of number
+        self._ends: list[End] = []  # in order of number
         self._vectors: dict[int, Array] = {}
         self._scales: tuple[tuple[int | None, ...], list[tuple[float, Scales]]] | None = None
         self._drawn: tuple[list[Candidate], Columns] | None = None
@@ -193,7 +139,7 @@ class Modelled(Proposer):
 
     def closed(self, asked: Asked, outcome: Outcome) -> None:
         if outcome.state is not TrialState.CANCELLED:
-            end = _End(number=outcome.number, asked=asked, outcome=outcome)
+            end = End(number=outcome.number, asked=asked, outcome=outcome)
             bisect.insort(self._ends, end, key=lambda one: one.number)
 
     def incumbent(self) -> int | None:
@@ -231,6 +177,8 @@ class Modelled(Proposer):
         if self.warm == "none" or number % 2 == 0 or number == self.starts - 1:
             return ()
         pool = [one for one in self.pool if not one.broken]
+        most = COSTLY * statistics.median([one.macs for one in pool]) if pool else 0.0
+        pool = [one for one in pool if one.macs <= most]
         order = sorted(pool, key=lambda one: (-self.guesses.get(one.key, -math.inf), -one.size))
         return order[number // 2 : number // 2 + self.wishes]
 
@@ -267,7 +215,7 @@ class Modelled(Proposer):
             self._trouble = f"the surrogate cannot be fitted, drawn at random instead: {error}"
             return None
 
-    def _fitted(self, valued: Sequence[_End], drawn_by: int | None) -> Belief:
+    def _fitted(self, valued: Sequence[End], drawn_by: int | None) -> Belief:
         y = self._told(valued, drawn_by)
         scales = self._scaled(valued, y, drawn_by)
         # by number, so that who is kept does not depend on how many there are
@@ -283,14 +231,14 @@ class Modelled(Proposer):
         chance = Chance(points.x, np.array(failed), self.columns.sizes) if failed else None
         return Belief(mixture=mixture, ends=ends, chance=chance, fresh=self._fresh())
 
-    def _told(self, valued: Sequence[_End], drawn_by: int | None) -> Array:
+    def _told(self, valued: Sequence[End], drawn_by: int | None) -> Array:
         """(n,) what is to be maximised."""
         if drawn_by is None:
             return np.array([end.outcome.value for end in valued], dtype=float)
         weights = np.random.default_rng([self.seed, WEIGHTS_STREAM, drawn_by])
         return parego(np.array([end.outcome.values for end in valued], dtype=float), weights)
 
-    def _scaled(self, valued: Sequence[_End], y: Array, drawn_by: int | None) -> list[tuple[float, Scales]]:
+    def _scaled(self, valued: Sequence[End], y: Array, drawn_by: int | None) -> list[tuple[float, Scales]]:
         """Anew for each value up to 40, each 5 up to 100, and each 20 after; from those of the lowest numbers."""
         count = len(valued)
         step = 1 if count <= 40 else 5 if count <= 100 else 20
@@ -301,7 +249,7 @@ class Modelled(Proposer):
             self._scales = (key, plausible(points, self.columns.sizes, processes(first)))
         return self._scales[1]
 
-    def _points(self, ends: Sequence[_End], y: Array) -> Points:
+    def _points(self, ends: Sequence[End], y: Array) -> Points:
         return Points(
             x=np.array([self._vector(end.asked) for end in ends]),
             y=y,
@@ -354,6 +302,7 @@ class Modelled(Proposer):
             numbers=numbers,
             broken=broken(self.limits, measures),
             size=self.proxy(walk.choices, architecture, measures),
+            macs=measures["macs"],
         )
 
     def _vector(self, asked: Asked) -> Array:

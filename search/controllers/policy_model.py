@@ -15,7 +15,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from search.controllers.modelled import STARTS, Belief, Candidate, Modelled, Warm
+from search.controllers.belief import Belief, Candidate
+from search.controllers.modelled import STARTS, Modelled, Warm
 from search.controllers.policy import TOP, Fold, Follower, Policy, Values
 from search.controllers.ranking import curve_of
 from search.controllers.warm import warmed

@@ -10,7 +10,8 @@ architectures; and four climbs from the four that promise most.
 
 from typing import Any, ClassVar
 
-from search.controllers.modelled import Belief, Candidate, Modelled
+from search.controllers.belief import Belief, Candidate
+from search.controllers.modelled import Modelled
 from search.controllers.surroundings import Surroundings
 from search.walks import SearchSpace
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from search.controllers.modelled import Belief, Candidate, Modelled
+from search.controllers.belief import Belief, Candidate
+from search.controllers.modelled import Modelled
 from search.propose import Asked
 from search.walks import Picker, follow, neighbour, stream
 from space.decision import Choices, Decision, Option

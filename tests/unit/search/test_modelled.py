@@ -7,7 +7,7 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from search.controllers.auto import auto
-from search.controllers.modelled import LEAST, POOL
+from search.controllers.modelled import LEAST, POOL, look
 from search.controllers.policy_model import PolicyModelController
 from search.controllers.predictor import PredictorController
 from search.controllers.random import RandomController
@@ -69,6 +69,21 @@ def test_another_proxy_ranks_the_starts():
     controller.proxy = lambda choices, architecture, measures: -measures["params"]
     starts = told(controller, toy, 4)
     assert max(params(starts[1]), params(starts[3])) < params(starts[2])
+
+
+def test_no_start_takes_ten_times_the_operations_of_the_middle_one():
+    toy = chain(3)
+    largest = max(one.size for one in PredictorController(toy, seed=1).pool)
+    controller = PredictorController(toy, seed=1)
+
+    def costly(architecture, decisions, choices):
+        measures, numbers = look(architecture, decisions, choices)
+        return {**measures, "macs": 10.1 if measures["params"] == largest else 1.0}, numbers
+
+    controller.look = costly
+    starts = told(controller, toy, 4)
+    second = max(one.size for one in controller.pool if one.size < largest)
+    assert (params(starts[1]), params(starts[3]) < second) == (second, True)
 
 
 @pytest.mark.parametrize("controller", ALL)

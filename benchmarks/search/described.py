@@ -11,15 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-import search
 import space
 from benchmarks.search.remembered import Listed, built, kept_file, write_whole
 from search.controllers.modelled import Looked, look
+from search.surrogate import features, topology
 from search.surrogate.features import Numbers, answers
 from space.architecture import Architecture
 from space.decision import Choices, Decision
-
-MADE_BY = ("features.py", "topology.py")
 
 
 class Described:
@@ -69,5 +67,5 @@ def _described(of: Listed) -> bytes:
 
 
 def _sources() -> list[Path]:
-    features = [Path(search.__path__[0]) / name for name in MADE_BY]
-    return [*sorted(Path(space.__path__[0]).rglob("*.py")), *features]
+    made_by = [Path(module.__file__ or "") for module in (features, topology)]
+    return [*sorted(Path(space.__path__[0]).rglob("*.py")), *made_by]

@@ -47,7 +47,12 @@ def document(report: Json) -> Json:
 
 
 def compare(before: Json, after: Json) -> Comparison:
-    """Two reports of one search: inputs, architectures in their order, search scores, final scores."""
+    """Two reports of one search: inputs, architectures in their order, search scores, final scores.
+
+    Seconds end a search where they will: then what both have trained is compared, and the choice of finalists is not.
+    """
+    if "budget_seconds" in (before["stopped_because"], after["stopped_because"]):
+        return _of_both(before, after)
     checks = [
         _inputs(before, after),
         _architectures(before["history"], after["history"]),
@@ -56,6 +61,30 @@ def compare(before: Json, after: Json) -> Comparison:
     ]
     lines = [line for _, line in checks] + _surroundings(before["environment"], after["environment"])
     return Comparison(same=all(good for good, _ in checks), lines=tuple(lines))
+
+
+def _of_both(before: Json, after: Json) -> Comparison:
+    one, other = _completed(before), _completed(after)
+    numbers = sorted(one.keys() & other.keys())
+    differing = [number for number in numbers if one[number]["hash"] != other[number]["hash"]]
+    told = f"trial {differing[0]} is another one" if differing else "each of them the same"
+    checks = [
+        _inputs(before, after),
+        (not differing, f"architectures: {len(one)} before, {len(other)} now, {len(numbers)} trials in both, {told}"),
+        _scores("search scores", {n: one[n] for n in numbers}, {n: other[n] for n in numbers}, "search_score"),
+    ]
+    lines = [
+        "the search ended with its seconds, so trials and finalists may be others: what both have is compared",
+        *(line for _, line in checks),
+        *_surroundings(before["environment"], after["environment"]),
+    ]
+    return Comparison(same=all(good for good, _ in checks), lines=tuple(lines))
+
+
+def _completed(report: Json) -> dict[int, Json]:
+    """By number; the search's own, for how many the random arm has depends on them."""
+    rows = report["history"]
+    return {row["trial"]: row for row in rows if row["state"] == "completed" and row["provenance"] != "random_arm"}
 
 
 def _inputs(before: Json, after: Json) -> tuple[bool, str]:

@@ -55,6 +55,16 @@ def complete(step: CompressStep) -> dict[str, Any]:
     return {name: option.default for name, option in STEPS[step.name].items()} | dict(step.options)
 
 
+def epochs_of(step: CompressStep, whole: int, *, rounds: int | None = None) -> int:
+    """How long a step trains in one pass. whole: epochs of a full training. rounds: so many at most."""
+    options = complete(step)
+    asked = int(options.get("rounds", 1))
+    taken = asked if rounds is None else min(rounds, asked)
+    if step.name == "lottery":  # the first training, and the random mask's
+        return whole * (taken + 2)
+    return int(options.get("epochs", 0)) * taken
+
+
 def check_compress(spec: CompressSpec) -> None:
     """Raises InvalidInput with every fault; pointers start at the section ("/steps/0/share")."""
     faults: list[Fault] = []

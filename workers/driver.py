@@ -32,7 +32,7 @@ from space.space import Space
 from workers import cluster
 from workers.compress.again import Again
 from workers.control import Control
-from workers.data import search_data
+from workers.data import JobData, search_data
 from workers.datasets import Dataset, DataStore
 from workers.finalists.plan import is_its_own
 from workers.finalists.random_arm import RandomArm
@@ -110,7 +110,7 @@ class Driver:
         setting = calibrated(self._spec, dataset, self._settings.state)
         log.info("job %s on %s with %s", self._job.id, dataset.info.name, setting)
         if self._spec.compress is not None and self._spec.compress.of is not None:
-            Again(self._settings, self._ledger, self._lease, self._control).run(dataset, setting)
+            Again(self._settings, self._ledger, self._lease, self._control, self._spending).run(dataset, setting)
         else:
             self._whole_job(dataset, setting)
         if self._control.leaving:
@@ -168,13 +168,17 @@ class Driver:
         cluster.run_search(
             searcher,
             spec=self._spec,
-            data=replace(search_data(dataset), donor=donor_of(self._spec.init_from, self._settings.job_folder)),
+            data=self._data(dataset),
             control=self._control,
             folder=self._folder / "tune",
             start=self._start,
         )
         self._control.halt()
         self._settle(searcher)
+
+    def _data(self, dataset: Dataset) -> JobData:
+        """Of the trials, of the search and of its random arm alike."""
+        return replace(search_data(dataset), donor=donor_of(self._spec.init_from, self._settings.job_folder))
 
     def _restored(self, dataset: Dataset) -> Restored:
         """The controller as it was, and what else the ledger says of the search so far."""
@@ -213,7 +217,7 @@ class Driver:
             forget=self._forget,
         )
         folder = self._folder / "tune"
-        arm.run(*self._space(dataset), data=search_data(dataset), folder=folder, start=self._start)
+        arm.run(*self._space(dataset), data=self._data(dataset), folder=folder, start=self._start)
         if not self._control.leaving:
             shutil.rmtree(self._folder / "checkpoints", ignore_errors=True)
 

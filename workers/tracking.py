@@ -194,6 +194,9 @@ class MlflowTracker:
         """
         folder = self._folder / "bundle"
         self._client.log_artifacts(run, str(folder), "bundle")
+        compress = self._ledger.job(self._job_id).spec.compress
+        if compress is not None and compress.of is not None:
+            return  # what would be loaded is the first job's network, which is registered already
         for path, text in mlflow_files(folder, run=run, at=at).items():
             self._client.log_text(run, text, f"bundle/{path}")
         for name, gain in json.loads((self._folder / "bundle" / "report.json").read_text()).get("gains", {}).items():

@@ -15,6 +15,16 @@ pyfunc     what MLflow loads a bundle with; copied beside it
 from workers.bundle.code import model_source
 from workers.bundle.exports import Exports, ExportTask, export
 from workers.bundle.manifest import Preprocessing
-from workers.bundle.publish import Published, publish, write
+from workers.bundle.publish import Published, publish, with_card, write
 
-__all__ = ["ExportTask", "Exports", "Preprocessing", "Published", "export", "model_source", "publish", "write"]
+__all__ = [
+    "ExportTask",
+    "Exports",
+    "Preprocessing",
+    "Published",
+    "export",
+    "model_source",
+    "publish",
+    "with_card",
+    "write",
+]

@@ -30,7 +30,7 @@ CARD = """# {name}
 | --- | --- | --- |
 {scores}
 
-{gains}The test split was opened once, after the search; it chose nothing.{chosen}
+{gains}{began}The test split was opened after the search alone; it chose nothing.{chosen}
 `search_score` and `final_score` come from different trainings on different splits and must not be compared as one
 number. `report.json` has the rest.
 
@@ -158,6 +158,7 @@ def card(
         architecture=architecture.hash,
         scores="\n".join(_scores(report)),
         gains="".join(f"- {gain['words']}\n" for gain in report.get("gains", {}).values()) + "\n" * ("gains" in report),
+        began=_began(report.get("init_from")),
         chosen=f" The winner was chosen by {chosen.partition(';')[0]}." if chosen else "",
         data="\n".join(_data(architecture, report["dataset"])),
         range=given.range,
@@ -187,8 +188,21 @@ def _scores(report: Mapping[str, Any]) -> Iterator[str]:
     for name, value in report["measures"].items():
         if name != report["score"]:
             yield f"| {SCORES[name]} | {value:.4f} | the same trainings |"
+    if deviation is not None:
+        shipped = report["shipped"]
+        own = f"seed {shipped['seed']} of those trainings"
+        yield f"| {called} of these weights | {shipped['final_score']:.4f} | {own} |"
+    small = report.get("compression") or {}
+    if "final_score" in small:
+        yield f"| {called} of `compressed/` | {small['final_score']:.4f} | test split, measured once more |"
     search = "validation split, short training in the search"
     yield f"| {called} (`search_score`) | {report['search_score']:.4f} | {search} |"
+
+
+def _began(donor: Mapping[str, Any] | None) -> str:
+    if donor is None:
+        return ""
+    return f"All trainings began with weights of job `{donor['job']}`: {1 - donor['fresh']:.0%} of these.\n\n"
 
 
 def _data(architecture: Architecture, dataset: Mapping[str, Any]) -> Iterator[str]:
@@ -208,11 +222,14 @@ def _cost(report: Mapping[str, Any]) -> Iterator[str]:
     yield f"{trials} trials ({ends})" + (
         f" in {report['search_seconds']:,.0f} s of search." if "search_seconds" in report else "."
     )
-    seconds = [one["seconds"] for one in report["finalists"] if "seconds" in one]
-    if seconds:
-        yield f"Final trainings: {len(seconds)}, in {sum(seconds):,.0f} s."
     if report.get("stopped_because"):
         yield f"The search ended by `{report['stopped_because']}`."
+    if report.get("costs"):
+        yield "\n| phase | trainings | epochs | wall clock |\n| --- | ---: | ---: | ---: |"
+    for cost in report.get("costs", []):
+        counts = ("-" if cost[name] is None else f"{cost[name]:,}" for name in ("trainings", "epochs"))
+        wall = "unknown" if cost["seconds"] is None else f"{cost['seconds']:,.0f} s"
+        yield f"| {' | '.join([cost['phase'].replace('_', ' '), *counts, wall])} |"
 
 
 def _files(names: set[str]) -> Iterator[str]:

@@ -116,11 +116,11 @@ def _batch(x: Array, manifest: Manifest, path: Path) -> tuple[Array, bool]:
     forms = {tuple(manifest.input_shape): False, (*sides, channels): True}
     if x.shape in forms:
         return (np.moveaxis(x, -1, 0) if forms[x.shape] else x)[None], False
-    if len(x) and x.shape[1:] in forms:
+    if x.size and x.shape[1:] in forms:
         return (np.moveaxis(x, -1, 1) if forms[x.shape[1:]] else x), True
     if channels == 1 and x.shape == tuple(sides):
         return x[None, None], False
-    if channels == 1 and len(x) and x.shape[1:] == tuple(sides):
+    if channels == 1 and x.size and x.shape[1:] == tuple(sides):
         return x[:, None], True
     detail = (
         f"the model takes {manifest.data}s of {tuple(manifest.input_shape)}, one or (N, …); this array is {x.shape}"
@@ -138,7 +138,11 @@ def _typed(x: Array, manifest: Manifest, path: Path) -> Array:
     if wanted == np.uint8 and not ((x >= 0) & (x <= 255) & (x == np.rint(x))).all():
         detail = f"the model takes whole numbers from 0 to 255, this array has others, {x.min():g} to {x.max():g}"
         raise fault(path, "values_unsuitable", detail)
-    return np.ascontiguousarray(x, dtype=wanted)
+    with np.errstate(over="ignore"):
+        typed = np.ascontiguousarray(x, dtype=wanted)
+    if not np.isfinite(typed).all():
+        raise fault(path, "values_unsuitable", f"the model takes {wanted} values, some of these are beyond them")
+    return typed
 
 
 def _remark(x: Array, manifest: Manifest) -> str:

@@ -105,6 +105,14 @@ def contents(
     return {**files, **more}
 
 
+def with_card(files: Mapping[str, bytes], report: dict[str, Any]) -> dict[str, bytes]:
+    """The files of a bundle with a card that tells of all of them. Raises InvalidBundle."""
+    architecture = Architecture.from_json(json.loads(files["architecture.json"]))
+    manifest = Manifest.from_json(json.loads(files["bundle.json"]), json.loads(files["labels.json"]))
+    text = card(architecture, manifest, report, code=files["model.py"].decode(), files=files)
+    return {**files, "model_card.md": text.encode()}
+
+
 def _zip(path: Path, files: Mapping[str, bytes]) -> Published:
     """Same files, same bytes: names sorted, times fixed at the zip format's first day."""
     part = path.with_suffix(".zip.part")

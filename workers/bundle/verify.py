@@ -102,8 +102,12 @@ def _of_architecture(opened: Opened, inputs: dict[str, Array], logits: Array) ->
         return Check(
             what="architecture.json", ok=False, detail=f"has the hash {architecture.hash}, bundle.json another"
         )
-    with torch.no_grad():
-        found = module.eval()(*(torch.from_numpy(value) for value in inputs.values())).numpy()
+    try:
+        with torch.no_grad():
+            found = module.eval()(*(torch.from_numpy(value) for value in inputs.values())).numpy()
+    except (RuntimeError, IndexError, ValueError) as error:
+        detail = f"the network of architecture.json does not take the example: {str(error).splitlines()[0][:300]}"
+        return Check(what=what, ok=False, detail=detail)
     told = "in the network that architecture.json describes, built anew"
     return _compared(what, found, logits, TOLERANCES["model.py"], told)
 

@@ -15,8 +15,11 @@ from workers.datasets import Dataset
 from workers.finalists.training import final_epochs
 from workers.recipe import recipe, trial_seed
 from workers.report.contents import SCHEMA_VERSION
+from workers.report.costs import of_phase
 from workers.setting import Setting
 from workers.settings import Settings
+from workers.spending import Spending
+from workers.transfer import donor_of
 
 log = logging.getLogger(__name__)
 
@@ -24,19 +27,28 @@ log = logging.getLogger(__name__)
 class Again:
     """The one phase of such a job under its lease."""
 
-    def __init__(self, settings: Settings, ledger: Ledger, lease: Lease, control: Control) -> None:
+    def __init__(
+        self, settings: Settings, ledger: Ledger, lease: Lease, control: Control, spending: Spending | None = None
+    ) -> None:
         self._settings, self._ledger, self._lease, self._control = settings, ledger, lease, control
         self._job: Job = ledger.job(lease.job_id)
+        self._spending = spending or Spending(self._job.phases)
 
     def run(self, dataset: Dataset, setting: Setting) -> None:
-        """Raises JobFailure where the earlier bundle is gone or nothing came out. Returns early to be put down."""
+        """Raises JobFailure where the earlier bundle is gone, its data set is another by now, or nothing came out.
+        Returns early to be put down."""
         spec = self._job.spec
         self._ledger.update_job(self._lease, phase="compress")
+        self._spending.enter("compress")
         source = self._source()
         old = read_bundle(source)
         report = json.loads(old["report.json"])
         if report["schema_version"] != SCHEMA_VERSION:
             raise JobFailure(f"the bundle of {source.parent.name} is of an older version: run its search again first")
+        trained_on = report["dataset"]
+        if (trained_on["sha256"], trained_on["split_hashes"]) != (dataset.info.sha256, dataset.split_hashes):
+            name, of = dataset.info.name, source.parent.name
+            raise JobFailure(f"{name!r} is not the data set any more that job {of} was trained on")
         values = recipe(
             spec,
             epochs=final_epochs(spec),
@@ -53,13 +65,24 @@ class Again:
             final_score=float(first["final_score"]),
         )
         folder = self._settings.job_folder(self._job.id)
-        made = compress(spec, winner, dataset, recipe=values, folder=folder, should_stop=lambda: self._control.leaving)
+        made = compress(
+            spec,
+            winner,
+            dataset,
+            recipe=values,
+            donor=donor_of(spec.init_from, self._settings.job_folder),
+            folder=folder,
+            should_stop=lambda: self._control.leaving,
+        )
         if made is None:
             return
         files, entry = made
         if "failed" in entry:
             raise JobFailure(f"nothing came out: {entry['failed']}")
-        report |= {"compression": entry | {"job": self._job.id}}
+        phases = self._spending.look()
+        self._ledger.update_job(self._lease, phases=phases)
+        costs = [one for one in report["costs"] if one["phase"] != "compress"]
+        report |= {"compression": entry | {"job": self._job.id}, "costs": [*costs, of_phase(phases, "compress")]}
         published = bundle.write(folder, with_compressed(old, files, report))
         log.info("bundle of %d bytes, compressed %s", published.bytes, entry["smaller"])
         self._ledger.finish_job(

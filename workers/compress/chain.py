@@ -44,11 +44,14 @@ Run = Callable[[Callable[[Any, JobData], Any], Any, JobData], Any]
 
 
 def attempted(function: Callable[[Any, JobData], Any], task: Any, data: JobData) -> Any:
-    """In this process."""
+    """In this process. Whatever a step runs into ends that step alone: what others came to is not lost with it."""
     try:
         return function(task, data)
     except TrialFailure as failure:
         return failure
+    except Exception as error:  # noqa: BLE001 - a step is exporters and runtimes, which raise what they like
+        first = next(iter(str(error).splitlines()), "")
+        return TrialFailure(f"crashed: {type(error).__name__}: {first[:300]}", cause="crashed")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,11 +81,11 @@ class Chain:
             return Compressed(entry={"failed": f"the reference training: {first[0].searched}"})
         passages = self._final_pass(first, final)
         finals = [one.final for one in passages if isinstance(one.final, StepResult)]
-        look: LastLook | TrialFailure = self._run(_last_look, self._last_task(finals[-1]), final)
+        files = {name: content for one in finals for name, content in one.files.items()}
+        look: LastLook | TrialFailure = self._run(_last_look, self._last_task(finals[-1], files), final)
         if isinstance(look, TrialFailure):
             return Compressed(entry={"failed": f"the look at the test split: {look}"})
         entry = self._entry(passages, look) | {"seconds": round(time.monotonic() - began, 3)}
-        files = {name: content for one in finals for name, content in one.files.items()}
         return Compressed(architecture=finals[-1].architecture, packed=look.packed, files=files, entry=entry)
 
     # ---- the two passes
@@ -126,12 +129,13 @@ class Chain:
             recipe=self._recipe,
         )
 
-    def _last_task(self, last: StepResult) -> LastTask:
+    def _last_task(self, last: StepResult, files: Mapping[str, bytes]) -> LastTask:
         return LastTask(
             architecture=last.architecture,
             weights=last.weights,
             form=last.form,
             before=self._winner.architecture,
+            files=files,
             recipe=self._recipe,
         )
 
@@ -151,7 +155,10 @@ class Chain:
         score, steps = _accepted(start.searched, 0.0), []
         for one in others:
             score = _accepted(one.searched, score)
-            steps.append({"name": one.step.name, "options": complete(one.step), **_told(one, score)})
+            told = _told(one, score)
+            if one.step.name in look.of_files:
+                told["final_score"] = look.of_files[one.step.name]
+            steps.append({"name": one.step.name, "options": complete(one.step), **told})
         before = len(self._winner.weights)
         return {
             "max_drop": self._spec.max_drop,
@@ -188,14 +195,17 @@ def _accepted(result: StepResult | TrialFailure, before: float) -> float:
 
 
 def _told(passage: Passage, score: float) -> Json:
-    """What the report says of a step beside its name and options."""
+    """What the report says of a step beside its name and options.
+
+    score: of the network that goes on. A step that changes nothing of it and leaves a file beside has the file's.
+    """
     found, final = passage.searched, passage.final
     if isinstance(found, TrialFailure):
         return {"kept": False, "stopped_because": str(found), "validation_score": score}
     told = {
         "kept": isinstance(final, StepResult),
         "stopped_because": _why(found),
-        "validation_score": score,
+        "validation_score": found.scores[-1] if found.kept and found.scores and not found.changed else score,
         "attempts": list(found.scores),
         **found.detail,
     }

@@ -40,13 +40,17 @@ def quantise_int8(state: State, lab: Lab, *, samples: int) -> Made:
     samples: of the training split, whose activations give the ranges.
     """
     model = quantised(state, lab, samples=samples)
-    names = ["x", *KINDS[state.architecture.data].indices]
-    runs = Session(model, names, threads=int(lab.recipe["threads"]))
+    runs = session(model, state, lab)
     kept = lab.judge(lambda: lab.score(state, runs))
     detail: dict[str, Any] = {"bytes": len(model)}
     if not lab.deciding:
         detail |= lab.latency(state, runs)
     return Made(state=state, kept=kept, detail=detail, files={FILE: model} if kept else {})
+
+
+def session(model: bytes, state: State, lab: Lab) -> "Session":
+    """The ONNX file in the place of the network."""
+    return Session(model, ["x", *KINDS[state.architecture.data].indices], threads=int(lab.recipe["threads"]))
 
 
 def quantised(state: State, lab: Lab, *, samples: int) -> bytes:
@@ -79,8 +83,7 @@ class Session(nn.Module):
         self.nothing = nn.Parameter(torch.zeros(1))
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        fed = {name: tensor.contiguous().numpy() for name, tensor in zip(self._names, inputs, strict=True)}
-        return torch.from_numpy(self._session.run(None, fed)[0])
+        return torch.from_numpy(self._session.run(None, _arrays(self._names, inputs))[0]).to(inputs[0].device)
 
 
 class _Samples(CalibrationDataReader):  # type: ignore[misc]
@@ -92,9 +95,11 @@ class _Samples(CalibrationDataReader):  # type: ignore[misc]
 
     def get_next(self) -> dict[str, np.ndarray] | None:
         inputs = next(self._batches, None)
-        if inputs is None:
-            return None
-        return {name: tensor.contiguous().numpy() for name, tensor in zip(self._names, inputs, strict=True)}
+        return None if inputs is None else _arrays(self._names, inputs)
+
+
+def _arrays(names: list[str], inputs: tuple[Tensor, ...]) -> dict[str, np.ndarray]:
+    return {name: tensor.cpu().contiguous().numpy() for name, tensor in zip(names, inputs, strict=True)}
 
 
 def _seen(lab: Lab, state: State, samples: int) -> Iterator[tuple[Tensor, ...]]:

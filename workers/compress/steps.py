@@ -13,7 +13,7 @@ from search.spec import Json
 from space.analysis import analyse
 from space.architecture import Architecture
 from space.build import build
-from workers.compress.int8 import quantise_int8
+from workers.compress import int8
 from workers.compress.lab import Lab, Made
 from workers.compress.loader import unpack
 from workers.compress.lottery import lottery
@@ -48,7 +48,7 @@ STEPS: Mapping[str, Callable[..., Made]] = {
     "prune_structured": prune_structured,
     "prune_magnitude": prune_magnitude,
     "lottery": lottery,
-    "quantise_int8": quantise_int8,
+    "quantise_int8": int8.quantise_int8,
     "cluster": cluster,
     "huffman": huffman,
 }
@@ -117,4 +117,10 @@ def last_look(task: LastTask, data: JobData) -> LastLook:
     winner = State(architecture=first, weights=plain(build(first).state_dict()))
     turns = [(lab.latency(winner)["latency_ms"], lab.latency(state)["latency_ms"]) for _ in range(2)]
     before, after = (min(column) for column in zip(*turns, strict=True))
-    return LastLook(packed=packed, score=score, measures=measures, latency_before_ms=before, latency_ms=after)
+    beside = {}
+    if int8.FILE in task.files:
+        runs = int8.session(task.files[int8.FILE], state, lab)
+        beside["quantise_int8"], _ = lab.still(state, runs).final_score(data.test)
+    return LastLook(
+        packed=packed, score=score, measures=measures, latency_before_ms=before, latency_ms=after, of_files=beside
+    )

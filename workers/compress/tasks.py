@@ -51,12 +51,16 @@ class StepResult:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LastTask:
-    """The look at the test split. architecture, weights, form: of what came out. before: the winner's graph."""
+    """The look at the test split. architecture, weights, form: of what came out. before: the winner's graph.
+
+    files: that steps leave beside the network.
+    """
 
     architecture: Json
     weights: bytes
     form: str
     before: Json
+    files: Mapping[str, bytes]
     recipe: Recipe
 
 
@@ -64,7 +68,7 @@ class LastTask:
 class LastLook:
     """packed: the file of weights as it lies in the bundle. score: the job's own; measures: all that apply, by name.
 
-    latency_before_ms: of the winner, measured beside.
+    latency_before_ms: of the winner, measured beside. of_files: the score of what a step left beside, by its name.
     """
 
     packed: bytes
@@ -72,3 +76,4 @@ class LastLook:
     measures: dict[str, float]
     latency_before_ms: float
     latency_ms: float
+    of_files: Mapping[str, float] = field(default_factory=dict)

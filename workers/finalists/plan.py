@@ -24,6 +24,9 @@ from workers.finalists.training import choose
 NOISE_SEEDS = 3
 """Trainings of one architecture that its noise is told from."""
 
+LONGEST = 2.0
+"""Wall clock of the random arm for each second of the search's, at most."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Final:
@@ -58,7 +61,7 @@ def plan(spec: JobSpec, searched: Sequence[Trial], random: Sequence[Trial]) -> l
     distinct: dict[str, tuple[Role, Trial]] = {}
     for role, trial in found:
         distinct.setdefault(trial.hash, (role, trial))
-    missing = max(0, wanted.fidelity - sum(trial.search_score is not None for _, trial in distinct.values()))
+    missing = max(0, wanted.fidelity - sum(trial.state is TrialState.COMPLETED for _, trial in distinct.values()))
     rest = [t for t in choose(searched, len(searched)) if t.state is TrialState.COMPLETED and t.hash not in distinct]
     found = [*distinct.values(), *(("fidelity", trial) for trial in spread(rest, missing))]
     return [

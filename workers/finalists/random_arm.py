@@ -31,12 +31,10 @@ from space.constraint import Constraint
 from space.space import Space
 from workers import cluster
 from workers.control import Control
+from workers.finalists.plan import LONGEST
 from workers.restored import Restored, measured, replayed
 from workers.searcher import LedgerSearcher
 from workers.trial import Start, TrialTask
-
-LONGEST = 2.0
-"""Wall clock of the arm for each second of the search's, at most."""
 
 MOST = 4
 """Trials of the arm for each of the search's, at most: where early stopping or failures leave many epochs over."""

@@ -101,11 +101,10 @@ class Finish:
         for task in missing:
             self._ledger.set_finalist(self._lease, self._row(task))
         spec = self._job.spec.trial
-        data = final_data(dataset)
         results = cluster.run_tasks(
             train_finalist,
             missing,
-            shared=replace(data, donor=self._donor) if self._donor else data,
+            shared=replace(final_data(dataset), donor=self._donor),
             cpus=spec.cpus,
             gpus=spec.gpus,
             should_stop=lambda: self._control.leaving,
@@ -258,6 +257,7 @@ class Finish:
             given,
             dataset,
             recipe=task.recipe,
+            donor=self._donor,
             folder=self._folder,
             should_stop=lambda: self._control.leaving,
         )

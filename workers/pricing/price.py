@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from search.compress import epochs_of
 from search.spec import JobSpec
-from workers.finalists.plan import NOISE_SEEDS, is_its_own
+from workers.finalists.plan import LONGEST, NOISE_SEEDS, is_its_own
 from workers.finalists.training import final_epochs
 
 EARLY = {"none": (1.0, 1.0, 1.0), "asha": (0.12, 0.3, 0.7), "hyperband": (0.25, 0.45, 0.9)}
@@ -31,6 +32,12 @@ STARTS = 4.0
 
 PER_TRIAL_S = (0.03, 0.1, 0.5)
 """What a trial costs beside its epochs (`python -m benchmarks.overhead`), and what a slow controller thinks."""
+
+PER_STEP_S = (0.2, 3.0, 8.0)
+"""What a step of compression costs beside its epochs: latencies, exports."""
+
+EXPORT_S = (0.0, 12.0, 25.0)
+"""Of `model.onnx` and `model.pt2`; nothing where the service leaves them out."""
 
 TRIAL_BYTES = 40_000
 """Rows of the ledger and of MLflow, the architecture and its picture."""
@@ -133,7 +140,7 @@ def price(spec: JobSpec, look: Look, *, slots: int) -> Price:
     """slots: how many trials the cluster holds at once."""
     if spec.reproducible:
         slots = min(slots, 4)  # see `search/inorder.py`
-    trials, search = _search(spec, look, slots)
+    trials, search, unlimited = _search(spec, look, slots)
     arm = spec.finalists.random_arm and not is_its_own(spec)
     trainings = _trainings(spec)
     rounds = math.ceil(trainings / slots)
@@ -142,16 +149,18 @@ def price(spec: JobSpec, look: Look, *, slots: int) -> Price:
     phases = {
         "start": _busy(_range([QUIET * STARTS * look.start_s, STARTS * look.start_s, 2 * STARTS * look.start_s])),
         "search": search,
-        **({"random_arm": _plus(search, look.start_s, low=0.7)} if arm else {}),
+        **({"random_arm": _plus(_arm(spec, search, unlimited), look.start_s, low=0.7)} if arm else {}),
         "finalists": _busy(_plus(final, loads, low=0.7)),
+        **({"compress": _busy(_compress(spec, look))} if spec.compress else {}),
+        "bundle": _busy(_range(EXPORT_S)),
     }
     return Price(
         trials=trials, trainings=trainings, slots=slots, disk_bytes=_disk(spec, look, trainings), phases=phases
     )
 
 
-def _search(spec: JobSpec, look: Look, slots: int) -> tuple[Range, Range]:
-    """Trials, and wall clock, which never passes the budget's."""
+def _search(spec: JobSpec, look: Look, slots: int) -> tuple[Range, Range, float]:
+    """Trials; wall clock, which never passes the budget's; the most that it might be without that limit."""
     budget, shares = spec.budget, EARLY[spec.trial.scheduler]
     most = min(budget.trials, look.walks) if look.walks is not None else budget.trials
     if budget.total_epochs is not None:
@@ -165,11 +174,37 @@ def _search(spec: JobSpec, look: Look, slots: int) -> tuple[Range, Range]:
     ]
     counts = (least, most, most)
     wall = [math.ceil(count / slots) * one for count, one in zip(counts, each, strict=True)]
+    if budget.total_epochs is not None:
+        paid = [
+            (budget.total_epochs * epoch + count * beside) / slots
+            for count, epoch, beside in zip(counts, look.epochs_s, PER_TRIAL_S, strict=True)
+        ]
+        wall = [min(pair) for pair in zip(wall, paid, strict=True)]
     fitting = [min(count, max(1.0, slots * budget.seconds / one)) for count, one in zip(counts, each, strict=True)]
     trials = Range(low=min(fitting), expected=sorted(fitting)[1], high=max(fitting))
     capped = _busy(_range([0.8 * wall[0], wall[1], wall[2]]))
-    limit = budget.seconds
-    return trials, Range(low=min(capped.low, limit), expected=min(capped.expected, limit), high=min(capped.high, limit))
+    low, expected, high = (min(one, budget.seconds) for one in capped.parts)
+    return trials, Range(low=low, expected=expected, high=high), capped.high
+
+
+def _arm(spec: JobSpec, search: Range, unlimited: float) -> Range:
+    """As many epochs as the search, which may have liked cheaper ones; its clock goes on longer, or for ever."""
+    most = unlimited if spec.reproducible else min(unlimited, LONGEST * search.high)
+    return Range(low=search.low, expected=search.expected, high=max(search.high, most))
+
+
+def _compress(spec: JobSpec, look: Look) -> Range:
+    """On one worker: the reference and all rounds of all steps, then again what was kept of them. Low: one round each
+    at the first pass, and nothing kept."""
+    steps = spec.compress.steps if spec.compress else ()
+    whole = final_epochs(spec)
+    least, most = (whole + sum(epochs_of(step, whole, rounds=rounds) for step in steps) for rounds in (1, None))
+    again = (most - whole) * look.final_share
+    epochs = (least, most + again, most + again)
+    return _range(
+        count * each + len(steps) * beside
+        for count, each, beside in zip(epochs, look.epochs_s, PER_STEP_S, strict=True)
+    )
 
 
 def _trainings(spec: JobSpec) -> int:
@@ -185,7 +220,8 @@ def _disk(spec: JobSpec, look: Look, trainings: int) -> Range:
     params = sorted(one.params for one in look.timed)
     trials = spec.budget.trials * (2 if spec.finalists.random_arm else 1)
     rows = [0.25 * trials * TRIAL_BYTES, trials * TRIAL_BYTES, 3.0 * trials * TRIAL_BYTES]
-    weights = [4.0 * (trainings + COPIES) * one for one in (params[0], params[len(params) // 2], params[-1])]
+    copies = COPIES + 2 * (1 + len(spec.compress.steps)) if spec.compress else COPIES
+    weights = [4.0 * (trainings + copies) * one for one in (params[0], params[len(params) // 2], params[-1])]
     return _range(row + weight + BUNDLE_BYTES for row, weight in zip(rows, weights, strict=True))
 
 

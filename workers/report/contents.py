@@ -1,14 +1,16 @@
 """`report.json`: what was asked, what came out and by how much it is better, what it cost, and how to run it again."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from search.front import pareto
 from search.ledger import Finalist, Job, Ledger, Role, Trial
 from search.objective import Objective
+from search.transfer import donors
 from workers.conventions import score_name
 from workers.datasets import Dataset
+from workers.finalists.plan import is_its_own
 from workers.recipe import trial_seed
 from workers.report.comparison import fidelity, gains, noise
 from workers.report.costs import Seconds, costs, incumbents, trained_seconds
@@ -17,7 +19,7 @@ from workers.report.environment import fingerprint
 from workers.report.trained import Trained
 from workers.setting import Setting
 
-SCHEMA_VERSION = "2"
+SCHEMA_VERSION = "3"
 SEEDS = "numpy.random.SeedSequence([job, trial]) of a trial, ([job, trial, 1 + seed]) of a full training"
 
 
@@ -59,7 +61,7 @@ def assemble(found: Findings, ledger: Ledger) -> dict[str, Any]:
         "schema_version": SCHEMA_VERSION,
         "job": _job(found),
         **_result(found),
-        **_evidence(found),
+        **_evidence(found, ledger),
         **_search(found, ledger),
         **_trainings(found),
         **_record(found, ledger),
@@ -82,13 +84,14 @@ def _result(found: Findings) -> dict[str, Any]:
             "macs": trial.macs,
             "choices": trial.choices,
         },
+        "shipped": {"seed": winner.trainings[0].row.seed, "final_score": winner.trainings[0].score},
         "chosen_by": chosen_by(found.objective),
         "init_from": found.transfer,
         "compression": found.compression,
     }
 
 
-def _evidence(found: Findings) -> dict[str, Any]:
+def _evidence(found: Findings, ledger: Ledger) -> dict[str, Any]:
     """What the result is worth."""
     spec, varied = found.job.spec, noise(found.trained, found.winner)
     ranks = fidelity(found.trained) if spec.finalists.fidelity else None
@@ -96,7 +99,7 @@ def _evidence(found: Findings) -> dict[str, Any]:
         "gains": gains(found.trained, found.winner, found.references, seed=spec.seed),
         "fidelity": ranks,
         "noise": varied,
-        "warnings": _warnings(found, varied, ranks),
+        "warnings": [*_warnings(found, varied, ranks), *_of_cost(found), *_of_weights(found, ledger)],
     }
 
 
@@ -219,6 +222,31 @@ def _warnings(found: Findings, varied: dict[str, Any], ranks: dict[str, Any] | N
         what = ", ".join(f"{count} in {name.removeprefix('test_in_')}" for name, count in seen.items())
         told.append(f"samples of the test split are byte for byte in what was trained on: {what}")
     return told
+
+
+def _of_cost(found: Findings) -> Iterator[str]:
+    """Where the random arm had less than the search, by more than the trial that it had no room for."""
+    spec = found.job.spec
+    if not spec.finalists.random_arm or is_its_own(spec):
+        return
+    search, arm = (sum(trial.epochs for trial in trials) for trials in (found.own, found.random))
+    if arm + spec.budget.epochs < search:
+        yield (
+            f"the random arm was ended after {arm} of the search's {search} epochs, so a gain over random is a gain "
+            "over less training too"
+        )
+
+
+def _of_weights(found: Findings, ledger: Ledger) -> Iterator[str]:
+    """Where the weights that all began with have seen the validation split."""
+    spec = found.job.spec
+    for job_id, donor in donors(spec.init_from, lambda job_id: ledger.job(job_id).spec):
+        if donor.dataset == spec.dataset:
+            yield (
+                f"all trainings began with weights that job {job_id} trained on this validation split as well: search "
+                "scores are higher than from scratch; the test split was not seen"
+            )
+            return
 
 
 def chosen_by(objective: Objective) -> str:

@@ -27,27 +27,31 @@ def costs(
     """Per phase. own: trials of the search without those of earlier jobs; arm: those of the random arm."""
     rows = [_of_trials(job, "search", own, seconds)]
     if "proxies" in job.phases:
-        rows.insert(0, _phase(job, "proxies"))
+        rows.insert(0, of_phase(job.phases, "proxies"))
     if arm:
         rows.append(_of_trials(job, "random_arm", arm, seconds))
     ended = [one for one in finals if one.state in ("completed", "failed")]
     spent = sum(one.seconds for one in ended)
-    rows.append(_phase(job, "finalists", len(ended), sum(one.epochs for one in ended), spent))
+    rows.append(of_phase(job.phases, "finalists", len(ended), sum(one.epochs for one in ended), spent))
     if "compress" in job.phases:
-        rows.append(_phase(job, "compress"))
+        rows.append(of_phase(job.phases, "compress"))
     return rows
 
 
 def _of_trials(job: Job, name: str, trials: Sequence[Trial], seconds: Seconds) -> dict[str, Any]:
     epochs, spent = sum(one.epochs for one in trials), sum(seconds.get(one.number, 0.0) for one in trials)
-    return _phase(job, name, len(trials), epochs, spent)
+    return of_phase(job.phases, name, len(trials), epochs, spent)
 
 
-def _phase(
-    job: Job, name: str, trainings: int | None = None, epochs: int | None = None, seconds: float | None = None
+def of_phase(
+    phases: Mapping[str, Any],
+    name: str,
+    trainings: int | None = None,
+    epochs: int | None = None,
+    seconds: float | None = None,
 ) -> dict[str, Any]:
     """None: the phase has no trainings that are rows of their own."""
-    spent = job.phases.get(name, {})
+    spent = phases.get(name, {})
     return {
         "phase": name,
         "trainings": trainings,

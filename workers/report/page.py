@@ -1,6 +1,6 @@
 """`report.html`: the report for people, one file with its plots inside, readable without a network and in the dark."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from typing import Any
 
@@ -35,6 +35,9 @@ WINNER = """<p>The winner is trial {trial} with {params:,} parameters and {macs:
 {chosen_by}.</p>"""
 FINAL = """<p class="result"><strong>final score {score:.4f}{sd}</strong> on the test split: {name}, mean over full
 trainings: {count}, each measured once</p>"""
+SHIPPED = """<p>The weights in the bundle are those of seed {seed}, which scored {final_score:.4f} by itself.</p>"""
+BEGAN = """<p>All trainings began with the weights of job <code>{job}</code>: of the winner's, {known:.0%} came from
+there, the rest was drawn as usual.</p>"""
 CURSE = """<p class="soft">The search score of a trial is measured on the validation split after a short training, and
 the best of many is partly luck. It steers the search and is never compared with a final score.</p>"""
 
@@ -79,10 +82,12 @@ def render(report: dict[str, Any]) -> str:
 def _results(report: dict[str, Any]) -> str:
     sd = f" ± {report['final_score_sd']:.4f}" if report["final_score_sd"] is not None else ""
     count = sum(one["trial"] == report["winner"]["trial"] for one in report["finalists"])
-    winner = report["winner"]
+    winner, began = report["winner"], report["init_from"]
     sentences = [
         WINNER.format(**winner, chosen_by=escape(report["chosen_by"])),
         FINAL.format(score=report["final_score"], sd=sd, name=SCORES[report["score"]], count=count),
+        *([SHIPPED.format(**report["shipped"])] if report["final_score_sd"] is not None else []),
+        *([BEGAN.format(job=escape(began["job"]), known=1 - began["fresh"])] if began else []),
         *(f'<p class="result">{escape(one["words"])}</p>' for one in report["gains"].values()),
         *(f'<p class="result warning">Warning: {escape(one)}.</p>' for one in report["warnings"]),
         CURSE,
@@ -130,12 +135,21 @@ def _smaller(found: dict[str, Any] | None) -> str:
             "yes" if one["kept"] else "no",
             f"{one['validation_score']:.4f}",
             *(_counted(one.get(name)) for name in ("bytes", "macs")),
-            one["stopped_because"] or "",
+            "; ".join(_remarks(one)),
         ]
         for one in found["steps"]
     ]
-    heads = ["step", "kept", "validation score", "bytes", "multiply-accumulates", "ended because"]
+    heads = ["step", "kept", "validation score", "bytes", "multiply-accumulates", "remarks"]
     return f"<h2>The smaller model</h2>\n{SMALLER.format(**found)}\n{_table(heads, steps)}"
+
+
+def _remarks(step: dict[str, Any]) -> Iterator[str]:
+    if step["stopped_because"]:
+        yield str(step["stopped_because"])
+    if "random_mask_score" in step:
+        yield f"a random mask with as many weights scored {step['random_mask_score']:.4f} on the validation split"
+    if "final_score" in step:
+        yield f"{step['final_score']:.4f} on the test split"
 
 
 def _counted(value: int | None) -> str:
@@ -178,7 +192,7 @@ def _incumbents(report: dict[str, Any]) -> str:
     ]
     if not any(one.points for one in series):
         return ""
-    title = "Best search score so far against epochs trained"
+    title = "Search score of the best trial so far against epochs trained"
     plot = steps(series, title=title, x="epochs trained", y="search score", end=float(max(spent, default=1) or 1))
     return f"<h2>What was known at what cost</h2>\n{plot}"
 

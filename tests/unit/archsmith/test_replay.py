@@ -15,7 +15,8 @@ from tests.unit.archsmith.fake_service import JOB, FakeService, answer, job
 
 
 def row(number: int, score: float | None = 0.5, **changes: Any) -> dict[str, Any]:
-    return {"trial": number, "provenance": "controller", "hash": f"h{number}", "search_score": score, **changes}
+    ended = {"provenance": "controller", "state": "completed" if score else "cancelled"}
+    return {"trial": number, **ended, "hash": f"h{number}", "search_score": score, **changes}
 
 
 def final(trial: int, role: str, score: float) -> dict[str, Any]:
@@ -23,6 +24,7 @@ def final(trial: int, role: str, score: float) -> dict[str, Any]:
 
 
 REPORT: dict[str, Any] = {
+    "stopped_because": "budget_trials",
     "job": {"document": {"dataset": "digits", "reproducible": True, "trial": {"precision": "fp32"}}},
     "dataset": {"sha256": "d", "split_hashes": {"test": "t"}},
     "hashes": {"space": "s", "document": "x"},
@@ -68,6 +70,37 @@ def test_the_same_search_is_told_as_such() -> None:
 )
 def test_each_difference_is_named(other: dict[str, Any], says: str) -> None:
     found = replay.compare(REPORT, other)
+    assert not found.same
+    assert says in found.lines
+
+
+TIMED = {
+    **REPORT,
+    "stopped_because": "budget_seconds",
+    "finalists": [],
+    "history": [row(0), row(1), row(2, 0.75), row(3)],
+}
+
+
+def test_of_a_search_that_ended_with_its_seconds_the_trials_in_both_are_compared() -> None:
+    found = replay.compare(REPORT, TIMED)
+    assert found.same
+    assert found.lines[1:] == (
+        "inputs: the same data, splits and space",
+        "architectures: 2 before, 4 now, 2 trials in both, each of them the same",
+        "search scores: the same 2",
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ([row(0), row(2, 0.75, hash="h9")], "architectures: 2 before, 2 now, 2 trials in both, trial 2 is another one"),
+        ([row(0), row(2, 0.5)], "search scores: 1 of 2 differ, by 0.2500 at most"),
+    ],
+)
+def test_and_where_those_differ_it_is_said(rows: list[dict[str, Any]], says: str) -> None:
+    found = replay.compare(REPORT, {**TIMED, "history": rows})
     assert not found.same
     assert says in found.lines
 

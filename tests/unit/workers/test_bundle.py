@@ -170,11 +170,23 @@ def test_imports_stand_in_order() -> None:
 
 def test_the_card_has_what_the_report_has_of_seeds_and_gains(tmp_path: Path) -> None:
     gains = {"over_random": {"words": "no gain over random: +0.0010, 95% interval -0.0040 to +0.0060"}}
-    report = {**REPORT, "final_score_sd": 0.0123, "gains": gains}
+    costs = [
+        {"phase": "search", "trainings": 4, "epochs": 12, "seconds": 12.3},
+        {"phase": "compress", "trainings": None, "epochs": None, "seconds": None},
+    ]
+    report = {
+        **REPORT, "final_score_sd": 0.0123, "gains": gains, "costs": costs,
+        "shipped": {"seed": 0, "final_score": 0.8871}, "compression": {"final_score": 0.8804},
+        "init_from": {"job": "j", "copied": 0.5, "widened": 0.25, "fresh": 0.25},
+    }  # fmt: skip
     small_bundle(tmp_path, "image", exports=bundle.Exports.none("not asked"), report=report)
     text = (tmp_path / "bundle" / "model_card.md").read_text()
     assert "| accuracy (`final_score`) | 0.9000 ± 0.0123 | test split, full training of 12 epochs" in text
-    assert "\n- no gain over random: +0.0010, 95% interval -0.0040 to +0.0060\n\nThe test split" in text
+    assert "\n- no gain over random: +0.0010, 95% interval -0.0040 to +0.0060\n\nAll trainings began" in text
+    assert "All trainings began with weights of job `j`: 75% of these.\n\nThe test split" in text
+    assert "| accuracy of these weights | 0.8871 | seed 0 of those trainings |" in text
+    assert "| accuracy of `compressed/` | 0.8804 | test split, measured once more |" in text
+    assert "| search | 4 | 12 | 12 s |\n| compress | - | - | unknown |" in text
 
 
 @pytest.mark.parametrize("kind", ["image", "volume", *GRAPHS])

@@ -1,6 +1,7 @@
 """`archsmith predict`: the network's own probabilities for files of every kind, a plain word for what does not fit."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,10 @@ import pytest
 import torch
 from PIL import Image
 
+from archsmith.errors import ArchsmithError
 from tests.bundle.made import Files, changed, preprocessing, small, small_bundle, trained
 from workers import bundle
+from workers.bundle import inputs
 from workers.bundle.manifest import Manifest
 from workers.bundle.predict import main
 
@@ -132,6 +135,7 @@ JOINED = np.array([[0, 1], [3, 4]])
         ("image", "a.npy", np.full((8, 6), 0.5), "whole numbers from 0 to 255, this array has others, 0.5 to 0.5"),
         ("image", "a.npy", np.full((8, 6), np.nan), "must be finite"),
         ("image", "a.npy", np.full((8, 6), "x"), "holds <U1"),
+        ("image", "a.npy", np.array(7), "this array is ()"),
         ("image", "a.npy", np.full((8, 6), None), "no array that can be read"),
         ("image", "a.npz", {"a": GOOD, "b": GOOD}, "one named x, is wanted; it holds a, b"),
         ("volume", "a.png", b"", "which no picture file holds"),
@@ -160,6 +164,14 @@ def test_what_does_not_fit_is_one_line(
     assert out == ""
     assert says in err
     assert err.count("\n") == 1
+
+
+def test_values_beyond_the_models_type_are_refused(tmp_path: Path) -> None:
+    form = small("image")
+    manifest = Manifest.of(form, replace(preprocessing(form), dtype="float32"), {})
+    np.save(tmp_path / "a.npy", np.full((8, 6), 1e300))
+    with pytest.raises(ArchsmithError, match="takes float32 values, some of these are beyond them"):
+        inputs.read(tmp_path / "a.npy", manifest)
 
 
 def test_other_units_are_noticed(tmp_path: Path, capsys: Printed) -> None:

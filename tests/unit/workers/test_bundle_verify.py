@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
 from safetensors.numpy import load, save
 
@@ -85,6 +86,10 @@ def _no_example(files: Files) -> None:
     files["example.safetensors"] = b"\0" * 9
 
 
+def _other_example(files: Files) -> None:
+    files["example.safetensors"] = save({**load(files["example.safetensors"]), "x": np.zeros((2, 5, 8, 6), np.float32)})
+
+
 def _fewer_labels(files: Files) -> None:
     files["labels.json"] = b'["a", "b"]'
 
@@ -102,6 +107,7 @@ def _other_version(files: Files) -> None:
         (_onnx_cut, "model.onnx", "does not run in ONNX Runtime"),
         (_onnx_gone, "model.onnx", "does not say why"),
         (_no_example, "example.safetensors", "holds no example"),
+        (_other_example, "weights.safetensors", "does not take the example"),
         (_fewer_labels, "labels.json", "3 classes need as many labels, got 2"),
         (_other_version, "bundle.json", "schema_version must be '1', got '7'"),
     ],

@@ -11,6 +11,7 @@ from search.ledger import Finalist, Ledger
 from search.trial import JobState
 from tests import factories
 from workers.control import Control
+from workers.data import JobData
 from workers.driver import Driver
 from workers.finalists import stage as finish_module
 from workers.finalists.stage import Finish
@@ -59,12 +60,13 @@ def test_finalists_that_have_ended_are_not_trained_again(
             yield task, TrialFailure("worker lost repeatedly: WorkerCrashedError", cause="lost")
 
     monkeypatch.setattr(finish_module.cluster, "run_tasks", run_tasks)
-    monkeypatch.setattr(finish_module, "final_data", lambda _: None)
+    nothing: Any = None
+    data = JobData(key="none", train=nothing, val=None, test=None, mean=(), std=())
+    monkeypatch.setattr(finish_module, "final_data", lambda _: data)
     tasks = [
         FinalistTask(rank=rank, number=0, seed=0, architecture={}, recipe={"epochs": 3, "seed": 1}) for rank in (1, 2)
     ]
-    dataset: Any = None
-    Finish(settings, ledger, lease, Control())._train(tasks, dataset)
+    Finish(settings, ledger, lease, Control())._train(tasks, nothing)
     assert asked == [2]
     assert [(f.rank, f.state, f.reason) for f in ledger.finalists(lease.job_id)] == [
         (1, "failed", "oom: too large"),

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -132,10 +133,27 @@ def test_noise_above_the_gap_among_finalists_is_a_warning(ledger: Ledger, root: 
     report = assemble(found(ledger, root, final=SCORES), ledger)
     assert report["noise"]["sd"] == pytest.approx(0.01)
     assert report["noise"]["gap_among_finalists"] == 0.0
-    noise, ranks = report["warnings"]
+    noise, ranks, arm = report["warnings"]
     assert noise.startswith("the noise of one training (standard deviation 0.0100) exceeds the gap")
     assert ranks.startswith("Kendall's tau of search scores and full trainings +0.74 on 5 architectures")
     assert ranks.endswith("it may be that short trainings do not rank architectures as full ones do")
+    assert arm.startswith("the random arm was ended after 4 of the search's 8 epochs, so a gain over random is ")
+
+
+def test_the_report_says_what_the_weights_in_the_bundle_score(ledger: Ledger, root: Path) -> None:
+    report = assemble(found(ledger, root, final=SCORES), ledger)
+    assert report["shipped"] == {"seed": 0, "final_score": pytest.approx(0.89)}
+    assert "those of seed 0, which scored 0.8900 by itself" in render(report)
+
+
+def test_weights_that_have_seen_the_validation_split_are_a_warning(ledger: Ledger, root: Path) -> None:
+    """Also where another data set's job stands between."""
+    first = owned_job(ledger, **SPEC).job_id
+    between = owned_job(ledger, **{**SPEC, "dataset": "shirts"}, init_from=first).job_id
+    findings = found(ledger, root, final=SCORES, init_from=between)
+    report = assemble(replace(findings, transfer={"job": between, "copied": 0.5, "widened": 0.3, "fresh": 0.2}), ledger)
+    assert f"all trainings began with weights that job {first} trained on this validation" in report["warnings"][-1]
+    assert f"<code>{between}</code>: of the winner&#x27;s, 80%" in render(report).replace("'", "&#x27;")
 
 
 def test_a_winner_that_is_itself_the_baseline_gains_nothing(ledger: Ledger, root: Path) -> None:

@@ -1,6 +1,7 @@
 """Starting from an earlier winner's weights: equal ones are copied, wider ones compute the same, others are fresh."""
 
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -98,3 +99,18 @@ def test_other_data_has_no_weights_for_this() -> None:
     [fault] = transfer_faults(spec, "image", lambda _: earlier)
     assert (fault.pointer, fault.rule) == ("/init_from", "data_mismatch")
     assert transfer_faults(spec, "volume", lambda _: earlier) == []
+
+
+def test_weights_that_have_seen_the_test_split_are_refused() -> None:
+    """The seed draws the splits. Also where another data set's job stands between."""
+    trial: Any = type("Row", (), {"architecture": {"data": "image"}})()
+    made = {"trials": [trial], "ended": True, "succeeded": True}
+    first = Earlier(spec=factories.job_spec(dataset="digits", seed=1), **made)
+    second = Earlier(spec=factories.job_spec(dataset="shirts", seed=7, init_from="first"), **made)
+    find = {"first": first, "second": second}.get
+    for job_id in ("first", "second"):
+        spec = factories.job_spec(dataset="digits", seed=0, init_from=job_id)
+        [fault] = transfer_faults(spec, "image", find)
+        assert (fault.pointer, fault.rule) == ("/init_from", "splits_mismatch")
+        assert fault.detail.endswith("use its seed, 1")
+        assert transfer_faults(replace(spec, seed=1), "image", find) == []

@@ -14,7 +14,7 @@ from search.spec import CompressSpec, CompressStep
 from space.analysis import analyse
 from space.architecture import Architecture, GraphBuilder
 from space.build import build
-from workers.compress import masks
+from workers.compress import int8, masks
 from workers.compress.chain import Chain, Winner, attempted
 from workers.compress.lab import Lab
 from workers.compress.loader import unpack
@@ -173,6 +173,10 @@ SPEC = CompressSpec(
 )
 
 
+INT8 = CompressStep(name="quantise_int8", options={"samples": 32})
+SHORT = {**RECIPE, "epochs": 2}
+
+
 def winner_of(state: State) -> Winner:
     return Winner(architecture=state.architecture.to_json(), weights=save(dict(state.weights)), final_score=0.97)
 
@@ -219,6 +223,35 @@ def test_a_step_that_fails_is_left_out_and_said(digits: Dataset, trained: State,
         (False, "the loss is nan"),
         (True, None),
     ]
+
+
+def test_a_step_that_crashes_takes_no_other_with_it(
+    digits: Dataset, trained: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("no such operator\nand a long trace")
+
+    monkeypatch.setattr(int8, "quantised", crash)
+    steps = (CompressStep(name="prune_magnitude", options={"sparsity": 0.3, "epochs": 1}), INT8)
+    chain = Chain(CompressSpec(max_drop=1.0, steps=steps), winner_of(trained), folder=tmp_path, recipe=SHORT)
+    made = chain.compress(search_data(digits), final_data(digits))
+    assert [(step["kept"], step["stopped_because"]) for step in made.entry["steps"]] == [
+        (True, None),
+        (False, "crashed: RuntimeError: no such operator"),
+    ]
+
+
+def test_eight_bits_beside_have_scores_of_their_own(
+    digits: Dataset, trained: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its row tells of the file that lies beside, not of the network that goes on."""
+    monkeypatch.setattr(int8.Session, "forward", lambda *inputs: torch.zeros(len(inputs[1]), 10))
+    chain = Chain(CompressSpec(max_drop=1.0, steps=(INT8,)), winner_of(trained), folder=tmp_path, recipe=SHORT)
+    entry = chain.compress(search_data(digits), final_data(digits)).entry
+    [row] = entry["steps"]
+    assert row["validation_score"] == row["attempts"][-1] < 0.2
+    assert entry["validation_score"] > 0.5
+    assert row["final_score"] < 0.2 < entry["final_score"]
 
 
 def test_the_final_stage_has_nothing_to_decide_by(digits: Dataset, trained: State) -> None:

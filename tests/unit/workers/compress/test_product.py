@@ -33,7 +33,8 @@ assert not foreign, foreign
 def made(architecture: Architecture) -> tuple[Compressed, State]:
     torch.manual_seed(0)
     state = State(architecture=architecture, weights=build(architecture).state_dict(), form="coded")
-    entry = {"smaller": 11.0, "final_score": 0.91}
+    steps = [{"name": "quantise_int8", "final_score": 0.905}, {"name": "huffman"}]
+    entry = {"smaller": 11.0, "final_score": 0.91, "steps": steps}
     graph = architecture.to_json()
     return Compressed(entry=entry, architecture=graph, packed=state.pack(), files={"model-int8.onnx": b"8"}), state
 
@@ -45,7 +46,7 @@ def test_it_opens_with_torch_and_numpy_alone(tmp_path: Path) -> None:
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).write_bytes(data)
     assert "11.0 times fewer" in found["compressed/README.md"].decode()
-    assert "ONNX" in found["compressed/README.md"].decode()
+    assert "It scored 0.9050 on the test" in found["compressed/README.md"].decode()
     command = [sys.executable, "-I", "-B", "-c", OPEN, str(tmp_path / "compressed")]
     told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     with torch.inference_mode():
@@ -55,9 +56,10 @@ def test_it_opens_with_torch_and_numpy_alone(tmp_path: Path) -> None:
 
 def test_an_old_bundle_keeps_its_files_and_tells_of_the_new_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("workers.compress.product.render", lambda report: str(report["compression"]))
+    monkeypatch.setattr("workers.bundle.with_card", lambda files, _: {**files, "model_card.md": b"all of it"})
     old = {"model.py": b"code", "report.json": b"{}", "SHA256SUMS": b"old", "compressed/load.py": b"old"}
     new = with_compressed(old, {"compressed/model.py": b"less"}, {"compression": {"bytes": 4}})
-    assert sorted(new) == ["compressed/model.py", "model.py", "report.html", "report.json"]
+    assert sorted(new) == ["compressed/model.py", "model.py", "model_card.md", "report.html", "report.json"]
     assert json.loads(new["report.json"]) == {"compression": {"bytes": 4}}
     assert new["report.html"] == b"{'bytes': 4}"
 

@@ -56,6 +56,13 @@ def test_a_baseline_that_failed_in_the_search_is_trained_all_the_same() -> None:
     assert planned(rows, [], top=1, seeds=1, fidelity=0) == [(1, "finalist", 2, 1), (2, "baseline", 0, 1)]
 
 
+def test_a_baseline_that_was_stopped_early_is_no_point_of_the_ranking_check() -> None:
+    rows = searched()
+    rows[0] = replace(trial(0, 0.5, state="pruned"), hash="h0", provenance="baseline")
+    roles = [role for _, role, _, _ in planned(rows, arm("a"), fidelity=6)]
+    assert roles == ["finalist", "finalist", "finalist", "baseline", "random", "fidelity", "fidelity"]
+
+
 def test_what_a_job_does_not_ask_for_is_not_trained() -> None:
     alone = {"baseline": False, "random_arm": False, "fidelity": 0}
     assert planned(searched(), arm("a"), top=2, seeds=1, **alone) == [(1, "finalist", 9, 1), (2, "finalist", 8, 1)]

@@ -4,7 +4,17 @@ from typing import Any
 
 import pytest
 
-from search.spec import Budget, ControllerSpec, FinalistSpec, Flat, JobSpec, StopSpec, TrialSpec
+from search.spec import (
+    Budget,
+    CompressSpec,
+    CompressStep,
+    ControllerSpec,
+    FinalistSpec,
+    Flat,
+    JobSpec,
+    StopSpec,
+    TrialSpec,
+)
 from workers.pricing.price import Look, Price, Timed, price
 
 TIMED = [
@@ -59,6 +69,35 @@ def test_the_arm_costs_another_search_unless_the_search_is_one() -> None:
     assert found.trainings == 5 * 3 + 1
     assert "random_arm" not in priced(finalists=both, controller=ControllerSpec(name="random")).phases
     assert priced(finalists=FinalistSpec(top=1, seeds=1, fidelity=6)).trainings == 3 + 2 + 3
+
+
+def test_the_arm_may_take_twice_the_clock_of_a_search_that_its_seconds_end() -> None:
+    both = FinalistSpec(top=1, seeds=1, epochs=12, baseline=False)
+    found = priced(finalists=both, budget=Budget(trials=200, epochs=5, seconds=30.0))
+    assert found.phases["random_arm"].high == 2 * 30.0 + 2 * LOOK.start_s
+    unhurried = priced(finalists=both, budget=Budget(trials=200, epochs=5, seconds=30.0), reproducible=True)
+    assert unhurried.phases["random_arm"].high > found.phases["random_arm"].high
+
+
+def test_no_search_is_priced_above_its_epochs() -> None:
+    budget = Budget(trials=1000, epochs=8, total_epochs=100)
+    found = priced(budget=budget, trial=TrialSpec(scheduler="asha")).phases["search"]
+    assert found.expected <= (100 * 7 / 3 + found.high) / 2
+    assert found.high <= 1.5 * (100 * 4.0 + 1000 * 0.5) / 2
+
+
+def test_compression_is_priced_by_the_epochs_of_its_steps() -> None:
+    def compress(*steps: CompressStep) -> CompressSpec:
+        return CompressSpec(steps=steps)
+
+    pruned = CompressStep(name="prune_magnitude", options={"rounds": 2, "epochs": 3})
+    ticket = CompressStep(name="lottery", options={"rounds": 3})
+    assert "compress" not in priced().phases
+    one = priced(compress=compress(pruned)).phases["compress"]
+    assert one.expected == pytest.approx((12 + 6 + 6 * 1.25) * 7 / 3 + 3.0)
+    assert one.low == pytest.approx((12 + 3) * 1.2 + 0.2)
+    many = priced(compress=compress(ticket)).phases["compress"]
+    assert many.expected == pytest.approx((12 + 60 + 60 * 1.25) * 7 / 3 + 3.0)
 
 
 def test_all_ranges_rise() -> None:

@@ -101,7 +101,7 @@ CONTROLLERS: dict[str, Entry] = {
             "warm": WARM_STARTS,
             "learning_rate": Number(default=1.0, low=0, high=10, above=True),
             "entropy": Number(default=0.03, low=0, high=1),
-            "samples": Number(default=200, low=8, high=2000, whole=True),
+            "samples": Number(default=200, low=8, high=200, whole=True),
         },
     ),
     "ppo": Entry(

@@ -171,7 +171,12 @@ class EarlyStopping:
         self._rules, self._curves = tuple(rules), curves
 
     def judge(self, number: int, epoch: int, point: Point) -> str | None:
-        """Count a trial's newest measurement in -> why the trial must stop now, or None."""
+        """Count a trial's newest measurement in -> why the trial must stop now, or None.
+
+        An epoch that a trial comes to again, after a pause or a lost worker, was judged when it came to it first.
+        """
+        if number in self._curves.at(epoch):
+            return None
         self._curves.add(number, epoch, point)
         whys = (rule.why(self._curves, number, epoch) for rule in self._rules)
         return next((why for why in whys if why is not None), None)

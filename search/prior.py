@@ -19,7 +19,7 @@ provenance "prior", so that what was found already can be the incumbent and a fi
 enqueues are trained in any case.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -96,44 +96,71 @@ def _training(spec: JobSpec, *, timed: bool) -> tuple[object, ...]:
 def gather(spec: JobSpec, space: SearchSpace, earlier: Sequence[Earlier]) -> list[tuple[Prior, "Trial"]]:
     """The prior data of a job, each beside its own row, in order of the jobs named and of their trials' numbers."""
     found = [one for job in earlier for one in _of_job(spec, space, job)]
-    if len(found) <= MOST:
-        return found
-    ranked = sorted(range(len(found)), key=lambda place: -found[place][0].value)
-    rest = sorted(ranked[MOST // 2 :])
-    spread = [rest[int(place)] for place in np.linspace(0, len(rest) - 1, MOST - MOST // 2)]
-    return [found[place] for place in sorted({*ranked[: MOST // 2], *spread})]
+    values = {place: prior.value for place, (prior, _) in enumerate(found) if prior.comparable}
+    standings = {place: prior.value for place, (prior, _) in enumerate(found) if not prior.comparable}
+    kept = _thinned(values, MOST)
+    kept += _thinned(standings, MOST - len(kept))
+    return [found[place] for place in sorted(kept)]
+
+
+def _thinned(values: Mapping[int, float], count: int) -> list[int]:
+    """At most `count` places: the best half, and others spread evenly."""
+    if len(values) <= count:
+        return list(values)
+    ranked = sorted(values, key=lambda place: -values[place])
+    best, rest = ranked[: count // 2], sorted(ranked[count // 2 :])
+    spread = np.linspace(0, len(rest) - 1, count - len(best)).astype(int)
+    return [*best, *(rest[place] for place in spread)]
 
 
 def _of_job(spec: JobSpec, space: SearchSpace, job: Earlier) -> list[tuple[Prior, "Trial"]]:
-    same = comparable(spec, job.spec)
-    settled = same and spec.seed == job.spec.seed
-    states = (TrialState.COMPLETED, TrialState.PRUNED) if same else (TrialState.COMPLETED,)
+    alike = comparable(spec, job.spec)
     objective = Objective.of(spec.objective)
     rows = [
-        row
+        (row, architecture)
         for row in _valued(job)
-        if row.state in states and objective.knows(row.facts) and not differs(space, row.choices)
+        if objective.knows(row.facts) and isinstance(architecture := there(space, row.choices), Architecture)
     ]
-    points = [objective.values(row.facts) for row in rows]
-    values = [objective.combined(point) for point in points]
-    if rows and not same:
-        values, points = standing(values), list(zip(*map(standing, zip(*points, strict=True)), strict=True))
-    return [
-        (
-            Prior(
-                architecture=Architecture.from_json(row.architecture),
-                choices=dict(row.choices),
-                value=value,
-                values=point,
-                epochs=row.epochs if same else 0,
-                pruned=row.state is TrialState.PRUNED,
-                comparable=same,
-                settled=settled and row.state is TrialState.COMPLETED,
-            ),
-            row,
+    # what a space fixes is no choice: the same answers may lead to another network
+    same = [(row, one) for row, one in rows if alike and one.hash == row.hash]
+    other = [
+        (row, one) for row, one in rows
+        if not (alike and one.hash == row.hash) and row.state is TrialState.COMPLETED
+    ]  # fmt: skip
+    found = [*_as_it_is(same, objective, settled=spec.seed == job.spec.seed), *_by_standing(other, objective)]
+    return sorted(found, key=lambda one: one[1].number)
+
+
+def _as_it_is(
+    rows: "Sequence[tuple[Trial, Architecture]]", objective: Objective, *, settled: bool
+) -> "Iterator[tuple[Prior, Trial]]":
+    for row, architecture in rows:
+        point = objective.values(row.facts)
+        completed = row.state is TrialState.COMPLETED
+        prior = Prior(
+            architecture=architecture,
+            choices=dict(row.choices),
+            value=objective.combined(point),
+            values=point,
+            epochs=row.epochs,
+            pruned=not completed,
+            comparable=True,
+            settled=settled and completed,
         )
-        for row, value, point in zip(rows, values, points, strict=True)
-    ]
+        yield prior, row
+
+
+def _by_standing(rows: "Sequence[tuple[Trial, Architecture]]", objective: Objective) -> "Iterator[tuple[Prior, Trial]]":
+    if not rows:
+        return
+    points = [objective.values(row.facts) for row, _ in rows]
+    values = standing([objective.combined(point) for point in points])
+    placed = zip(*map(standing, zip(*points, strict=True)), strict=True)
+    for (row, architecture), value, point in zip(rows, values, placed, strict=True):
+        prior = Prior(
+            architecture=architecture, choices=dict(row.choices), value=value, values=point, epochs=0, comparable=False
+        )
+        yield prior, row
 
 
 def _valued(job: Earlier) -> "list[Trial]":
@@ -154,11 +181,11 @@ def best_settled(
     return list(best.values())
 
 
-def differs(space: SearchSpace, choices: Choices) -> str | None:
-    """Where a space asks something else than these answers answer, in words; None where it asks just that."""
+def there(space: SearchSpace, choices: Choices) -> Architecture | str:
+    """What these answers lead to in a space; where it asks something else than they answer, that in words."""
     walk = Walk(picker=follow(replay(choices)))
     try:
-        space.sample(walk.choose)
+        architecture = space.sample(walk.choose)
     except InvalidArchitecture as error:
         return str(error)
     for decision in walk.decisions:
@@ -168,7 +195,7 @@ def differs(space: SearchSpace, choices: Choices) -> str | None:
             offered = ", ".join(map(repr, decision.options))
             return f"{decision.name} was {choices[decision.name]!r} there and is one of {offered} here"
     missing = next((name for name in choices if name not in walk.choices), None)
-    return None if missing is None else f"{missing} was asked there and is not here"
+    return architecture if missing is None else f"{missing} was asked there and is not here"
 
 
 def prior_faults(spec: JobSpec, space: SearchSpace, find: Callable[[str], Earlier | None]) -> list[Fault]:
@@ -196,7 +223,7 @@ def _fault(job_id: str, job: Earlier | None, space: SearchSpace, objective: Obje
     if not known:
         missing = next(name for name in objective.needs if name not in rows[0].facts)
         return "job_without_values", f"job {job_id} did not measure {missing}, which this job's objective needs"
-    different = [differs(space, row.choices) for row in known]
-    if all(different):
+    different = [why for row in known if isinstance(why := there(space, row.choices), str)]
+    if len(different) == len(known):
         return "space_mismatch", f"none of the {len(known)} completed trials of job {job_id} fits: {different[0]}"
     return "", ""

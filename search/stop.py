@@ -9,10 +9,14 @@
 The first two end the search at once, the others let what is open run to its end. `budget_seconds` is the clock's
 (`workers/control.py`) and `space_exhausted` the controller's. "Last" goes by number, not by who came first. Infeasible
 trials were never trained and count nowhere; trials of other jobs (`search/prior.py`) are not asked.
+
+In a reproducible job the first two let what is open run to its end as well, and look at no trial that came too late for
+the next ask to know of it (`search/inorder.py`): else it would depend on the machines' luck which trials there are.
 """
 
 from collections.abc import Sequence
 
+from search.inorder import LAG
 from search.objective import Objective
 from search.spec import Budget, StopSpec
 from search.trial import Outcome, TrialState
@@ -36,6 +40,11 @@ def ended(stop: StopSpec, told: Sequence[Outcome], objective: Objective = Object
         if before is not None and best - before <= stop.flat.by:
             return "improvement_flat"
     return None
+
+
+def before(told: Sequence[Outcome], number: int) -> list[Outcome]:
+    """Of a reproducible job, what the ask of trial `number` knows."""
+    return [outcome for outcome in told if outcome.number <= number - LAG]
 
 
 def full(budget: Budget, told: Sequence[Outcome], open_: int) -> str | None:

@@ -277,7 +277,8 @@ class Driver:
         reason = self._control.reason or "budget_trials"
         for trial in self._ledger.history(self._job.id):
             if not trial.state.terminal:
-                outcome = Outcome(number=trial.number, state=TrialState.CANCELLED, reason=f"the search ended: {reason}")
+                why = f"the search ended: {reason}"
+                outcome = Outcome(number=trial.number, state=TrialState.CANCELLED, epochs=trial.epochs, reason=why)
                 self._ledger.finish_trial(self._lease, trial.number, None, outcome)
         detail = searcher.exhausted if reason == "space_exhausted" else None
         self._ledger.end_search(self._lease, reason, detail=detail, seconds_used=self._control.seconds_used())

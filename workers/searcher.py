@@ -121,7 +121,7 @@ class LedgerSearcher(Searcher):
     def _propose(self) -> Proposal | None:
         if self._exhausted or stop.full(self._spec.budget, self._told, len(self._open)):
             return None
-        if not self._controller.ready(self._next):
+        if not self._controller.ready(self._next) or self._enough():
             return None
         try:
             proposal = self._controller.ask(self._next)
@@ -156,14 +156,22 @@ class LedgerSearcher(Searcher):
         )
 
     def _finish(self) -> str:
-        full = stop.full(self._spec.budget, self._told, 0) or "budget_trials"
+        full = self._enough() or stop.full(self._spec.budget, self._told, 0) or "budget_trials"
         self._control.end("space_exhausted" if self._exhausted else full)
         return str(Searcher.FINISHED)
 
     def _stop(self) -> None:
-        """End the search where what was told says so."""
+        """End the search at once where what was told says so."""
+        if self._spec.reproducible:
+            return
         if reason := stop.ended(self._spec.stop, self._told, self._objective):
             self._control.end(reason)
+
+    def _enough(self) -> str | None:
+        """Why a reproducible search asks for no further trial."""
+        if not self._spec.reproducible:
+            return None
+        return stop.ended(self._spec.stop, stop.before(self._told, self._next), self._objective)
 
     @property
     def exhausted(self) -> str | None:

@@ -135,7 +135,9 @@ class Modelled(Proposer):
         return follow(replay(one.choices))
 
     def opened(self, asked: Asked) -> None:
-        self._keys.add(tuple(asked.proposal.choices.items()))
+        """A prior trial may be proposed as well, unless its score here is known."""
+        if asked.proposal.number >= 0 or asked.proposal.architecture.hash in self._settled:
+            self._keys.add(tuple(asked.proposal.choices.items()))
 
     def closed(self, asked: Asked, outcome: Outcome) -> None:
         if outcome.state is not TrialState.CANCELLED:
@@ -158,6 +160,7 @@ class Modelled(Proposer):
     def _ranked(self, number: int) -> Sequence[Candidate]:
         """Candidates, the best first; none where a random draw is wanted."""
         if self.starting(number):
+            self._trouble = None  # a start needs no surrogate
             return self._largest(number)
         belief = self.belief(number)
         if belief is None:

@@ -255,7 +255,7 @@ class Fold(Generic[S]):
         self._student: S | None = None
         self._ends: list[_End] = []  # in order of number
         self._folded = 0  # how many of them the student has learned
-        self._checkpoints: list[S] = []  # before end 0, 32, 64 ...
+        self._checkpoints: dict[int, S] = {}  # before end 0, 32, 64 ..., by how many times 32; see `_worth_keeping`
 
     def __len__(self) -> int:
         return len(self._ends)
@@ -264,7 +264,7 @@ class Fold(Generic[S]):
         place = bisect.bisect(self._ends, number, key=lambda end: end.number)
         self._ends.insert(place, _End(number=number, asked=asked, value=value))
         if place < self._folded:
-            kept = place // CHECKPOINT_EVERY
+            kept = max(one for one in self._checkpoints if one * CHECKPOINT_EVERY <= place)
             self._student = self._checkpoints[kept].copy()
             self._folded = kept * CHECKPOINT_EVERY
 
@@ -274,12 +274,19 @@ class Fold(Generic[S]):
             self._student = self._begin()
         while self._folded < len(self._ends):
             if self._folded % CHECKPOINT_EVERY == 0:
-                del self._checkpoints[self._folded // CHECKPOINT_EVERY :]
-                self._checkpoints.append(self._student.copy())
+                newest = self._folded // CHECKPOINT_EVERY
+                kept = {one: s for one, s in self._checkpoints.items() if one < newest and worth_keeping(one, newest)}
+                self._checkpoints = {**kept, newest: self._student.copy()}
             end = self._ends[self._folded]
             self._student.learn(end.asked, end.value)
             self._folded += 1
         return self._student
+
+
+def worth_keeping(checkpoint: int, newest: int) -> bool:
+    """The latest eight, and four for each doubling of the way back: each holds all values before it."""
+    back = (newest - checkpoint) // 8
+    return checkpoint % (1 << back.bit_length()) == 0
 
 
 def practise(policy: Policy, attempts: Iterable[tuple[Asked, float | None]], *, rate: float, entropy: float) -> None:

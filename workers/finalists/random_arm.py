@@ -116,7 +116,7 @@ class RandomArm:
         for trial in self._ledger.random_arm(self._lease.job_id):
             if not trial.state.terminal:
                 why = f"the random arm ended: {reason}"
-                outcome = Outcome(number=trial.number, state=TrialState.CANCELLED, reason=why)
+                outcome = Outcome(number=trial.number, state=TrialState.CANCELLED, epochs=trial.epochs, reason=why)
                 self._ledger.finish_trial(self._lease, trial.number, None, outcome)
 
     def _restored(self, space: Space, constraints: Sequence[Constraint]) -> Restored:

@@ -181,6 +181,16 @@ def test_multi_objective_halving_stops_the_dominated(seed: int) -> None:
     assert max(ranks[on]) <= min(ranks[off])
 
 
+def test_an_epoch_that_a_trial_comes_to_again_is_not_judged_again() -> None:
+    """After a pause others have filled the rung; at its first coming the trial was let go on."""
+    stopping = EarlyStopping(rules("asha", epochs=9), Curves())
+    assert stopping.judge(0, 1, (0.5,)) is None
+    for number in range(1, 8):
+        stopping.judge(number, 1, (0.5 + number / 10,))
+    assert stopping.judge(0, 1, (0.5,)) is None
+    assert stopping.judge(8, 1, (0.5,)) is not None
+
+
 # All together.
 
 

@@ -11,10 +11,11 @@ from search.controllers.modelled import LEAST, POOL, look
 from search.controllers.policy_model import PolicyModelController
 from search.controllers.predictor import PredictorController
 from search.controllers.random import RandomController
+from search.memory import Prior
 from search.surrogate.mixture import Mixture
 from search.toys import AtMost, chain, fork, line
 from search.trial import Outcome, TrialState
-from search.walks import Walk, uniform
+from search.walks import Walk, every_walk, uniform
 from space.analysis import analyse
 
 ALL = [PredictorController, PolicyModelController, auto]
@@ -84,6 +85,33 @@ def test_no_start_takes_ten_times_the_operations_of_the_middle_one():
     starts = told(controller, toy, 4)
     second = max(one.size for one in controller.pool if one.size < largest)
     assert (params(starts[1]), params(starts[3]) < second) == (second, True)
+
+
+@pytest.mark.parametrize("controller", ALL)
+def test_what_earlier_jobs_tried_may_be_proposed_again_where_its_score_here_is_not_known(controller):
+    """Sixteen trials under another seed, and one of the two best of all."""
+    toy, rng = chain(2), np.random.default_rng(0)
+    walks = [Walk(picker=uniform(rng)) for _ in range(16)]
+    found = [(walk.choices, toy.sample(walk.choose)) for walk in walks]
+    best = max(every_walk(toy), key=lambda one: toy.reward(one[0].choices) if one[1] else -1.0)
+    found.append((best[0].choices, best[1]))
+    priors = [
+        Prior(architecture=architecture, choices=choices, value=toy.reward(choices), epochs=3)
+        for choices, architecture in found
+    ]
+    one = controller(toy, seed=1)
+    one.recall(priors)
+    assert best[1].hash in {proposal.architecture.hash for proposal in told(one, toy, 30)}
+
+
+@pytest.mark.parametrize("controller", ALL)
+def test_a_start_needs_no_surrogate_and_tells_no_trouble(controller):
+    toy = chain(2)
+    one = controller(toy, seed=1)
+    told(one, toy, 3, value=0.5)
+    assert "at random" in one.state()["surrogate"]
+    one.ask(3)
+    assert one.trouble is None
 
 
 @pytest.mark.parametrize("controller", ALL)

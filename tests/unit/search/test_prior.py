@@ -9,7 +9,7 @@ from search.factory import make_controller
 from search.ledger.values import facts
 from search.memory import ANCHORS, Memory, Prior
 from search.objective import Objective
-from search.prior import CUT, MOST, Earlier, best_settled, comparable, differs, gather, prior_faults, standing
+from search.prior import CUT, MOST, Earlier, best_settled, comparable, gather, prior_faults, standing, there
 from search.spec import Budget, ControllerSpec, JobSpec, ObjectiveSpec, TrialSpec, WarmStart
 from search.toys import AtMost, Toy, chain, line
 from search.trial import Outcome, TrialState
@@ -84,6 +84,18 @@ def test_what_determines_a_score_makes_values_standings(changes: dict[str, Any])
     assert {(one.comparable, one.settled, one.epochs) for one in found} == {(False, False, 0)}
 
 
+def test_the_same_answers_may_lead_to_another_network_here() -> None:
+    """What a space fixes is no choice: of another network a value is a standing, and never this job's own."""
+    rows = [Row(TOY, 0, 1, 0.4), Row(TOY, 1, 2, 0.9, hash="f" * 32), Row(TOY, 2, 3, 0.8, hash="e" * 32)]
+    same, *others = taken(SPEC, earlier(rows=rows))
+    assert (same.value, same.settled) == (0.4, True)
+    assert [one.value for one in others] == pytest.approx([1.0, -1.0])
+    assert {(one.comparable, one.settled, one.epochs) for one in others} == {(False, False, 0)}
+    assert others[0].architecture == TOY.sample(replay({"width": 2}))
+    best = best_settled(gather(SPEC, TOY, [earlier(rows=rows)]), TOY, [], 3)
+    assert [row.number for row in best] == [0]
+
+
 def test_what_does_not_determine_a_score_is_not_looked_at() -> None:
     spec = replace(
         SPEC, name="x", controller=ControllerSpec(name="random"), budget=Budget(trials=3, seconds=9, total_epochs=9)
@@ -129,6 +141,15 @@ def test_of_many_the_best_half_and_some_of_all_the_rest_are_taken() -> None:
     assert values[-MOST // 2 :] == [float(n) for n in range(MOST + 100 - MOST // 2, MOST + 100)]
 
 
+def test_values_enter_before_standings() -> None:
+    known = earlier(rows=[Row(TOY, n, 1 + n % 8, n / 1000) for n in range(MOST - 50)])
+    elsewhere = earlier(replace(SPEC, dataset="other"), rows=[Row(TOY, n, 1 + n % 8, n / 1000) for n in range(300)])
+    found = taken(SPEC, known, elsewhere, elsewhere)
+    assert sum(one.comparable for one in found) == MOST - 50
+    assert len(found) == MOST
+    assert max(one.value for one in found if not one.comparable) == max(one.value for one in taken(SPEC, elsewhere))
+
+
 def test_the_best_settled_ones_keep_the_constraints_and_come_once() -> None:
     rows = [Row(TOY, 0, 8, 0.9), Row(TOY, 1, 4, 0.8), Row(TOY, 2, 4, 0.7), Row(TOY, 3, 2, 0.6), Row(TOY, 4, 1, 0.5)]
     limit = AtMost(measure="params", limit=analyse(TOY.sample(replay({"width": 4}))).params)
@@ -137,10 +158,10 @@ def test_the_best_settled_ones_keep_the_constraints_and_come_once() -> None:
 
 
 def test_what_another_space_asks_is_said() -> None:
-    assert differs(TOY, {"width": 3}) is None
-    assert differs(TOY, {"width": 9}) == "width was 9 there and is one of 1, 2, 3, 4, 5, 6, 7, 8 here"
-    assert differs(TOY, {"height": 3}) == "width is asked here and not there"
-    assert differs(TOY, {"width": 3, "height": 3}) == "height was asked there and is not here"
+    assert there(TOY, {"width": 3}) == TOY.sample(replay({"width": 3}))
+    assert there(TOY, {"width": 9}) == "width was 9 there and is one of 1, 2, 3, 4, 5, 6, 7, 8 here"
+    assert there(TOY, {"height": 3}) == "width is asked here and not there"
+    assert there(TOY, {"width": 3, "height": 3}) == "height was asked there and is not here"
 
 
 def test_jobs_that_give_nothing_are_refused() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from search.controller import Proposal
-from search.controllers.policy import CUT, Policy, Values, step
+from search.controllers.policy import CUT, Fold, Policy, Values, step
 from search.controllers.reinforce import ReinforceController
 from search.propose import Asked
 from search.toys import Toy, chain, fork
@@ -187,6 +187,34 @@ def test_a_late_tell_ends_in_the_same_policy(late):
         policy = controller.policy
         told.append({name: dict(zip(policy.options[name], policy.logits[name], strict=True)) for name in policy.logits})
     assert told[0] == told[1]
+
+
+class Learned:
+    """A student that remembers what it was taught, in order."""
+
+    def __init__(self, values=()):
+        self.values = list(values)
+
+    def learn(self, asked, value):
+        self.values.append(value)
+
+    def copy(self):
+        return Learned(self.values)
+
+
+def test_a_long_fold_keeps_few_checkpoints_and_takes_what_comes_late_all_the_same():
+    count, rng = 2_000, np.random.default_rng(0)
+    fold = Fold(Learned)
+    late = set(rng.choice(count, size=40, replace=False).tolist())
+    for number in range(count):
+        if number not in late:
+            fold.add(number, None, float(number))
+    assert len(fold.student.values) == count - len(late)
+    for number in rng.permutation(sorted(late)).tolist():
+        fold.add(number, None, float(number))
+        assert len(fold.student.values) == len(fold)
+        assert len(fold._checkpoints) <= 8 + 4 * math.log2(count / 32 / 8) + 2
+    assert fold.student.values == [float(number) for number in range(count)]
 
 
 def test_the_state_shows_the_probabilities():

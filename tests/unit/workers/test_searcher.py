@@ -1,5 +1,6 @@
 """What Tune's calls do to the ledger, without Tune."""
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from ray.tune.schedulers import TrialScheduler
 from search.controllers.random import RandomController
 from search.factory import make_controller
 from search.fidelity import Curves
+from search.inorder import InOrder
 from search.ledger import Ledger, open_ledger
 from search.objective import Objective
 from search.spec import Budget, ControllerSpec, Flat, ObjectiveSpec, StopSpec, TrialSpec
@@ -43,6 +45,7 @@ class Table:
         objective: ObjectiveSpec | None = None,
         total: int | None = None,
         stop: StopSpec | None = None,
+        reproducible: bool = False,
     ) -> None:
         document = presets.load("tiny")
         self.ledger = ledger
@@ -53,6 +56,7 @@ class Table:
             trial=TrialSpec(timeout_s=LIMIT_S, scheduler=scheduler),
             objective=objective or ObjectiveSpec(),
             stop=stop or StopSpec(),
+            reproducible=reproducible,
         )
         self.control = Control()
         self.forgotten: list[int] = []
@@ -68,11 +72,12 @@ class Table:
         """As a new driver makes it; a random controller needs no history."""
         spec = self.ledger.job(self.lease.job_id).spec
         space = Space.parse(spec.space, input_shape=(1, 8, 8), classes=10)
+        controller = make_controller(ControllerSpec(name="random"), space=space, constraints=(), seed=next_number)
         return LedgerSearcher(
             ledger=self.ledger,
             lease=self.lease,
             spec=spec,
-            controller=make_controller(ControllerSpec(name="random"), space=space, constraints=(), seed=next_number),
+            controller=InOrder(controller) if spec.reproducible else controller,
             control=self.control,
             slots=2,
             make_task=lambda proposal, attempt: TrialTask(
@@ -281,6 +286,26 @@ def test_the_target_ends_the_search_at_once(ledger: Ledger) -> None:
     assert table.control.reason == "target_reached"
     assert table.searcher.suggest("c") == "FINISHED"
     assert table.searcher.open_attempts() == [(1, 1)]
+
+
+@pytest.mark.parametrize("last_first", [False, True])
+def test_a_reproducible_search_ends_by_what_the_next_ask_may_know(ledger: Ledger, last_first: bool) -> None:
+    """Trial 1 reaches the target: trials 2 to 4 may have been asked by then, so they always are."""
+    table = Table(ledger, trials=20, stop=StopSpec(target=0.9), reproducible=True)
+    scores, numbers = {1: 0.95}, []
+    open_: list[tuple[str, int]] = []
+    for name in itertools.count():
+        answer = table.searcher.suggest(str(name))
+        if answer == "FINISHED":
+            break
+        if answer is not None:
+            numbers.append(TrialTask.loads(answer["trial"]).number)
+            open_.append((str(name), numbers[-1]))
+        if answer is None or len(open_) == 2:
+            trial, number = open_.pop(-1 if last_first else 0)
+            table.searcher.on_trial_complete(trial, {**EPOCH, "score": scores.get(number, 0.5)})
+    assert numbers == [0, 1, 2, 3, 4]
+    assert table.control.reason == "target_reached"
 
 
 def test_a_flat_search_ends(ledger: Ledger) -> None:

@@ -21,6 +21,12 @@ from benchmarks._service import add_arguments, running, search
 from benchmarks.kinds import CASES, dataset_of
 
 FINALISTS = {"top": 2, "seeds": 2, "fidelity": 4}
+SHORT = [
+    {"name": "prune_structured", "share": 0.3, "rounds": 1},
+    {"name": "prune_magnitude", "rounds": 1, "epochs": 1},
+    {"name": "cluster", "epochs": 1},
+    "huffman",
+]
 JOBS: dict[str, dict[str, Any]] = {
     "digits": {
         "space": "tiny",
@@ -31,20 +37,14 @@ JOBS: dict[str, dict[str, Any]] = {
         "space": "tiny",
         "budget": {"trials": 100, "epochs": 1},
         "finalists": {**FINALISTS, "fidelity": 0, "epochs": 4},
-        "compress": {
-            "steps": [
-                {"name": "prune_structured", "share": 0.3, "rounds": 1},
-                {"name": "prune_magnitude", "rounds": 1, "epochs": 1},
-                {"name": "cluster", "epochs": 1},
-                "huffman",
-            ]
-        },
+        "compress": {"steps": SHORT},
     },
     "trashnet": {
         "space": "resnet",
         "budget": {"trials": 40, "epochs": 6},
         "trial": {"scheduler": "asha", "batch_size": 32},
-        "finalists": {**FINALISTS, "epochs": 20},
+        "finalists": {**FINALISTS, "fidelity": 0, "epochs": 12},
+        "compress": {"steps": SHORT},
     },
 }
 """What a job asks for beside data set, controller and seconds: an epoch of Fashion-MNIST takes a core half a minute."""

@@ -135,11 +135,12 @@ def _smaller(found: dict[str, Any] | None) -> str:
             "yes" if one["kept"] else "no",
             f"{one['validation_score']:.4f}",
             *(_counted(one.get(name)) for name in ("bytes", "macs")),
+            f"{one['latency_before_ms']:.3f} to {one['latency_ms']:.3f}" if "latency_ms" in one else "",
             "; ".join(_remarks(one)),
         ]
         for one in found["steps"]
     ]
-    heads = ["step", "kept", "validation score", "bytes", "multiply-accumulates", "remarks"]
+    heads = ["step", "kept", "validation score", "bytes", "multiply-accumulates", "ms, from its input's", "remarks"]
     return f"<h2>The smaller model</h2>\n{SMALLER.format(**found)}\n{_table(heads, steps)}"
 
 

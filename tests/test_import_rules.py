@@ -54,7 +54,7 @@ HOMES: dict[str, tuple[str, ...]] = {
 }
 """Library -> the only files, or folders with a / at the end, that import it."""
 NOWHERE = {"pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
-BROAD_EXCEPT = ("workers/compress/chain.py", "workers/trial.py")
+BROAD_EXCEPT = ("workers/trial.py",)
 
 
 @dataclass(frozen=True)

@@ -255,7 +255,7 @@ class Fold(Generic[S]):
         self._student: S | None = None
         self._ends: list[_End] = []  # in order of number
         self._folded = 0  # how many of them the student has learned
-        self._checkpoints: dict[int, S] = {}  # before end 0, 32, 64 ..., by how many times 32; see `_worth_keeping`
+        self._checkpoints: dict[int, S] = {}  # before end 0, 32, 64 ..., by how many times 32; see `worth_keeping`
 
     def __len__(self) -> int:
         return len(self._ends)

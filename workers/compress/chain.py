@@ -14,6 +14,7 @@ from typing import Any
 from archsmith.errors import JobFailure, TrialFailure
 from search.compress import STEPS, complete
 from search.spec import CompressSpec, CompressStep, Json
+from workers.bundle.exports import failures
 from workers.compress import record
 from workers.compress.tasks import LastLook, LastTask, StepResult, StepTask
 from workers.data import JobData
@@ -44,12 +45,12 @@ Run = Callable[[Callable[[Any, JobData], Any], Any, JobData], Any]
 
 
 def attempted(function: Callable[[Any, JobData], Any], task: Any, data: JobData) -> Any:
-    """In this process. Whatever a step runs into ends that step alone: what others came to is not lost with it."""
+    """In this process. What exporters and runtimes raise ends that step alone: what others came to is not lost."""
     try:
         return function(task, data)
     except TrialFailure as failure:
         return failure
-    except Exception as error:  # noqa: BLE001 - a step is exporters and runtimes, which raise what they like
+    except failures() as error:
         first = next(iter(str(error).splitlines()), "")
         return TrialFailure(f"crashed: {type(error).__name__}: {first[:300]}", cause="crashed")
 

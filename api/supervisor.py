@@ -97,9 +97,9 @@ class Supervisor:
         python, options, state = sys.executable, self.options, self.options.state
         store, address = state / "mlflow", self._address_file
         head = [python, "-m", "workers.cluster", "head", "--cpus", str(options.workers), "--address-file", str(address)]
-        mlflow = [python, "-m", "api.keeper", python, "-m", "mlflow", "server"]
+        mlflow = [python, "-m", "workers.mlflow_server"]  # never `mlflow server`, whose assistant runs commands
         mlflow += ["--host", "127.0.0.1", "--port", str(options.mlflow_port)]
-        mlflow += ["--workers", "1", "--serve-artifacts", "--artifacts-destination", str(store / "artifacts")]
+        mlflow += ["--artifacts-destination", str(store / "artifacts")]
         mlflow += ["--backend-store-uri", f"sqlite:///{store / 'mlflow.db'}"]
         mlflow += ["--allowed-hosts", f"127.0.0.1:{options.mlflow_port},localhost:{options.mlflow_port}"]
         return [

@@ -1,5 +1,9 @@
-"""A job in a real MLflow server: everything once, whether it is delivered twice, late or by somebody else."""
+"""A job in a real MLflow server: everything once, whether it is delivered twice, late or by somebody else.
 
+And what that server does not let through, asked over HTTP.
+"""
+
+import http.client
 import json
 import os
 import socket
@@ -16,6 +20,7 @@ import mlflow
 import numpy as np
 import pytest
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 from safetensors.numpy import load_file
 
 from api import process
@@ -28,7 +33,7 @@ from workers.tracking import EXPERIMENT, MlflowTracker
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
 
-QUIET = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
 
 
 def _free_port() -> int:
@@ -40,9 +45,9 @@ def _free_port() -> int:
 @pytest.fixture(scope="module")
 def mlflow_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder, port = tmp_path_factory.mktemp("mlflow"), _free_port()
-    command = [sys.executable, "-m", "api.keeper", sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
-    command += ["--port", str(port), "--workers", "1", "--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"]
-    command += ["--serve-artifacts", "--artifacts-destination", str(folder / "artifacts")]
+    command = [sys.executable, "-m", "workers.mlflow_server", "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"]
+    command += ["--artifacts-destination", str(folder / "artifacts"), "--allowed-hosts", f"127.0.0.1:{port}"]
     url = f"http://127.0.0.1:{port}"
     server = process.spawn(command, cwd=folder, env=process.environment(QUIET), log=folder / "log")
     until(lambda: process.ended(server) or _answers(url))
@@ -180,3 +185,60 @@ def _deliver(yard: Yard, url: str) -> None:
     done = subprocess.run(command, env=env, cwd=state, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 0, done.stderr
     assert json.dumps(done.stdout) == '""'
+
+
+def _status(url: str, method: str, path: str, document: Any = None, **headers: str) -> int:
+    """Of one request, its path sent as it stands."""
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=20)
+    body = None if document is None else json.dumps(document)
+    connection.request(method, path, body, {"Content-Type": "application/json", **headers})
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+def test_nothing_of_the_server_runs_or_calls_anything(mlflow_url: str) -> None:
+    assistant = "/ajax-api/3.0/mlflow/assistant"
+    closed = [
+        ("GET", "config"),
+        ("PUT", "config"),
+        ("POST", "message"),
+        ("GET", "sessions/x/stream"),
+        ("HEAD", "config"),
+    ]
+    assert {_status(mlflow_url, method, f"{assistant}/{path}", {}) for method, path in closed} == {404}
+    assert _status(mlflow_url, "GET", "/ajax-api/3.0/mlflow/server-info") == 200
+    for origin in ("http://localhost:3000", "null", "http://evil.example"):
+        assert _status(mlflow_url, "GET", "/ajax-api/3.0/mlflow/server-info", Origin=origin) == 403
+        assert _status(mlflow_url, "PUT", f"{assistant}/config", {}, Origin=origin) == 403
+    assert _status(mlflow_url, "GET", "/health", Host="evil.example") == 403
+    others = [("GET", "/api/2.0/mlflow/webhooks"), ("POST", "/ajax-api/2.0/mlflow/upload-artifact?run_uuid=a&path=b")]
+    others += [("POST", "/ajax-api/3.0/jobs/"), ("POST", "/gateway/mlflow/v1/chat/completions"), ("POST", "/v1/traces")]
+    assert {_status(mlflow_url, method, path, {}) for method, path in others} == {404}
+    for trick in ("/%61jax-api/3.0/mlflow/%61ssistant/config", f"/{assistant}/config", f"{assistant}/%2e/config"):
+        assert _status(mlflow_url, "GET", trick) == 404
+
+
+def test_no_file_outside_the_artifacts_is_read_or_written(mlflow_url: str, tmp_path: Path) -> None:
+    client = MlflowClient(mlflow_url, mlflow_url)
+    for place in (f"file://{tmp_path}", str(tmp_path), "s3://bucket", "mlflow-artifacts:/../x"):
+        with pytest.raises(MlflowException, match="artifact_location"):
+            client.create_experiment(f"at {place}", artifact_location=place)
+    run = client.create_run(client.create_experiment("files")).info
+    client.log_text(run.run_id, "inside", "inside.txt")
+    client.create_registered_model("files")
+    for source in (f"file://{tmp_path}", str(tmp_path), "s3://bucket/k", "local:/etc", f"{run.artifact_uri}/../.."):
+        with pytest.raises(MlflowException, match="Invalid model version source"):
+            client.create_model_version("files", source, run_id=run.run_id)
+    assert client.create_model_version("files", f"{run.artifact_uri}/inside.txt", run_id=run.run_id)
+    below = f"/api/2.0/mlflow-artifacts/artifacts/{run.experiment_id}/{run.run_id}/artifacts"
+    reads = (f"/get-artifact?run_id={run.run_id}&path=", "/model-versions/get-artifact?name=files&version=1&path=")
+    assert (
+        _status(mlflow_url, "GET", f"{reads[0]}inside.txt") == _status(mlflow_url, "GET", f"{below}/inside.txt") == 200
+    )
+    ups = ("../" * 12, "%2e%2e/" * 12, "%252e%252e%252f" * 12, "..%2f" * 12, "..%5c" * 12, "/", "//", "file:///", "%2f")
+    for up in ups:
+        for path in (*(read + up for read in reads), f"{below}/{up}", f"/static-files/{up}"):
+            assert _status(mlflow_url, "GET", f"{path}etc/passwd") in (400, 404), path
+        assert _status(mlflow_url, "PUT", f"{below}/{up}{tmp_path}/planted", {}) in (400, 404)
+    assert list(tmp_path.iterdir()) == []

@@ -13,7 +13,6 @@ import os
 import shutil
 import signal
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -26,7 +25,9 @@ from ray.tune.search import SearchGenerator
 
 from archsmith.errors import TrialFailure
 from search.spec import JobSpec
+from workers import node_folder
 from workers.control import Control
+from workers.node_folder import NodeFolder
 from workers.remote import Result, Task, call
 from workers.scheduler import EarlyStoppingScheduler
 from workers.searcher import LedgerSearcher
@@ -55,13 +56,13 @@ ENVIRONMENT = {
 TASKS_IN_A_PROCESS = 4
 """A fresh process loads torch and the data first, 3 s of a processor: as long as a short final training takes."""
 
-_own_folders: list[str] = []
+_own_folders: list[NodeFolder] = []
 
 
-def connect(address: str, *, cpus: int | None = None) -> None:
+def connect(address: str, *, cpus: int | None = None, state: Path | None = None) -> None:
     """Join the cluster at `address` ("host:port"), or start a private one when it is empty.
 
-    A process that has joined one already stays there.
+    A process that has joined one already stays there. state: where the folder of a private one belongs.
     """
     if ray.is_initialized():
         return
@@ -72,17 +73,16 @@ def connect(address: str, *, cpus: int | None = None) -> None:
     if address:
         ray.init(address=address, **options)
         return
-    # Ray puts unix sockets below its folder; a path of 107 bytes is the kernel's limit, so the folder must be short.
-    folder = tempfile.mkdtemp(prefix="archsmith-ray-")
+    folder = node_folder.take(state)
     _own_folders.append(folder)
-    ray.init(num_cpus=cpus, include_dashboard=False, _temp_dir=folder, **options)
+    ray.init(num_cpus=cpus, include_dashboard=False, _temp_dir=str(folder.path), **options)
 
 
 def disconnect() -> None:
     """Leave the cluster; a private one ends, and its folder goes with it."""
     ray.shutdown()
     while _own_folders:
-        shutil.rmtree(_own_folders.pop(), ignore_errors=True)
+        _own_folders.pop().remove()
 
 
 def slots(cpus: float, gpus: float) -> int:
@@ -230,7 +230,8 @@ def _head(options: argparse.Namespace) -> int:
             *_size(options),
             f"--node-ip-address={options.node_ip}",
         )
-    connect("", cpus=options.cpus)
+    state = os.environ.get("ARCHSMITH_STATE")
+    connect("", cpus=options.cpus, state=Path(state) if state else None)
     address = ray.get_runtime_context().gcs_address
     if options.address_file:
         part = options.address_file.with_suffix(".part")
@@ -255,7 +256,9 @@ def _size(options: argparse.Namespace) -> list[str]:
 
 def _ray_start(*arguments: str) -> NoReturn:
     program = str(Path(sys.executable).with_name("ray"))
-    fixed = ["--block", "--disable-usage-stats"]
+    folder = node_folder.take(None)
+    os.set_inheritable(folder.lock, True)
+    fixed = ["--block", "--disable-usage-stats", f"--temp-dir={folder.path}"]
     os.execve(program, [program, "start", *arguments, *fixed], {**os.environ, **ENVIRONMENT})  # noqa: S606
 
 

@@ -104,7 +104,7 @@ class Driver:
     def _steps(self) -> None:
         store = DataStore(self._settings.datasets)
         dataset = store.open(self._spec.dataset, seed=self._spec.seed, task=self._spec.space.get("data"))
-        cluster.connect(self._settings.ray_address)
+        cluster.connect(self._settings.ray_address, state=self._settings.state)
         self._on_signals()
         check_energy(self._spec)
         setting = calibrated(self._spec, dataset, self._settings.state)

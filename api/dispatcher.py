@@ -3,6 +3,8 @@
 A claim carries a lease and a fence. The driver renews the lease; a job whose driver is gone is claimed again, here as
 soon as its exit is seen, elsewhere when the lease has run out. Several dispatchers may share one ledger.
 
+No job is claimed while the Ray cluster is away, and a driver that ended meanwhile is no death: its job waits.
+
 It also sees to what ended jobs could not tell MLflow because that was away: one courier at a time delivers it later.
 """
 
@@ -21,10 +23,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from api import process
+from api.prober import Prober
 from api.routes.health import BEAT
 from archsmith.errors import ConfigurationError, LeaseLost, Unavailable
 from search.ledger import Job, Lease, Ledger, open_ledger
 from search.trial import RANDOM_ARM, JobState
+from workers.heartbeat import EXIT_CLUSTER_AWAY, THE_CLUSTER
 from workers.settings import Settings
 
 log = logging.getLogger("archsmith.dispatcher")
@@ -44,11 +48,12 @@ Spawn = Callable[[Lease], subprocess.Popen[bytes]]
 
 @dataclass(kw_only=True, slots=True)
 class Running:
-    """A driver and what its job had reached when the driver started."""
+    """A driver and what its job had reached when the driver started. ended: when that was seen, `time.time()`."""
 
     lease: Lease
     child: subprocess.Popen[bytes]
     progress: Progress
+    ended: float | None = None
 
 
 class Dispatcher:
@@ -62,6 +67,7 @@ class Dispatcher:
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._running: list[Running] = []
         self._deaths: dict[str, tuple[int, Progress]] = {}
+        self._prober = Prober(settings)
         self._courier: subprocess.Popen[bytes] | None = None
         self._courier_due = 0.0
 
@@ -78,9 +84,10 @@ class Dispatcher:
     def round(self) -> None:
         """One look at the children and, where there is room, at the queue."""
         (self._settings.state / BEAT).touch()
+        self._prober.look()
         self._reap()
         self._send_courier()
-        while len(self._running) < self._slots:
+        while len(self._running) < self._slots and not self._prober.away:
             lease = self._ledger.claim(self._owner, self._settings.lease_s)
             if lease is None:
                 return
@@ -90,6 +97,7 @@ class Dispatcher:
 
     def close(self, grace_s: float = GRACE_S) -> None:
         """End all drivers. One that had no time to put its job back loses its lease at once."""
+        self._prober.close()
         courier = [self._courier] if self._courier is not None else []
         process.stop([*courier, *(one.child for one in self._running)], grace_s=grace_s)
         self._courier = None
@@ -99,17 +107,33 @@ class Dispatcher:
 
     def _reap(self) -> None:
         for one in [one for one in self._running if process.ended(one.child)]:
+            job = self._ledger.job(one.lease.job_id)
+            died = job.state is JobState.RUNNING
+            one.ended = one.ended or time.time()
+            alive = self._prober.alive_after(one.ended)
+            if died and alive is None:
+                continue  # whose fault it was will be known with the next task on the cluster
             code = process.reap(one.child)
             self._running.remove(one)
             log.info("job %s: driver ended with %d", one.lease.job_id, code)
-            job = self._ledger.job(one.lease.job_id)
-            if job.state is JobState.RUNNING:
+            if code == EXIT_CLUSTER_AWAY:
+                self._prober.doubt()
+            if died and not alive:
+                self._put_back(one)
+            elif died:
                 self._mourn(one, job)
             else:
                 self._deaths.pop(job.id, None)
 
+    def _put_back(self, one: Running) -> None:
+        log.warning("job %s: waits for the cluster, which is away", one.lease.job_id)
+        try:
+            self._ledger.pause_job(one.lease, waiting_for=THE_CLUSTER)
+        except LeaseLost:
+            log.info("job %s: another dispatcher has it", one.lease.job_id)
+
     def _mourn(self, one: Running, job: Job) -> None:
-        """A driver ended and its job says running: it died, or its lease went to another dispatcher."""
+        """A driver ended and its job says running: it died."""
         before = self._deaths.get(job.id)
         now = self._progress(job)
         # A driver that got further than the last one did is no reason to give up.

@@ -18,6 +18,7 @@ from api.faults import faults_of
 from archsmith.errors import (
     AlreadyExists,
     ArchsmithError,
+    ClusterAway,
     ConfigurationError,
     Conflict,
     Fault,
@@ -57,6 +58,7 @@ STATUS: dict[type[ArchsmithError], int] = {
     PayloadTooLarge: 413,
     SpaceExhausted: 422,
     Unavailable: 503,
+    ClusterAway: 503,
     # A route that lets one of these through has a bug: they belong to drivers, trials and start-up.
     UnknownTrial: 500,
     JobFailure: 500,

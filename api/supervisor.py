@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from api import process
-from api.routes.health import RAY_ADDRESS
+from api.routes.health import CLUSTER_BEAT, RAY_ADDRESS
 from archsmith.errors import Unavailable
 
 log = logging.getLogger("archsmith.serve")
@@ -202,6 +202,7 @@ class Supervisor:
                 other.child = None
         if service.name == "ray":
             self._address_file.unlink(missing_ok=True)
+            (self.options.state / CLUSTER_BEAT).unlink(missing_ok=True)
 
     def _can_start(self, service: Service) -> bool:
         return service.name in ("ray", "mlflow") or self._address_file.is_file()

@@ -14,6 +14,7 @@ ArchsmithError
 │   └── AlreadyExists       a name, or an idempotency key with another body, is taken
 ├── PayloadTooLarge         more bytes than the limit
 ├── Unavailable             a service we need does not answer; try again later
+│   └── ClusterAway         the Ray cluster
 ├── SpaceExhausted          a controller has no architecture left that was not tried
 ├── UnknownTrial            a controller was told of a trial that it did not ask, or twice
 ├── LeaseLost               another process owns the job now; stop writing
@@ -147,6 +148,10 @@ class Unavailable(ArchsmithError):
     """A service that is needed does not answer now."""
 
     code = "unavailable"
+
+
+class ClusterAway(Unavailable):
+    """The Ray cluster does not answer; what ran on it is neither lost nor to blame."""
 
 
 class SpaceExhausted(ArchsmithError):

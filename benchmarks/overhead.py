@@ -23,7 +23,7 @@ from search.spec import Budget, ControllerSpec, JobSpec
 from search.trial import Measurement
 from space import presets
 from space.space import Space
-from workers import cluster
+from workers import cluster, membership
 from workers.control import Control
 from workers.searcher import LedgerSearcher
 from workers.trial import TrialTask
@@ -108,7 +108,7 @@ def main() -> None:
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     os.environ.setdefault("RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS", "0")
-    cluster.connect("", cpus=options.workers)
+    membership.connect("", cpus=options.workers)
     plain_trials = options.plain_trials or options.trials
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -119,7 +119,7 @@ def main() -> None:
     print(f"ratio plain / archsmith: {theirs / mine:.1f}")
     if options.json:
         options.json.write_text(json.dumps(result, indent=2) + "\n")
-    cluster.disconnect()
+    membership.disconnect()
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ pytest.register_assert_rewrite("tests.conformance", "tests.invariants")
 
 pytest_plugins = ["tests.postgres"]
 
-SERVICES = {"test_compress", "test_driver", "test_recovery", "test_report"}
+SERVICES = {"test_cluster", "test_compress", "test_driver", "test_recovery", "test_report"}
 SERVICES |= {"test_serve", "test_tracking", "test_trials", "test_warm"}
 """Integration tests that start whole services or drive jobs on a Ray cluster, as all of `tests/e2e` does."""
 

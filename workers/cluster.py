@@ -3,7 +3,8 @@
     python -m workers.cluster head   [--cpus N] [--gpus N] [--address-file PATH] [--port P --node-ip IP]
     python -m workers.cluster worker --address HOST:PORT [--cpus N] [--gpus N]
 
-Without --port the head is private to this machine: its GCS and raylet end with this process, however it ends.
+Without --port the head is private to this machine: its GCS and raylet end with this process, however it ends, and it
+ends, with status 1, when one of them does. `ray start --block`, which the others become, ends with its node as well.
 With --port other machines may join (and must carry the same token).
 """
 
@@ -25,9 +26,8 @@ from ray.tune.search import SearchGenerator
 
 from archsmith.errors import TrialFailure
 from search.spec import JobSpec
-from workers import node_folder
+from workers import membership, node_folder
 from workers.control import Control
-from workers.node_folder import NodeFolder
 from workers.remote import Result, Task, call
 from workers.scheduler import EarlyStoppingScheduler
 from workers.searcher import LedgerSearcher
@@ -35,54 +35,9 @@ from workers.trial import ProcessSpoiled, Start, TrialActor
 
 log = logging.getLogger(__name__)
 
-ENVIRONMENT = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_worker_niceness": "0",  # at Ray's default of 15 a trial starves beside other work: 1 epoch in 10 minutes
-    "RAY_TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    "RAY_AIR_NEW_OUTPUT": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # a failed trial reports a reason instead of a score
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",
-    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",  # the callback below says it in one line
-    "TUNE_GLOBAL_CHECKPOINT_S": "3600",  # Tune's own state is never read back, so it need not be written
-    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
-    "TUNE_MAX_PENDING_TRIALS_PG": "1",
-    "OMP_WAIT_POLICY": "PASSIVE",  # spinning OpenMP threads on a busy machine: 120 img/s, passive 2,300
-}
-"""Set in every process that talks to Ray, before Ray reads them."""
-
-
+LOOK_S = 0.5
 TASKS_IN_A_PROCESS = 4
 """A fresh process loads torch and the data first, 3 s of a processor: as long as a short final training takes."""
-
-_own_folders: list[NodeFolder] = []
-
-
-def connect(address: str, *, cpus: int | None = None, state: Path | None = None) -> None:
-    """Join the cluster at `address` ("host:port"), or start a private one when it is empty.
-
-    A process that has joined one already stays there. state: where the folder of a private one belongs.
-    """
-    if ray.is_initialized():
-        return
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-    logging.getLogger("ray.tune").setLevel(logging.ERROR)  # it warns of result files that we tell it not to write
-    options: dict[str, Any] = {"log_to_driver": False, "configure_logging": False, "logging_level": logging.ERROR}
-    if address:
-        ray.init(address=address, **options)
-        return
-    folder = node_folder.take(state)
-    _own_folders.append(folder)
-    ray.init(num_cpus=cpus, include_dashboard=False, _temp_dir=str(folder.path), **options)
-
-
-def disconnect() -> None:
-    """Leave the cluster; a private one ends, and its folder goes with it."""
-    ray.shutdown()
-    while _own_folders:
-        _own_folders.pop().remove()
 
 
 def slots(cpus: float, gpus: float) -> int:
@@ -112,7 +67,10 @@ def run_search(
     folder: Path,
     start: Start | None = None,
 ) -> None:
-    """Run trials until the searcher or the control says that the search is over; no trial runs any more then."""
+    """Run trials until the searcher or the control says that the search is over; no trial runs any more then.
+
+    Raises ClusterAway.
+    """
     actor = tune.with_parameters(TrialActor, data=data, start=start)
     actors = _Actors(searcher)
     tuner = tune.Tuner(
@@ -136,7 +94,12 @@ def run_search(
             callbacks=[actors],
         ),
     )
-    tuner.fit()
+    try:
+        tuner.fit()
+    except RayError:
+        membership.check()
+        raise
+    membership.check()
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -152,7 +115,7 @@ def run_tasks(
     """Call function(task, shared) for each task on the cluster; yields (task, result or failure) as they finish.
 
     A task whose process dies is run again, twice at most. Stops early, ending what runs, when `should_stop` says so.
-    A process serves TASKS_IN_A_PROCESS of them, and then gives back whatever they left in it.
+    A process serves TASKS_IN_A_PROCESS of them, and then gives back whatever they left in it. Raises ClusterAway.
     """
     reference = ray.put(shared)
     remote: Any = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=2, max_calls=TASKS_IN_A_PROCESS)(call)
@@ -169,9 +132,11 @@ def _result(item: Any) -> Any:
     try:
         return ray.get(item)
     except RayTaskError as error:
+        membership.check()
         first = (str(error.cause).splitlines() or [""])[0]
         return TrialFailure(f"crashed: {type(error.cause).__name__}: {first[:300]}", cause="crashed")
     except RayError as error:
+        membership.check()
         log.warning("%s", error)
         return TrialFailure(f"worker lost repeatedly: {type(error).__name__}", cause="lost")
 
@@ -231,7 +196,7 @@ def _head(options: argparse.Namespace) -> int:
             f"--node-ip-address={options.node_ip}",
         )
     state = os.environ.get("ARCHSMITH_STATE")
-    connect("", cpus=options.cpus, state=Path(state) if state else None)
+    membership.connect("", cpus=options.cpus, state=Path(state) if state else None)
     address = ray.get_runtime_context().gcs_address
     if options.address_file:
         part = options.address_file.with_suffix(".part")
@@ -240,9 +205,13 @@ def _head(options: argparse.Namespace) -> int:
     done = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: done.set())
-    done.wait()
-    disconnect()
-    return 0
+    dead = None
+    while dead is None and not done.wait(LOOK_S):
+        dead = membership.dead_part()
+    if dead is not None:
+        sys.stderr.write(f"{dead} is gone, and the cluster with it\n")
+    membership.disconnect()
+    return 0 if dead is None else 1
 
 
 def _worker(options: argparse.Namespace) -> int:
@@ -259,7 +228,7 @@ def _ray_start(*arguments: str) -> NoReturn:
     folder = node_folder.take(None)
     os.set_inheritable(folder.lock, True)
     fixed = ["--block", "--disable-usage-stats", f"--temp-dir={folder.path}"]
-    os.execve(program, [program, "start", *arguments, *fixed], {**os.environ, **ENVIRONMENT})  # noqa: S606
+    os.execve(program, [program, "start", *arguments, *fixed], {**os.environ, **membership.ENVIRONMENT})  # noqa: S606
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

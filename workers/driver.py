@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from archsmith.errors import ArchsmithError, ConfigurationError, JobFailure, LeaseLost, Unavailable
+from archsmith.errors import ArchsmithError, ClusterAway, ConfigurationError, JobFailure, LeaseLost, Unavailable
 from search import enqueue
 from search.controller import Controller, Proposal
 from search.factory import make_controller
@@ -29,7 +29,7 @@ from space.analysis import analyse
 from space.architecture import Architecture
 from space.constraint import Constraint
 from space.space import Space
-from workers import cluster
+from workers import cluster, membership
 from workers.compress.again import Again
 from workers.control import Control
 from workers.data import JobData, search_data
@@ -37,7 +37,7 @@ from workers.datasets import Dataset, DataStore
 from workers.finalists.plan import is_its_own
 from workers.finalists.random_arm import RandomArm
 from workers.finalists.stage import Finish
-from workers.heartbeat import EXIT_LEASE_LOST, Heartbeat
+from workers.heartbeat import EXIT_CLUSTER_AWAY, EXIT_LEASE_LOST, THE_CLUSTER, Heartbeat
 from workers.measures.metered import check_energy
 from workers.recipe import recipe, trial_seed
 from workers.restored import Restored, measured, recall, replayed
@@ -74,7 +74,8 @@ class Driver:
     def run(self) -> None:
         """Do what is left of the job. Any of our errors becomes the job's reason to fail, but for two.
 
-        Raises LeaseLost, and Unavailable when the ledger does not answer: the next driver goes on where this one stood.
+        Raises LeaseLost, and Unavailable when the ledger or the cluster does not answer: the next driver goes on where
+        this one stood.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         heartbeat = Heartbeat(
@@ -84,6 +85,8 @@ class Driver:
             lease_s=self._settings.lease_s,
             waiting_for=self._waiting_for,
             spent=self._spending.look,
+            away=membership.away,
+            put_back=self._put_back,
         )
         writer = OutboxWriter(self._settings, self._ledger, self._lease.job_id) if self._settings.mlflow_url else None
         heartbeat.start()
@@ -91,6 +94,9 @@ class Driver:
             writer.start()
         try:
             self._steps()
+        except ClusterAway:
+            self._put_back()
+            raise
         except (LeaseLost, Unavailable):
             raise
         except ArchsmithError as error:
@@ -104,7 +110,7 @@ class Driver:
     def _steps(self) -> None:
         store = DataStore(self._settings.datasets)
         dataset = store.open(self._spec.dataset, seed=self._spec.seed, task=self._spec.space.get("data"))
-        cluster.connect(self._settings.ray_address, state=self._settings.state)
+        membership.connect(self._settings.ray_address, state=self._settings.state)
         self._on_signals()
         check_energy(self._spec)
         setting = calibrated(self._spec, dataset, self._settings.state)
@@ -284,12 +290,17 @@ class Driver:
         self._ledger.end_search(self._lease, reason, detail=detail, seconds_used=self._control.seconds_used())
         shutil.rmtree(self._folder / "checkpoints", ignore_errors=True)
 
-    def _leave(self) -> None:
+    def _put_back(self) -> None:
+        """The cluster is away, which is no fault of the job's; but one of its own may well have been ended by it."""
+        if self._settings.ray_address:
+            self._leave(waiting_for=THE_CLUSTER)
+
+    def _leave(self, waiting_for: str | None = None) -> None:
         """Put the job down: paused or cancelled as the user wants, else queued for the next driver."""
         self._spending.enter(None)
         phases = self._spending.look()
         self._ledger.update_job(self._lease, seconds_used=self._control.seconds_used(), phases=phases)
-        self._ledger.pause_job(self._lease)
+        self._ledger.pause_job(self._lease, waiting_for=waiting_for)
 
     def _failures(self) -> str:
         """What kept all trials from succeeding, most frequent first."""
@@ -327,9 +338,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_LEASE_LOST
     except Unavailable as error:
         log.error("%s", error)
-        return EXIT_UNAVAILABLE
+        return EXIT_CLUSTER_AWAY if isinstance(error, ClusterAway) else EXIT_UNAVAILABLE
     finally:
-        cluster.disconnect()
+        membership.disconnect()
         ledger.close()
     return 0
 

@@ -14,13 +14,17 @@ from workers.spending import Phases
 log = logging.getLogger(__name__)
 
 EXIT_LEASE_LOST = 75
+EXIT_CLUSTER_AWAY = 70
+THE_CLUSTER = "the cluster"
+"""What a job waits for that was put back because of it."""
 
 
 class Heartbeat(threading.Thread):
     """Beats six times within a lease.
 
     A driver that cannot renew for two thirds of its lease, or whose job has another owner, ends its own process at
-    once: two drivers writing one job would be worse than none.
+    once: two drivers writing one job would be worse than none. So does one whose cluster is away, once its job is put
+    back: the main thread may wait for Ray for ever.
     """
 
     def __init__(
@@ -32,10 +36,13 @@ class Heartbeat(threading.Thread):
         lease_s: float,
         waiting_for: Callable[[], str | None],
         spent: Callable[[], Phases],
+        away: Callable[[], str | None] = lambda: None,
+        put_back: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(name="heartbeat", daemon=True)
         self._ledger, self._lease, self._control, self._lease_s = ledger, lease, control, lease_s
         self._waiting_for, self._spent = waiting_for, spent
+        self._away, self._put_back = away, put_back
         self._done = threading.Event()
 
     def run(self) -> None:
@@ -57,6 +64,9 @@ class Heartbeat(threading.Thread):
         wanted = self._ledger.renew(self._lease, self._lease_s)
         if wanted in ("pause", "cancel"):
             self._control.leave(wanted)
+        if why := self._away():
+            self._put_back()
+            self._abandon(why, EXIT_CLUSTER_AWAY)
         self._ledger.update_job(
             self._lease,
             seconds_used=self._control.seconds_used(),
@@ -64,9 +74,9 @@ class Heartbeat(threading.Thread):
             phases=self._spent(),
         )
 
-    def _abandon(self, why: str) -> None:
+    def _abandon(self, why: str, code: int = EXIT_LEASE_LOST) -> None:
         log.error("%s", why)
-        os._exit(EXIT_LEASE_LOST)
+        os._exit(code)
 
     def stop(self) -> None:
         self._done.set()

@@ -21,6 +21,7 @@ from search.objective import Objective
 from search.spec import JobSpec
 from search.trial import Measurement, Outcome, TrialState
 from space.analysis import analyse
+from workers import membership
 from workers.control import Control
 from workers.trial import TrialTask
 
@@ -245,7 +246,13 @@ class LedgerSearcher(Searcher):
         )
 
     def _process_died(self, trial: _Open) -> None:
-        """The trial's process is gone: past its limit it was ended by us; before, its machine lost it."""
+        """The trial's process is gone: past its limit it was ended by us; before, its machine lost it.
+
+        With the cluster go all processes, and each new one. That is no attempt of any trial: the search is put down.
+        """
+        if membership.away():
+            self._control.leave("shutdown")
+            return
         limit = self._spec.trial.timeout_s
         if time.monotonic() - trial.started >= limit:
             reason = f"timeout: ran longer than its limit of {limit:g} s"

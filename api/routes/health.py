@@ -16,10 +16,15 @@ from workers.settings import Settings
 
 router = APIRouter(tags=["health"], dependencies=[accepts("application/json")])
 _TIMEOUT_S = 1.0
+NOT_CONFIGURED = "not configured"
 RAY_ADDRESS = "ray-address"
 """File in the state folder that holds the address of the Ray that the supervisor runs."""
 BEAT = "dispatcher.beat"
 """File in the state folder that the dispatcher touches in each round of its loop."""
+CLUSTER_BEAT = "ray.beat"
+"""File in the state folder that is touched whenever a task has come back from the cluster, every two seconds."""
+BEAT_S = 30.0
+"""Older beats are none."""
 
 
 @router.get("/livez")
@@ -30,15 +35,16 @@ async def livez() -> dict[str, str]:
 
 @router.get("/readyz", responses={503: {"description": "Not ready"}})
 def readyz(context: Here, answer: Response) -> dict[str, Any]:
-    """Ready when the ledger answers. What else there is to know is told, but a tracker that is away stops no job."""
+    """Ready when the ledger answers and the cluster runs tasks. A tracker that is away is told of, but stops no job."""
     settings = context.settings
     details = {
         "ledger": _ledger(context),
         "mlflow": _http(settings.mlflow_url),
-        "ray": _port(_ray_address(settings)),
+        "ray": _ray(settings),
         "dispatcher": _beat(settings.state / BEAT),
     }
-    ready = details["ledger"] == "ok" and not context.closing.is_set()
+    works = details["ledger"] == "ok" and details["ray"] in ("ok", NOT_CONFIGURED)
+    ready = works and not context.closing.is_set()
     answer.status_code = 200 if ready else 503
     return {"status": "ok" if ready else "closing" if context.closing.is_set() else "not ready", "details": details}
 
@@ -53,7 +59,7 @@ def _ledger(context: Here) -> str:
 
 def _http(url: str) -> str:
     if not url:
-        return "not configured"
+        return NOT_CONFIGURED
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=_TIMEOUT_S)
     try:
@@ -73,15 +79,15 @@ def _ray_address(settings: Settings) -> str:
         return settings.ray_address
 
 
-def _port(address: str) -> str:
-    host, _, port = address.rpartition(":")
+def _ray(settings: Settings) -> str:
+    host, _, port = _ray_address(settings).rpartition(":")
     if not host or not port.isdigit():
-        return "not configured"
+        return NOT_CONFIGURED
     try:
-        socket.create_connection((host, int(port)), timeout=_TIMEOUT_S).close()
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_TIMEOUT_S).close()
     except OSError:
         return "away"
-    return "ok"
+    return _beat(settings.state / CLUSTER_BEAT)
 
 
 def _beat(path: Path) -> str:
@@ -89,4 +95,4 @@ def _beat(path: Path) -> str:
         age_s = time.time() - path.stat().st_mtime
     except OSError:
         return "not seen"
-    return "ok" if age_s < 30 else f"silent for {age_s:.0f} s"
+    return "ok" if age_s < BEAT_S else f"silent for {age_s:.0f} s"

@@ -23,7 +23,7 @@ def move_job(
     if to not in JOB_MOVES[seen]:
         raise Conflict(f"job {row['id']} is {seen}; it cannot become {to}", state=seen, allowed=_sources(to))
     if to is not JobState.RUNNING:
-        values |= {"owner": None, "lease_until": None, "waiting_for": None}
+        values = {"waiting_for": None, **values, "owner": None, "lease_until": None}
     if to.terminal:
         values |= {"finished_at": Now()}
     moved = connection.execute(
@@ -59,14 +59,14 @@ def end_job(
         publish(connection, row["id"], "job_ended", _summary(connection, row["id"]))
 
 
-def put_down(connection: sa.Connection, row: sa.RowMapping, to: JobState) -> None:
+def put_down(connection: sa.Connection, row: sa.RowMapping, to: JobState, *, waiting_for: str | None = None) -> None:
     """Move a running job to paused or queued; what runs in it waits for its next attempt."""
     for number in _numbers(connection, row["id"], (TrialState.RUNNING,)):
         end_attempt(connection, row["id"], number, "interrupted")
         move_trial(connection, row["id"], number, TrialState.WAITING)
     running = (finalists.c.job_id == row["id"]) & (finalists.c.state == "running")
     connection.execute(sa.update(finalists).where(running).values(state="waiting"))
-    move_job(connection, row, to)
+    move_job(connection, row, to, waiting_for=waiting_for)
 
 
 def _numbers(connection: sa.Connection, job_id: str, states: tuple[TrialState, ...]) -> list[int]:

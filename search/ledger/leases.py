@@ -117,10 +117,11 @@ class Leases:
             fields.pop("waiting_for", None)
             end_job(connection, row, state, reason=one_line(reason), **fields)
 
-    def pause_job(self, lease: Lease) -> JobState:
+    def pause_job(self, lease: Lease, *, waiting_for: str | None = None) -> JobState:
         """Give the job back as its user wants it by now -> its new state. Raises LeaseLost.
 
         Paused, cancelled, or, when neither is wanted (the owner must stop, a resume came), queued for the next owner.
+        waiting_for: what keeps the next owner from going on, where it is queued.
         """
         with self._database.write() as connection:
             row = guard(connection, lease)
@@ -128,7 +129,7 @@ class Leases:
                 end_job(connection, row, JobState.CANCELLED, reason="cancelled on request")
                 return JobState.CANCELLED
             target = JobState.PAUSED if row["wanted"] == "pause" else JobState.QUEUED
-            put_down(connection, row, target)
+            put_down(connection, row, target, waiting_for=waiting_for if target is JobState.QUEUED else None)
             return target
 
 
@@ -153,6 +154,7 @@ def _take(connection: sa.Connection, free: sa.ColumnElement[bool], owner: str, l
             owner=owner,
             fence=jobs.c.fence + 1,
             lease_until=_after(lease_s),
+            waiting_for=None,
             started_at=sa.func.coalesce(jobs.c.started_at, Now()),
             version=jobs.c.version + 1,
         )

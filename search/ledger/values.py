@@ -42,7 +42,7 @@ class Job:
     final_score: measured on the test split, None until then.
     phase: what a running job is at: "proxies", "search", "random_arm", "finalists", "bundle".
     phases: by name, what each cost so far: {"seconds": …, "energy_j": … where the machine tells it}.
-    waiting_for: what a running job cannot go on without at the moment, one line.
+    waiting_for: what a job that runs, or was put back, cannot go on without at the moment, one line.
     stopped_because: which ceiling or condition ended the search.
     version: rises with every change of the row; for ETags.
     """

@@ -32,6 +32,17 @@ class LeaseConformance(WithLedger):
         assert ledger.job(order[0]).state is JobState.RUNNING
         assert ledger.job(order[0]).started_at is not None
 
+    def test_a_job_that_is_put_back_says_what_it_waits_for_until_it_is_claimed(self, ledger: Ledger) -> None:
+        lease = owned_job(ledger)
+        assert ledger.pause_job(lease, waiting_for="the cluster") is JobState.QUEUED
+        assert ledger.job(lease.job_id).waiting_for == "the cluster"
+        again = ledger.claim("driver-2", 30.0)
+        assert again is not None
+        assert ledger.job(lease.job_id).waiting_for is None
+        ledger.request(lease.job_id, "pause")
+        assert ledger.pause_job(again, waiting_for="the cluster") is JobState.PAUSED
+        assert ledger.job(lease.job_id).waiting_for is None
+
     def test_a_lease_that_never_beat_runs_out(self, ledger: Ledger) -> None:
         first = owned_job(ledger, lease_s=0.2)
         taken: list[Lease] = []

@@ -17,12 +17,12 @@ def ray_address() -> Iterator[str]:
     import ray
 
     from tests.driving import signals_kept
-    from workers import cluster
+    from workers import membership
 
     with signals_kept():
-        cluster.connect("", cpus=2)
+        membership.connect("", cpus=2)
     yield ray.get_runtime_context().gcs_address
-    cluster.disconnect()
+    membership.disconnect()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Nodes of Ray for real: where they live."""
+"""Nodes of Ray for real: where they live, and that they end with their parts."""
 
 import contextlib
 import os
@@ -24,17 +24,20 @@ class Node:
         tmpdir = folder / ("t" * 120)
         for one in (self.state, tmpdir):
             one.mkdir()
+        self.log = folder / "log"
         self.address_file = self.state / "ray-address"
         self.env = os.environ | {"ARCHSMITH_STATE": str(self.state), "TMPDIR": str(tmpdir), "RAY_AUTH_MODE": "disabled"}
         self.children: list[subprocess.Popen[bytes]] = []
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "workers.cluster", *arguments]
-        self.children.append(subprocess.Popen(command, env=self.env, start_new_session=True))
+        with self.log.open("ab") as log:
+            child = subprocess.Popen(command, env=self.env, stdout=log, stderr=log, start_new_session=True)
+        self.children.append(child)
         return self.children[-1]
 
     def part(self, child: subprocess.Popen[bytes], name: str) -> int | None:
-        """The process id of a node's raylet or gcs_server."""
+        """The process id of a node's raylet."""
         for folder in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
                 stat_ = (folder / "stat").read_text()
@@ -72,7 +75,7 @@ def _out_of_reach(path: Path) -> bool:
     return any(s.st_uid == os.geteuid() and not stat.S_IMODE(s.st_mode) & 0o077 for one, s in folders)
 
 
-def test_a_private_head_and_a_node_of_ray_start_live_out_of_reach(node: Node) -> None:
+def test_a_private_head_and_a_node_of_ray_start_live_out_of_reach_and_end_with_their_raylets(node: Node) -> None:
     head = node.start("head", "--cpus", "1", "--address-file", str(node.address_file))
     until(lambda: node.address_file.exists() or head.poll() is not None)
     worker = node.start("worker", "--address", node.address_file.read_text(), "--cpus", "1")
@@ -81,6 +84,11 @@ def test_a_private_head_and_a_node_of_ray_start_live_out_of_reach(node: Node) ->
         assert one.parent.stat().st_mode & 0o002, "Ray's own folders are for everybody, or this test can go"
         assert _out_of_reach(one), one
     assert sockets[0].parents[3] != sockets[1].parents[3]
-    head.terminate()
-    assert head.wait(30) == 0
+    until(lambda: worker.poll() is not None or "Ray runtime started" in node.log.read_text())
+    for child in (worker, head):
+        raylet = node.part(child, "raylet")
+        assert raylet is not None
+        os.kill(raylet, signal.SIGKILL)
+        assert child.wait(30) == 1
+    assert "raylet is gone, and the cluster with it" in node.log.read_text()
     assert not sockets[0].parents[3].exists()

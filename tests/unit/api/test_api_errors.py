@@ -1,11 +1,15 @@
 """One table, one shape."""
 
 import logging
+import os
+import socket
+import time
 from typing import Any
 
 import pytest
 
 from api.errors import STATUS, status_of
+from api.routes.health import CLUSTER_BEAT, RAY_ADDRESS
 from archsmith import errors
 from archsmith.errors import ArchsmithError
 from search.ledger import Ledger
@@ -71,6 +75,26 @@ def test_a_ledger_that_is_away_is_503(service: Service, monkeypatch: pytest.Monk
     assert answer.headers["retry-after"]
     assert service.get("/livez").status_code == 200
     assert service.get("/readyz").status_code == 503
+
+
+def test_the_cluster_belongs_to_what_a_ready_service_needs(service: Service) -> None:
+    """The port alone says little: a GCS answers there while every raylet is dead."""
+
+    def ray() -> tuple[int, str]:
+        answer = service.get("/readyz")
+        return answer.status_code, answer.json()["details"]["ray"]
+
+    assert ray() == (200, "not configured")
+    beat, address = service.settings.state / CLUSTER_BEAT, service.settings.state / RAY_ADDRESS
+    with socket.create_server(("127.0.0.1", 0)) as port:
+        address.write_text(f"127.0.0.1:{port.getsockname()[1]}")
+        assert ray() == (503, "not seen")
+        beat.touch()
+        assert ray() == (200, "ok")
+        os.utime(beat, (time.time() - 40, time.time() - 40))
+        assert ray() == (503, "silent for 40 s")
+        beat.touch()
+    assert ray() == (503, "away")
 
 
 @pytest.mark.parametrize(

@@ -4,15 +4,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from api import process
 from api.dispatcher import Dispatcher, Spawn
+from api.prober import Prober
 from search.ledger import Lease, Ledger, open_ledger
 from search.trial import RANDOM_ARM, JobState
 from tests import factories
+from workers.heartbeat import EXIT_CLUSTER_AWAY
 from workers.settings import Settings
 
 SLEEP = "import time; time.sleep(60)"
@@ -74,6 +78,107 @@ def test_a_driver_that_dies_three_times_without_progress_fails_its_job(ledger: L
     _until(lambda: ledger.job(job).state.terminal, dispatcher)
     assert ledger.job(job).reason == "driver died 3 times: see driver.log"
     assert [lease.fence for lease in seen] == [1, 2, 3]
+
+
+class Verdict:
+    """In the place of a prober."""
+
+    away, alive, doubted = False, None, 0
+
+    def look(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def doubt(self) -> None:
+        self.doubted += 1
+
+    def alive_after(self, when: float) -> bool | None:
+        return self.alive
+
+
+def test_a_death_while_the_cluster_is_away_is_none(ledger: Ledger, settings: Settings) -> None:
+    job = _job(ledger)
+    seen: list[Lease] = []
+    dispatcher = Dispatcher(ledger, settings, spawn=_program(settings, DIE, seen))
+    prober = dispatcher._prober = Verdict()  # type: ignore[assignment]
+    _until(lambda: bool(dispatcher._running and dispatcher._running[0].ended), dispatcher)
+    dispatcher.round()
+    assert ledger.job(job).state is JobState.RUNNING, "nobody knows yet whose fault it was"
+    for _ in range(4):
+        prober.alive, prober.away = False, True
+        _until(lambda: ledger.job(job).state is JobState.QUEUED, dispatcher)
+        assert ledger.job(job).waiting_for == "the cluster"
+        count = len(seen)
+        dispatcher.round()
+        assert len(seen) == count, "nothing is claimed meanwhile"
+        prober.alive, prober.away = None, False
+        _until(lambda count=count: len(seen) == count + 1, dispatcher)
+    prober.alive = True
+    _until(lambda: ledger.job(job).state.terminal, dispatcher)
+    assert ledger.job(job).reason == "driver died 3 times: see driver.log"
+    assert len(seen) == 4 + 3
+
+
+def test_a_driver_that_saw_the_cluster_go_is_believed(ledger: Ledger, settings: Settings) -> None:
+    _job(ledger)
+    dispatcher = Dispatcher(ledger, settings, spawn=_program(settings, f"raise SystemExit({EXIT_CLUSTER_AWAY})", []))
+    prober = dispatcher._prober = Verdict()  # type: ignore[assignment]
+    prober.alive = True
+    _until(lambda: prober.doubted > 0, dispatcher)
+    dispatcher.close()
+
+
+BEATS = "import sys, time; from pathlib import Path; b = Path(sys.argv[-1])"
+
+
+def _prober(settings: Settings, monkeypatch: pytest.MonkeyPatch, *programs: str) -> Prober:
+    """Its children are these, one after the other."""
+    left = iter(programs)
+    spawn = process.spawn
+
+    def fake(arguments: list[str], **options: Any) -> subprocess.Popen[bytes]:
+        assert arguments[1:5] == ["-m", "workers.membership", "--address", "host:1"]
+        return spawn([sys.executable, "-c", next(left), *arguments[5:]], **options)
+
+    monkeypatch.setattr("api.prober.process.spawn", fake)
+    monkeypatch.setattr("api.prober.AGAIN_S", 0.1)
+    return Prober(replace(settings, ray_address="host:1"))
+
+
+def _look(prober: Prober, condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "this never came true"
+        prober.look()
+        time.sleep(0.02)
+
+
+def test_the_cluster_is_away_when_no_task_comes_back_and_there_when_one_does(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.prober.BEAT_S", 0.3)
+    once, often = f"{BEATS}; b.touch(); {SLEEP}", f"{BEATS}\nwhile True: b.touch(); time.sleep(0.02)"
+    prober = _prober(settings, monkeypatch, DIE, once, often, DIE)
+    assert not prober.away, "nothing is known yet"
+    assert prober.alive_after(0) is None
+    _look(prober, lambda: prober.away)
+    assert prober.alive_after(0) is False
+    _look(prober, lambda: not prober.away)
+    now = time.time()
+    _look(prober, lambda: prober.away)  # the second child falls silent
+    _look(prober, lambda: prober.alive_after(now) is True)
+    prober.doubt()
+    assert prober.away
+    prober.close()
+
+
+def test_a_private_cluster_is_not_looked_at(settings: Settings) -> None:
+    prober = Prober(settings)
+    prober.look()
+    prober.doubt()
+    assert prober._child is None
+    assert not prober.away
+    assert prober.alive_after(time.time()) is True
 
 
 @pytest.mark.parametrize("provenance", ["controller", RANDOM_ARM])

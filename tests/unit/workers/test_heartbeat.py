@@ -8,7 +8,7 @@ from search.ledger import Lease, Ledger
 from search.trial import JobState
 from tests import factories
 from workers.control import Control
-from workers.heartbeat import Heartbeat
+from workers.heartbeat import EXIT_CLUSTER_AWAY, EXIT_LEASE_LOST, Heartbeat
 
 Beating = Callable[[Lease], Heartbeat]
 
@@ -24,8 +24,8 @@ def control() -> Control:
 
 @pytest.fixture
 def beating(ledger: Ledger, control: Control, monkeypatch: pytest.MonkeyPatch) -> Beating:
-    def abandon(self: Heartbeat, why: str) -> None:
-        raise Abandoned(why)
+    def abandon(self: Heartbeat, why: str, code: int = EXIT_LEASE_LOST) -> None:
+        raise Abandoned(code, why)
 
     monkeypatch.setattr(Heartbeat, "_abandon", abandon)
 
@@ -63,3 +63,14 @@ def test_a_wish_is_heard_and_the_lease_renewed(ledger: Ledger, control: Control,
     heartbeat._beat()
     assert control.leaving
     assert ledger.job(lease.job_id).state is JobState.RUNNING
+
+
+def test_a_driver_whose_cluster_is_away_puts_its_job_back_and_ends(ledger: Ledger, beating: Beating) -> None:
+    lease = factories.owned_job(ledger)
+    heartbeat = beating(lease)
+    heartbeat._away = lambda: "the cluster's raylet does not answer"
+    heartbeat._put_back = lambda: ledger.pause_job(lease)
+    with pytest.raises(Abandoned) as caught:
+        heartbeat.run()
+    assert caught.value.args == (EXIT_CLUSTER_AWAY, "the cluster's raylet does not answer")
+    assert ledger.job(lease.job_id).state is JobState.QUEUED

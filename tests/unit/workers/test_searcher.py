@@ -151,6 +151,18 @@ def test_a_lost_trial_is_handed_out_before_new_ones(ledger: Ledger, clock: list[
     assert table.forgotten == [], "its checkpoint is still needed"
 
 
+def test_a_process_that_died_with_the_cluster_is_no_loss_of_its_trial(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = Table(ledger)
+    table.suggest("a")
+    monkeypatch.setattr(module.membership, "away", lambda: "the cluster's raylet does not answer")
+    table.searcher.on_trial_complete("a", error=True)
+    assert table.state(0) == (TrialState.RUNNING, None)
+    assert table.searcher.suggest("b") == "FINISHED", "nothing is asked for that the next driver would ask again"
+    assert table.control.leaving
+
+
 def test_waiting_for_a_place_is_no_part_of_the_limit(ledger: Ledger, clock: list[float]) -> None:
     table = Table(ledger)
     table.suggest("a")

@@ -12,7 +12,7 @@ import pytest
 
 from tests.e2e.house import ALONE, House
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.e2e
 
 JOB = {
     "controller": "tpe",
@@ -23,7 +23,7 @@ JOB = {
 }
 
 
-def _until(condition: Callable[[], object], limit_s: float = 180.0) -> None:
+def _until(condition: Callable[[], object], limit_s: float = 400.0) -> None:
     deadline = time.monotonic() + limit_s
     while not condition():
         assert time.monotonic() < deadline, "this never came true"
@@ -76,10 +76,10 @@ def test_a_job_outlives_its_cluster(house: House, unbroken: Any, name: str) -> N
     _until(lambda: _middle(house, job_id) or _ended(house, job_id))
     assert not _ended(house, job_id), "too quick to be interrupted"
     os.kill(_part(house, name), signal.SIGKILL)
-    _until(lambda: house.http.get("/readyz").json()["details"]["ray"] != "ok", 20)
+    _until(lambda: house.http.get("/readyz").json()["details"]["ray"] != "ok", 60)
     assert house.http.get("/readyz").status_code == 503
     _until(lambda: house.job(job_id)["waiting_for"] == "the cluster")
     _until(lambda: _ended(house, job_id))
     assert _rows(house, job_id) == unbroken
     assert len(unbroken) == 5
-    _until(lambda: house.http.get("/readyz").status_code == 200, 60)
+    _until(lambda: house.http.get("/readyz").status_code == 200)

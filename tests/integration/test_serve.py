@@ -27,9 +27,13 @@ def _ports() -> tuple[int, int]:
         return one.getsockname()[1], two.getsockname()[1]
 
 
-def _get(url: str) -> Any:
-    with urllib.request.urlopen(url, timeout=10) as answer:
-        return json.load(answer)
+def _ready(url: str) -> Any:
+    """What is known of the parts, ready or not."""
+    try:
+        with urllib.request.urlopen(f"{url}/readyz", timeout=10) as answer:
+            return json.load(answer)["details"]
+    except urllib.error.HTTPError as error:
+        return json.load(error)["details"]
 
 
 def _family(state: Path) -> set[int]:
@@ -89,7 +93,7 @@ def test_the_life_of_a_service(service: Serve) -> None:
     banner = service.start()
     assert banner == f"archsmith ready: {service.url}  mlflow: http://127.0.0.1:{service.mlflow_port}\n"
     details = {"ledger": "ok", "mlflow": "ok", "ray": "ok", "dispatcher": "ok"}
-    _until(lambda: _get(f"{service.url}/readyz")["details"] == details, 60)  # the dispatcher may come after the API
+    _until(lambda: _ready(service.url) == details, 120)  # the dispatcher may come after the API, its probe takes longer
     _second_serve_is_refused(service)
     _a_cut_upload_leaves_nothing(service)
 

@@ -8,10 +8,10 @@ from typing import Any
 from fastapi import Depends, FastAPI
 
 import archsmith
-from api import document, errors
+from api import errors, openapi_schema
 from api.body import plain_query
 from api.context import Context
-from api.edge import BodyLimit, Edge, HostCheck, OriginCheck, RequestId
+from api.middleware import BodyLimit, Edge, HostCheck, OriginCheck, RequestId
 from api.routes import compress, controllers, datasets, health, jobs, reports, spaces
 from search.ledger import Ledger
 from workers.datasets import DataStore
@@ -48,7 +48,7 @@ def create_app(settings: Settings, ledger: Ledger, *, edge: Edge | None = None) 
     app.state.routes = [route for router in routers for route in router.routes]
     errors.install(app)
     _wall(app, context)
-    document.install(app)
+    openapi_schema.install(app)
     return app
 
 

@@ -7,9 +7,9 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import Request
 
-from api.edge import Edge
-from search.check import DataShape
+from api.middleware import Edge
 from search.ledger import Ledger
+from search.validate import DataShape
 from workers.datasets import DataStore
 from workers.settings import Settings
 
@@ -41,4 +41,4 @@ def _context(request: Request) -> Context:
     return context
 
 
-Here = Annotated[Context, Depends(_context)]
+ContextDep = Annotated[Context, Depends(_context)]

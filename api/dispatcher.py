@@ -28,7 +28,7 @@ from api.routes.health import BEAT
 from archsmith.errors import ConfigurationError, LeaseLost, Unavailable
 from search.ledger import Job, Lease, Ledger, open_ledger
 from search.trial import RANDOM_ARM, JobState
-from workers.heartbeat import EXIT_CLUSTER_AWAY, THE_CLUSTER
+from workers.job.heartbeat import EXIT_CLUSTER_AWAY, THE_CLUSTER
 from workers.settings import Settings
 
 log = logging.getLogger("archsmith.dispatcher")

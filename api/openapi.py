@@ -6,9 +6,9 @@ import tempfile
 from pathlib import Path
 
 from api.app import create_app
-from api.edge import Edge
-from search.check import Pool
+from api.middleware import Edge
 from search.ledger import open_ledger
+from search.validate import Pool
 from workers.settings import Settings
 
 

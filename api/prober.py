@@ -41,7 +41,7 @@ class Prober:
                 log.warning("the cluster runs no task; see logs/ray-probe.log")
                 self.doubt()
         if self._child is None and time.monotonic() >= self._due:
-            arguments = [sys.executable, "-m", "workers.membership", "--address", self._settings.ray_address]
+            arguments = [sys.executable, "-m", "workers.cluster.probe", "--address", self._settings.ray_address]
             arguments += ["--beat", str(self._beat)]
             state = self._settings.state
             path = state / "logs" / "ray-probe.log"

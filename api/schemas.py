@@ -1,4 +1,4 @@
-"""What may be sent. Shapes and ranges of single values; what needs the space or the data set is in search/check.py."""
+"""What may be sent. Shapes and ranges of single values; what needs the space or the data set is in search/validate.py."""
 
 import re
 from typing import Annotated, Any, Literal
@@ -8,11 +8,13 @@ from pydantic.functional_validators import BeforeValidator, PlainValidator
 from pydantic_core import PydanticCustomError
 
 from api.body import Strict
-from api.compression import CompressRequest
+from search.compress import DEFAULT
 from search.objective import FORMS, MAXIMIZED, MINIMIZED
 from search.spec import (
     SCHEDULERS,
     Budget,
+    CompressSpec,
+    CompressStep,
     ControllerSpec,
     FinalistSpec,
     Flat,
@@ -25,6 +27,41 @@ from search.spec import (
 )
 from space import presets
 from space.kinds import KINDS
+
+
+def _named(value: Any) -> Any:
+    if isinstance(value, str):
+        return {"name": value}
+    if not isinstance(value, dict):
+        raise PydanticCustomError("type_mismatch", "must be a step's name or an object with one")
+    return value
+
+
+class CompressStepRequest(Strict):
+    """A step's name, and its options beside it."""
+
+    model_config = ConfigDict(strict=True, extra="allow", frozen=True)
+    name: Annotated[str, Field(max_length=64)]
+
+
+Step = Annotated[CompressStepRequest, BeforeValidator(_named, json_schema_input_type=str | CompressStepRequest)]
+
+
+class CompressRequest(Strict):
+    """The steps in order. max_drop: what all of them together may lose of the score on the validation split."""
+
+    model_config = ConfigDict(
+        strict=True, extra="forbid", frozen=True, json_schema_extra={"examples": [{"steps": list(DEFAULT)}]}
+    )
+    steps: Annotated[list[Step], Field(min_length=1, max_length=16)] = Field(
+        [CompressStepRequest(name=name) for name in DEFAULT]
+    )
+    max_drop: Annotated[float, Field(ge=0, le=1)] = 0.01
+
+    def spec(self, *, of: str | None = None) -> CompressSpec:
+        steps = [CompressStep(name=step.name, options=dict(step.model_extra or {})) for step in self.steps]
+        return CompressSpec(steps=tuple(steps), max_drop=float(self.max_drop), of=of)
+
 
 MONTH_S = 30 * 86_400
 DAY_S = 86_400

@@ -1,7 +1,7 @@
 """`archsmith serve`: the supervisor of everything on one machine.
 
     serve ── ray head (workers.cluster)     one token, own file
-          ├─ workers.mlflow_server          own database and artifacts in the state folder
+          ├─ workers.tracking.mlflow_server          own database and artifacts in the state folder
           ├─ dispatcher ── drivers          one process per job
           └─ api
 

@@ -97,7 +97,11 @@ class Supervisor:
         python, options, state = sys.executable, self.options, self.options.state
         store, address = state / "mlflow", self._address_file
         head = [python, "-m", "workers.cluster", "head", "--cpus", str(options.workers), "--address-file", str(address)]
-        mlflow = [python, "-m", "workers.mlflow_server"]  # never `mlflow server`, whose assistant runs commands
+        mlflow = [
+            python,
+            "-m",
+            "workers.tracking.mlflow_server",
+        ]  # never `mlflow server`, whose assistant runs commands
         mlflow += ["--host", "127.0.0.1", "--port", str(options.mlflow_port)]
         mlflow += ["--artifacts-destination", str(store / "artifacts")]
         mlflow += ["--backend-store-uri", f"sqlite:///{store / 'mlflow.db'}"]

@@ -7,8 +7,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from archsmith.errors import InvalidArchitecture
-from search.front import Front
-from search.ledger import Belief, DatasetRow, Finalist, Job, Trial
+from search.ledger import ControllerState, DatasetRow, Finalist, Job, Trial
+from search.pareto import Front
 from search.trial import JobState, Measurement, TrialState
 from space.analysis import analyse
 from space.architecture import Architecture
@@ -325,7 +325,7 @@ def _finalist(one: Finalist) -> FinalistView:
     return FinalistView(trial=one.trial_number, **{name: getattr(one, name) for name in same})
 
 
-def belief_view(job: Job, belief: Belief | None) -> BeliefView:
+def belief_view(job: Job, belief: ControllerState | None) -> BeliefView:
     spec = job.spec.controller
     told, state = (0, {}) if belief is None else (belief.told, belief.state)
     return BeliefView(name=spec.name, options=dict(spec.options), told=told, state=state)

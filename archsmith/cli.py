@@ -12,8 +12,8 @@ import yaml
 
 from archsmith import __version__, demo, formats, programs, replay, serving
 from archsmith.client import DEFAULT_URL, Client
+from archsmith.exceptions import ClientError, ConflictError, NotFoundError, Refused, RefusedInput, Unreachable
 from archsmith.progress import duration, summary, view
-from archsmith.refusals import ClientError, Refused, RefusedInput, RefusedState, UnknownThing, Unreachable
 from archsmith.values import Job
 
 OK, ENDED_BADLY, WRONG, UNREACHABLE, STATE, INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -370,7 +370,7 @@ def run(arguments: Sequence[str]) -> int:
         return INTERRUPTED
     except RefusedInput as error:
         return _fail(str(error), WRONG)
-    except (UnknownThing, RefusedState) as error:
+    except (NotFoundError, ConflictError) as error:
         return _fail(str(error), STATE)
     except (Unreachable, Refused) as error:
         return _fail(str(error), UNREACHABLE)

@@ -23,15 +23,15 @@ from urllib.parse import quote
 import httpx
 from httpx_sse import SSEError, connect_sse
 
-from archsmith import transfer
-from archsmith.refusals import (
+from archsmith import downloads
+from archsmith.exceptions import (
     BrokenDownload,
     ClientError,
+    ConflictError,
+    NotFoundError,
     Refused,
     RefusedInput,
-    RefusedState,
     TimedOut,
-    UnknownThing,
     Unreachable,
     refusal,
 )
@@ -41,15 +41,15 @@ __all__ = [
     "BrokenDownload",
     "Client",
     "ClientError",
+    "ConflictError",
     "Dataset",
     "Event",
     "Job",
+    "NotFoundError",
     "Refused",
     "RefusedInput",
-    "RefusedState",
     "TimedOut",
     "Trial",
-    "UnknownThing",
     "Unreachable",
 ]
 
@@ -211,7 +211,7 @@ class Client:
         """
         target = Path(path) if path is not None else Path(f"archsmith-{job_id[:8]}.zip")
         url = f"/v1/jobs/{_segment(job_id)}/bundle"
-        return transfer.download(self._http, url, target, tag=job_id, on_bytes=on_bytes)
+        return downloads.download(self._http, url, target, tag=job_id, on_bytes=on_bytes)
 
     # Spaces and data sets -----------------------------------------------------------------------------------------
 
@@ -242,7 +242,7 @@ class Client:
         format: "idx", "npz", "images", "graph" or "tu". image_size: side in pixels to which "images" are scaled.
         """
         fields = {"name": name, "format": format} | ({} if image_size is None else {"image_size": str(image_size)})
-        with transfer.opened(files) as parts:
+        with downloads.opened(files) as parts:
             sent = [("file", part) for part in parts]
             return Dataset.from_json(self._json("POST", "/v1/datasets", data=fields, files=sent, timeout=_NO_LIMIT))
 

@@ -10,8 +10,8 @@ from typing import Any, TextIO
 
 from archsmith import programs, serving
 from archsmith.client import Client
+from archsmith.exceptions import ClientError
 from archsmith.progress import view
-from archsmith.refusals import ClientError
 
 TRIALS = 20
 FINALISTS = {"top": 2, "seeds": 2, "fidelity": 0}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from archsmith.refusals import ClientError
+from archsmith.exceptions import ClientError
 from archsmith.values import Json
 
 INPUTS = (("dataset", "sha256"), ("dataset", "split_hashes"), ("hashes", "space"))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from archsmith.client import Client
-from archsmith.refusals import ClientError
+from archsmith.exceptions import ClientError
 
 # -P: the working directory stays off the import path, so that a user's own `workers/` folder never shadows ours.
 SERVE = (sys.executable, "-P", "-m", "api.serve")

@@ -25,10 +25,10 @@ from space.architecture import Architecture
 from space.space import Space, replay
 from workers.compress.chain import Chain, Winner, attempted
 from workers.compress.tasks import StepTask
-from workers.data import JobData, final_data, search_data
 from workers.datasets import Dataset, DataStore
 from workers.datasets.ingest import ingest
-from workers.recipe import new_trainer
+from workers.train.job_data import JobData, final_data, search_data
+from workers.train.prepare import new_trainer
 
 WIDTHS = {"stages.0.width": 16, "stages.1.width": 48, "stages.1.depth": 1, "stages.2.width": 96}
 GOALS = {"smaller": 10.0, "faster": 1.5, "lost": 0.01}

@@ -21,9 +21,9 @@ from typing import Any
 
 from search.controllers.random import RandomController
 from search.factory import CONTROLLERS, make_controller
-from search.loop import search
 from search.spec import ControllerSpec
-from search.toys import Faulty, Toy, chain
+from search.testing.loop import search
+from search.testing.toys import Faulty, Toy, chain
 from search.trial import Outcome, TrialState
 from space.presets import load
 from space.space import Space

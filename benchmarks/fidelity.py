@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from search.fidelity import Curves, EarlyStopping, rules
+from search.stopping.early_stopping import Curves, EarlyStopping, rules
 
 Array = npt.NDArray[np.float64]
 

@@ -22,7 +22,7 @@ from space import presets
 from space.architecture import Architecture
 from space.build import build
 from space.kinds import KINDS
-from space.memory import BATCH, EDGES, NODES, PAIRS, peak_memory
+from space.peak_memory import BATCH, EDGES, NODES, PAIRS, peak_memory
 from space.space import Space
 
 INPUTS = {"image": (3, 28, 28), "volume": (1, 16, 16, 16), "nodes": (32,), "graphs": (16,), "links": (32,)}
@@ -53,7 +53,7 @@ def _step(module: torch.nn.Module, optimizer: torch.optim.Optimizer, architectur
 
 
 def _batch(architecture: Architecture, batch: int) -> tuple[tuple[Tensor, ...], int]:
-    """Inputs of the size that `space.memory` speaks of, and the rows that come out."""
+    """Inputs of the size that `space.peak_memory` speaks of, and the rows that come out."""
     kind, scale = KINDS[architecture.data], batch / BATCH
     if not kind.is_graph:
         return (torch.randn(batch, *architecture.input_shape),), batch

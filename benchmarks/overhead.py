@@ -23,10 +23,11 @@ from search.spec import Budget, ControllerSpec, JobSpec
 from search.trial import Measurement
 from space import presets
 from space.space import Space
-from workers import cluster, membership
-from workers.control import Control
-from workers.searcher import LedgerSearcher
-from workers.trial import TrialTask
+from workers.cluster import connection
+from workers.cluster.search import run_search
+from workers.cluster.searcher import LedgerSearcher
+from workers.cluster.trial import TrialTask
+from workers.stop_signal import StopSignal
 
 
 class NoTraining:
@@ -52,14 +53,14 @@ def ours(trials: int, folder: Path) -> float:
     if lease is None:
         raise RuntimeError("the job could not be claimed")
     space = Space.parse(document, input_shape=(1, 28, 28), classes=10)
-    control = Control()
+    control = StopSignal()
     searcher = LedgerSearcher(
         ledger=ledger,
         lease=lease,
         spec=spec,
         controller=make_controller(ControllerSpec(name="random"), space=space, constraints=(), seed=0),
         control=control,
-        slots=cluster.slots(1, 0),
+        slots=connection.slots(1, 0),
         make_task=lambda proposal, attempt: TrialTask(
             job_id=lease.job_id,
             number=proposal.number,
@@ -74,7 +75,7 @@ def ours(trials: int, folder: Path) -> float:
         told=[],
     )
     began = time.perf_counter()
-    cluster.run_search(searcher, spec=spec, data=None, control=control, folder=folder / "tune", start=NoTraining)
+    run_search(searcher, spec=spec, data=None, control=control, folder=folder / "tune", start=NoTraining)
     seconds = time.perf_counter() - began
     stored = len(ledger.trials(lease.job_id, limit=trials + 1))
     ledger.close()
@@ -108,7 +109,7 @@ def main() -> None:
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     os.environ.setdefault("RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS", "0")
-    membership.connect("", cpus=options.workers)
+    connection.connect("", cpus=options.workers)
     plain_trials = options.plain_trials or options.trials
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -119,7 +120,7 @@ def main() -> None:
     print(f"ratio plain / archsmith: {theirs / mine:.1f}")
     if options.json:
         options.json.write_text(json.dumps(result, indent=2) + "\n")
-    membership.disconnect()
+    connection.disconnect()
 
 
 if __name__ == "__main__":

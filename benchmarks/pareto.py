@@ -8,7 +8,7 @@ against that at its end, and against that of the whole table. The reference is t
 latency of the table; "share of log" is the same with the logarithm of the latency.
 
 A controller is a name of `search/factory.py`, with options after colons. Those with a surrogate weigh the objectives
-anew for each ask (`search/front.py`).
+anew for each ask (`search/pareto.py`).
 """
 
 import argparse
@@ -29,10 +29,10 @@ from numpy.typing import NDArray
 from archsmith.errors import SpaceExhausted
 from benchmarks.search.spaces import Bench, Task, bench
 from benchmarks.search.tables import rows
-from search.controller import Controller
 from search.factory import check_options, make_controller
-from search.front import hypervolume, non_dominated
 from search.objective import Objective
+from search.pareto import hypervolume, non_dominated
+from search.proposing.controller import Controller
 from search.spec import ControllerSpec
 from search.trial import Outcome, TrialState
 

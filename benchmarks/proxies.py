@@ -25,7 +25,7 @@ from torch import Tensor
 
 from benchmarks.search.spaces import WORDS
 from benchmarks.search.tables import rows
-from search.proxy import COLUMNS, combined
+from search.surrogate.zero_cost import COLUMNS, combined
 from space import presets
 from space.analysis import analyse
 from space.architecture import Architecture

@@ -35,7 +35,9 @@ from torch.utils.data import Dataset as TorchDataset
 from workers.datasets import Dataset, DataStore, Split
 from workers.datasets.ingest import ingest
 from workers.measures.calibrate import Calibration, calibrate, reference_network
-from workers.train import Recipe, TrainData, Trainer
+from workers.train.data import TrainData
+from workers.train.recipe import Recipe
+from workers.train.trainer import Trainer
 
 BATCH = 128
 SAMPLES = 5_120

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from archsmith.errors import Fault, InvalidInput
-from search.factory import Number, Word, option_faults, unknown
+from search.options import Number, Word, option_faults, unknown
 from search.spec import CompressSpec, CompressStep
 from space.kinds import KINDS
 

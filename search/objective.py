@@ -13,7 +13,7 @@ of MnasNet (Tan et al. 2019) with all targets left out, on a logarithmic scale f
 Twice the cost is worth 0.049 of score. Why this one: it depends on the trial alone, neither on a reference that has to
 be known nor on what other trials gave, so an outcome never changes and replays in any order; another unit of a cost,
 or a target for it, adds the same to every trial, so that rankings stay. It is one compromise, not the front: a
-controller that wants the front takes `values`, natively or by `search.front.parego`.
+controller that wants the front takes `values`, natively or by `search.pareto.parego`.
 """
 
 import math

@@ -7,7 +7,7 @@ from typing import Any
 Json = dict[str, Any]
 
 SCHEDULERS = ("none", "asha", "hyperband")
-"""What may decide which trials go on; how, stands in `search/fidelity.py`."""
+"""What may decide which trials go on; how, stands in `search/stopping/early_stopping.py`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,7 +100,7 @@ class StopSpec:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WarmStart:
-    """jobs: ids of ended jobs whose trials are prior data; see `search/prior.py`."""
+    """jobs: ids of ended jobs whose trials are prior data; see `search/earlier_jobs/prior.py`."""
 
     jobs: tuple[str, ...] = ()
 

@@ -7,8 +7,8 @@ from typing import NamedTuple, cast
 from space.architecture import Architecture
 from space.constraint import MEASURES
 from space.kinds import KINDS
-from space.memory import MIB, peak_memory
 from space.operations.base import Shape, Window
+from space.peak_memory import MIB, peak_memory
 
 
 class NodeCost(NamedTuple):
@@ -36,7 +36,7 @@ class Analysis:
     depth: convolutions, message passings and linear layers on the longest path.
 
     peak_memory_mb, found when it is asked for: MiB (2^20 bytes) that the tensors of one training step take at its peak:
-        AdamW in float32 on 128 samples, whatever the job's own batch; `space.memory` says what that is of graph data.
+        AdamW in float32 on 128 samples, whatever the job's own batch; `space.peak_memory` says what that is of graph data.
     """
 
     params: int

@@ -9,8 +9,8 @@ from space.architecture import Architecture, GraphBuilder
 from space.blocks import BLOCKS
 from space.blocks.base import Style, project
 from space.decision import Option
-from space.document import SpaceDocument, Stage
-from space.fields import TRAINING_FIELDS
+from space.document.fields import TRAINING_FIELDS, scaled
+from space.document.values import SpaceDocument, Stage
 from space.head import grow_head
 from space.operations.base import Shape
 from space.pools import POOLS, pool
@@ -76,8 +76,3 @@ def _skip(g: GraphBuilder, place: str, first: str, last: str, how: str) -> str:
         return last
     target = g.shape(last) if how == "add" else (g.shape(first)[0], *g.shape(last)[1:])
     return g.add(f"{place}.{how}", how, {}, last, project(g, f"{place}.projection", first, target))
-
-
-def scaled(width: int, multiplier: float) -> int:
-    """A width times a multiplier, to a multiple of 8 as in MobileNets; of 1 the width itself."""
-    return width if multiplier == 1 else max(8, int(width * multiplier / 8 + 0.5) * 8)

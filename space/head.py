@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from space.architecture import GraphBuilder
-from space.asker import Asker
 from space.blocks.base import conv, normalise
 from space.decision import Option
+from space.decision_recorder import DecisionRecorder
 
 Options = Mapping[str, tuple[Option, ...]]
 Answers = Mapping[str, Option]
@@ -15,7 +15,7 @@ CAPSULE_SIDE = {2: 6, 3: 3}
 """Places of primary capsules along a side, by the sides of the map: 36 or 27 in all, as the 36 of the paper."""
 
 
-def ask_head(head: Options, data: str, size: Sequence[int], asker: Asker) -> None:
+def ask_head(head: Options, data: str, size: Sequence[int], asker: DecisionRecorder) -> None:
     """The head's questions. size: the sides of the last map."""
 
     def ask(name: str, *, ordered: bool = False, options: tuple[Option, ...] | None = None) -> Option:

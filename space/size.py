@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from space.asker import Asker
 from space.decision import Choices, Choose, Decision, Option
+from space.decision_recorder import DecisionRecorder
 from space.walk import Cursor, Program
 
 T = TypeVar("T")
@@ -67,7 +67,7 @@ def measure(program: Program, limit: int) -> SizeEstimate:
 
 
 @dataclass(slots=True)
-class _Counter(Asker):
+class _Counter(DecisionRecorder):
     """Does not try the options of idle questions one by one, but multiplies by their number."""
 
     ways: int = 1
@@ -76,7 +76,7 @@ class _Counter(Asker):
         if idle:
             self.ways *= len(options)
             options = options[:1]
-        return Asker.ask(self, name, options, ordered=ordered)
+        return DecisionRecorder.ask(self, name, options, ordered=ordered)
 
 
 def _count(program: Program, limit: int) -> int | None:

@@ -11,11 +11,11 @@ from space.analysis import Analysis
 from space.architecture import Architecture
 from space.constraint import Constraint
 from space.decision import Choices, Choose, Decision, Option
-from space.document import SpaceDocument
+from space.document.parser import parse_document
+from space.document.reader import read_text
+from space.document.values import SpaceDocument
 from space.grow import grow
 from space.kinds import KINDS, MAX_CHANNELS, Kind, kind_of
-from space.parser import parse_document
-from space.reader import read_text
 from space.size import SizeEstimate, every_walk, measure
 from space.walk import Program
 

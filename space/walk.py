@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from typing import cast
 
 from archsmith.errors import Fault, ImpossibleShape, InvalidSpace
-from space.asker import Asker
 from space.blocks import BLOCKS
 from space.decision import Choose, Option
-from space.document import Options, SpaceDocument, Stage
-from space.fields import SPACE_FIELDS, STAGE_FIELDS, TRAINING_FIELDS
+from space.decision_recorder import DecisionRecorder
+from space.document.fields import SPACE_FIELDS, STAGE_FIELDS, TRAINING_FIELDS
+from space.document.values import Options, SpaceDocument, Stage
 from space.head import ask_head
 from space.operations.base import times
 from space.operations.resize import LAW, too_large
@@ -60,9 +60,9 @@ class Program:
         self._fitting: dict[tuple[Cursor, str], tuple[Option, ...]] = {}
         self._open: dict[tuple[Option, ...], tuple[Option, ...]] = {}
 
-    def walk(self, choose: Choose) -> Asker:
+    def walk(self, choose: Choose) -> DecisionRecorder:
         """Ask every question on one path."""
-        asker = Asker(choose)
+        asker = DecisionRecorder(choose)
         cursor = self.start
         while not self.ended(cursor):
             cursor = self.step(cursor, asker)
@@ -71,7 +71,7 @@ class Program:
     def ended(self, cursor: Cursor) -> bool:
         return cursor.stage > len(self.stages)
 
-    def step(self, cursor: Cursor, asker: Asker) -> Cursor:
+    def step(self, cursor: Cursor, asker: DecisionRecorder) -> Cursor:
         """Ask the next few questions."""
         if cursor.stage == len(self.stages):
             self._ask_rest(cursor.size, asker)
@@ -83,7 +83,7 @@ class Program:
             return self._blocks(stage, cursor, asker)
         return self._end(stage, cursor, asker)
 
-    def _settings(self, stage: Stage, cursor: Cursor, asker: Asker) -> Cursor:
+    def _settings(self, stage: Stage, cursor: Cursor, asker: DecisionRecorder) -> Cursor:
         size, options, known = cursor.size, stage.options, dict[str, Option]()
         for name in ("depth", "stride", "padding"):
             fits = self._leaving(stage, cursor, name, known)
@@ -110,7 +110,7 @@ class Program:
             self._open[key] = tuple(o for o in options[name] if room_after({**options, name: (o,)}, side) >= need)
         return self._open[key]
 
-    def _blocks(self, stage: Stage, cursor: Cursor, asker: Asker) -> Cursor:
+    def _blocks(self, stage: Stage, cursor: Cursor, asker: DecisionRecorder) -> Cursor:
         """The questions about one block, or about all blocks of the stage at once."""
         blocks = _Blocks(stage=stage, cursor=cursor, need=self._needs[cursor.stage + 1])
         place = stage.question_place(cursor.block)
@@ -140,7 +140,7 @@ class Program:
             self._fitting[key] = blocks.kernels(padding)
         return self._fitting[key]
 
-    def _end(self, stage: Stage, cursor: Cursor, asker: Asker) -> Cursor:
+    def _end(self, stage: Stage, cursor: Cursor, asker: DecisionRecorder) -> Cursor:
         need = self._needs[cursor.stage + 1]
         fits = tuple(o for o in stage.options["pool"] if _pooled(min(cursor.size), o) >= need)
         pool = _ask(stage, stage.place, "pool", "pool", fits, cursor.size, asker)
@@ -148,7 +148,7 @@ class Program:
             _ask(stage, stage.place, name, name, stage.options[name], cursor.size, asker, idle=True)
         return Cursor(cursor.stage + 1, -1, tuple(_pooled(side, pool) for side in cursor.size))
 
-    def _ask_rest(self, size: Size, asker: Asker) -> None:
+    def _ask_rest(self, size: Size, asker: DecisionRecorder) -> None:
         """The head, and what concerns all stages: nothing on the way depends on it."""
         ask_head(self.document.head, self._data, size, asker)
         for name, options in self.document.general.items():
@@ -286,7 +286,7 @@ def _ask(
     source: str,
     fits: tuple[Option, ...],
     size: Size,
-    asker: Asker,
+    asker: DecisionRecorder,
     *,
     idle: bool = False,
 ) -> Option:

@@ -16,9 +16,9 @@ from search.ledger import Job, Lease, Ledger, Trial, open_ledger
 from search.spec import Budget, ControllerSpec, FinalistSpec, JobSpec, TrialSpec
 from search.trial import TrialState
 from space import presets
+from workers.cluster.trial import Start
 from workers.driver import Driver
 from workers.settings import Settings
-from workers.trial import Start
 
 
 def finalists(**changes: Any) -> FinalistSpec:

@@ -10,9 +10,9 @@ from torch.nn import functional as F
 from space.analysis import analyse
 from space.architecture import Architecture
 from space.build import build
-from space.codegen import generate
+from space.codegen.writer import generate
 from space.export import to_program
-from space.picture import draw
+from space.picture.drawing import draw
 from tests.oracle import batch_of, hooked_shapes, load_generated, network_macs, onnx_logits, onnx_session
 
 

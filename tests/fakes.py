@@ -13,7 +13,7 @@ from ray import cloudpickle
 
 from archsmith.errors import TrialFailure
 from search.trial import Measurement
-from workers.trial import TrialTask
+from workers.cluster.trial import TrialTask
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
 

@@ -4,7 +4,7 @@ import random
 
 from space import presets
 from space.architecture import Architecture
-from space.parser import parse_document
+from space.document.parser import parse_document
 from space.space import Space
 
 Shape = tuple[int, ...]

@@ -25,14 +25,14 @@ HOMES: dict[str, tuple[str, ...]] = {
     "httpx_sse": ("archsmith/",),
     "jsonschema": (),
     "lark": ("space/constraint.py",),
-    "mlflow": ("workers/mlflow_server.py", "workers/mlmodel.py", "workers/tracking.py"),
+    "mlflow": ("workers/tracking/mlflow_server.py", "workers/tracking/mlmodel.py", "workers/tracking/writer.py"),
     "onnx": ("space/export.py", "workers/bundle/exports.py"),
     "onnxruntime": ("workers/bundle/exports.py", "workers/compress/int8.py"),
     "onnxscript": (),
     "optuna": (
         "search/controllers/gp.py",
         "search/controllers/nsga2.py",
-        "search/controllers/optuna_study.py",
+        "search/controllers/optuna_bridge.py",
         "search/controllers/tpe.py",
     ),
     "PIL": ("workers/datasets/",),
@@ -41,26 +41,30 @@ HOMES: dict[str, tuple[str, ...]] = {
     "pydantic_core": ("api/",),
     "python_multipart": ("api/",),
     "ray": (
-        "workers/cluster.py",
-        "workers/membership.py",
-        "workers/scheduler.py",
-        "workers/searcher.py",
-        "workers/trial.py",
+        "workers/cluster/search.py",
+        "workers/cluster/connection.py",
+        "workers/cluster/scheduler.py",
+        "workers/cluster/searcher.py",
+        "workers/cluster/trial.py",
     ),
     "rich": ("archsmith/",),
     "safetensors": ("workers/",),
-    "scipy": ("search/extrapolation.py", "search/surrogate/process.py", "workers/report/statistics.py"),
+    "scipy": (
+        "search/stopping/extrapolation.py",
+        "search/surrogate/gaussian_process.py",
+        "workers/report/statistics.py",
+    ),
     "sklearn": ("workers/compress/sharing.py", "workers/datasets/"),
     "sqlalchemy": ("search/ledger/",),
     "starlette": ("api/",),
     "torch": ("space/operations/", "space/build.py", "space/export.py", "workers/"),
     "typer": ("archsmith/",),
-    "uvicorn": ("api/", "workers/mlflow_server.py"),
+    "uvicorn": ("api/", "workers/tracking/mlflow_server.py"),
     "yaml": ("space/", "archsmith/cli.py"),
 }
 """Library -> the only files, or folders with a / at the end, that import it."""
 NOWHERE = {"pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
-BROAD_EXCEPT = ("workers/trial.py",)
+BROAD_EXCEPT = ("workers/cluster/trial.py",)
 
 
 @dataclass(frozen=True)
@@ -184,8 +188,8 @@ def test_no_module_imports_itself_through_others() -> None:
         ("archsmith.errors", (*ROOMS, "httpx", "typer")),
         ("api.app", ("torch", "optuna", "ray", "mlflow")),
         ("space.space", ("torch",)),
-        ("workers.mlflow_server", (*ROOMS[:2], "mlflow", "torch", "ray")),
-        ("workers.remote", (*ROOMS[:2], "torch", "ray", "sqlalchemy")),
+        ("workers.tracking.mlflow_server", (*ROOMS[:2], "mlflow", "torch", "ray")),
+        ("workers.cluster.remote", (*ROOMS[:2], "torch", "ray", "sqlalchemy")),
         ("workers.bundle.predict", ("torch", "ray", "mlflow", "optuna", "sqlalchemy")),
     ],
 )
@@ -244,7 +248,7 @@ def test_the_rules_see_what_they_forbid(path: str, text: str) -> None:
     ("path", "text"),
     [
         ("api/a.py", "from archsmith.errors import NotFound\nfrom space.space import Space"),
-        ("workers/trial.py", "try:\n    f()\nexcept Exception:\n    pass"),
+        ("workers/cluster/trial.py", "try:\n    f()\nexcept Exception:\n    pass"),
         ("search/ledger/a.py", "import sqlalchemy as sa"),
         ("workers/a.py", "torch.load(path, weights_only=True)"),
         ("space/build.py", "import torch"),

@@ -154,7 +154,7 @@ def test_the_options_of_compression_are_those_of_the_table() -> None:
 
 def _check_options(title: str, entries: Mapping[str, Mapping[str, Any]]) -> None:
     """The section has a row for each name and one for each option, with its default and its range."""
-    from search.factory import Number
+    from search.options import Number
 
     def row(name: str, option: str, found: Any) -> tuple[str, ...]:
         if isinstance(found, Number):

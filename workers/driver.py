@@ -17,37 +17,38 @@ from dataclasses import replace
 from pathlib import Path
 
 from archsmith.errors import ArchsmithError, ClusterAway, ConfigurationError, JobFailure, LeaseLost, Unavailable
-from search import enqueue
-from search.controller import Controller, Proposal
 from search.factory import make_controller
-from search.inorder import InOrder
 from search.ledger import Job, Lease, Ledger, open_ledger
 from search.objective import Objective
+from search.proposing import enqueue
+from search.proposing.controller import Controller, Proposal
+from search.proposing.in_order import DeterministicOrder
 from search.spec import JobSpec
 from search.trial import JobState, Outcome, TrialState
 from space.analysis import analyse
 from space.architecture import Architecture
 from space.constraint import Constraint
 from space.space import Space
-from workers import cluster, membership
-from workers.compress.again import Again
-from workers.control import Control
-from workers.data import JobData, search_data
+from workers.cluster import connection
+from workers.cluster.search import run_search
+from workers.cluster.searcher import LedgerSearcher
+from workers.cluster.trial import Start, TrialTask
 from workers.datasets import Dataset, DataStore
 from workers.finalists.plan import is_its_own
-from workers.finalists.random_arm import RandomArm
-from workers.finalists.stage import Finish
-from workers.heartbeat import EXIT_CLUSTER_AWAY, EXIT_LEASE_LOST, THE_CLUSTER, Heartbeat
-from workers.measures.metered import check_energy
-from workers.recipe import recipe, trial_seed
-from workers.restored import Restored, measured, recall, replayed
-from workers.searcher import LedgerSearcher
-from workers.setting import Setting, calibrated
+from workers.job.compress_again import CompressAgain
+from workers.job.finish import Finish
+from workers.job.heartbeat import EXIT_CLUSTER_AWAY, EXIT_LEASE_LOST, THE_CLUSTER, Heartbeat
+from workers.job.phase_costs import PhaseCosts
+from workers.job.random_arm import RandomArm
+from workers.job.restore import Restored, measured, recall, replayed
+from workers.probes.energy_check import check_energy
+from workers.probes.numerics import Numerics, calibrated
 from workers.settings import Settings
-from workers.spending import Spending
-from workers.tracking import OutboxWriter
-from workers.transfer import donor_of
-from workers.trial import Start, TrialTask
+from workers.stop_signal import StopSignal
+from workers.tracking.writer import OutboxWriter
+from workers.train.job_data import JobData, search_data
+from workers.train.prepare import recipe, trial_seed
+from workers.weights.inherit import donor_of
 
 log = logging.getLogger("archsmith.driver")
 
@@ -63,12 +64,12 @@ class Driver:
         self._job: Job = ledger.job(lease.job_id)
         self._spec: JobSpec = self._job.spec
         self._folder = settings.job_folder(lease.job_id)
-        self._control = Control(used_s=self._job.seconds_used, limit_s=self._spec.budget.seconds)
-        self._spending = Spending.of_this_machine(self._job.phases)
+        self._control = StopSignal(used_s=self._job.seconds_used, limit_s=self._spec.budget.seconds)
+        self._costs = PhaseCosts.of_this_machine(self._job.phases)
         self._measuring = False
 
     @property
-    def control(self) -> Control:
+    def control(self) -> StopSignal:
         return self._control
 
     def run(self) -> None:
@@ -84,8 +85,8 @@ class Driver:
             self._control,
             lease_s=self._settings.lease_s,
             waiting_for=self._waiting_for,
-            spent=self._spending.look,
-            away=membership.away,
+            spent=self._costs.look,
+            away=connection.away,
             put_back=self._put_back,
         )
         writer = OutboxWriter(self._settings, self._ledger, self._lease.job_id) if self._settings.mlflow_url else None
@@ -110,35 +111,35 @@ class Driver:
     def _steps(self) -> None:
         store = DataStore(self._settings.datasets)
         dataset = store.open(self._spec.dataset, seed=self._spec.seed, task=self._spec.space.get("data"))
-        membership.connect(self._settings.ray_address, state=self._settings.state)
+        connection.connect(self._settings.ray_address, state=self._settings.state)
         self._on_signals()
         check_energy(self._spec)
-        setting = calibrated(self._spec, dataset, self._settings.state)
-        log.info("job %s on %s with %s", self._job.id, dataset.info.name, setting)
+        numerics = calibrated(self._spec, dataset, self._settings.state)
+        log.info("job %s on %s with %s", self._job.id, dataset.info.name, numerics)
         if self._spec.compress is not None and self._spec.compress.of is not None:
-            Again(self._settings, self._ledger, self._lease, self._control, self._spending).run(dataset, setting)
+            CompressAgain(self._settings, self._ledger, self._lease, self._control, self._costs).run(dataset, numerics)
         else:
-            self._whole_job(dataset, setting)
-        if self._control.leaving:
-            self._leave()
+            self._whole_job(dataset, numerics)
+        if self._control.suspending:
+            self._suspend()
 
-    def _whole_job(self, dataset: Dataset, setting: Setting) -> None:
+    def _whole_job(self, dataset: Dataset, numerics: Numerics) -> None:
         if not self._job.stopped_because:
-            self._search(dataset, setting)
-        if not self._control.leaving:
+            self._search(dataset, numerics)
+        if not self._control.suspending:
             trained = [t for t in self._ledger.history(self._job.id) if t.value is not None]
             if not trained:
                 raise JobFailure(f"no trial succeeded: {self._failures()}")
             if self._spec.finalists.random_arm and not is_its_own(self._spec):
-                self._random_arm(dataset, setting)
-        if not self._control.leaving:
-            self._spending.enter("finalists")
-            Finish(self._settings, self._ledger, self._lease, self._control, self._spending).run(dataset, setting)
+                self._random_arm(dataset, numerics)
+        if not self._control.suspending:
+            self._costs.enter("finalists")
+            Finish(self._settings, self._ledger, self._lease, self._control, self._costs).run(dataset, numerics)
 
     def _on_signals(self) -> None:
         """After Ray's own handlers are set. SIGTERM: the service stops, the job goes back to the queue."""
-        signal.signal(signal.SIGTERM, lambda *_: self._control.leave("shutdown"))
-        signal.signal(signal.SIGINT, lambda *_: self._control.leave("shutdown"))
+        signal.signal(signal.SIGTERM, lambda *_: self._control.suspend("shutdown"))
+        signal.signal(signal.SIGINT, lambda *_: self._control.suspend("shutdown"))
 
     def _waiting_for(self) -> str | None:
         if (
@@ -147,13 +148,13 @@ class Driver:
             or self._ledger.job(self._job.id).counts.get(TrialState.RUNNING)
         ):
             return None
-        return cluster.shortage(self._spec.trial.cpus, self._spec.trial.gpus)
+        return connection.shortage(self._spec.trial.cpus, self._spec.trial.gpus)
 
     # ---- the search
 
-    def _search(self, dataset: Dataset, setting: Setting) -> None:
+    def _search(self, dataset: Dataset, numerics: Numerics) -> None:
         self._ledger.update_job(self._lease, phase="search")
-        self._spending.enter("search")
+        self._costs.enter("search")
         self._ledger.recover(self._lease)
         restored = self._restored(dataset)
         searcher = LedgerSearcher(
@@ -162,8 +163,8 @@ class Driver:
             spec=self._spec,
             controller=restored.controller,
             control=self._control,
-            slots=cluster.slots(self._spec.trial.cpus, self._spec.trial.gpus),
-            make_task=lambda proposal, attempt: self._task(proposal, attempt, dataset, setting),
+            slots=connection.slots(self._spec.trial.cpus, self._spec.trial.gpus),
+            make_task=lambda proposal, attempt: self._task(proposal, attempt, dataset, numerics),
             pending=restored.pending,
             next_number=restored.next_number,
             told=restored.told,
@@ -171,7 +172,7 @@ class Driver:
             forget=self._forget,
         )
         self._control.start()
-        cluster.run_search(
+        run_search(
             searcher,
             spec=self._spec,
             data=self._data(dataset),
@@ -204,7 +205,7 @@ class Driver:
         if spec.controller.options.get("warm") == "zero_cost":
             self._warm_up(controller, dataset, asked=len(own))
         if spec.reproducible:
-            controller = InOrder(controller)
+            controller = DeterministicOrder(controller)
         return replayed(controller, own, measured(self._ledger, self._job.id, objective), objective)
 
     def _space(self, dataset: Dataset) -> tuple[Space, tuple[Constraint, ...]]:
@@ -212,47 +213,47 @@ class Driver:
         space = Space.parse(self._spec.space, input_shape=shape, classes=dataset.classes, tasks=tasks)
         return space, tuple(Constraint.parse(text) for text in self._spec.objective.constraints)
 
-    def _random_arm(self, dataset: Dataset, setting: Setting) -> None:
-        self._spending.enter("random_arm")
+    def _random_arm(self, dataset: Dataset, numerics: Numerics) -> None:
+        self._costs.enter("random_arm")
         arm = RandomArm(
             self._ledger,
             self._lease,
             self._spec,
             control=self._control,
-            make_task=lambda proposal, attempt: self._task(proposal, attempt, dataset, setting),
+            make_task=lambda proposal, attempt: self._task(proposal, attempt, dataset, numerics),
             forget=self._forget,
         )
         folder = self._folder / "tune"
         arm.run(*self._space(dataset), data=self._data(dataset), folder=folder, start=self._start)
-        if not self._control.leaving:
+        if not self._control.suspending:
             shutil.rmtree(self._folder / "checkpoints", ignore_errors=True)
 
     def _warm_up(self, controller: Controller, dataset: Dataset, *, asked: int) -> None:
         """Give it measured guesses for the starts it has still to propose. Their seconds are the search's."""
-        from search.controllers.modelled import Modelled
-        from workers.warm import WarmUp
+        from search.surrogate.controller import SurrogateController
+        from workers.probes.zero_cost import ZeroCostRanking
 
-        if not isinstance(controller, Modelled) or not controller.starting(asked):
+        if not isinstance(controller, SurrogateController) or not controller.starting(asked):
             return
         self._ledger.update_job(self._lease, phase="proxies")
-        self._spending.enter("proxies")
+        self._costs.enter("proxies")
         self._control.start()
         self._measuring = True
-        warm_up = WarmUp(spec=self._spec, dataset=dataset, folder=self._folder, control=self._control)
+        warm_up = ZeroCostRanking(spec=self._spec, dataset=dataset, folder=self._folder, control=self._control)
         controller.guesses = warm_up.guesses(controller)
         self._measuring = False
         self._control.halt()
         self._ledger.update_job(self._lease, phase="search")
-        self._spending.enter("search")
+        self._costs.enter("search")
 
-    def _task(self, proposal: Proposal, attempt: int, dataset: Dataset, setting: Setting) -> TrialTask:
+    def _task(self, proposal: Proposal, attempt: int, dataset: Dataset, numerics: Numerics) -> TrialTask:
         spec, number = self._spec, proposal.number
         values = recipe(
             spec,
             epochs=spec.budget.epochs,
             seed=trial_seed(spec.seed, number),
-            precision=setting.precision,
-            layout=setting.layout,
+            precision=numerics.precision,
+            layout=numerics.layout,
             channels=dataset.info.input_shape[0],
         )
         return TrialTask(
@@ -276,7 +277,7 @@ class Driver:
 
     def _settle(self, searcher: LedgerSearcher) -> None:
         """Close what Tune stopped without a word, by the reason why the search ended."""
-        if self._control.leaving:
+        if self._control.suspending:
             for number, attempt in searcher.open_attempts():
                 self._ledger.interrupt(self._lease, number, attempt)
             return
@@ -293,12 +294,12 @@ class Driver:
     def _put_back(self) -> None:
         """The cluster is away, which is no fault of the job's; but one of its own may well have been ended by it."""
         if self._settings.ray_address:
-            self._leave(waiting_for=THE_CLUSTER)
+            self._suspend(waiting_for=THE_CLUSTER)
 
-    def _leave(self, waiting_for: str | None = None) -> None:
+    def _suspend(self, waiting_for: str | None = None) -> None:
         """Put the job down: paused or cancelled as the user wants, else queued for the next driver."""
-        self._spending.enter(None)
-        phases = self._spending.look()
+        self._costs.enter(None)
+        phases = self._costs.look()
         self._ledger.update_job(self._lease, seconds_used=self._control.seconds_used(), phases=phases)
         self._ledger.pause_job(self._lease, waiting_for=waiting_for)
 
@@ -340,7 +341,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         log.error("%s", error)
         return EXIT_CLUSTER_AWAY if isinstance(error, ClusterAway) else EXIT_UNAVAILABLE
     finally:
-        membership.disconnect()
+        connection.disconnect()
         ledger.close()
     return 0
 

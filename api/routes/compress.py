@@ -7,9 +7,9 @@ from fastapi import APIRouter, Depends, Response
 
 from api import views
 from api.body import accepts, body_of, document
-from api.compression import CompressRequest
-from api.context import Here
-from api.routes.jobs import Found, IdempotencyKey, created, not_ready
+from api.context import ContextDep
+from api.routes.jobs import IdempotencyKey, JobDep, created, not_ready
+from api.schemas import CompressRequest
 from archsmith.errors import Fault, InvalidInput
 from search.compress import check_compress, data_faults
 from search.trial import JobState
@@ -24,8 +24,8 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
     openapi_extra=document(CompressRequest),
 )
 def compress(
-    context: Here,
-    job: Found,
+    context: ContextDep,
+    job: JobDep,
     answer: Response,
     request: Annotated[CompressRequest, Depends(body_of(CompressRequest))],
     idempotency_key: IdempotencyKey = None,

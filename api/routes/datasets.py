@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from api import ingestion, uploads, views
 from api.body import accepts, document, media_type, read
-from api.context import Context, Here
+from api.context import Context, ContextDep
 from api.errors import Refused
 from api.faults import validation_faults
 from api.schemas import DatasetRequest, DatasetUpload, UploadFields
@@ -24,14 +24,14 @@ UPLOADS = "uploads"
 
 
 @router.get("")
-def browse(context: Here) -> views.DatasetList:
+def browse(context: ContextDep) -> views.DatasetList:
     rows = {row.name: row for row in context.ledger.datasets()}
     infos = [context.store.describe(name) for name in context.store.names()]
     return views.DatasetList(items=[views.dataset_view(info, rows.get(info.name)) for info in infos])
 
 
 @router.get("/{name}")
-def show(context: Here, name: str) -> views.DatasetView:
+def show(context: ContextDep, name: str) -> views.DatasetView:
     info = context.store.describe(name)
     rows = {row.name: row for row in context.ledger.datasets()}
     return views.dataset_view(info, rows.get(name))
@@ -42,7 +42,7 @@ def show(context: Here, name: str) -> views.DatasetView:
     status_code=201,
     openapi_extra=document(DatasetRequest, **{"multipart/form-data": DatasetUpload}),
 )
-async def add(context: Here, request: Request, answer: Response) -> views.DatasetView:
+async def add(context: ContextDep, request: Request, answer: Response) -> views.DatasetView:
     """Upload a data set (multipart/form-data), or register one by path (application/json)."""
     kind = media_type(request)
     if kind == "multipart/form-data":

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Response
 
 from api.body import accepts
-from api.context import Here
+from api.context import ContextDep
 from archsmith.errors import Unavailable
 from workers.settings import Settings
 
@@ -34,7 +34,7 @@ async def livez() -> dict[str, str]:
 
 
 @router.get("/readyz", responses={503: {"description": "Not ready"}})
-def readyz(context: Here, answer: Response) -> dict[str, Any]:
+def readyz(context: ContextDep, answer: Response) -> dict[str, Any]:
     """Ready when the ledger answers and the cluster runs tasks. A tracker that is away is told of, but stops no job."""
     settings = context.settings
     details = {
@@ -49,7 +49,7 @@ def readyz(context: Here, answer: Response) -> dict[str, Any]:
     return {"status": "ok" if ready else "closing" if context.closing.is_set() else "not ready", "details": details}
 
 
-def _ledger(context: Here) -> str:
+def _ledger(context: ContextDep) -> str:
     try:
         context.ledger.ping()
     except Unavailable:

@@ -10,18 +10,18 @@ from starlette.responses import FileResponse, JSONResponse, StreamingResponse
 
 from api import events, views
 from api.body import After, Limit, accepts, body_of, document, plain_bool
-from api.context import Context, Here
+from api.context import Context, ContextDep
 from api.errors import Refused
 from api.pricing import PriceView, price
 from api.schemas import JobRequest
 from archsmith.errors import AlreadyExists, Fault, InvalidInput, MalformedInput, NotFound
-from search.check import check_job
-from search.front import pareto
+from search.earlier_jobs.prior import look
 from search.ledger import Job, Wanted
 from search.objective import Objective
-from search.prior import look
+from search.pareto import pareto
 from search.spec import JobSpec
 from search.trial import JobState
+from search.validate import check_job
 from space.analysis import analyse
 from space.architecture import Architecture
 
@@ -42,14 +42,14 @@ IdempotencyKey = Annotated[
 ]
 
 
-def find(context: Here, job_id: str) -> Job:
+def find(context: ContextDep, job_id: str) -> Job:
     """A dependency: the job in the path. Raises NotFound."""
     if not _UUID.fullmatch(job_id):
         raise NotFound("job", job_id)
     return context.ledger.job(job_id)
 
 
-Found = Annotated[Job, Depends(find)]
+JobDep = Annotated[Job, Depends(find)]
 
 
 def _key(header: IdempotencyKey = None) -> str | None:
@@ -67,7 +67,7 @@ def _key(header: IdempotencyKey = None) -> str | None:
     responses={200: {"model": PriceView, "description": "What it would cost (dry_run)"}},
 )
 def submit(
-    context: Here,
+    context: ContextDep,
     answer: Response,
     request: Annotated[JobRequest, Depends(body_of(JobRequest))],
     idempotency_key: IdempotencyKey = None,
@@ -100,7 +100,7 @@ def created(context: Context, spec: JobSpec, idempotency_key: str | None, answer
 
 
 @router.get("", dependencies=_JSON)
-def browse(context: Here, limit: Limit = 50, after: After = None, state: StateFilter = None) -> views.JobPage:
+def browse(context: ContextDep, limit: Limit = 50, after: After = None, state: StateFilter = None) -> views.JobPage:
     """Newest first."""
     try:
         jobs = context.ledger.jobs(limit=limit + 1, after=after, state=state)
@@ -111,12 +111,12 @@ def browse(context: Here, limit: Limit = 50, after: After = None, state: StateFi
 
 
 @router.get("/{job_id}", dependencies=_JSON)
-def show(context: Here, job: Found) -> views.JobDetail:
+def show(context: ContextDep, job: JobDep) -> views.JobDetail:
     return _detail(context, job)
 
 
 @router.get("/{job_id}/trials", dependencies=_JSON)
-def trials(context: Here, job: Found, limit: Limit = 50, after: After = None) -> views.TrialPage:
+def trials(context: ContextDep, job: JobDep, limit: Limit = 50, after: After = None) -> views.TrialPage:
     """In order of their numbers, without measurements."""
     if after is not None and not re.fullmatch(r"[0-9]{1,9}", after):
         detail = "this is no cursor that the service gave out"
@@ -127,7 +127,7 @@ def trials(context: Here, job: Found, limit: Limit = 50, after: After = None) ->
 
 
 @router.get("/{job_id}/trials/{number}", dependencies=_JSON)
-def trial(context: Here, job: Found, number: str) -> views.TrialView:
+def trial(context: ContextDep, job: JobDep, number: str) -> views.TrialView:
     """One trial with its measurements."""
     if not re.fullmatch(r"0|[1-9][0-9]{0,8}", number):
         raise NotFound("trial", number)
@@ -140,13 +140,15 @@ def trial(context: Here, job: Found, number: str) -> views.TrialView:
     response_class=StreamingResponse,
     responses={200: {"content": {"text/event-stream": {}}, "description": "Server-sent events"}},
 )
-def follow(context: Here, job: Found, last_event_id: Annotated[str | None, Header()] = None) -> StreamingResponse:
+def follow(
+    context: ContextDep, job: JobDep, last_event_id: Annotated[str | None, Header()] = None
+) -> StreamingResponse:
     """All events from the first (or after Last-Event-ID) on; ends with `event: end` when the job has ended."""
     return events.stream(context, job.id, events.last_event_id(last_event_id))
 
 
 @router.get("/{job_id}/best", dependencies=_JSON)
-def best(context: Here, job: Found) -> views.BestArchitecture:
+def best(context: ContextDep, job: JobDep) -> views.BestArchitecture:
     """The incumbent's architecture. 409 until a trial has completed."""
     if job.best_trial is None or job.best_score is None:
         raise not_ready(job, "no trial has completed yet")
@@ -161,13 +163,13 @@ def best(context: Here, job: Found) -> views.BestArchitecture:
 
 
 @router.get("/{job_id}/controller", dependencies=_JSON)
-def controller(context: Here, job: Found) -> views.BeliefView:
+def controller(context: ContextDep, job: JobDep) -> views.BeliefView:
     """What the job's controller believes by now: a policy's probabilities, a model's scales, why `auto` chose it."""
     return views.belief_view(job, context.ledger.belief(job.id))
 
 
 @router.get("/{job_id}/front", dependencies=_JSON)
-def front(context: Here, job: Found) -> views.FrontView:
+def front(context: ContextDep, job: JobDep) -> views.FrontView:
     """The trade-offs between the job's objectives that were found so far."""
     return views.front_view(job, pareto(context.ledger.facts(job.id), Objective.of(job.spec.objective)))
 
@@ -178,7 +180,7 @@ def front(context: Here, job: Found) -> views.FrontView:
     response_class=FileResponse,
     responses={200: {"content": {"application/zip": {}}, "description": "The bundle"}},
 )
-def bundle(context: Here, job: Found, request: Request) -> Response:
+def bundle(context: ContextDep, job: JobDep, request: Request) -> Response:
     """The finished product as a zip archive. 409 until the job has succeeded."""
     path = context.settings.job_folder(job.id) / "bundle.zip"
     if job.state is not JobState.SUCCEEDED or not job.bundle_sha256 or not path.is_file():
@@ -244,18 +246,18 @@ _ACTION: dict[str, Any] = {
 
 
 @router.post("/{job_id}/cancel", **_ACTION)
-def cancel(context: Here, job: Found, answer: Response) -> views.JobDetail:
+def cancel(context: ContextDep, job: JobDep, answer: Response) -> views.JobDetail:
     """End a job for good; what it has measured stays."""
     return _steer(context, job, "cancel", answer)
 
 
 @router.post("/{job_id}/pause", **_ACTION)
-def pause(context: Here, job: Found, answer: Response) -> views.JobDetail:
+def pause(context: ContextDep, job: JobDep, answer: Response) -> views.JobDetail:
     """Stop a job so that it can go on later; running trials stop at their last checkpoint."""
     return _steer(context, job, "pause", answer)
 
 
 @router.post("/{job_id}/resume", **_ACTION)
-def resume(context: Here, job: Found, answer: Response) -> views.JobDetail:
+def resume(context: ContextDep, job: JobDep, answer: Response) -> views.JobDetail:
     """Queue a paused job again."""
     return _steer(context, job, "run", answer)

@@ -7,8 +7,8 @@ from fastapi import APIRouter
 from starlette.responses import HTMLResponse
 
 from api.body import accepts
-from api.context import Context, Here
-from api.routes.jobs import Found, not_ready
+from api.context import Context, ContextDep
+from api.routes.jobs import JobDep, not_ready
 from search.ledger import Job
 from search.trial import JobState
 from workers.report.schema import schema as report_schema
@@ -28,14 +28,14 @@ def schema() -> dict[str, Any]:
 
 
 @router.get("/jobs/{job_id}/report", dependencies=[accepts("application/json")])
-def report(context: Here, job: Found) -> dict[str, Any]:
+def report(context: ContextDep, job: JobDep) -> dict[str, Any]:
     """What was found, by how much it is better, what it cost. 409 until the job has succeeded."""
     found: dict[str, Any] = json.loads(_read(context, job, "report.json"))
     return found
 
 
 @router.get("/jobs/{job_id}/report.html", dependencies=[accepts("text/html")], response_class=HTMLResponse)
-def page(context: Here, job: Found) -> HTMLResponse:
+def page(context: ContextDep, job: JobDep) -> HTMLResponse:
     """The same for people, with its plots inside."""
     return HTMLResponse(_read(context, job, "report.html"), headers=ALONE)
 

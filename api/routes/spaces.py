@@ -9,15 +9,15 @@ from fastapi import APIRouter, Depends
 
 from api import views
 from api.body import accepts, body_of, document
-from api.context import Context, Here
+from api.context import Context, ContextDep
 from api.schemas import SpaceRequest
 from archsmith.errors import Fault, InvalidInput, InvalidSpace
-from search.check import DataShape, Samples, below, parse_space, repaired, sample
-from search.walks import Attempt
+from search.proposing.walks import Draw
+from search.validate import DataShape, Samples, below, parse_space, repaired, sample
 from space import presets
 from space.constraint import MEASURES
+from space.document.schema import SCHEMA
 from space.kinds import KINDS
-from space.schema import SCHEMA
 from space.space import Space
 
 TASKS_OF_AXES = {1: ("nodes", "graphs", "links"), 3: ("image",), 4: ("volume",)}
@@ -46,7 +46,9 @@ def schema() -> dict[str, Any]:
 
 
 @router.post("/validate", openapi_extra=document(SpaceRequest))
-def validate(context: Here, request: Annotated[SpaceRequest, Depends(body_of(SpaceRequest))]) -> views.SpaceReport:
+def validate(
+    context: ContextDep, request: Annotated[SpaceRequest, Depends(body_of(SpaceRequest))]
+) -> views.SpaceReport:
     """Reads a space for a data set and samples it. 422 with every fault when it cannot be read."""
     data = _shape(context, request)
     try:
@@ -124,7 +126,7 @@ def wilson(hits: int, draws: int) -> tuple[float, float]:
     return round(max(0.0, middle - half), 6), round(min(1.0, middle + half), 6)
 
 
-def _quantiles(attempts: Sequence[Attempt], name: str) -> views.QuantilesView:
+def _quantiles(attempts: Sequence[Draw], name: str) -> views.QuantilesView:
     values = sorted(float(one.measures[name]) for one in attempts)
     twentieths = statistics.quantiles(values, n=20, method="inclusive") if len(values) > 1 else values * 19
     p5, p25, p50, p75, p95 = (twentieths[at] for at in (0, 4, 9, 14, 18))

@@ -1,7 +1,7 @@
 """What a surrogate sees of each architecture of a listed space, found once and kept in a file.
 
 A search on a table looks at the same few thousand architectures in every seed. The measures and features are those of
-`search.controllers.modelled.look`; only the time to find them is saved, so the times to ask that a search on a table
+`search.surrogate.controller.look`; only the time to find them is saved, so the times to ask that a search on a table
 reports are without it. `benchmarks/controllers.py` measures whole asks.
 """
 
@@ -13,15 +13,15 @@ import numpy as np
 
 import space
 from benchmarks.search.remembered import Listed, built, kept_file, write_whole
-from search.controllers.modelled import Looked, look
 from search.surrogate import features, topology
+from search.surrogate.controller import Looked, look
 from search.surrogate.features import Numbers, answers
 from space.architecture import Architecture
 from space.decision import Choices, Decision
 
 
 class Described:
-    """A `search.controllers.modelled.Look` for one space."""
+    """A `search.surrogate.controller.Look` for one space."""
 
     def __init__(self, of: Listed, name: str, identity: str) -> None:
         self._decisions = of.decisions

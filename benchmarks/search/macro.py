@@ -8,7 +8,7 @@ wherever in its stage it stands, so that 3^8 = 6,561 codes are 3,969 networks.
 import math
 from collections.abc import Sequence
 
-from search.limits import Limit
+from search.proposing.constraints import Constraint
 from space.architecture import Architecture, GraphBuilder
 from space.decision import Choices, Choose, Decision
 from space.size import SizeEstimate
@@ -25,7 +25,7 @@ DECISIONS = tuple(Decision(name=f"layers.{i}", options=OPERATIONS, ordered=False
 class Macro:
     """A `SearchSpace`."""
 
-    constraints: Sequence[Limit] = ()
+    constraints: Sequence[Constraint] = ()
 
     def sample(self, choose: Choose) -> Architecture:
         answers = [str(choose(decision)) for decision in DECISIONS]

@@ -18,9 +18,9 @@ import numpy as np
 
 import space
 from archsmith.errors import InvalidArchitecture
-from search.limits import Limit
-from search.walked import Walked
-from search.walks import SearchSpace, Walk, uniform
+from search.proposing.constraints import Constraint
+from search.proposing.walk_cache import WalkCache
+from search.proposing.walks import SearchSpace, Walk, uniform
 from space.architecture import Architecture
 from space.decision import Choices, Choose, Decision, Option
 from space.size import SizeEstimate
@@ -74,7 +74,7 @@ class Listed:
         self._built = lru_cache(maxsize=BUILT)(lambda answers: built(of, self.decisions, answers))
 
     @property
-    def constraints(self) -> Sequence[Limit]:
+    def constraints(self) -> Sequence[Constraint]:
         return self.inner.constraints
 
     def baseline(self) -> Choices:
@@ -147,10 +147,10 @@ class Remembered:
 
     def __init__(self, of: SearchSpace) -> None:
         self._of = of
-        self._walked: Walked[Architecture | InvalidArchitecture] = Walked(of, most=math.inf)
+        self._walked: WalkCache[Architecture | InvalidArchitecture] = WalkCache(of, most=math.inf)
 
     @property
-    def constraints(self) -> Sequence[Limit]:
+    def constraints(self) -> Sequence[Constraint]:
         return self._of.constraints
 
     def baseline(self) -> Choices:

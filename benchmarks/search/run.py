@@ -14,9 +14,9 @@ from benchmarks.search.references import MOST_SEEDS, REFERENCES, replay
 from benchmarks.search.remembered import Anywhere
 from benchmarks.search.simulate import Limits, Run, simulate
 from benchmarks.search.spaces import Task, bench
-from search.controllers.modelled import Modelled
 from search.factory import check_options, make_controller
 from search.spec import ControllerSpec
+from search.surrogate.controller import SurrogateController
 
 WORKERS = (1, 4, 16, 64)
 """Of protocol P4."""
@@ -107,7 +107,7 @@ def _one(plan: Plan, seed: int) -> Run:
         return replay(REFERENCES[plan.label], task, plan.limits, seed)
     space = task.space if plan.baseline else Anywhere(task.space, seed)
     controller = make_controller(plan.spec, space=space, seed=seed)
-    if isinstance(controller, Modelled):
+    if isinstance(controller, SurrogateController):
         controller.look = task.look or controller.look
         if (guess := task.proxy) is not None:
             controller.proxy = lambda choices, _architecture, _measures: guess(choices)

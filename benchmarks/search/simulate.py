@@ -15,7 +15,7 @@ import numpy as np
 
 from archsmith.errors import SpaceExhausted
 from benchmarks.search.spaces import Task
-from search.controller import Controller, Proposal
+from search.proposing.controller import Controller, Proposal
 from search.trial import Outcome, TrialState
 
 MARKS = (10, 20, 30, 50, 75, 100, 150)

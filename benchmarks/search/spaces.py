@@ -10,9 +10,9 @@ from benchmarks.search.described import Described
 from benchmarks.search.macro import DECISIONS, OPERATIONS, Macro
 from benchmarks.search.remembered import Remembered, listed
 from benchmarks.search.tables import Judge, Scores, Source, judged, rows, searchable, zero_cost
-from search.controllers.modelled import Look
-from search.toys import Ask, Toy, chain, fork
-from search.walks import SearchSpace, Walk
+from search.proposing.walks import SearchSpace, Walk
+from search.surrogate.controller import Look
+from search.testing.toys import Ask, Toy, chain, fork
 from space import presets
 from space.architecture import Architecture
 from space.decision import Choices, Decision

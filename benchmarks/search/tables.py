@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from search.proxy import combined
+from search.surrogate.zero_cost import combined
 
 OVERHEAD = 12.35 / 12
 """Seconds of a training per second of its training epochs: the rest is the passes over the validation split."""

@@ -13,17 +13,17 @@ Measured by `python -m benchmarks.search` and `python -m benchmarks.controllers`
 
 from collections.abc import Sequence
 
-from search.controllers.modelled import STARTS
 from search.controllers.policy_model import PolicyModelController
-from search.limits import Limit
-from search.walks import SearchSpace
+from search.proposing.constraints import Constraint
+from search.proposing.walks import SearchSpace
+from search.surrogate.controller import STARTS
 
 FEW = 2 * STARTS
 """Trials below which the usual starts would be more than half of the search."""
 
 
 def auto(
-    space: SearchSpace, *, constraints: Sequence[Limit] = (), seed: int = 0, trials: int | None = None
+    space: SearchSpace, *, constraints: Sequence[Constraint] = (), seed: int = 0, trials: int | None = None
 ) -> PolicyModelController:
     """No options: they are the measured ones. trials: of the job's budget, None where it has no end."""
     starts = STARTS if trials is None or trials >= FEW else max(2, trials // 2)

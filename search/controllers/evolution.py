@@ -10,7 +10,7 @@ infeasible ones are, as the worst there are: they die like the others, and a sea
 some is who beats most of them, trials stopped early being compared where both were measured (`ranking.py`).
 
 Sizes: published replays on tables take 10 and 3 or 20 and 5 (Dong et al. 2021, NATS-Bench) in budgets of some hundred
-trials, and not the 100 and 25 of the paper, which had 20,000. On `chain` of `search/toys.py` with noise (100 seeds) the
+trials, and not the 100 and 25 of the paper, which had 20,000. On `chain` of `search/testing/toys.py` with noise (100 seeds) the
 best found lacks after 50 and 100 trials 0.063 and 0.041 with 10/3, 0.060 and 0.029 with 20/5, 0.069 and 0.026 with
 30/10, and 0.092 and 0.079 for random: 20 and 5 are the default.
 """
@@ -20,11 +20,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from search.controllers.ranking import Curve, curve_of, wins
-from search.limits import Limit
-from search.propose import Asked, Proposer
+from search.learning_curves import Curve, curve_of, wins
+from search.proposing.constraints import Constraint
+from search.proposing.proposer import OpenProposal, Proposer
+from search.proposing.walks import Picker, SearchSpace, follow, uniform
 from search.trial import Outcome, TrialState
-from search.walks import Picker, SearchSpace, follow, uniform
 from space.decision import Decision, Option
 from space.space import replay
 
@@ -40,7 +40,7 @@ class EvolutionController(Proposer):
         self,
         space: SearchSpace,
         *,
-        constraints: Sequence[Limit] = (),
+        constraints: Sequence[Constraint] = (),
         seed: int = 0,
         population: int = 20,
         sample: int = 5,
@@ -48,7 +48,7 @@ class EvolutionController(Proposer):
         super().__init__(space, constraints=constraints, seed=seed)
         self.population = population
         self.sample = sample
-        self._ended: list[tuple[int, Curve | None, Asked]] = []  # by number
+        self._ended: list[tuple[int, Curve | None, OpenProposal]] = []  # by number
 
     def picker(self, rng: np.random.Generator) -> Picker:
         alive = self._ended[-self.population :]
@@ -60,12 +60,12 @@ class EvolutionController(Proposer):
         _, (_, _, parent) = max(zip(won, drawn, strict=True), key=lambda one: (one[0], one[1][0]))
         return child(parent, rng)
 
-    def closed(self, asked: Asked, outcome: Outcome) -> None:
+    def closed(self, asked: OpenProposal, outcome: Outcome) -> None:
         if outcome.state is not TrialState.CANCELLED:
             bisect.insort(self._ended, (outcome.number, curve_of(outcome), asked), key=lambda one: one[0])
 
 
-def child(parent: Asked, rng: np.random.Generator) -> Picker:
+def child(parent: OpenProposal, rng: np.random.Generator) -> Picker:
     """The parent's answers but for one; what was not asked of the parent is answered at random."""
     if not parent.decisions:
         return uniform(rng)

@@ -12,8 +12,8 @@ The sampler wants one fixed space, and walks are not: what one asks another does
 
 and the study is made anew from what was told:
 
-    completed    with its value, of several objectives under random weights (`search/front.py`), on a standardised
-                 scale, winsorised below (`search/surrogate/process.py`)
+    completed    with its value, of several objectives under random weights (`search/pareto.py`), on a standardised
+                 scale, winsorised below (`search/surrogate/gaussian_process.py`)
     pruned       with its value at its epoch, too low rather than too high
     failed,      with the lowest value of all
     infeasible
@@ -38,14 +38,22 @@ from optuna.distributions import BaseDistribution, IntDistribution
 from optuna.trial import FrozenTrial
 
 from archsmith.errors import InvalidArchitecture
-from search.controller import Proposal
-from search.controllers.optuna_study import Distributions, Indices, distributions, index_of, indices, new_study, quiet
-from search.front import parego
-from search.limits import Limit
-from search.propose import Asked, Proposer
-from search.surrogate.process import Array, Unfit, settled, standardised
+from search.controllers.optuna_bridge import (
+    Distributions,
+    Indices,
+    distributions,
+    index_of,
+    indices,
+    new_study,
+    quiet,
+)
+from search.pareto import parego
+from search.proposing.constraints import Constraint
+from search.proposing.controller import Proposal
+from search.proposing.proposer import OpenProposal, Proposer
+from search.proposing.walks import Picker, SearchSpace, Walk, follow, neighbour, uniform
+from search.surrogate.gaussian_process import Array, FitError, settled, standardised
 from search.trial import Outcome, TrialState
-from search.walks import Picker, SearchSpace, Walk, follow, neighbour, uniform
 from space.decision import Choices
 from space.space import replay
 
@@ -77,14 +85,14 @@ class GpController(Proposer):
         self,
         space: SearchSpace,
         *,
-        constraints: Sequence[Limit] = (),
+        constraints: Sequence[Constraint] = (),
         seed: int = 0,
         startup: int = 10,
         history: int = 100,
     ) -> None:
         super().__init__(space, constraints=constraints, seed=seed)
         self.startup, self.history = startup, history
-        self._told: list[tuple[int, Asked, Outcome]] = []  # in order of number
+        self._told: list[tuple[int, OpenProposal, Outcome]] = []  # in order of number
         self._ranked: list[Choices] = []  # what this ask would like, the best first
         self._trouble: str | None = None
 
@@ -99,7 +107,7 @@ class GpController(Proposer):
         wishes = (follow(replay(choices)) for choices in self._ranked)
         yield from (next(wishes, None) or uniform(rng) for rng in rngs)
 
-    def closed(self, asked: Asked, outcome: Outcome) -> None:
+    def closed(self, asked: OpenProposal, outcome: Outcome) -> None:
         if outcome.state is not TrialState.CANCELLED:
             bisect.insort(self._told, (outcome.number, asked, outcome), key=lambda one: one[0])
 
@@ -110,7 +118,7 @@ class GpController(Proposer):
         try:
             with np.errstate(all="ignore"), quiet():
                 found = self._by_optuna(number)
-        except (Unfit, ValueError, ArithmeticError, RuntimeError) as error:  # torch's own is a RuntimeError
+        except (FitError, ValueError, ArithmeticError, RuntimeError) as error:  # torch's own is a RuntimeError
             trouble = f"the process cannot be fitted, drawn at random instead: {error}"
             if trouble != self._trouble:
                 LOG.warning("%s", trouble)
@@ -144,7 +152,7 @@ class GpController(Proposer):
         study.ask(space)
         return [walks[place].choices for place in sampler.ranking]
 
-    def _walks(self, number: int, told: Sequence[tuple[int, Asked, Outcome]]) -> Iterator[Walk | None]:
+    def _walks(self, number: int, told: Sequence[tuple[int, OpenProposal, Outcome]]) -> Iterator[Walk | None]:
         """Candidates, without analysis: most are never wanted."""
         valued = [(outcome.value, asked) for _, asked, outcome in told if outcome.value is not None]
         best = [asked for _, asked in sorted(valued, key=lambda one: -one[0])[:CENTRES]]
@@ -162,7 +170,7 @@ class GpController(Proposer):
         return walk
 
 
-def kept(told: Sequence[tuple[int, Asked, Outcome]], count: int) -> list[tuple[int, Asked, Outcome]]:
+def kept(told: Sequence[tuple[int, OpenProposal, Outcome]], count: int) -> list[tuple[int, OpenProposal, Outcome]]:
     """All, or `count` of them, the best and the latest, in order of number."""
     if len(told) <= count:
         return list(told)
@@ -217,10 +225,10 @@ class _Sampler(optuna.samplers.GPSampler):
     def _optimize_acqf(self, acqf: Any, best_params: Array | None) -> Array:  # noqa: ARG002 - its signature
         """The override that Optuna leaves open for other ways to optimise. acqf: of (points, dimensions)."""
         if not self._points:
-            raise Unfit("no candidate fits")
+            raise FitError("no candidate fits")
         rows = acqf.search_space.get_normalized_params(self._points, self._points)
         worth = settled(np.asarray(acqf.eval_acqf_no_grad(rows), dtype=np.float64))
         if not np.isfinite(worth).all():
-            raise Unfit("the expected improvement is not finite")
+            raise FitError("the expected improvement is not finite")
         self.ranking = [int(place) for place in np.argsort(-worth, kind="stable")]
         return np.asarray(rows[self.ranking[0]])

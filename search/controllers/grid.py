@@ -19,10 +19,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from search.controller import Proposal
-from search.limits import Limit
-from search.propose import Asked, Proposer
-from search.walks import Picker, SearchSpace, follow
+from search.proposing.constraints import Constraint
+from search.proposing.controller import Proposal
+from search.proposing.proposer import OpenProposal, Proposer
+from search.proposing.walks import Picker, SearchSpace, follow
 from space.decision import Choose, Decision, Option
 
 BITS = 256
@@ -37,7 +37,7 @@ class GridController(Proposer):
 
     patience: ClassVar[int] = 200  # points looked at within one ask: most are repeats where the space is nearly empty
 
-    def __init__(self, space: SearchSpace, *, constraints: Sequence[Limit] = (), seed: int = 0) -> None:
+    def __init__(self, space: SearchSpace, *, constraints: Sequence[Constraint] = (), seed: int = 0) -> None:
         super().__init__(space, constraints=constraints, seed=seed)
         self._next = 0
         self._start = int.from_bytes(np.random.default_rng([seed]).bytes(BITS // 8), "big")
@@ -48,7 +48,7 @@ class GridController(Proposer):
     def pickers(self, rngs: Iterator[np.random.Generator]) -> Iterator[Picker]:
         return (follow(self.point(self._next + place)) for place, _ in enumerate(rngs))
 
-    def opened(self, asked: Asked) -> None:
+    def opened(self, asked: OpenProposal) -> None:
         """Which point it was is found again from the answers, so that a restored search goes on in the same place.
 
         A proposal that is none of the next points came from elsewhere, after all of them were refused.

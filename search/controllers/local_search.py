@@ -22,11 +22,11 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from search.controllers.ranking import Curve, Standings, curve_of
-from search.limits import Limit
-from search.propose import Asked, Proposer
+from search.learning_curves import Curve, Standings, curve_of
+from search.proposing.constraints import Constraint
+from search.proposing.proposer import OpenProposal, Proposer
+from search.proposing.walks import Picker, SearchSpace, attempt, follow, uniform
 from search.trial import Outcome
-from search.walks import Picker, SearchSpace, attempt, follow, uniform
 from space.decision import Choices, Choose, Decision, Option
 from space.space import replay
 
@@ -40,7 +40,7 @@ NEIGHBOUR = 2_000_000
 class Climb:
     """Trials by number, in order, with what they came to."""
 
-    trials: dict[int, Asked] = field(default_factory=dict)
+    trials: dict[int, OpenProposal] = field(default_factory=dict)
     curves: dict[int, Curve] = field(default_factory=dict)
     standings: Standings = field(default_factory=Standings)
 
@@ -77,12 +77,12 @@ class LocalSearchController(Proposer):
     """
 
     def __init__(
-        self, space: SearchSpace, *, constraints: Sequence[Limit] = (), seed: int = 0, starts: int = 1
+        self, space: SearchSpace, *, constraints: Sequence[Constraint] = (), seed: int = 0, starts: int = 1
     ) -> None:
         super().__init__(space, constraints=constraints, seed=seed)
         self.starts = starts
         self._climbs: list[Climb] = []
-        self._order: list[tuple[Asked, Climb]] = []  # all trials as they were asked
+        self._order: list[tuple[OpenProposal, Climb]] = []  # all trials as they were asked
         self._spent: set[int] = set()  # centres: what was tried stays tried
         self._around: dict[int, _Kept[tuple[Choices, str]]] = {}  # of centres: feasible neighbours and their hashes
 
@@ -101,21 +101,21 @@ class LocalSearchController(Proposer):
             self._spent.add(number)
         yield from map(uniform, rngs)
 
-    def _new_neighbour(self, centre: Asked) -> Choices | None:
+    def _new_neighbour(self, centre: OpenProposal) -> Choices | None:
         """The first that is feasible and was not tried; each is walked once."""
         number = centre.proposal.number
         if number not in self._around:
             self._around[number] = _Kept(self._walks(centre))
         return next((choices for choices, hash_ in self._around[number] if hash_ not in self._tried), None)
 
-    def _walks(self, centre: Asked) -> Iterator[tuple[Choices, str]]:
+    def _walks(self, centre: OpenProposal) -> Iterator[tuple[Choices, str]]:
         number = centre.proposal.number
         for picker in neighbours(centre, lambda place: self._rng(number, NEIGHBOUR + place)):
             one = attempt(self.space, self.limits, picker)
             if one is not None and not one.broken:
                 yield one.choices, one.architecture.hash
 
-    def opened(self, asked: Asked) -> None:
+    def opened(self, asked: OpenProposal) -> None:
         climb = self._climb_of(asked)
         if climb is None:
             climb = Climb()
@@ -123,20 +123,20 @@ class LocalSearchController(Proposer):
         climb.trials[asked.proposal.number] = asked
         self._order.append((asked, climb))
 
-    def _climb_of(self, asked: Asked) -> Climb | None:
+    def _climb_of(self, asked: OpenProposal) -> Climb | None:
         if self._climbs and len(self._asked) <= self.starts:
             return self._climbs[0]
         latest_first = reversed(self._order)  # of those near it the latest is mostly one of the last few
         return next((climb for other, climb in latest_first if differ_in_one(asked, other)), None)
 
-    def closed(self, asked: Asked, outcome: Outcome) -> None:
+    def closed(self, asked: OpenProposal, outcome: Outcome) -> None:
         curve = curve_of(outcome)
         if curve is not None:
             climb = next(climb for climb in self._climbs if climb.trials.get(outcome.number) is asked)
             climb.add(outcome.number, curve)
 
 
-def neighbours(centre: Asked, rng: Callable[[int], np.random.Generator]) -> Iterator[Picker]:
+def neighbours(centre: OpenProposal, rng: Callable[[int], np.random.Generator]) -> Iterator[Picker]:
     """The centre's answers but for one, in random order. rng: by place, 0 for the order, then what else a walk asks."""
     choices = centre.proposal.choices
     around = [{d.name: option} for d in centre.decisions for option in others(d, choices[d.name])]
@@ -158,7 +158,7 @@ def others(decision: Decision, answer: Option) -> Sequence[Option]:
     return (*options[:at], *options[at + 1 :])
 
 
-def differ_in_one(one: Asked, other: Asked) -> bool:
+def differ_in_one(one: OpenProposal, other: OpenProposal) -> bool:
     """Whether one answer makes the difference: of the questions asked of both, one at most is answered otherwise."""
     mine, theirs = one.proposal.choices, other.proposal.choices
     changed = (True for name, answer in mine.items() if theirs.get(name, answer) != answer)

@@ -23,13 +23,13 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
-from search.controller import Proposal
-from search.controllers.optuna_study import completed, new_study, suggesting
-from search.front import best
-from search.limits import Limit
-from search.propose import Asked, Proposer
+from search.controllers.optuna_bridge import completed, new_study, suggesting
+from search.pareto import best
+from search.proposing.constraints import Constraint
+from search.proposing.controller import Proposal
+from search.proposing.proposer import OpenProposal, Proposer
+from search.proposing.walks import Picker, SearchSpace, uniform
 from search.trial import Outcome, TrialState
-from search.walks import Picker, SearchSpace, uniform
 
 PARENTS = 2
 """The fewest that can be crossed."""
@@ -45,7 +45,7 @@ class Nsga2Controller(Proposer):
         self,
         space: SearchSpace,
         *,
-        constraints: Sequence[Limit] = (),
+        constraints: Sequence[Constraint] = (),
         seed: int = 0,
         objectives: int = 1,
         population: int = 20,
@@ -76,7 +76,7 @@ class Nsga2Controller(Proposer):
         self._study.sampler = _Sampler(seed=int(rng.integers(2**32)))
         return suggesting(self._study.ask())
 
-    def closed(self, asked: Asked, outcome: Outcome) -> None:
+    def closed(self, asked: OpenProposal, outcome: Outcome) -> None:
         if outcome.state is TrialState.CANCELLED:
             return
         self._ended += 1

@@ -1,7 +1,7 @@
 """Model-based policy gradient: a policy that practises on the surrogate between trials.
 
 A policy that learns from trials alone needs hundreds of them, a surrogate alone needs candidates. Here each makes up
-for the other. For every ask a copy of the policy draws walks, the process of `search/surrogate/process.py` says what
+for the other. For every ask a copy of the policy draws walks, the process of `search/surrogate/gaussian_process.py` says what
 each is worth, the best quarter of a round teaches the copy (as in `policy.py`), and the next round is drawn from what
 it has become. Of all walks drawn the one with the highest expected improvement is tried. Its result teaches both: the
 process gets a point, the policy its gradient step.
@@ -15,23 +15,23 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from search.controllers.belief import Belief, Candidate
-from search.controllers.modelled import STARTS, Modelled, Warm
-from search.controllers.policy import TOP, Fold, Follower, Policy, Values
-from search.controllers.ranking import curve_of
-from search.controllers.warm import warmed
-from search.limits import Limit
-from search.propose import Asked
+from search.learning_curves import curve_of
+from search.policy.policy import TOP, Advantage, OnlineLearner, Policy, Replay
+from search.policy.pretrain import pretrained
+from search.proposing.constraints import Constraint
+from search.proposing.proposer import OpenProposal
+from search.proposing.walks import Picker, SearchSpace
+from search.surrogate.controller import STARTS, SurrogateController, Warm
+from search.surrogate.posterior import Candidate, Posterior
 from search.trial import Outcome, TrialState
-from search.walks import Picker, SearchSpace
 from space.decision import Decision, Option
 
 PRACTICE = 5_000_000
 """Number of the stream that practice is drawn from, beyond those of all trials."""
 
 
-class PolicyModelController(Modelled):
-    """Options: those of `Modelled` (the policy itself begins with free steps on parameter counts unless `warm` is
+class PolicyModelController(SurrogateController):
+    """Options: those of `SurrogateController` (the policy itself begins with free steps on parameter counts unless `warm` is
     "none"), and
 
     learning_rate, entropy: of the steps on trials, as in `reinforce.py`.
@@ -46,7 +46,7 @@ class PolicyModelController(Modelled):
         self,
         space: SearchSpace,
         *,
-        constraints: Sequence[Limit] = (),
+        constraints: Sequence[Constraint] = (),
         seed: int = 0,
         starts: int = STARTS,
         warm: Warm = "params",
@@ -56,25 +56,25 @@ class PolicyModelController(Modelled):
     ) -> None:
         super().__init__(space, constraints=constraints, seed=seed, starts=starts, warm=warm)
         self.learning_rate, self.entropy, self.samples = learning_rate, entropy, samples
-        self._fold = Fold(self._begin)
+        self._fold = Replay(self._begin)
         self._practised = Policy()
 
-    def _begin(self) -> Follower:
-        policy = warmed(self.space, self.limits, seed=self.seed) if self.warm != "none" else Policy()
-        values = Values(kind="quantile", decay=0.9)
-        return Follower(policy=policy, values=values, rate=self.learning_rate, entropy=self.entropy)
+    def _begin(self) -> OnlineLearner:
+        policy = pretrained(self.space, self.limits, seed=self.seed) if self.warm != "none" else Policy()
+        values = Advantage(kind="quantile", decay=0.9)
+        return OnlineLearner(policy=policy, values=values, rate=self.learning_rate, entropy=self.entropy)
 
     @property
     def policy(self) -> Policy:
         """The policy after all told trials, before any practice."""
         return self._fold.student.policy
 
-    def closed(self, asked: Asked, outcome: Outcome) -> None:
+    def closed(self, asked: OpenProposal, outcome: Outcome) -> None:
         super().closed(asked, outcome)
         if outcome.state is not TrialState.CANCELLED:
             self._fold.add(outcome.number, asked, curve_of(outcome))
 
-    def candidates(self, number: int, belief: Belief) -> list[Candidate]:
+    def candidates(self, number: int, belief: Posterior) -> list[Candidate]:
         policy = self._practised = self.policy.copy()
         found: list[Candidate] = []
         each = max(1, min(self.samples, belief.fresh) // self.rounds)
@@ -86,7 +86,7 @@ class PolicyModelController(Modelled):
                 self._practise(policy, drawn, belief)
         return found
 
-    def _practise(self, policy: Policy, drawn: Sequence[Candidate], belief: Belief) -> None:
+    def _practise(self, policy: Policy, drawn: Sequence[Candidate], belief: Posterior) -> None:
         """One round: the quarter that promises most teaches, as in trials."""
         worth = np.where([one.broken > 0 for one in drawn], -np.inf, self.merit(drawn, belief))
         ranks = worth.argsort(kind="stable").argsort(kind="stable") / max(1, len(drawn) - 1)

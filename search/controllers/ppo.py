@@ -16,12 +16,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from search.controllers.policy import Fold, Policy, Values, Vector, step
-from search.controllers.ranking import Curve, curve_of
-from search.limits import Limit
-from search.propose import Asked, Proposer
+from search.learning_curves import Curve, curve_of
+from search.policy.policy import Advantage, Policy, Replay, Vector, step
+from search.proposing.constraints import Constraint
+from search.proposing.proposer import OpenProposal, Proposer
+from search.proposing.walks import Picker, SearchSpace
 from search.trial import Outcome, TrialState
-from search.walks import Picker, SearchSpace
 
 
 @dataclass(kw_only=True, slots=True)
@@ -29,15 +29,15 @@ class Batches:
     """Learns from `size` trials at a time, `passes` times. waiting: those of the batch that is not full yet."""
 
     policy: Policy
-    values: Values
+    values: Advantage
     rate: float
     entropy: float
     clip: float
     size: int
     passes: int
-    waiting: list[tuple[Asked, float]] = field(default_factory=list)
+    waiting: list[tuple[OpenProposal, float]] = field(default_factory=list)
 
-    def learn(self, asked: Asked, value: float | Curve | None) -> None:
+    def learn(self, asked: OpenProposal, value: float | Curve | None) -> None:
         self.waiting.append((asked, self.values.advantage(value)))
         if len(self.waiting) < self.size:
             return
@@ -46,7 +46,7 @@ class Batches:
                 self._step(told, advantage)
         self.waiting = []
 
-    def _step(self, asked: Asked, advantage: float) -> None:
+    def _step(self, asked: OpenProposal, advantage: float) -> None:
         choices, behaviour = asked.proposal.choices, asked.proposal.behaviour
         for decision in asked.decisions:
             chances = self.policy.probabilities(decision)
@@ -83,7 +83,7 @@ class PpoController(Proposer):
         self,
         space: SearchSpace,
         *,
-        constraints: Sequence[Limit] = (),
+        constraints: Sequence[Constraint] = (),
         seed: int = 0,
         learning_rate: float = 0.5,
         entropy: float = 0.03,
@@ -94,19 +94,19 @@ class PpoController(Proposer):
         super().__init__(space, constraints=constraints, seed=seed)
         self._begun = Batches(
             policy=Policy(),
-            values=Values(kind="quantile", decay=0.9),
+            values=Advantage(kind="quantile", decay=0.9),
             rate=learning_rate,
             entropy=entropy,
             clip=clip,
             size=batch,
             passes=passes,
         )
-        self._fold = Fold(self._begun.copy)
+        self._fold = Replay(self._begun.copy)
 
     def picker(self, rng: np.random.Generator) -> Picker:
         return self.policy.picker(rng)
 
-    def closed(self, asked: Asked, outcome: Outcome) -> None:
+    def closed(self, asked: OpenProposal, outcome: Outcome) -> None:
         if outcome.state is not TrialState.CANCELLED:
             self._fold.add(outcome.number, asked, curve_of(outcome))
 

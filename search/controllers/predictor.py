@@ -10,22 +10,22 @@ architectures; and four climbs from the four that promise most.
 
 from typing import Any, ClassVar
 
-from search.controllers.belief import Belief, Candidate
-from search.controllers.modelled import Modelled
-from search.controllers.surroundings import Surroundings
-from search.walks import SearchSpace
+from search.proposing.walks import SearchSpace
+from search.surrogate.controller import SurrogateController
+from search.surrogate.neighbourhood import Neighbourhood
+from search.surrogate.posterior import Candidate, Posterior
 
 
-class PredictorController(Modelled):
-    """Options: see `Modelled`."""
+class PredictorController(SurrogateController):
+    """Options: see `SurrogateController`."""
 
     climbs: ClassVar[int] = 4
 
     def __init__(self, space: SearchSpace, **options: Any) -> None:
         super().__init__(space, **options)
-        self._surroundings = Surroundings(self)
+        self._surroundings = Neighbourhood(self)
 
-    def candidates(self, number: int, belief: Belief) -> list[Candidate]:
+    def candidates(self, number: int, belief: Posterior) -> list[Candidate]:
         found = [*self._surroundings.around(belief), *self.pool]
         for climb in range(self.climbs):
             found += self._surroundings.climbed(found, belief, number, climb)

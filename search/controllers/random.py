@@ -4,8 +4,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from search.propose import Proposer
-from search.walks import Picker, uniform
+from search.proposing.proposer import Proposer
+from search.proposing.walks import Picker, uniform
 
 
 class RandomController(Proposer):

@@ -11,13 +11,13 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from search.controllers.policy import Fold, Follower, Policy, Values
-from search.controllers.ranking import curve_of
-from search.controllers.warm import warmed
-from search.limits import Limit
-from search.propose import Asked, Proposer
+from search.learning_curves import curve_of
+from search.policy.policy import Advantage, OnlineLearner, Policy, Replay
+from search.policy.pretrain import pretrained
+from search.proposing.constraints import Constraint
+from search.proposing.proposer import OpenProposal, Proposer
+from search.proposing.walks import Picker, SearchSpace
 from search.trial import Outcome, TrialState
-from search.walks import Picker, SearchSpace
 
 
 class ReinforceController(Proposer):
@@ -36,7 +36,7 @@ class ReinforceController(Proposer):
         self,
         space: SearchSpace,
         *,
-        constraints: Sequence[Limit] = (),
+        constraints: Sequence[Constraint] = (),
         seed: int = 0,
         learning_rate: float = 1.0,
         entropy: float = 0.03,
@@ -48,17 +48,17 @@ class ReinforceController(Proposer):
         self.learning_rate = learning_rate
         self.entropy = entropy
         self._warm = warm
-        self._values = Values(kind=advantage, decay=baseline)
-        self._fold = Fold(self._begin)
+        self._values = Advantage(kind=advantage, decay=baseline)
+        self._fold = Replay(self._begin)
 
-    def _begin(self) -> Follower:
-        policy = warmed(self.space, self.limits, seed=self.seed) if self._warm == "params" else Policy()
-        return Follower(policy=policy, values=self._values.copy(), rate=self.learning_rate, entropy=self.entropy)
+    def _begin(self) -> OnlineLearner:
+        policy = pretrained(self.space, self.limits, seed=self.seed) if self._warm == "params" else Policy()
+        return OnlineLearner(policy=policy, values=self._values.copy(), rate=self.learning_rate, entropy=self.entropy)
 
     def picker(self, rng: np.random.Generator) -> Picker:
         return self.policy.picker(rng)
 
-    def closed(self, asked: Asked, outcome: Outcome) -> None:
+    def closed(self, asked: OpenProposal, outcome: Outcome) -> None:
         if outcome.state is not TrialState.CANCELLED:
             self._fold.add(outcome.number, asked, curve_of(outcome))
 

@@ -17,7 +17,7 @@ al. 2022). Such a study takes no value before a trial's end, so pruned trials al
 
 Decisions met on every walk are drawn together, from the trials told. Of the others, those that always occur together
 are a group, such as a branch's: with `branches` "grouped" a group is drawn jointly when the walk meets its first
-decision, from the trials that have all of it; with "single" each decision alone. On `chain` of `search/toys.py` (60
+decision, from the trials that have all of it; with "single" each decision alone. On `chain` of `search/testing/toys.py` (60
 trials, noise, 41 seeds) single ones found 0.821 on average and groups 0.804, random 0.780; an ask takes about half as
 long in groups. (Optuna's own `group` draws all of them for every suggestion, met or not, and finds them anew.)
 """
@@ -31,12 +31,12 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
-from search.controller import Proposal
-from search.controllers.optuna_study import Distributions, distributions, end, new_study, running, suggesting
-from search.limits import Limit
-from search.propose import Asked, Proposer
+from search.controllers.optuna_bridge import Distributions, distributions, end, new_study, running, suggesting
+from search.proposing.constraints import Constraint
+from search.proposing.controller import Proposal
+from search.proposing.proposer import OpenProposal, Proposer
+from search.proposing.walks import Picker, SearchSpace
 from search.trial import Outcome, TrialState
-from search.walks import Picker, SearchSpace
 
 
 class TpeController(Proposer):
@@ -53,7 +53,7 @@ class TpeController(Proposer):
         self,
         space: SearchSpace,
         *,
-        constraints: Sequence[Limit] = (),
+        constraints: Sequence[Constraint] = (),
         seed: int = 0,
         objectives: int = 1,
         startup: int = 10,
@@ -89,12 +89,12 @@ class TpeController(Proposer):
         self._drafts.append(draft)
         return suggesting(draft)
 
-    def opened(self, asked: Asked) -> None:
+    def opened(self, asked: OpenProposal) -> None:
         self._study.add_trial(running(asked))
         stored = self._study.get_trials(deepcopy=False)[-1]
         self._trials[asked.proposal.number] = optuna.Trial(self._study, stored._trial_id)
 
-    def closed(self, asked: Asked, outcome: Outcome) -> None:
+    def closed(self, asked: OpenProposal, outcome: Outcome) -> None:
         end(self._study, self._trials.pop(outcome.number), outcome)
         if outcome.state is not TrialState.CANCELLED:
             met = distributions(asked)

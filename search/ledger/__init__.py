@@ -27,7 +27,7 @@ from search.ledger.outbox import Outbox
 from search.ledger.trials import Trials
 from search.ledger.values import (
     Attempt,
-    Belief,
+    ControllerState,
     DatasetRow,
     Event,
     Finalist,
@@ -43,7 +43,7 @@ from search.ledger.values import (
 
 __all__ = [
     "Attempt",
-    "Belief",
+    "ControllerState",
     "DatasetRow",
     "Event",
     "Finalist",

@@ -14,7 +14,7 @@ from search.ledger.engine import Database
 from search.ledger.log import note
 from search.ledger.rows import event_of, finalist_of, job_of
 from search.ledger.tables import Now, beliefs, events, finalists, idempotency_keys, jobs
-from search.ledger.values import Belief, Event, Finalist, Job, Wanted, read_cursor
+from search.ledger.values import ControllerState, Event, Finalist, Job, Wanted, read_cursor
 from search.spec import JobSpec
 from search.trial import JobState
 
@@ -91,11 +91,11 @@ class Jobs:
                 move_job(connection, row, target, wanted=wanted)
             return job_of(_job_row(connection, job_id))
 
-    def belief(self, job_id: str) -> Belief | None:
+    def belief(self, job_id: str) -> ControllerState | None:
         """What the controller believed when it was last told an end; None before that."""
         with self._database.read() as connection:
             row = connection.execute(sa.select(beliefs).where(beliefs.c.job_id == job_id)).mappings().one_or_none()
-        return None if row is None else Belief(told=row["told"], state=row["state"])
+        return None if row is None else ControllerState(told=row["told"], state=row["state"])
 
     def events(self, job_id: str, *, after: int = 0, limit: int = 100) -> list[Event]:
         """Events with id > after in order; ids are 1, 2, 3, ... without gaps. Raises NotFound."""

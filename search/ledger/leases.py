@@ -81,7 +81,7 @@ class Leases:
             told = {"stopped_because": because, "detail": one_line(detail)}
             note(connection, lease.job_id, "search_ended", told, values=fields)
 
-    def set_belief(self, lease: Lease, told: int, state: Json) -> None:
+    def set_controller_state(self, lease: Lease, told: int, state: Json) -> None:
         """What the controller believes after so many ends; for people, nothing is rebuilt from it. Raises LeaseLost."""
         insert = sqlite.insert if self._database.sqlite else postgresql.insert
         values = {"told": told, "state": state}

@@ -78,7 +78,7 @@ class Job:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Belief:
+class ControllerState:
     """What a controller believes, as JSON for people. told: after how many ends."""
 
     told: int

@@ -1,4 +1,4 @@
-"""What an operation holds in memory during a training step, in the words that `space/memory.py` adds up.
+"""What an operation holds in memory during a training step, in the words that `space/peak_memory.py` adds up.
 
 Measured on torch's CPU allocator (`benchmarks/memory.py`); another device keeps the same tensors and differs in the
 copies that live only while a layer runs.

@@ -4,7 +4,7 @@ from importlib import resources
 from typing import Any, cast
 
 from archsmith.errors import NotFound
-from space.reader import read_text
+from space.document.reader import read_text
 
 
 def names() -> list[str]:

@@ -1,4 +1,4 @@
-"""What every controller must keep: the law of `search/controller.py`, on toys, real presets and in a fresh process.
+"""What every controller must keep: the law of `search/proposing/controller.py`, on toys, real presets and in a fresh process.
 
 A controller joins by a subclass of `ControllerConformance` with one fixture, `spec`.
 """
@@ -15,14 +15,14 @@ import numpy as np
 import pytest
 
 from archsmith.errors import Conflict, SpaceExhausted, UnknownTrial
-from search.controller import Controller, Proposal
 from search.factory import make_controller
-from search.limits import Limit
-from search.loop import search
+from search.proposing.constraints import Constraint
+from search.proposing.controller import Controller, Proposal
+from search.proposing.walks import SearchSpace, every_walk
 from search.spec import ControllerSpec
-from search.toys import AtMost, Faulty, Toy, chain, cliff, fork, line
+from search.testing.loop import search
+from search.testing.toys import AtMost, Faulty, Toy, chain, cliff, fork, line
 from search.trial import Outcome, TrialState
-from search.walks import SearchSpace, every_walk
 from space.analysis import analyse
 from space.architecture import Architecture
 from space.presets import load
@@ -155,7 +155,7 @@ class ControllerConformance:
 
     @pytest.fixture
     def make(self, spec: ControllerSpec) -> Make:
-        def make(space: SearchSpace, *, constraints: Sequence[Limit] = (), seed: int = 3) -> Controller:
+        def make(space: SearchSpace, *, constraints: Sequence[Constraint] = (), seed: int = 3) -> Controller:
             return make_controller(spec, space=space, constraints=constraints, seed=seed)
 
         return make

@@ -16,10 +16,10 @@ from space.analysis import analyse
 from space.architecture import Architecture, GraphBuilder
 from space.blocks.base import conv
 from space.build import build
-from space.codegen import generate
+from space.codegen.writer import generate
 from space.operations import OPERATIONS
 from space.operations.base import Attrs, Example, Function, Layer, Operation, Shape
-from space.picture import draw
+from space.picture.drawing import draw
 from tests.oracle import (
     NODES,
     ROWS,

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from search.memory import Prior
-from search.prior import standing
-from search.toys import Toy
-from search.walks import Walk, uniform
+from search.earlier_jobs.prior import standing
+from search.proposing.prior_values import Prior
+from search.proposing.walks import Walk, uniform
+from search.testing.toys import Toy
 from space.decision import Choices
 from space.space import replay
 

@@ -4,7 +4,7 @@ import torch
 
 from benchmarks.memory import measured_peak, sampled
 from space import presets
-from space.memory import peak_memory
+from space.peak_memory import peak_memory
 
 BATCHES = 16
 EACH = 4

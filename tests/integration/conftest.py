@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from search.controller import Controller
+    from search.proposing.controller import Controller
     from tests.driving import Yard
 
 
@@ -17,12 +17,12 @@ def ray_address() -> Iterator[str]:
     import ray
 
     from tests.driving import signals_kept
-    from workers import membership
+    from workers.cluster import connection
 
     with signals_kept():
-        membership.connect("", cpus=2)
+        connection.connect("", cpus=2)
     yield ray.get_runtime_context().gcs_address
-    membership.disconnect()
+    connection.disconnect()
 
 
 @pytest.fixture

@@ -14,14 +14,14 @@ import pytest
 import uvicorn
 
 from api.app import create_app
-from api.edge import Edge
+from api.middleware import Edge
 from archsmith import cli
 from archsmith.client import Client
-from archsmith.refusals import RefusedInput, RefusedState, UnknownThing
+from archsmith.exceptions import ConflictError, NotFoundError, RefusedInput
 from archsmith.serving import free_ports
-from search.check import Pool
 from search.ledger import Ledger, open_ledger
 from search.trial import JobState
+from search.validate import Pool
 from workers.settings import Settings
 
 pytestmark = pytest.mark.integration
@@ -85,13 +85,13 @@ def test_a_job_and_its_steering(client: Client) -> None:
     assert client.pause(job.id).state == "paused"
     assert client.resume(job.id).state == "queued"
     assert client.cancel(job.id).state == "cancelled"
-    with pytest.raises(RefusedState, match="cancelled"):
+    with pytest.raises(ConflictError, match="cancelled"):
         client.cancel(job.id)
     assert client.wait(job.id).finished
     assert [event.kind for event in client.events(job.id)]
     assert [event.id for event in client.events(job.id)] == list(range(1, len(list(client.events(job.id))) + 1))
     assert list(client.trials(job.id)) == []
-    with pytest.raises(RefusedState, match="no trial has completed"):
+    with pytest.raises(ConflictError, match="no trial has completed"):
         client.best(job.id)
 
 
@@ -111,9 +111,9 @@ def test_refusals_carry_the_fault(client: Client) -> None:
     assert {fault.pointer for fault in caught.value.faults} == {"/budget/trials", "/spice"}
     with pytest.raises(RefusedInput, match="no data set 'nothing'"):
         client.submit(dataset="nothing")
-    with pytest.raises(UnknownThing):
+    with pytest.raises(NotFoundError):
         client.job("11111111-2222-3333-4444-555555555555")
-    with pytest.raises(UnknownThing):
+    with pytest.raises(NotFoundError):
         client.job("../datasets")
 
 
@@ -137,7 +137,7 @@ def test_data_sets_by_upload_and_by_path(client: Client, service: Service, tmp_p
     there = client.register_dataset("there", "npz", str(service.settings.state / "data" / "there.npz"))
     assert there.classes == 3
     assert {"digits", "mine", "there"} <= {one.name for one in client.datasets()}
-    with pytest.raises(RefusedState, match="already"):
+    with pytest.raises(ConflictError, match="already"):
         client.upload_dataset("mine", "npz", [tmp_path / "mine.npz"])
     (tmp_path / "bad.npz").write_bytes(b"PK\x03\x04 and no more")
     with pytest.raises(RefusedInput):
@@ -148,7 +148,7 @@ def test_data_sets_by_upload_and_by_path(client: Client, service: Service, tmp_p
 
 def test_a_bundle_whole_and_in_pieces(client: Client, service: Service, tmp_path: Path) -> None:
     job = client.submit(dataset="digits", space="tiny")
-    with pytest.raises(RefusedState, match="queued"):
+    with pytest.raises(ConflictError, match="queued"):
         client.download_bundle(job.id, tmp_path / "b.zip")
     data = np.random.default_rng(1).bytes(300_000)
     digest = finish(service, job.id, data)

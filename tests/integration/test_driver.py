@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 
-from search.controller import Controller, Proposal
-from search.fidelity import Hyperband
-from search.front import pareto
+from search.earlier_jobs.prior import FIRST_NUMBER
 from search.ledger import Lease
 from search.objective import Objective, aimed
-from search.prior import FIRST_NUMBER
+from search.pareto import pareto
+from search.proposing.controller import Controller, Proposal
 from search.spec import (
     Budget,
     ControllerSpec,
@@ -23,18 +22,19 @@ from search.spec import (
     TrialSpec,
     WarmStart,
 )
+from search.stopping.early_stopping import Hyperband
 from search.trial import RANDOM_ARM_FROM, JobState, Measurement, Outcome, TrialState
 from space.analysis import analyse
 from space.architecture import Architecture
 from tests.driving import Yard, finalists, until
 from tests.fakes import Fake, latency, score
 from tests.invariants import audit
-from workers.data import search_data
 from workers.datasets import DataStore
 from workers.driver import Driver
 from workers.measures.energy import meter
-from workers.recipe import new_trainer
-from workers.setting import Setting
+from workers.probes.numerics import Numerics
+from workers.train.job_data import search_data
+from workers.train.prepare import new_trainer
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
@@ -265,8 +265,8 @@ def _equals_one_without_pause(driver: Driver, dataset: Any, paused: Any) -> None
     proposal = Proposal(
         number=0, architecture=Architecture.from_json(paused.architecture), choices=paused.choices, behaviour={}
     )
-    setting = Setting(precision="fp32", layout="nchw", source="fixed")
-    task = driver._task(proposal, 1, dataset, setting)
+    numerics = Numerics(precision="fp32", layout="nchw", source="fixed")
+    task = driver._task(proposal, 1, dataset, numerics)
     trainer = new_trainer(task.architecture, search_data(dataset), task.recipe)
     scores = [trainer.epoch().score for _ in range(25)]
     assert scores == [m.score for m in paused.measurements]

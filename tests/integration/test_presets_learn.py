@@ -7,7 +7,9 @@ from space import presets
 from space.build import build
 from space.space import Space, replay
 from workers.datasets import DataStore
-from workers.train import Recipe, TrainData, Trainer
+from workers.train.data import TrainData
+from workers.train.recipe import Recipe
+from workers.train.trainer import Trainer
 
 
 @pytest.fixture(scope="module")

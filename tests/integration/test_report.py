@@ -20,10 +20,10 @@ from search.spec import Budget, ControllerSpec, JobSpec
 from search.trial import JobState, TrialState
 from tests.driving import Yard, finalists, spec, until
 from tests.invariants import audit
-from workers import cluster
+from workers.cluster import connection
+from workers.cluster.trial import Session, TrialTask, start_training
 from workers.pricing import dry_run
 from workers.report.schema import schema
-from workers.trial import Session, TrialTask, start_training
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
@@ -99,7 +99,7 @@ def test_a_reproducible_search_is_replayed_to_the_last_digit(
     assert all(one["words"].partition(":")[0].endswith(("random", "baseline")) for one in before["gains"].values())
     assert before["noise"]["scores"] == [one["final_score"] for one in before["finalists"]]
 
-    monkeypatch.setattr(cluster, "slots", lambda cpus, gpus: 1)
+    monkeypatch.setattr(connection, "slots", lambda cpus, gpus: 1)
     log = tmp_path / "opened"
     yard.ledger.create_job(JobSpec.from_json(yard.ledger.job(first).spec.to_json()))
     second = yard.drive(Watched(log=str(log)))

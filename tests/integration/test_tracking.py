@@ -29,7 +29,7 @@ from search.spec import ObjectiveSpec
 from search.trial import JobState
 from tests.driving import Yard, finalists, until
 from tests.fakes import Fake, latency, score
-from workers.tracking import EXPERIMENT, MlflowTracker
+from workers.tracking.writer import EXPERIMENT, MlflowTracker
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
 
@@ -45,7 +45,7 @@ def _free_port() -> int:
 @pytest.fixture(scope="module")
 def mlflow_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder, port = tmp_path_factory.mktemp("mlflow"), _free_port()
-    command = [sys.executable, "-m", "workers.mlflow_server", "--host", "127.0.0.1", "--port", str(port)]
+    command = [sys.executable, "-m", "workers.tracking.mlflow_server", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"]
     command += ["--artifacts-destination", str(folder / "artifacts"), "--allowed-hosts", f"127.0.0.1:{port}"]
     url = f"http://127.0.0.1:{port}"

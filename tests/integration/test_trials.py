@@ -9,7 +9,7 @@ from tests import fakes
 from tests.driving import Yard
 from tests.fakes import Fake
 from tests.invariants import audit
-from workers import cluster
+from workers.cluster.tasks import run_tasks
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
@@ -60,7 +60,7 @@ def test_a_job_whose_trials_all_fail_says_why(yard: Yard) -> None:
 
 @pytest.mark.usefixtures("ray_address")
 def test_tasks_that_fail_come_back_as_failures() -> None:
-    done = dict(cluster.run_tasks(fakes.task, ["well", "raises", "dies"], shared="data", cpus=1, gpus=0))
+    done = dict(run_tasks(fakes.task, ["well", "raises", "dies"], shared="data", cpus=1, gpus=0))
     assert done["well"] == "well with data"
     failures = {kind: str(result) for kind, result in done.items() if isinstance(result, TrialFailure)}
     assert failures["raises"].startswith("crashed: KeyError: ")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from space.architecture import Architecture
-from space.codegen import generate
+from space.codegen.writer import generate
 from workers.bundle.manifest import Preprocessing
 from workers.conventions import GRAPH_TASKS
 

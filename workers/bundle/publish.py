@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from space.architecture import Architecture
-from space.picture import draw
+from space.picture.drawing import draw
 from workers.bundle.card import card, requirements
 from workers.bundle.code import model_source
 from workers.bundle.exports import Exports

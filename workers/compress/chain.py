@@ -16,9 +16,9 @@ from search.compress import STEPS, complete
 from search.spec import CompressSpec, CompressStep, Json
 from workers.bundle.exports import failures
 from workers.compress import record
-from workers.compress.tasks import LastLook, LastTask, StepResult, StepTask
-from workers.data import JobData
-from workers.recipe import Recipe
+from workers.compress.tasks import LastTask, StepResult, StepTask, TestEvaluation
+from workers.train.job_data import JobData
+from workers.train.prepare import Recipe
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,7 +56,7 @@ def attempted(function: Callable[[Any, JobData], Any], task: Any, data: JobData)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Passage:
+class StepOutcome:
     """How a step went in both passes. final: None where the first pass found nothing good enough."""
 
     step: CompressStep
@@ -83,7 +83,7 @@ class Chain:
         passages = self._final_pass(first, final)
         finals = [one.final for one in passages if isinstance(one.final, StepResult)]
         files = {name: content for one in finals for name, content in one.files.items()}
-        look: LastLook | TrialFailure = self._run(_last_look, self._last_task(finals[-1], files), final)
+        look: TestEvaluation | TrialFailure = self._run(_last_look, self._last_task(finals[-1], files), final)
         if isinstance(look, TrialFailure):
             return Compressed(entry={"failed": f"the look at the test split: {look}"})
         entry = self._entry(passages, look) | {"seconds": round(time.monotonic() - began, 3)}
@@ -91,12 +91,12 @@ class Chain:
 
     # ---- the two passes
 
-    def _search_pass(self, data: JobData) -> list[Passage]:
+    def _search_pass(self, data: JobData) -> list[StepOutcome]:
         """The reference and every step where decisions are made; ends with the reference if that failed."""
         task, passages = self._first_task(), []
         for number, step in enumerate(self._steps):
             result = self._step(f"search-{number}", _of(task, step), data)
-            passages.append(Passage(step=step, searched=result))
+            passages.append(StepOutcome(step=step, searched=result))
             if isinstance(result, StepResult):
                 task = _after(task, result)
                 if number == 0:
@@ -105,7 +105,7 @@ class Chain:
                 break
         return passages
 
-    def _final_pass(self, first: Sequence[Passage], data: JobData) -> list[Passage]:
+    def _final_pass(self, first: Sequence[StepOutcome], data: JobData) -> list[StepOutcome]:
         """The winner itself, and the steps that were kept."""
         task, passages = self._first_task(), []
         for number, passage in enumerate(first):
@@ -151,7 +151,7 @@ class Chain:
 
     # ---- the report
 
-    def _entry(self, passages: Sequence[Passage], look: LastLook) -> Json:
+    def _entry(self, passages: Sequence[StepOutcome], look: TestEvaluation) -> Json:
         start, *others = passages
         score, steps = _accepted(start.searched, 0.0), []
         for one in others:
@@ -195,7 +195,7 @@ def _accepted(result: StepResult | TrialFailure, before: float) -> float:
     return passed[-1] if passed and result.changed else before
 
 
-def _told(passage: Passage, score: float) -> Json:
+def _told(passage: StepOutcome, score: float) -> Json:
     """What the report says of a step beside its name and options.
 
     score: of the network that goes on. A step that changes nothing of it and leaves a file beside has the file's.
@@ -246,7 +246,7 @@ def _take(task: StepTask, data: JobData) -> StepResult:
     return steps.take(task, data)
 
 
-def _last_look(task: LastTask, data: JobData) -> LastLook:
+def _last_look(task: LastTask, data: JobData) -> TestEvaluation:
     """Pack what came out and look at the test split. Raises TrialFailure."""
     from workers.compress import steps
 

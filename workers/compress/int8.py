@@ -27,14 +27,14 @@ from torch import Tensor, nn
 
 from space.export import export_onnx
 from space.kinds import KINDS
-from workers.compress.lab import Lab, Made
+from workers.compress.lab import FineTuner, StepOutput
 from workers.compress.state import State
 
 FILE = "model-int8.onnx"
 BATCH = 64
 
 
-def quantise_int8(state: State, lab: Lab, *, samples: int) -> Made:
+def quantise_int8(state: State, lab: FineTuner, *, samples: int) -> StepOutput:
     """The network with 8-bit weights and activations as an ONNX file beside; the network itself goes on as it was.
 
     samples: of the training split, whose activations give the ranges.
@@ -45,15 +45,15 @@ def quantise_int8(state: State, lab: Lab, *, samples: int) -> Made:
     detail: dict[str, Any] = {"bytes": len(model)}
     if not lab.deciding:
         detail |= lab.latency(state, runs)
-    return Made(state=state, kept=kept, detail=detail, files={FILE: model} if kept else {})
+    return StepOutput(state=state, kept=kept, detail=detail, files={FILE: model} if kept else {})
 
 
-def session(model: bytes, state: State, lab: Lab) -> "Session":
+def session(model: bytes, state: State, lab: FineTuner) -> "Session":
     """The ONNX file in the place of the network."""
     return Session(model, ["x", *KINDS[state.architecture.data].indices], threads=int(lab.recipe["threads"]))
 
 
-def quantised(state: State, lab: Lab, *, samples: int) -> bytes:
+def quantised(state: State, lab: FineTuner, *, samples: int) -> bytes:
     """The bytes of the ONNX file."""
     with TemporaryDirectory() as folder:
         plain, ready, made = (Path(folder) / name for name in ("plain.onnx", "ready.onnx", FILE))
@@ -89,7 +89,7 @@ class Session(nn.Module):
 class _Samples(CalibrationDataReader):  # type: ignore[misc]
     """Training samples as the network sees them, in batches."""
 
-    def __init__(self, lab: Lab, state: State, samples: int) -> None:
+    def __init__(self, lab: FineTuner, state: State, samples: int) -> None:
         self._names = ["x", *KINDS[state.architecture.data].indices]
         self._batches = _seen(lab, state, samples)
 
@@ -102,7 +102,7 @@ def _arrays(names: list[str], inputs: tuple[Tensor, ...]) -> dict[str, np.ndarra
     return {name: tensor.cpu().contiguous().numpy() for name, tensor in zip(names, inputs, strict=True)}
 
 
-def _seen(lab: Lab, state: State, samples: int) -> Iterator[tuple[Tensor, ...]]:
+def _seen(lab: FineTuner, state: State, samples: int) -> Iterator[tuple[Tensor, ...]]:
     left = samples
     for inputs in lab.still(state).seen():
         if KINDS[state.architecture.data].is_graph:

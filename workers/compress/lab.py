@@ -19,17 +19,17 @@ from typing import Any
 from torch import nn
 
 from workers.compress.state import State
-from workers.data import JobData
 from workers.measures.latency import passes
-from workers.recipe import Recipe, new_trainer, trainer_of
-from workers.train import Trainer
+from workers.train.job_data import JobData
+from workers.train.prepare import Recipe, new_trainer, trainer_of
+from workers.train.trainer import Trainer
 
 RATE = 0.3
 """Of the learning rate of a training from scratch, for fine-tuning."""
 
 
 @dataclass(kw_only=True, slots=True)
-class Lab:
+class FineTuner:
     """data: of the search stage (with a validation split) or of the final one (without). recipe: of a full training.
 
     floor: the validation score that must be kept, of the search stage. verdicts: the answers given so far, or to be
@@ -110,7 +110,7 @@ class Lab:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Made:
+class StepOutput:
     """What a step made. state: the network to go on with, the one given where nothing was good enough.
 
     detail: for the report. files: of the bundle, by name below `compressed/`.

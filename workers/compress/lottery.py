@@ -13,13 +13,13 @@ from functools import partial
 from typing import Any
 
 from workers.compress import masks
-from workers.compress.lab import Lab, Made, shares
+from workers.compress.lab import FineTuner, StepOutput, shares
 from workers.compress.masks import Masks
 from workers.compress.state import State
-from workers.train import Trainer
+from workers.train.trainer import Trainer
 
 
-def lottery(state: State, lab: Lab, *, sparsity: float, rounds: int, rewind_epoch: int) -> Made:
+def lottery(state: State, lab: FineTuner, *, sparsity: float, rounds: int, rewind_epoch: int) -> StepOutput:
     """Trains rounds + 1 times (and once more for the random mask) from scratch; the given weights are left."""
     trainer = lab.fresh(state)
     keep = masks.all_ones(trainer.module)
@@ -41,10 +41,10 @@ def lottery(state: State, lab: Lab, *, sparsity: float, rounds: int, rewind_epoc
     if done and lab.deciding:
         drawn = _rewound(trainer, start, masks.shuffled(keep, seed=int(lab.recipe["seed"])), state, lab)
         detail["random_mask_score"] = lab.score(drawn)
-    return Made(state=made, kept=done > 0, detail=detail)
+    return StepOutput(state=made, kept=done > 0, detail=detail)
 
 
-def _rewound(trainer: Trainer, start: dict[str, Any], keep: Masks, state: State, lab: Lab) -> State:
+def _rewound(trainer: Trainer, start: dict[str, Any], keep: Masks, state: State, lab: FineTuner) -> State:
     """The network after a training from the early weights under these masks."""
     module = {**start["module"], **{f"{name}.weight_mask": mask for name, mask in keep.items()}}
     trainer.load_state_dict({**copy.deepcopy(start), "module": module})

@@ -7,11 +7,11 @@ before; its file, where zeros cost next to nothing, becomes smaller.
 from functools import partial
 
 from workers.compress import masks
-from workers.compress.lab import Lab, Made, shares
+from workers.compress.lab import FineTuner, StepOutput, shares
 from workers.compress.state import State
 
 
-def prune_magnitude(state: State, lab: Lab, *, sparsity: float, rounds: int, epochs: int) -> Made:
+def prune_magnitude(state: State, lab: FineTuner, *, sparsity: float, rounds: int, epochs: int) -> StepOutput:
     """Sets up to the share `sparsity` of the weights of matrices and kernels to zero."""
     made, done, gone = state, 0, 0.0
     keep = masks.all_ones(state.module())
@@ -21,10 +21,10 @@ def prune_magnitude(state: State, lab: Lab, *, sparsity: float, rounds: int, epo
         if sparser is None:
             break
         made, done, gone = sparser, done + 1, masks.share_gone(keep)
-    return Made(state=made, kept=done > 0, detail={"rounds": done, "sparsity": gone})
+    return StepOutput(state=made, kept=done > 0, detail={"rounds": done, "sparsity": gone})
 
 
-def _tuned(state: State, keep: masks.Masks, lab: Lab, epochs: int) -> State:
+def _tuned(state: State, keep: masks.Masks, lab: FineTuner, epochs: int) -> State:
     module = state.module()
     masks.put(module, keep)
     lab.tune(state, module, epochs=epochs)

@@ -13,13 +13,14 @@ from typing import Any
 from archsmith.errors import TrialFailure
 from search.spec import JobSpec, Json
 from space.architecture import Architecture
-from workers import bundle, cluster
+from workers import bundle
+from workers.cluster.tasks import run_tasks
 from workers.compress.chain import ChainTask, Compressed, Winner, go_through
-from workers.data import final_data, search_data
 from workers.datasets import Dataset
-from workers.recipe import Recipe
 from workers.report.page import render
-from workers.transfer import Donor
+from workers.train.job_data import final_data, search_data
+from workers.train.prepare import Recipe
+from workers.weights.inherit import Donor
 
 FOLDER = "compressed"
 
@@ -64,7 +65,7 @@ def compress(
     if spec.compress is None:
         return {}, {}
     task = ChainTask(spec=spec.compress, winner=winner, folder=str(folder / "compress"), recipe=recipe)
-    ended = cluster.run_tasks(
+    ended = run_tasks(
         go_through,
         [task],
         shared=(replace(search_data(dataset), donor=donor), replace(final_data(dataset), donor=donor)),

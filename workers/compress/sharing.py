@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from workers.compress import masks
-from workers.compress.lab import Lab, Made
+from workers.compress.lab import FineTuner, StepOutput
 from workers.compress.packed import LARGEST_BOOK
 from workers.compress.state import State, matrices, plain
 
@@ -48,18 +48,18 @@ class Book(nn.Module):
         return self._values.to(weight)
 
 
-def cluster(state: State, lab: Lab, *, clusters: int, epochs: int) -> Made:
+def cluster(state: State, lab: FineTuner, *, clusters: int, epochs: int) -> StepOutput:
     """Gives each layer a book of at most `clusters` values, zero not counted."""
     while True:
         shared = lab.attempt(partial(_shared, state, lab, clusters, epochs))
         if shared is not None:
-            return Made(state=shared, kept=True, detail={"clusters": clusters})
+            return StepOutput(state=shared, kept=True, detail={"clusters": clusters})
         if 2 * clusters >= LARGEST_BOOK:
-            return Made(state=state, kept=False, detail={"clusters": clusters})
+            return StepOutput(state=state, kept=False, detail={"clusters": clusters})
         clusters *= 2
 
 
-def _shared(state: State, lab: Lab, clusters: int, epochs: int) -> State:
+def _shared(state: State, lab: FineTuner, clusters: int, epochs: int) -> State:
     module = state.module()
     layers = matrices(module)
     large = {name: layer for name, layer in layers.items() if layer.get_parameter("weight").numel() >= FEW}

@@ -14,36 +14,36 @@ from space.analysis import analyse
 from space.architecture import Architecture
 from space.build import build
 from workers.compress import int8
-from workers.compress.lab import Lab, Made
+from workers.compress.lab import FineTuner, StepOutput
 from workers.compress.loader import unpack
 from workers.compress.lottery import lottery
 from workers.compress.magnitude import prune_magnitude
 from workers.compress.sharing import cluster
 from workers.compress.state import State, plain
 from workers.compress.structured import prune_structured
-from workers.compress.tasks import LastLook, LastTask, StepResult, StepTask
-from workers.data import JobData
+from workers.compress.tasks import LastTask, StepResult, StepTask, TestEvaluation
+from workers.train.job_data import JobData
 
 
-def reference(state: State, lab: Lab) -> Made:
+def reference(state: State, lab: FineTuner) -> StepOutput:
     """The winner's architecture trained on the training split alone, by which the search stage judges; in the final
     stage the winner itself."""
     if not lab.deciding:
-        return Made(state=state, kept=True)
+        return StepOutput(state=state, kept=True)
     trainer = lab.fresh(state)
     for _ in range(lab.epochs):
         trainer.train_epoch()
     trained = state.having(trainer.module.state_dict())
     lab.judge(lambda: lab.score(trained))
-    return Made(state=trained, kept=True)
+    return StepOutput(state=trained, kept=True)
 
 
-def huffman(state: State, lab: Lab) -> Made:  # noqa: ARG001 - no weight changes, so there is nothing to ask
+def huffman(state: State, lab: FineTuner) -> StepOutput:  # noqa: ARG001 - no weight changes, so there is nothing to ask
     """The places in the books, and the runs of zeros, in Huffman codes (Han et al. 2016, section 5)."""
-    return Made(state=state.having(state.weights, form="coded"), kept=True)
+    return StepOutput(state=state.having(state.weights, form="coded"), kept=True)
 
 
-STEPS: Mapping[str, Callable[..., Made]] = {
+STEPS: Mapping[str, Callable[..., StepOutput]] = {
     "reference": reference,
     "prune_structured": prune_structured,
     "prune_magnitude": prune_magnitude,
@@ -65,7 +65,7 @@ def take(task: StepTask, data: JobData) -> StepResult:
     """Do one step. Raises TrialFailure."""
     began = time.monotonic()
     told = list(task.verdicts) if data.val is None else []
-    lab = Lab(data=data, recipe=task.recipe, floor=task.floor, verdicts=told)
+    lab = FineTuner(data=data, recipe=task.recipe, floor=task.floor, verdicts=told)
     before = state_of(task)
     made = STEPS[task.name](before, lab, **task.options)
     return StepResult(
@@ -83,7 +83,7 @@ def take(task: StepTask, data: JobData) -> StepResult:
     )
 
 
-def costs(state: State, lab: Lab, *, before: State) -> Json:
+def costs(state: State, lab: FineTuner, *, before: State) -> Json:
     """What a network costs: bytes of its packed file, parameters, how many are not zero, MACs, latency.
 
     latency_before_ms: of the network that the step began with, measured in the same process a moment earlier, since
@@ -101,14 +101,14 @@ def costs(state: State, lab: Lab, *, before: State) -> Json:
     }
 
 
-def last_look(task: LastTask, data: JobData) -> LastLook:
+def last_look(task: LastTask, data: JobData) -> TestEvaluation:
     """Pack what came out, and measure on the test split what reads back from the file. Raises TrialFailure.
 
     Latencies are the better of two turns each, taken alternately.
     """
     if data.test is None:
         raise ValueError("the last look needs the final splits")
-    lab = Lab(data=data, recipe=task.recipe)
+    lab = FineTuner(data=data, recipe=task.recipe)
     made = state_of(task)
     packed = made.pack()
     state = made.having(unpack(packed))
@@ -121,6 +121,6 @@ def last_look(task: LastTask, data: JobData) -> LastLook:
     if int8.FILE in task.files:
         runs = int8.session(task.files[int8.FILE], state, lab)
         beside["quantise_int8"], _ = lab.still(state, runs).final_score(data.test)
-    return LastLook(
+    return TestEvaluation(
         packed=packed, score=score, measures=measures, latency_before_ms=before, latency_ms=after, of_files=beside
     )

@@ -1,6 +1,6 @@
 """prune_structured: channels are removed for real, so that the network is a smaller and faster one of the same kind.
 
-In rounds: of every family of channels that may leave for one another (`workers.compress.channels`) the least important
+In rounds: of every family of channels that may leave for one another (`workers.weights.channels`) the least important
 go, the rest is fine-tuned, and the next round starts from there if the stop rule allows.
 
     l1         importance of a channel is the sum of the absolute weights of the filters that write it (Li et al. 2017,
@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from workers.compress.channels import Numbers, Ties
-from workers.compress.lab import Lab, Made, shares
+from workers.compress.lab import FineTuner, StepOutput, shares
 from workers.compress.state import State
-from workers.compress.surgery import narrow
+from workers.weights.channels import Numbers, Ties
+from workers.weights.narrow import narrow
 
 BLOCK = 8
 """Wide families keep a multiple of this many channels, the nearest: processors work on blocks of 8 or 16."""
@@ -29,7 +29,9 @@ BLOCK = 8
 Floats = NDArray[np.float64]
 
 
-def prune_structured(state: State, lab: Lab, *, share: float, rounds: int, epochs: int, importance: str) -> Made:
+def prune_structured(
+    state: State, lab: FineTuner, *, share: float, rounds: int, epochs: int, importance: str
+) -> StepOutput:
     """Removes up to `share` of the channels of each family, in rounds of `epochs` epochs of fine-tuning."""
     sizes = {writers: len(groups) for writers, groups in Ties(state.architecture).families().items()}
     made, done = state, 0
@@ -46,10 +48,10 @@ def prune_structured(state: State, lab: Lab, *, share: float, rounds: int, epoch
     if done:
         left = {writers: len(groups) for writers, groups in Ties(made.architecture).families().items()}
         detail["channels"] = {writers[0]: [sizes[writers], left[writers]] for writers in sizes if writers in left}
-    return Made(state=made, kept=done > 0, detail=detail)
+    return StepOutput(state=made, kept=done > 0, detail=detail)
 
 
-def _tuned(ties: Ties, state: State, removed: Numbers, lab: Lab, epochs: int) -> State:
+def _tuned(ties: Ties, state: State, removed: Numbers, lab: FineTuner, epochs: int) -> State:
     architecture, weights = narrow(ties, state.weights, removed)
     smaller = State(architecture=architecture, weights=weights, form=state.form)
     module = smaller.module()

@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from search.spec import Json
-from workers.recipe import Recipe
+from workers.train.prepare import Recipe
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StepTask:
     """architecture, weights (a safetensors file), form: of the `State` that the step begins with.
 
-    recipe: of a full training. floor, verdicts: see `Lab`.
+    recipe: of a full training. floor, verdicts: see `FineTuner`.
     """
 
     name: str
@@ -65,7 +65,7 @@ class LastTask:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class LastLook:
+class TestEvaluation:
     """packed: the file of weights as it lies in the bundle. score: the job's own; measures: all that apply, by name.
 
     latency_before_ms: of the winner, measured beside. of_files: the score of what a step left beside, by its name.

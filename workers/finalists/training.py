@@ -10,19 +10,18 @@ import numpy as np
 import numpy.typing as npt
 
 from archsmith.errors import TrialFailure
-from search.front import non_dominated, spread
 from search.ledger import Role, Trial
 from search.objective import Objective
-from search.spec import JobSpec
+from search.pareto import non_dominated, spread
 from search.trial import TrialState
-from workers.data import JobData
+from workers.train.job_data import JobData
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FinalistTask:
     """One final training.
 
-    rank, role: see `search.ledger.Finalist`. number: of the trial. recipe: the fields of `workers.train.Recipe`.
+    rank, role: see `search.ledger.Finalist`. number: of the trial. recipe: the fields of `workers.train.recipe.Recipe`.
     """
 
     rank: int
@@ -84,11 +83,6 @@ def _rank(trial: Trial) -> tuple[bool, int, float, int, int]:
     return (pruned, -trial.epochs if pruned else 0, -value, trial.params, trial.number)
 
 
-def final_epochs(spec: JobSpec) -> int:
-    """Epochs of a final training: what the user says, else three times those of a search trial, 12 at least."""
-    return spec.finalists.epochs or max(12, 3 * spec.budget.epochs)
-
-
 def train_finalist(task: FinalistTask, data: JobData) -> FinalistResult:
     """Train on train + validation, settle the batch norms, then look at the test split, once.
 
@@ -96,7 +90,7 @@ def train_finalist(task: FinalistTask, data: JobData) -> FinalistResult:
     """
     from safetensors.torch import save
 
-    from workers.recipe import new_trainer
+    from workers.train.prepare import new_trainer
 
     if data.test is None:
         raise ValueError("a finalist needs the final splits")

@@ -13,7 +13,9 @@ import numpy as np
 from torch import nn
 
 from workers.datasets import Split
-from workers.train import Recipe, TrainData, Trainer
+from workers.train.data import TrainData
+from workers.train.recipe import Recipe
+from workers.train.trainer import Trainer
 
 BUDGET_S = 2.5
 MARGIN = 1.05
@@ -78,13 +80,13 @@ def calibrate(
 ) -> Calibration:
     """Trains the reference network on noise of `input_shape` (C, H, W) in turns with each setting, about `budget_s`."""
     deadline = time.perf_counter() + budget_s
-    runs = {setting: _run(input_shape, setting, device=device, threads=threads) for setting in candidates(device)}
+    runs = {numerics: _run(input_shape, numerics, device=device, threads=threads) for numerics in candidates(device)}
     for run in runs.values():
         run()  # not counted: the first pass also prepares kernels
     best = dict.fromkeys(runs, 0.0)
     while not best[PLAIN] or time.perf_counter() < deadline:
-        for setting, run in runs.items():  # in turns, so that a disturbance hits all alike
-            best[setting] = max(best[setting], run())
+        for numerics, run in runs.items():  # in turns, so that a disturbance hits all alike
+            best[numerics] = max(best[numerics], run())
     table = tuple(Timing(precision=p, layout=m, images_per_second=best[p, m]) for p, m in best)
     precision, layout = choose(table)
     return Calibration(precision=precision, layout=layout, device=device, threads=threads, table=table)
@@ -93,11 +95,11 @@ def calibrate(
 def choose(table: tuple[Timing, ...]) -> tuple[str, str]:
     """The fastest (precision, layout), but the plain one unless it is beaten by MARGIN."""
     speed = {(t.precision, t.layout): t.images_per_second for t in table}
-    fastest = max(speed, key=lambda setting: speed[setting])
+    fastest = max(speed, key=lambda numerics: speed[numerics])
     return fastest if speed[fastest] >= MARGIN * speed[PLAIN] else PLAIN
 
 
-def _run(input_shape: tuple[int, ...], setting: tuple[str, str], *, device: str, threads: int) -> Callable[[], float]:
+def _run(input_shape: tuple[int, ...], numerics: tuple[str, str], *, device: str, threads: int) -> Callable[[], float]:
     """One epoch of a few batches at each call; gives images per second."""
     fewest, batches = (8, _BATCHES) if len(input_shape) == 3 else (2, _BATCHES // 4)  # a volume has many more voxels
     batch = max(fewest, _PIXELS // math.prod(input_shape[1:]))
@@ -106,7 +108,7 @@ def _run(input_shape: tuple[int, ...], setting: tuple[str, str], *, device: str,
     noise = Split(x=x, y=generator.integers(0, 10, len(x)))
     channels = input_shape[0]
     data = TrainData.on(device, train=noise, val=None, mean=(127.5,) * channels, std=(74.0,) * channels)
-    precision, layout = setting
+    precision, layout = numerics
     recipe = Recipe(
         epochs=10**6, batch_size=batch, min_steps=1, precision=precision, layout=layout, device=device, threads=threads
     )

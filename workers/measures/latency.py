@@ -18,7 +18,7 @@ from workers.measures.energy import Meter, meter
 from workers.train.memory import memory_guard
 
 if TYPE_CHECKING:
-    from workers.train import Trainer
+    from workers.train.trainer import Trainer
 
 WARM_UP, RUNS, SECONDS = 10, 50, 0.3
 """Passes before anything counts; then at least so many, and further ones up to so many seconds."""

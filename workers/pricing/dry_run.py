@@ -16,17 +16,17 @@ from pathlib import Path
 from typing import Any
 
 from archsmith.errors import ArchsmithError, JobFailure
-from search.check import Samples, repaired, sample
 from search.spec import JobSpec
+from search.validate import Samples, repaired, sample
 from space.analysis import analyse
 from space.architecture import Architecture
 from space.constraint import Constraint
 from space.space import Space
-from workers.data import JobData, search_data
 from workers.datasets import Dataset, DataStore
 from workers.pricing.price import Look, Timed, price
-from workers.recipe import new_trainer, recipe
 from workers.settings import Settings
+from workers.train.job_data import JobData, search_data
+from workers.train.prepare import new_trainer, recipe
 
 DRAWS = 60
 PACE_S, GLANCE_S = 4.0, 1.5

@@ -15,7 +15,7 @@ import numpy as np
 from search.compress import epochs_of
 from search.spec import JobSpec
 from workers.finalists.plan import LONGEST, NOISE_SEEDS, is_its_own
-from workers.finalists.training import final_epochs
+from workers.train.prepare import final_epochs
 
 EARLY = {"none": (1.0, 1.0, 1.0), "asha": (0.12, 0.3, 0.7), "hyperband": (0.25, 0.45, 0.9)}
 """Share of the epochs that a scheduler leaves: low, expected, high. `python -m benchmarks.fidelity` has
@@ -139,7 +139,7 @@ class Price:
 def price(spec: JobSpec, look: Look, *, slots: int) -> Price:
     """slots: how many trials the cluster holds at once."""
     if spec.reproducible:
-        slots = min(slots, 4)  # see `search/inorder.py`
+        slots = min(slots, 4)  # see `search/proposing/in_order.py`
     trials, search, unlimited = _search(spec, look, slots)
     arm = spec.finalists.random_arm and not is_its_own(spec)
     trainings = _trainings(spec)

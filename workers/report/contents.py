@@ -4,20 +4,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from search.front import pareto
+from search.earlier_jobs.donors import donors
 from search.ledger import Finalist, Job, Ledger, Role, Trial
 from search.objective import Objective
-from search.transfer import donors
+from search.pareto import pareto
 from workers.conventions import score_name
 from workers.datasets import Dataset
 from workers.finalists.plan import is_its_own
-from workers.recipe import trial_seed
+from workers.probes.numerics import Numerics
 from workers.report.comparison import fidelity, gains, noise
 from workers.report.costs import Seconds, costs, incumbents, trained_seconds
 from workers.report.document import again, digest
 from workers.report.environment import fingerprint
 from workers.report.trained import Trained
-from workers.setting import Setting
+from workers.train.prepare import trial_seed
 
 SCHEMA_VERSION = "3"
 SEEDS = "numpy.random.SeedSequence([job, trial]) of a trial, ([job, trial, 1 + seed]) of a full training"
@@ -28,13 +28,13 @@ class Findings:
     """What a report is made from. winner: one of `trained`. random: the trials of the random arm.
 
     references: by role, what the winner is compared with; roles that the job did not ask for are missing.
-    duplicates: see `DataStore.duplicates`. transfer: see `workers.transfer.told`. compression: see
+    duplicates: see `DataStore.duplicates`. transfer: see `workers.weights.inherit.told`. compression: see
     `workers.compress.product`.
     """
 
     job: Job
     dataset: Dataset
-    setting: Setting
+    numerics: Numerics
     searched: Sequence[Trial]
     random: Sequence[Trial]
     finals: Sequence[Finalist]
@@ -146,7 +146,7 @@ def _surroundings(found: Findings) -> dict[str, Any]:
         "dataset": _dataset(found),
         "seeds": {"job": spec.seed, "rule": SEEDS},
         "hashes": {"document": digest(spec.to_json()), "space": digest(spec.space)},
-        "setting": found.setting.to_json(),
+        "setting": found.numerics.to_json(),
         "environment": fingerprint(spec),
     }
 
@@ -158,7 +158,7 @@ def _job(found: Findings) -> dict[str, Any]:
         "name": job.name,
         "created_at": job.created_at.isoformat(),
         "spec": job.spec.to_json(),
-        "document": again(job.spec, found.setting),
+        "document": again(job.spec, found.numerics),
     }
 
 

@@ -7,17 +7,17 @@ from dataclasses import replace
 from typing import Any
 
 from search.spec import JobSpec
-from workers.setting import Setting
+from workers.probes.numerics import Numerics
 
 
-def again(spec: JobSpec, setting: Setting) -> dict[str, Any]:
+def again(spec: JobSpec, numerics: Numerics) -> dict[str, Any]:
     """The body of `POST /v1/jobs` that asks for the same search, with what the calibration chose written into it.
 
     Another calibration might choose otherwise, and another number type gives other scores.
     """
     trial = spec.trial
-    if setting.source == "calibration":
-        trial = replace(trial, precision=setting.precision, layout=setting.layout)
+    if numerics.source == "calibration":
+        trial = replace(trial, precision=numerics.precision, layout=numerics.layout)
     document = replace(spec, trial=trial).to_json()
     controller = spec.controller
     return {**document, "controller": {"name": controller.name, **controller.options}}

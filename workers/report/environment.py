@@ -8,7 +8,7 @@ from typing import Any
 
 from archsmith import __version__
 from search.spec import JobSpec
-from workers.recipe import device, threads
+from workers.train.prepare import device, threads
 
 PACKAGES = ("torch", "torch-geometric", "numpy", "scipy", "scikit-learn", "ray", "optuna", "mlflow", "sqlalchemy")
 CPUINFO = Path("/proc/cpuinfo")

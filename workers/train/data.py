@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from workers.augment import Windows
 from workers.datasets import GraphSplit, Split
+from workers.train.augment import Windows
 
 AnySplit = Split | GraphSplit
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from workers.augment import memory_format, shift_for
+from workers.train.augment import memory_format, shift_for
 from workers.train.data import Samples, TrainData
 from workers.train.recipe import Recipe
 from workers.train.task import Batch, batch_length

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from api.app import create_app
-from api.edge import Edge
-from search.check import Pool
+from api.middleware import Edge
 from search.ledger import open_ledger
+from search.validate import Pool
 from tests.unit.api.support import Service, local
 from workers.datasets import DataStore
 from workers.settings import Settings

@@ -10,7 +10,7 @@ def test_what_the_controller_of_a_job_believes(service: Service) -> None:
     lease = service.ledger.claim("test", 30.0)
     assert lease is not None
     state = {"told": 3, "probabilities": {"stages.0.kernel": {"3": 0.75, "5": 0.25}}}
-    service.ledger.set_belief(lease, 3, state)
+    service.ledger.set_controller_state(lease, 3, state)
     assert service.get(path).json() == {
         "name": "reinforce", "options": {"entropy": 0.05}, "told": 3, "state": state
     }  # fmt: skip

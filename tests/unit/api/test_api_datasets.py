@@ -9,8 +9,8 @@ import pytest
 
 from api import ingestion
 from api.app import create_app
-from api.edge import Edge
-from search.check import Pool
+from api.middleware import Edge
+from search.validate import Pool
 from tests.unit.api.support import Service, check_problem, local
 from tests.unit.workers.graph_sources import graph_tables, masks, write_graph, write_tu
 

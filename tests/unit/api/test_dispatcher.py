@@ -16,7 +16,7 @@ from api.prober import Prober
 from search.ledger import Lease, Ledger, open_ledger
 from search.trial import RANDOM_ARM, JobState
 from tests import factories
-from workers.heartbeat import EXIT_CLUSTER_AWAY
+from workers.job.heartbeat import EXIT_CLUSTER_AWAY
 from workers.settings import Settings
 
 SLEEP = "import time; time.sleep(60)"
@@ -137,7 +137,7 @@ def _prober(settings: Settings, monkeypatch: pytest.MonkeyPatch, *programs: str)
     spawn = process.spawn
 
     def fake(arguments: list[str], **options: Any) -> subprocess.Popen[bytes]:
-        assert arguments[1:5] == ["-m", "workers.membership", "--address", "host:1"]
+        assert arguments[1:5] == ["-m", "workers.cluster.connection", "--address", "host:1"]
         return spawn([sys.executable, "-c", next(left), *arguments[5:]], **options)
 
     monkeypatch.setattr("api.prober.process.spawn", fake)

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from archsmith import Client, client, transfer
-from archsmith.refusals import (
+from archsmith import Client, client, downloads
+from archsmith.exceptions import (
     BrokenDownload,
+    ConflictError,
+    NotFoundError,
     Refused,
     RefusedInput,
-    RefusedState,
     TimedOut,
-    UnknownThing,
     Unreachable,
 )
 from tests.unit.archsmith.fake_service import JOB, Answer, FakeService, Request, answer, job, problem
@@ -67,7 +67,7 @@ def test_lists_follow_the_cursor(service: FakeService) -> None:
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(400, RefusedInput), (404, UnknownThing), (409, RefusedState), (413, RefusedInput), (415, RefusedInput),
+    [(400, RefusedInput), (404, NotFoundError), (409, ConflictError), (413, RefusedInput), (415, RefusedInput),
      (422, RefusedInput), (403, Refused), (500, Refused), (503, Refused)],
 )  # fmt: skip
 def test_a_problem_document_becomes_an_error(service: FakeService, status: int, kind: type[Refused]) -> None:
@@ -109,7 +109,7 @@ def test_nothing_there_is_unreachable_and_names_the_url(url: str) -> None:
 
 @pytest.mark.parametrize("text", ["../datasets", "..", ".", "a/b", "a?b", "", "%2e%2e", "ä"])
 def test_an_id_cannot_leave_its_place_in_the_path(service: FakeService, text: str) -> None:
-    with Client() as c, pytest.raises(UnknownThing):
+    with Client() as c, pytest.raises(NotFoundError):
         c.cancel(text)
     (request,) = service.requests
     assert request.path.startswith("/v1/jobs/")
@@ -161,7 +161,7 @@ def test_events_go_on_behind_the_last_one_seen(service: FakeService) -> None:
 
 
 def test_events_of_an_unknown_job_are_refused(service: FakeService) -> None:
-    with Client() as c, pytest.raises(UnknownThing):
+    with Client() as c, pytest.raises(NotFoundError):
         next(c.events("nothing"))
 
 
@@ -224,12 +224,12 @@ def test_a_download_that_never_gets_on_ends(service: FakeService, tmp_path: Path
     service.on("GET", BUNDLE, Answer(body=DATA, cut=0))
     with Client() as c, pytest.raises(Unreachable):
         c.download_bundle(JOB, tmp_path / "b.zip")
-    assert len(service.to(BUNDLE)) == transfer.ATTEMPTS
+    assert len(service.to(BUNDLE)) == downloads.ATTEMPTS
 
 
 def test_a_bundle_before_the_end_is_refused_with_the_state(service: FakeService, tmp_path: Path) -> None:
     service.on("GET", BUNDLE, problem(409, "not_ready", "this one is running", state="running"))
-    with Client() as c, pytest.raises(RefusedState, match="running") as caught:
+    with Client() as c, pytest.raises(ConflictError, match="running") as caught:
         c.download_bundle(JOB, tmp_path / "b.zip")
     assert caught.value.document["state"] == "running"
     assert list(tmp_path.iterdir()) == []

@@ -9,7 +9,7 @@ import pytest
 
 from archsmith import demo, serving
 from archsmith.client import Client
-from archsmith.refusals import ClientError
+from archsmith.exceptions import ClientError
 from tests.bundle.made import changed, small_bundle
 from tests.unit.archsmith.fake_service import JOB, Answer, FakeService, answer, job
 

@@ -10,7 +10,7 @@ import pytest
 
 from archsmith import replay
 from archsmith.cli import ENDED_BADLY, OK, run
-from archsmith.refusals import ClientError
+from archsmith.exceptions import ClientError
 from tests.unit.archsmith.fake_service import JOB, FakeService, answer, job
 
 

@@ -16,9 +16,9 @@ from benchmarks.search.simulate import Limits, Run, simulate
 from benchmarks.search.spaces import Task, bench, flat, toy_key, trap
 from benchmarks.search.tables import Scores, Source, judged, searchable, zero_cost
 from search.factory import make_controller
+from search.proposing.walks import every_walk
 from search.spec import ControllerSpec
-from search.toys import chain
-from search.walks import every_walk
+from search.testing.toys import chain
 from space.analysis import analyse
 from space.architecture import Architecture
 from space.space import replay as again

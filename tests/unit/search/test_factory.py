@@ -9,7 +9,7 @@ import pytest
 from archsmith.errors import InvalidInput
 from search.factory import CONTROLLERS, check_options, make_controller
 from search.spec import ControllerSpec
-from search.toys import fork
+from search.testing.toys import fork
 
 
 @pytest.mark.parametrize("name", CONTROLLERS)

@@ -5,11 +5,11 @@ import pytest
 from search.controllers.evolution import EvolutionController
 from search.controllers.grid import GridController
 from search.controllers.local_search import LocalSearchController
-from search.loop import search
-from search.propose import Proposer
-from search.toys import Faulty, Toy, chain, fork
+from search.proposing.proposer import Proposer
+from search.proposing.walks import every_walk
+from search.testing.loop import search
+from search.testing.toys import Faulty, Toy, chain, fork
 from search.trial import Outcome, TrialState
-from search.walks import every_walk
 from space.decision import Choices
 
 SIX = Toy(

@@ -10,7 +10,7 @@ from space.architecture import Architecture, GraphBuilder
 from space.blocks import BLOCKS
 from space.blocks.base import Style, group_count
 from space.decision import Option
-from space.fields import STAGE_FIELDS
+from space.document.fields import STAGE_FIELDS
 
 DEFAULTS: dict[str, Option] = {name: field.default for name, field in STAGE_FIELDS.items()}
 

@@ -12,7 +12,7 @@ from space import presets
 from space.analysis import analyse
 from space.architecture import Architecture
 from space.build import build
-from space.codegen import generate
+from space.codegen.writer import generate
 from space.space import Space, replay
 from tests import nasbench201
 from tests.oracle import load_generated

@@ -11,9 +11,9 @@ from space.architecture import Architecture, GraphBuilder, Node
 from space.blocks import BLOCKS
 from space.blocks.base import Style
 from space.build import build
-from space.codegen import generate
+from space.codegen.writer import generate
 from space.decision import Option
-from space.fields import STAGE_FIELDS
+from space.document.fields import STAGE_FIELDS
 from space.operations import OPERATIONS
 from space.operations.base import Layer
 from tests.oracle import load_generated, network_macs

@@ -9,7 +9,7 @@ from space import presets
 from space.analysis import analyse
 from space.blocks import BLOCKS
 from space.constraint import MEASURES, Constraint
-from space.fields import HEAD_FIELDS, STAGE_FIELDS, STEM_FIELDS
+from space.document.fields import HEAD_FIELDS, STAGE_FIELDS, STEM_FIELDS
 from space.space import Space
 
 DOCS = Path(__file__).parents[3] / "docs"

@@ -17,10 +17,10 @@ from space.architecture import Architecture, GraphBuilder
 from space.blocks import BLOCKS
 from space.blocks.base import Style
 from space.build import build
-from space.codegen import generate
+from space.codegen.writer import generate
 from space.operations import OPERATIONS
 from space.operations.base import Layer
-from space.picture import draw
+from space.picture.drawing import draw
 from space.space import Space, replay
 from tests.oracle import batch_of, load_generated, network_macs, rows_of
 from tests.spaces import sample

@@ -8,7 +8,7 @@ from space.analysis import analyse
 from space.architecture import Architecture, GraphBuilder
 from space.blocks.base import normalise
 from space.build import build
-from space.fields import NORMS
+from space.document.fields import NORMS
 
 MAPS = [(8, 6, 5), (8, 4, 3, 5)]
 

@@ -11,7 +11,7 @@ from space.architecture import Architecture, GraphBuilder
 from space.blocks import BLOCKS
 from space.blocks.base import Style
 from space.build import build
-from space.codegen import generate
+from space.codegen.writer import generate
 from space.decision import Decision, Option
 from space.node import Node
 from space.operations import OPERATIONS

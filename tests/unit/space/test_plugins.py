@@ -11,7 +11,7 @@ import torch
 from archsmith.errors import InvalidArchitecture, InvalidSpace
 from space.architecture import Architecture, GraphBuilder
 from space.blocks import BLOCKS
-from space.codegen import generate
+from space.codegen.writer import generate
 from space.operations import OPERATIONS
 from space.space import Space
 from tests.conformance.operations import CHECKS

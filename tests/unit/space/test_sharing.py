@@ -9,7 +9,7 @@ from archsmith.errors import InvalidArchitecture, InvalidSpace
 from space.analysis import analyse
 from space.architecture import Architecture, GraphBuilder
 from space.build import build
-from space.codegen import generate
+from space.codegen.writer import generate
 from space.space import Space, replay
 from tests.oracle import load_generated
 

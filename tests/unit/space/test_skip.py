@@ -9,7 +9,7 @@ from space.analysis import analyse
 from space.architecture import Architecture
 from space.blocks import BLOCKS
 from space.build import build
-from space.grow import scaled
+from space.document.fields import scaled
 from space.space import Space
 
 MAPS = [name for name, block in BLOCKS.items() if block.family == "map"]

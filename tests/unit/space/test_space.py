@@ -14,7 +14,7 @@ from space.architecture import Architecture
 from space.decision import Choices, Choose, Decision, Option
 from space.size import every
 from space.space import Space, replay
-from space.walk import Asker, Cursor
+from space.walk import Cursor, DecisionRecorder
 
 Json = dict[str, Any]
 
@@ -163,7 +163,7 @@ def test_on_one_pixel_flatten_is_no_other_choice() -> None:
 def test_a_walk_that_fits_nothing_says_where() -> None:
     space = make({"kernel": [3, 5], "padding": "valid"})
     with pytest.raises(ImpossibleShape, match="stage 0 has no operation that fits in the 2×2 left") as caught:
-        space.program.step(Cursor(0, 0, (2, 2), depth=1, padding="valid"), Asker(first))
+        space.program.step(Cursor(0, 0, (2, 2), depth=1, padding="valid"), DecisionRecorder(first))
     assert (caught.value.place, caught.value.size) == ("stages.0", (2, 2))
 
 

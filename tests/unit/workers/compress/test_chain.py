@@ -16,13 +16,13 @@ from space.architecture import Architecture, GraphBuilder
 from space.build import build
 from workers.compress import int8, masks
 from workers.compress.chain import Chain, Winner, attempted
-from workers.compress.lab import Lab
+from workers.compress.lab import FineTuner
 from workers.compress.loader import unpack
 from workers.compress.sharing import Book, centres, folded
 from workers.compress.state import State
 from workers.compress.steps import STEPS
-from workers.data import JobData, final_data, search_data
 from workers.datasets import Dataset, DataStore
+from workers.train.job_data import JobData, final_data, search_data
 
 RECIPE = {
     "epochs": 4, "batch_size": 128, "learning_rate": 0.01, "seed": 0, "flip": False, "score": "auto",
@@ -54,11 +54,11 @@ def fresh() -> State:
 
 @pytest.fixture(scope="module")
 def trained(digits: Dataset) -> State:
-    return STEPS["reference"](fresh(), Lab(data=search_data(digits), recipe=RECIPE)).state
+    return STEPS["reference"](fresh(), FineTuner(data=search_data(digits), recipe=RECIPE)).state
 
 
 def test_channels_leave_and_the_logits_of_a_smaller_network_come_out(digits: Dataset, trained: State) -> None:
-    lab = Lab(data=search_data(digits), recipe=RECIPE, floor=0.0)
+    lab = FineTuner(data=search_data(digits), recipe=RECIPE, floor=0.0)
     for importance in ("l1", "bn_scale"):
         made = STEPS["prune_structured"](trained, lab, share=0.5, rounds=2, epochs=1, importance=importance)
         assert made.kept
@@ -73,7 +73,7 @@ def test_the_least_important_channels_are_those_that_leave(digits: Dataset, trai
     weights = {name: tensor.clone() for name, tensor in trained.weights.items()}
     weak = [1, 2, 5, 7, 8, 11, 13, 14]
     weights["part.0.conv.weight"][weak] *= 1e-3
-    lab = Lab(data=search_data(digits), recipe=RECIPE, floor=0.0)
+    lab = FineTuner(data=search_data(digits), recipe=RECIPE, floor=0.0)
     made = STEPS["prune_structured"](trained.having(weights), lab, share=0.5, rounds=1, epochs=0, importance="l1")
     strong = [number for number in range(16) if number not in weak]
     assert torch.equal(made.state.weights["part.0.conv.weight"], weights["part.0.conv.weight"][strong])
@@ -85,7 +85,7 @@ def test_the_stop_rule_refuses_and_nothing_changes(digits: Dataset, trained: Sta
         "prune_magnitude": {"sparsity": 0.9, "rounds": 2, "epochs": 1},
         "cluster": {"clusters": 128, "epochs": 1},
     }.items():
-        lab = Lab(data=search_data(digits), recipe=RECIPE, floor=1.1)
+        lab = FineTuner(data=search_data(digits), recipe=RECIPE, floor=1.1)
         made = STEPS[name](trained, lab, **options)
         assert not made.kept
         assert made.state is trained
@@ -93,7 +93,7 @@ def test_the_stop_rule_refuses_and_nothing_changes(digits: Dataset, trained: Sta
 
 
 def test_pruned_weights_stay_zero_while_the_others_learn(digits: Dataset, trained: State) -> None:
-    lab = Lab(data=search_data(digits), recipe=RECIPE, floor=0.0)
+    lab = FineTuner(data=search_data(digits), recipe=RECIPE, floor=0.0)
     made = STEPS["prune_magnitude"](trained, lab, sparsity=0.8, rounds=2, epochs=1)
     names = [name for name, tensor in trained.weights.items() if tensor.ndim > 1]
     gone = sum(int((made.state.weights[name] == 0).sum()) for name in names)
@@ -104,7 +104,7 @@ def test_pruned_weights_stay_zero_while_the_others_learn(digits: Dataset, traine
 
 
 def test_a_ticket_begins_from_early_weights_and_is_compared(digits: Dataset) -> None:
-    lab = Lab(data=search_data(digits), recipe=RECIPE, floor=0.0)
+    lab = FineTuner(data=search_data(digits), recipe=RECIPE, floor=0.0)
     made = STEPS["lottery"](fresh(), lab, sparsity=0.6, rounds=2, rewind_epoch=1)
     assert made.detail["rounds"] == 2
     assert made.detail["sparsity"] == pytest.approx(0.6, abs=0.01)
@@ -139,7 +139,7 @@ def test_folded_statistics_change_no_logit(trained: State) -> None:
 
 
 def test_shared_weights_are_few_and_pruned_ones_stay_zero(digits: Dataset, trained: State) -> None:
-    lab = Lab(data=search_data(digits), recipe=RECIPE, floor=0.0)
+    lab = FineTuner(data=search_data(digits), recipe=RECIPE, floor=0.0)
     sparse = STEPS["prune_magnitude"](trained, lab, sparsity=0.6, rounds=1, epochs=1).state
     made = STEPS["cluster"](sparse, lab, clusters=8, epochs=1)
     name = "part.1.conv.weight"
@@ -151,7 +151,7 @@ def test_shared_weights_are_few_and_pruned_ones_stay_zero(digits: Dataset, train
 
 
 def test_eight_bits_answer_as_the_network_does(digits: Dataset, trained: State) -> None:
-    lab = Lab(data=search_data(digits), recipe=RECIPE, floor=lab_score(digits, trained) - 0.02)
+    lab = FineTuner(data=search_data(digits), recipe=RECIPE, floor=lab_score(digits, trained) - 0.02)
     made = STEPS["quantise_int8"](trained, lab, samples=64)
     assert made.kept
     assert made.state is trained
@@ -159,7 +159,7 @@ def test_eight_bits_answer_as_the_network_does(digits: Dataset, trained: State) 
 
 
 def lab_score(digits: Dataset, state: State) -> float:
-    return Lab(data=search_data(digits), recipe=RECIPE).score(state)
+    return FineTuner(data=search_data(digits), recipe=RECIPE).score(state)
 
 
 SPEC = CompressSpec(
@@ -255,7 +255,7 @@ def test_eight_bits_beside_have_scores_of_their_own(
 
 
 def test_the_final_stage_has_nothing_to_decide_by(digits: Dataset, trained: State) -> None:
-    lab = Lab(data=final_data(digits), recipe=RECIPE, verdicts=[True, False])
+    lab = FineTuner(data=final_data(digits), recipe=RECIPE, verdicts=[True, False])
     assert (lab.attempt(lambda: trained), lab.attempt(lambda: trained)) == (trained, None)
     with pytest.raises(ValueError, match="no validation split"):
         lab.score(trained)

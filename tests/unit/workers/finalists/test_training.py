@@ -8,7 +8,8 @@ from search.ledger import Trial
 from search.objective import Objective
 from search.spec import Budget, FinalistSpec, JobSpec
 from search.trial import TrialState
-from workers.finalists.training import choose, final_epochs
+from workers.finalists.training import choose
+from workers.train.prepare import final_epochs
 
 
 def trial(number: int, value: float | None, *, epochs: int = 8, state: str = "completed", params: int = 100) -> Trial:

@@ -12,8 +12,9 @@ from archsmith.errors import TrialFailure
 from workers.measures import latency as module
 from workers.measures.energy import Power, Rapl, meter
 from workers.measures.latency import RUNS, WARM_UP, described, measure, timed
-from workers.train import Recipe, TrainData, Trainer
-from workers.train.data import GraphSamples, Samples, one_of
+from workers.train.data import GraphSamples, Samples, TrainData, one_of
+from workers.train.recipe import Recipe
+from workers.train.trainer import Trainer
 
 
 class Clock:

@@ -1,0 +1,162 @@
+"""The outer wall, before any route: request id, who may call (Host, Origin), how much may be sent.
+
+Loopback is not protection by itself: a web page open in a browser of the same machine can send requests here (DNS
+rebinding, cross-site forms), and what tells it apart is the Host, Origin and Sec-Fetch-Site headers.
+"""
+
+import os
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.errors import problem
+from archsmith.errors import ConfigurationError, PayloadTooLarge
+from search.validate import Pool
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
+JSON_LIMIT = 1024**2
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_MULTIPART_SLACK = 64 * 1024
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Edge:
+    """Who may call and what the cluster can give.
+
+    allowed_hosts: names in the Host header besides the loopback ones, without port.
+    pool: processors and accelerators of the whole cluster; what asks for more is refused at once.
+    """
+
+    allowed_hosts: frozenset[str] = frozenset()
+    pool: Pool
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> "Edge":
+        """From ARCHSMITH_ALLOWED_HOSTS (comma-separated), ARCHSMITH_TOTAL_CPUS, ARCHSMITH_TOTAL_GPUS."""
+        env = os.environ if environ is None else environ
+        hosts = {name.strip().lower() for name in env.get("ARCHSMITH_ALLOWED_HOSTS", "").split(",")}
+        return cls(
+            allowed_hosts=frozenset(hosts - {""}),
+            pool=Pool(
+                cpus=_count(env, "ARCHSMITH_TOTAL_CPUS", float(os.cpu_count() or 1)),
+                gpus=_count(env, "ARCHSMITH_TOTAL_GPUS", 0.0),
+            ),
+        )
+
+
+def _count(env: Mapping[str, str], name: str, default: float) -> float:
+    text = env.get(name, "")
+    if not text:
+        return default
+    if not text.isascii() or not text.isdigit() or len(text) > 6:
+        raise ConfigurationError(f"{name} must be a whole number, got {text[:40]!r}")
+    return float(text)
+
+
+class RequestId:
+    """Gives every request an id: in the scope, in the answer's X-Request-Id, in every problem document."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request_id = uuid.uuid4().hex
+        scope["state"] = {**scope.get("state", {}), "request_id": request_id}
+
+        async def send_named(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = request_id
+                headers["X-Content-Type-Options"] = "nosniff"
+                headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        await self.app(scope, receive, send_named)
+
+
+class HostCheck:
+    """Only the names we answer to; an exact match, because a pattern is what DNS rebinding walks through."""
+
+    def __init__(self, app: ASGIApp, *, edge: Edge) -> None:
+        self.app = app
+        self.names = LOOPBACK | edge.allowed_hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            hosts = Headers(scope=scope).getlist("host")
+            if len(hosts) != 1 or _name(hosts[0]) not in self.names:
+                detail = "this Host is not served here; ARCHSMITH_ALLOWED_HOSTS adds names"
+                answer = problem(Request(scope), status=403, code="host_not_allowed", detail=detail)
+                await answer(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
+
+
+def _name(host: str) -> str:
+    name, colon, port = host.lower().rpartition(":")
+    if colon and port.isascii() and port.isdigit():
+        return name
+    return host.lower()
+
+
+class OriginCheck:
+    """Whatever changes something must not come from another site's page."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] not in _SAFE and not _same_origin(Headers(scope=scope)):
+            detail = "requests from other web pages may not change anything here"
+            answer = problem(Request(scope), status=403, code="origin_not_allowed", detail=detail)
+            await answer(scope, receive, send)
+            return
+        await self.app(scope, receive, send)
+
+
+def _same_origin(headers: Headers) -> bool:
+    if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+        return False
+    origin, host = headers.get("origin"), headers.get("host", "")
+    return origin is None or origin.lower() in (f"http://{host.lower()}", f"https://{host.lower()}")
+
+
+class BodyLimit:
+    """Stops reading at the limit, whether or not the length was told before."""
+
+    def __init__(self, app: ASGIApp, *, upload_limit: int) -> None:
+        self.app = app
+        self.upload_limit = upload_limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        upload = headers.get("content-type", "").startswith("multipart/form-data")
+        # The parts' headers and boundaries come on top of the file's own bytes.
+        limit = self.upload_limit + _MULTIPART_SLACK if upload else JSON_LIMIT
+        told = headers.get("content-length", "")
+        if told.isascii() and told.isdigit() and int(told[:20]) > limit:
+            error = PayloadTooLarge(self.upload_limit if upload else JSON_LIMIT)
+            answer = problem(Request(scope), status=413, code=error.code, detail=str(error))
+            await answer(scope, receive, send)
+            return
+        seen = 0
+
+        async def receive_counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > limit:
+                raise PayloadTooLarge(self.upload_limit if upload else JSON_LIMIT)
+            return message
+
+        await self.app(scope, receive_counted, send)

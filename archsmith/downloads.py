@@ -1,0 +1,89 @@
+"""Large files over HTTP: a download that can be taken up again and is checked, and files opened for an upload."""
+
+import hashlib
+import os
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import httpx
+
+from archsmith.exceptions import BrokenDownload, Unreachable, refusal
+
+ATTEMPTS = 5
+OnBytes = Callable[[int, int | None], None] | None
+
+
+def download(http: httpx.Client, url: str, target: Path, *, tag: str, on_bytes: OnBytes) -> Path:
+    """GET `url` into `target`, through `.NAME.TAG.part` beside it, from which a cut transfer goes on.
+
+    Raises Unreachable after ATTEMPTS cuts without a new byte, BrokenDownload when the digest differs.
+    """
+    part = target.with_name(f".{target.name}.{tag}.part")
+    part.parent.mkdir(parents=True, exist_ok=True)
+    cuts = 0
+    while True:
+        before = _size(part)
+        try:
+            digest = _fetch(http, url, part, on_bytes)
+            break
+        except httpx.TransportError as error:
+            cuts = cuts + 1 if _size(part) == before else 0
+            if cuts >= ATTEMPTS:
+                raise Unreachable(str(http.base_url), str(error) or type(error).__name__) from error
+            time.sleep(0.2 * 2**cuts)
+    got = sha256(part)
+    if digest is not None and got != digest:
+        part.unlink()
+        raise BrokenDownload(f"{target.name} arrived damaged: its SHA-256 is {got}, the service says {digest}")
+    os.replace(part, target)
+    return target
+
+
+def sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _fetch(http: httpx.Client, url: str, part: Path, on_bytes: OnBytes) -> str | None:
+    """One try, from what `part` holds already. Returns the announced SHA-256, if there is one."""
+    have = _size(part)
+    headers = {"Range": f"bytes={have}-"} if have else {}
+    with http.stream("GET", url, headers=headers) as response:
+        if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+            part.unlink(missing_ok=True)  # whole already, or of another make: the next try starts from nothing
+            raise httpx.ReadError("the service has no such range", request=response.request)
+        if not response.is_success:
+            response.read()
+            raise refusal(response)
+        resumed = response.status_code == httpx.codes.PARTIAL_CONTENT
+        done = have if resumed else 0
+        length = response.headers.get("content-length")
+        total = done + int(length) if length else None
+        with part.open("ab" if resumed else "wb") as stream:
+            for chunk in response.iter_raw():  # as they come: larger ones would be lost with a cut connection
+                stream.write(chunk)
+                done += len(chunk)
+                if on_bytes is not None:
+                    on_bytes(done, total)
+        return _announced(response.headers)
+
+
+def _announced(headers: httpx.Headers) -> str | None:
+    """The SHA-256 that the service uses as the bundle's entity tag; a proxy may have taken it away."""
+    tag = headers.get("etag", "").removeprefix("W/").strip('"')
+    return tag if re.fullmatch(r"[0-9a-f]{64}", tag) else None
+
+
+@contextmanager
+def opened(paths: Sequence[str | Path]) -> Iterator[list[tuple[str, BinaryIO]]]:
+    """The files' names and open streams, closed at the end. Raises OSError that names the file."""
+    with ExitStack() as stack:
+        yield [(Path(path).name, stack.enter_context(Path(path).open("rb"))) for path in paths]

@@ -1,0 +1,1 @@
+"""Jobs that ended before: their trials as prior data, their weights as a start."""

@@ -1,0 +1,1 @@
+"""The policy over decisions that policy-gradient controllers share, and its pretraining."""

@@ -1,0 +1,1 @@
+"""The space document: read, parsed, checked; its fields and its published JSON Schema."""

@@ -1,0 +1,234 @@
+"""The vocabulary of a space document: every field of its sections, with its limits.
+
+One table feeds the parser, the published JSON Schema and the reference in docs/spaces.md. A new block that needs a new
+field adds one entry here.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from space.blocks import BLOCKS
+from space.blocks.edges import DARTS, NASBENCH201, PAIRS
+from space.decision import Option
+from space.pools import POOLS
+
+ACTIVATIONS = ("relu", "leaky_relu", "elu", "silu", "gelu", "hardswish", "mish", "none")
+NORMS = ("batch", "layer", "instance", "group", "none")
+
+VERSION = 1
+MAX_NAME = 100
+MAX_CONSTRAINTS = 64
+MAX_STAGES = 32
+MAX_BLOCKS = 128
+MAX_BLOCK_NODES = 3840
+"""Of all stages together at their deepest. An architecture may have 4,096 nodes; 256 are for stem, ends and head."""
+MAX_OPTIONS = 64
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Field:
+    """One field, written as a value (fixed) or a list of options (a decision).
+
+    kind: what an option is: a whole number, a number, or one of `names`.
+    low, high: limits of a number, both inside. odd: whether only odd numbers will do.
+    default: when the field is left out. free: left out, it is not fixed at the default: every name is an option.
+    ordered: whether its options stand on a scale, see `space.decision.Decision`.
+    family: the data it makes sense for: "map" (images and volumes), "nodes" (graphs), "any".
+    says: one line for people.
+    """
+
+    kind: Literal["integer", "number", "name"]
+    default: Option
+    says: str
+    low: float = 0
+    high: float = 0
+    odd: bool = False
+    names: tuple[str, ...] = ()
+    free: bool = False
+    family: Literal["map", "nodes", "any"] = "any"
+
+    @property
+    def ordered(self) -> bool:
+        return self.kind != "name"
+
+    @property
+    def left_out(self) -> tuple[Option, ...]:
+        """The options of a document that does not name the field."""
+        return self.names if self.free else (self.default,)
+
+    @property
+    def law(self) -> str:
+        """The rule in words, to follow "must be"."""
+        if self.kind == "name":
+            return f"one of {', '.join(self.names)}"
+        if self.odd:
+            return f"{'' if self.low else '0 or '}an odd whole number from {max(1, self.low):g} to {self.high:g}"
+        return f"{'a whole number' if self.kind == 'integer' else 'a number'} from {self.low:g} to {self.high:g}"
+
+
+Family = Literal["map", "nodes", "any"]
+
+
+def _integer(low: int, high: int, default: int, says: str, *, odd: bool = False, family: Family = "any") -> Field:
+    return Field(kind="integer", low=low, high=high, default=default, says=says, odd=odd, family=family)
+
+
+def _number(low: float, high: float, default: float, says: str, *, family: Family = "any") -> Field:
+    return Field(kind="number", low=low, high=high, default=default, says=says, family=family)
+
+
+def _name(
+    names: tuple[str, ...], says: str, default: str | None = None, *, family: Family = "any", free: bool = False
+) -> Field:
+    return Field(kind="name", names=names, default=default or names[0], says=says, family=family, free=free)
+
+
+_KERNEL = _integer(1, 31, 3, "side of the convolution kernel, odd", odd=True, family="map")
+_STRIDE = _integer(1, 8, 1, "stride of the first block; the map shrinks by it", family="map")
+_PADDING = _name(
+    ("same", "valid"),
+    "same keeps the map (divided by the stride), valid shrinks it by kernel - 1",
+    family="map",
+)
+_WIDTH = _integer(1, 4096, 32, "channels that leave, or features of each node")
+_NORM = _name(NORMS, "normalisation after each convolution; layer is over all channels and pixels of a sample")
+_ACTIVATION = _name(ACTIVATIONS, "activation after each normalisation")
+_POOL = _name(
+    tuple(POOLS),
+    "at the end: 2×2 pooling of stride 2 (blur: anti-aliased), or resizing to twice the size",
+    family="map",
+)
+_DROPOUT = _number(0, 0.9, 0.0, "share of values dropped in training at the end")
+
+STAGE_FIELDS: dict[str, Field] = {
+    "depth": _integer(0, 64, 1, "number of blocks; 0 leaves the stage out, with its stride and pooling"),
+    "operation": _name(tuple(BLOCKS), "what a block is", "conv"),
+    "kernel": _KERNEL,
+    "kernel_width": _integer(
+        0, 31, 0, "width of the kernel where it is not square, odd; 0: as kernel", odd=True, family="map"
+    ),
+    "kernel_depth": _integer(
+        0, 31, 0, "depth of a 3-D kernel where it differs, odd; 0: as kernel", odd=True, family="map"
+    ),
+    "dilation": _integer(1, 8, 1, "distance between the taps of the kernel", family="map"),
+    "stride": _STRIDE,
+    "padding": _PADDING,
+    "width": _WIDTH,
+    "bias": _name(
+        ("auto", "always", "never"), "whether convolutions have one; auto: where no norm follows", family="map"
+    ),
+    "norm": _NORM,
+    "activation": _ACTIVATION,
+    "pool": _POOL,
+    "dropout": _DROPOUT,
+    "skip": _name(("none", "add", "concat"), "how the stage's input joins its output"),
+    "repeats": _name(("own", "shared"), "whether blocks after the first of their shape have weights of their own"),
+    "drop_path": _number(
+        0, 0.9, 0.0, "share of samples for which a residual branch is dropped in training", family="map"
+    ),
+    "squeeze": _integer(
+        0, 64, 0, "squeeze-excite in each block, channels divided by this inside; 0: none", family="map"
+    ),
+    "reduction": _integer(1, 64, 4, "channels divided by this inside a bottleneck", family="map"),
+    "groups": _integer(1, 256, 2, "groups of a grouped convolution or a shuffle unit", family="map"),
+    "cardinality": _integer(1, 64, 8, "parallel paths of a ResNeXt block", family="map"),
+    "expansion": _integer(1, 10, 4, "channels multiplied by this inside an inverted residual", family="map"),
+    "growth": _integer(1, 256, 12, "channels that each layer of a dense block adds", family="map"),
+    "layers": _integer(1, 64, 4, "layers of a dense block", family="map"),
+    "affinity": _name(("embedded", "gaussian"), "how a non-local block compares two places", family="map"),
+    "branches": _integer(1, 8, 2, "branches of a branching block", family="map"),
+    "merge": _name(("concat", "add"), "how a branching block joins its branches", family="map"),
+    "branch_operation": _name(
+        ("conv", "separable", "factorised", "dilated", "maxpool", "avgpool"),
+        "what each branch is made of",
+        family="map",
+    ),
+    "branch_depth": _integer(1, 4, 1, "operations in a row on each branch", family="map"),
+    "branch_reduction": _integer(
+        1, 64, 1, "channels divided by this by a 1×1 convolution before each branch's first; 1: none", family="map"
+    ),
+    "edge_operation": _name(
+        NASBENCH201,
+        "what an edge of a NAS-Bench-201 cell may be; all of them when left out",
+        family="map",
+        free=True,
+    ),
+    "nodes": _integer(2, 6, 4, "intermediate nodes of a DARTS cell", family="map"),
+    "node_inputs": _name(
+        PAIRS,
+        "which two a node of a DARTS cell reads: 0, 1 the cells before the last and the last, 2 the first node, and so"
+        " on; all that stand before it when left out",
+        family="map",
+        free=True,
+    ),
+    "node_operation": _name(
+        DARTS, "what a node of a DARTS cell may do to each input; all of them when left out", family="map", free=True
+    ),
+    "aggregation": _name(("mean", "sum", "max"), "how the messages of a node's neighbours are joined", family="nodes"),
+    "heads": _integer(1, 64, 4, "attentions side by side in a gat block; they share the width", family="nodes"),
+}
+
+STEM_FIELDS: dict[str, Field] = {
+    name: STAGE_FIELDS[name] for name in ("kernel", "stride", "padding", "width", "bias", "norm", "activation", "pool")
+}
+"""The stem is a plain convolution; graph data has none."""
+
+HEAD_FIELDS: dict[str, Field] = {
+    "kind": _name(
+        ("linear", "capsule"),
+        "capsule: a capsule layer with routing in place of pooling and linear layers",
+        family="map",
+    ),
+    "norm": _name(("none", *NORMS[:-1]), "normalisation and activation of the last map, before it is pooled"),
+    "pool": _name(
+        ("global", "max", "flatten"), "global averages each channel, flatten keeps every pixel", family="map"
+    ),
+    "hidden": _integer(0, 4096, 0, "units of a hidden linear layer, 0 for none"),
+    "activation": _name(ACTIVATIONS, "activation after the norm and after the hidden layer"),
+    "dropout": _number(0, 0.9, 0.0, "share of values dropped before the last layer"),
+    "capsules": _integer(1, 64, 8, "kinds of primary capsules of a capsule head", family="map"),
+    "capsule_size": _integer(2, 64, 8, "values in each capsule", family="map"),
+    "routing": _integer(1, 5, 3, "iterations of routing by agreement", family="map"),
+    "readout": _name(("mean", "sum", "max"), "how a graph's nodes become one vector", family="nodes"),
+    "decoder": _name(("dot", "hadamard", "concat"), "how two nodes become a link's score", family="nodes"),
+    "last": _name(
+        ("linear", "gcn"), "the last layer, where nodes are classified; gcn: a graph convolution", family="nodes"
+    ),
+}
+
+SPACE_FIELDS: dict[str, Field] = {
+    "width_multiplier": _number(0.05, 16, 1.0, "every width times this, rounded to a multiple of 8"),
+    "input_dropout": _number(0, 0.9, 0.0, "share of input values dropped in training"),
+    "dead": _name(
+        ("drop", "keep"),
+        "whether operations whose result is thrown away, as by a none edge, are left out or built all the same",
+    ),
+}
+"""Decisions that concern all stages; they stand at the top of a document."""
+
+TRAINING_FIELDS: dict[str, Field] = {
+    "optimizer": _name(("adamw", "sgd"), "how weights are updated; sgd has Nesterov momentum 0.9"),
+    "learning_rate": _number(1e-6, 10, 0.01, "the peak of the schedule"),
+    "weight_decay": _number(0, 1, 0.05, "share of each weight taken away per unit of learning rate; 0 for none"),
+    "augment": _number(0, 1, 1.0, "strength of the augmentation; 0 for none"),
+    "label_smoothing": _number(0, 0.9, 0.1, "share of the target spread over all classes"),
+}
+"""The training recipe's own decisions. One that a document leaves out is the job's to set."""
+
+
+ONLY = {"readout": "graphs", "decoder": "links", "last": "nodes"}
+"""Fields of the head that make sense for one kind of graph data."""
+
+
+def of_family(fields: dict[str, Field], family: str, data: str | None = None) -> dict[str, Field]:
+    """The fields that make sense for "map" or "nodes". data: the kind of data, where that matters (see `ONLY`)."""
+    return {
+        name: field
+        for name, field in fields.items()
+        if field.family in ("any", family) and ONLY.get(name, data) == data
+    }
+
+
+def scaled(width: int, multiplier: float) -> int:
+    """A width times a multiplier, to a multiple of 8 as in MobileNets; of 1 the width itself."""
+    return width if multiplier == 1 else max(8, int(width * multiplier / 8 + 0.5) * 8)

@@ -1,0 +1,1 @@
+"""The architecture as an SVG picture."""

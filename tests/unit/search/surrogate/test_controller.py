@@ -1,0 +1,235 @@
+"""The controllers with a surrogate, where the conformance suite does not reach."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from search.controllers.auto import auto
+from search.controllers.policy_model import PolicyModelController
+from search.controllers.predictor import PredictorController
+from search.controllers.random import RandomController
+from search.proposing.prior_values import Prior
+from search.proposing.walks import Walk, every_walk, uniform
+from search.surrogate.controller import LEAST, POOL, look
+from search.surrogate.ensemble import GaussianProcessEnsemble
+from search.testing.toys import AtMost, chain, fork, line
+from search.trial import Outcome, TrialState
+from space.analysis import analyse
+
+ALL = [PredictorController, PolicyModelController, auto]
+
+
+def end(number, value):
+    return Outcome(number=number, state=TrialState.COMPLETED, value=value, epochs=3)
+
+
+def told(controller, toy, trials, value=None):
+    """A controller that was told so many trials, and the proposals."""
+    proposals = []
+    for number in range(trials):
+        proposals.append(controller.ask(number))
+        controller.tell(end(number, toy.reward(proposals[-1].choices) if value is None else value))
+    return proposals
+
+
+def restored(count):
+    """A controller that was told so many random trials, without a model between them."""
+    controller, drawn = PredictorController(chain(3), seed=1), RandomController(chain(3), seed=2)
+    for number in range(count):
+        controller.restore(drawn.ask(number), end(number, float(number % 97)))
+    return controller
+
+
+def params(proposal):
+    return analyse(proposal.architecture).measures["params"]
+
+
+def test_half_of_the_starts_are_the_baseline_and_the_largest():
+    toy = chain(3)
+    rngs = [np.random.default_rng(seed) for seed in range(200)]
+    sizes = sorted(analyse(toy.sample(Walk(picker=uniform(rng)).choose)).params for rng in rngs)
+    starts = told(PredictorController(toy, seed=1), toy, 6)
+    assert min(params(starts[1]), params(starts[3])) >= sizes[-12]
+    plain = told(PredictorController(toy, seed=1, warm="none"), toy, 6)
+    assert starts[2].architecture.hash == plain[2].architecture.hash
+    assert starts[1].architecture.hash != plain[1].architecture.hash
+
+
+def test_starts_keep_the_constraints():
+    toy = chain(2)
+    limit = AtMost(measure="params", limit=400)
+    starts = told(PredictorController(toy, seed=1, constraints=[limit]), toy, 6)
+    assert all(params(start) <= 400 for start in starts)
+
+
+def test_another_proxy_ranks_the_starts():
+    toy = chain(3)
+    controller = PredictorController(toy, seed=1)
+    controller.proxy = lambda choices, architecture, measures: -measures["params"]
+    starts = told(controller, toy, 4)
+    assert max(params(starts[1]), params(starts[3])) < params(starts[2])
+
+
+def test_no_start_takes_ten_times_the_operations_of_the_middle_one():
+    toy = chain(3)
+    largest = max(one.size for one in PredictorController(toy, seed=1).pool)
+    controller = PredictorController(toy, seed=1)
+
+    def costly(architecture, decisions, choices):
+        measures, numbers = look(architecture, decisions, choices)
+        return {**measures, "macs": 10.1 if measures["params"] == largest else 1.0}, numbers
+
+    controller.look = costly
+    starts = told(controller, toy, 4)
+    second = max(one.size for one in controller.pool if one.size < largest)
+    assert (params(starts[1]), params(starts[3]) < second) == (second, True)
+
+
+@pytest.mark.parametrize("controller", ALL)
+def test_what_earlier_jobs_tried_may_be_proposed_again_where_its_score_here_is_not_known(controller):
+    """Sixteen trials under another seed, and one of the two best of all."""
+    toy, rng = chain(2), np.random.default_rng(0)
+    walks = [Walk(picker=uniform(rng)) for _ in range(16)]
+    found = [(walk.choices, toy.sample(walk.choose)) for walk in walks]
+    best = max(every_walk(toy), key=lambda one: toy.reward(one[0].choices) if one[1] else -1.0)
+    found.append((best[0].choices, best[1]))
+    priors = [
+        Prior(architecture=architecture, choices=choices, value=toy.reward(choices), epochs=3)
+        for choices, architecture in found
+    ]
+    one = controller(toy, seed=1)
+    one.recall(priors)
+    assert best[1].hash in {proposal.architecture.hash for proposal in told(one, toy, 30)}
+
+
+@pytest.mark.parametrize("controller", ALL)
+def test_a_start_needs_no_surrogate_and_tells_no_trouble(controller):
+    toy = chain(2)
+    one = controller(toy, seed=1)
+    told(one, toy, 3, value=0.5)
+    assert "at random" in one.state()["surrogate"]
+    one.ask(3)
+    assert one.trouble is None
+
+
+@pytest.mark.parametrize("controller", ALL)
+def test_without_spread_it_says_once_that_it_draws_at_random(controller, caplog):
+    toy = chain(2)
+    one = controller(toy, seed=1)
+    told(one, toy, 10, value=0.5)
+    one.ask(10)
+    assert "at random" in one.state()["surrogate"]
+    assert [record.getMessage() for record in caplog.records] == [one.trouble]
+    assert one.incumbent() is None
+
+
+def test_numbers_that_cannot_be_factorised_end_no_job(monkeypatch):
+    toy = chain(2)
+    one = PredictorController(toy, seed=1)
+    told(one, toy, 8)
+
+    def broken(*_):
+        raise np.linalg.LinAlgError("no convergence")
+
+    monkeypatch.setattr(np.linalg, "cholesky", broken)
+    one.ask(8)
+    assert "at random" in one.state()["surrogate"]
+
+
+def test_the_incumbent_is_believed_best_and_not_luckiest():
+    """40 random ones with a noise as large as the spread of the truth: mean regret of what is named, ten seeds."""
+    toy = chain(3)
+    named, luckiest = [], []
+    for seed in range(10):
+        one = PredictorController(toy, seed=seed, warm="none", starts=40)
+        rng = np.random.default_rng(seed)
+        truth, seen = {}, {}
+        for number in range(40):
+            truth[number] = toy.reward(one.ask(number).choices)
+            seen[number] = truth[number] + 0.08 * rng.normal()
+            one.tell(end(number, seen[number]))
+        named.append(max(truth.values()) - truth[one.incumbent()])
+        luckiest.append(max(truth.values()) - truth[max(seen, key=seen.get)])
+    assert np.mean(named) < np.mean(luckiest)
+
+
+def test_an_answer_that_always_fails_is_left():
+    """Each layer has a kernel of 5 in a third of uniform draws; two seeds, trials 30 to 59, 180 layers."""
+    toy = chain(3)
+    fives = layers = 0
+    for seed in range(2):
+        one = PredictorController(toy, seed=seed)
+        for number in range(60):
+            choices = one.ask(number).choices
+            kernels = [option for key, option in choices.items() if key.endswith("kernel")]
+            if number >= 30:
+                fives += kernels.count(5)
+                layers += len(kernels)
+            if 5 in kernels:
+                one.tell(Outcome(number=number, state=TrialState.INFEASIBLE, reason="as told"))
+            else:
+                one.tell(end(number, toy.reward(choices)))
+    assert fives < layers / 5
+
+
+@pytest.mark.parametrize("controller", [PolicyModelController])
+def test_the_policy_is_published_and_every_answer_has_its_probability(controller):
+    toy = fork()
+    one = controller(toy, seed=1)
+    for proposal in told(one, toy, 10):
+        open_ = {name for name in proposal.choices if name in proposal.behaviour}
+        assert open_ == set(proposal.choices)
+        assert all(0 < chance <= 1 for chance in proposal.behaviour.values())
+    for chances in one.state()["probabilities"].values():
+        assert sum(chances.values()) == pytest.approx(1.0)
+
+
+def test_what_candidates_promise_does_not_depend_on_who_else_is_asked():
+    controller = PredictorController(chain(3), seed=1)
+    told(controller, chain(3), 12)
+    belief, again = controller.belief(), controller.belief()
+    pool = controller.pool[:40]
+    apart = [controller.merit(pool[:7], belief), controller.merit(pool[5:], belief)]
+    together = replace(again, _merits={}).merits(pool, controller.columns)
+    assert np.array_equal(np.concatenate([apart[0], apart[1][2:]]), together)
+
+
+def test_an_ask_keeps_its_algebra_to_one_thread(monkeypatch):
+    controller, met = PredictorController(chain(3), seed=1), set()
+    told(controller, chain(3), 8)
+    gain = GaussianProcessEnsemble.gain
+
+    def watched(mixture, x):
+        met.update(one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas")
+        return gain(mixture, x)
+
+    monkeypatch.setattr(GaussianProcessEnsemble, "gain", watched)
+    with threadpool_limits(2, "blas"):
+        controller.ask(8)
+    assert met == {1}
+
+
+def test_after_many_trials_an_ask_looks_less_far():
+    few, more, many = (restored(count) for count in (100, 400, 3000))
+    assert few.belief().fresh == few.walks
+    assert more.belief().fresh == few.walks // 2
+    assert many.belief().fresh == LEAST
+
+
+def test_a_space_of_one_line_needs_no_features():
+    one = PredictorController(line(1), seed=1)
+    one.ask(0)
+    one.tell(end(0, 0.5))
+    assert one.columns.sizes == (0, 0, 0)
+    assert len(one.pool) == POOL
+
+
+def test_auto_says_what_it_chose_and_why():
+    one = auto(chain(3), seed=1, trials=8)
+    assert one.starts == 4
+    told(one, chain(3), 5)
+    assert one.state()["because"] == one.because
+    assert "of 8 trials 4 are starts" in one.because
+    assert auto(chain(3), seed=1, trials=100).starts == 6

@@ -1,0 +1,56 @@
+"""Whether a job can be done at all: thin spaces are let in, empty ones are refused with the nearest that was found."""
+
+import pytest
+
+from archsmith.errors import InvalidInput
+from search.validate import DataShape, check_feasible, parse_space, sample
+from space.constraint import Constraint
+from space.space import Space
+
+
+def ladder(layers: int, *constraints: str) -> Space:
+    """Stages of one convolution: one walk in 4^layers has only kernels of 7, and the receptive field says so."""
+    stage = {"kernel": [1, 3, 5, 7], "activation": ["relu", "silu"], "width": [4, 8]}
+    document = {"schema": 1, "stages": [stage] * layers, "constraints": list(constraints)}
+    return parse_space(document, DataShape(input_shape=(1, 28, 28), classes=3))
+
+
+def infeasible(space: Space, *constraints: str) -> dict[str, object]:
+    with pytest.raises(InvalidInput) as caught:
+        check_feasible(space, [Constraint.parse(text) for text in constraints])
+    [fault] = caught.value.faults
+    assert fault.rule == "space_infeasible"
+    return {"pointer": fault.pointer, "detail": fault.detail, "allowed": fault.allowed}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_space_where_one_walk_in_65536_is_feasible_is_let_in(seed: int) -> None:
+    check_feasible(ladder(8), [Constraint.parse("receptive_field >= 49")], seed=seed)
+
+
+def test_two_constraints_that_pull_against_each_other() -> None:
+    check_feasible(ladder(6), [Constraint.parse("receptive_field >= 35"), Constraint.parse("params <= 4600")])
+
+
+def test_an_empty_space_names_the_tightest_constraint_and_how_near_one_came() -> None:
+    fault = infeasible(ladder(6, "depth <= 100"), "params <= 1e6", "receptive_field >= 40")
+    assert fault["pointer"] == "/objective/constraints/1"
+    assert "the nearest misses its bound by 7.50%" in str(fault["detail"])
+    assert str(fault["allowed"]).endswith("'largest': 37}}")
+
+
+def test_the_spaces_own_constraint_is_pointed_at() -> None:
+    fault = infeasible(ladder(2, "depth > 1", "peak_memory_mb < 0.5"))
+    assert fault["pointer"] == "/space/constraints/1"
+    assert "none of all 256 architectures" in str(fault["detail"])
+
+
+def test_links_have_two_classes_whatever_the_nodes_have() -> None:
+    document = {"schema": 1, "data": "links", "stages": [{"width": 8}]}
+    space = parse_space(document, DataShape(input_shape=(5,), classes=7, tasks=("nodes", "links")))
+    assert (space.data, space.classes) == ("links", 2)
+
+
+def test_a_small_space_is_sampled_whole() -> None:
+    samples = sample(ladder(1, "receptive_field > 3"), [Constraint.parse("receptive_field > 3")])
+    assert (samples.all, samples.drawn, samples.kept) == (True, 16, 8)

@@ -1,0 +1,56 @@
+"""A network that cannot be exported, or not in time, is a product all the same."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from archsmith.errors import TrialFailure
+from search.ledger import Lease
+from tests.bundle.made import preprocessing, small, small_exported
+from tests.driving import spec
+from workers import bundle
+from workers.job.finish import Finish
+from workers.settings import Settings
+from workers.stop_signal import StopSignal
+
+TASK = bundle.ExportTask(
+    architecture=small("image").to_json(), weights=b"", preprocessing=preprocessing(small("image"))
+)
+DIED = TrialFailure("worker lost repeatedly: WorkerCrashedError", cause="lost")
+
+
+def made(folder: Path, results: list[Any], patch: pytest.MonkeyPatch, *, exports: bool = True) -> bundle.Exports:
+    """What a job gets when the cluster gives these results."""
+
+    def run_tasks(function: Any, tasks: Any, **options: Any) -> Iterator[Any]:
+        assert (function, tasks, options["gpus"]) == (bundle.export, [TASK], 0)
+        yield from ((TASK, result) for result in results)
+
+    patch.setattr(finish, "run_tasks", run_tasks)
+    ledger: Any = SimpleNamespace(job=lambda _: SimpleNamespace(spec=spec(), phases={}))
+    settings = Settings(state=folder, database_url="sqlite://", exports=exports)
+    finish = Finish(settings, ledger, Lease(job_id="a", owner="b", fence=1), StopSignal(used_s=0, limit_s=1))
+    return finish._exports(TASK)
+
+
+def test_what_became_of_the_exports_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = small_exported("image")
+    assert made(tmp_path, [whole], monkeypatch) is whole
+    for results, exports, says in (
+        ([DIED], True, "worker lost repeatedly: WorkerCrashedError"),
+        ([], True, "the exporters were stopped after 900 s"),
+        ([whole], False, "the service has ARCHSMITH_EXPORTS=0"),
+    ):
+        found = made(tmp_path, results, monkeypatch, exports=exports)
+        assert dataclasses.astuple(found) == (
+            {},
+            dict.fromkeys(("model.pt2", "model.onnx", "example.safetensors"), says),
+        )
+
+
+def test_the_variable_is_a_flag() -> None:
+    assert [Settings.from_env({"ARCHSMITH_EXPORTS": text}).exports for text in ("", "0", "1")] == [True, False, True]

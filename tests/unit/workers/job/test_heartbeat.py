@@ -1,0 +1,76 @@
+"""The pulse of a driver: its lease is renewed, wishes arrive, and it ends the process whose job is another's now."""
+
+from collections.abc import Callable
+
+import pytest
+
+from search.ledger import Lease, Ledger
+from search.trial import JobState
+from tests import factories
+from workers.job.heartbeat import EXIT_CLUSTER_AWAY, EXIT_LEASE_LOST, Heartbeat
+from workers.stop_signal import StopSignal
+
+Beating = Callable[[Lease], Heartbeat]
+
+
+class Abandoned(Exception):
+    """In the place of the process's end."""
+
+
+@pytest.fixture
+def control() -> StopSignal:
+    return StopSignal()
+
+
+@pytest.fixture
+def beating(ledger: Ledger, control: StopSignal, monkeypatch: pytest.MonkeyPatch) -> Beating:
+    def abandon(self: Heartbeat, why: str, code: int = EXIT_LEASE_LOST) -> None:
+        raise Abandoned(code, why)
+
+    monkeypatch.setattr(Heartbeat, "_abandon", abandon)
+
+    def beating(lease: Lease) -> Heartbeat:
+        return Heartbeat(ledger, lease, control, lease_s=0.06, waiting_for=lambda: None, spent=dict)
+
+    return beating
+
+
+@pytest.mark.parametrize("state", [JobState.SUCCEEDED, JobState.FAILED])
+def test_a_driver_that_has_just_ended_its_job_lives_on(ledger: Ledger, beating: Beating, state: JobState) -> None:
+    lease = factories.owned_job(ledger)
+    ledger.finish_job(lease, state, "as told" if state is JobState.FAILED else None)
+    beating(lease).run()
+
+
+def test_so_does_one_that_has_put_its_job_down(ledger: Ledger, beating: Beating) -> None:
+    lease = factories.owned_job(ledger)
+    ledger.pause_job(lease)
+    beating(lease).run()
+
+
+def test_a_driver_whose_job_another_has_ends_at_once(ledger: Ledger, beating: Beating) -> None:
+    lease = factories.owned_job(ledger)
+    ledger.expire(lease)
+    assert ledger.claim("other", 30.0) is not None
+    with pytest.raises(Abandoned, match="another driver owns this job"):
+        beating(lease).run()
+
+
+def test_a_wish_is_heard_and_the_lease_renewed(ledger: Ledger, control: StopSignal, beating: Beating) -> None:
+    lease = factories.owned_job(ledger)
+    ledger.request(lease.job_id, "cancel")
+    heartbeat = beating(lease)
+    heartbeat._beat()
+    assert control.suspending
+    assert ledger.job(lease.job_id).state is JobState.RUNNING
+
+
+def test_a_driver_whose_cluster_is_away_puts_its_job_back_and_ends(ledger: Ledger, beating: Beating) -> None:
+    lease = factories.owned_job(ledger)
+    heartbeat = beating(lease)
+    heartbeat._away = lambda: "the cluster's raylet does not answer"
+    heartbeat._put_back = lambda: ledger.pause_job(lease)
+    with pytest.raises(Abandoned) as caught:
+        heartbeat.run()
+    assert caught.value.args == (EXIT_CLUSTER_AWAY, "the cluster's raylet does not answer")
+    assert ledger.job(lease.job_id).state is JobState.QUEUED

@@ -1,0 +1,220 @@
+"""The whole report from a ledger's rows: it fits its schema, says what the rows say, and shows it on one page."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+
+from api.schemas import JobRequest
+from search.ledger import Finalist, Lease, Ledger, open_ledger
+from search.spec import Budget, ControllerSpec, FinalistSpec, JobSpec, WarmStart
+from search.trial import RANDOM_ARM, RANDOM_ARM_FROM, Outcome, TrialState
+from space import presets
+from tests.factories import completed, measurement, owned_job, running_trial
+from workers.datasets import DataStore
+from workers.finalists.plan import plan
+from workers.probes.numerics import Numerics
+from workers.report.contents import Findings, assemble
+from workers.report.document import again
+from workers.report.page import render
+from workers.report.schema import schema
+from workers.report.trained import Trained, Training
+
+SETTING = Numerics(precision="bf16", layout="nhwc", source="calibration")
+SPEC: dict[str, Any] = {
+    "space": presets.load("tiny"),
+    "controller": ControllerSpec(name="reinforce", options={"entropy": 0.01}),
+    "budget": Budget(trials=6, epochs=2),
+    "finalists": FinalistSpec(top=2, seeds=3, fidelity=5),
+    "name": "small",
+}
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    ledger = open_ledger(f"sqlite:///{tmp_path / 'archsmith.db'}")
+    yield ledger
+    ledger.close()
+
+
+def train(ledger: Ledger, lease: Lease, number: int, score: float | None, **changes: Any) -> None:
+    attempt = running_trial(ledger, lease, number, hash=f"{number:032x}", **changes)
+    if score is None:
+        outcome = Outcome(number=number, state=TrialState.FAILED, reason="diverged: the loss is nan")
+        ledger.finish_trial(lease, number, attempt, outcome)
+        return
+    for epoch in (1, 2):
+        ledger.add_measurement(lease, number, attempt, measurement(epoch))
+    ledger.finish_trial(lease, number, attempt, completed(number, score, epochs=2), score)
+
+
+def full(rank: int, seed: int, mean: float) -> Training:
+    """On a test split of 400 samples; a seed more, a little better."""
+    hits = np.arange(400) < 400 * (mean + 0.01 * (seed - 1))
+    row = Finalist(
+        job_id="j", rank=rank, trial_number=rank, seed=seed, state="completed", test_score=float(hits.mean()), epochs=12
+    )
+    return Training(row=row, measures={"accuracy": float(hits.mean())}, shares=hits.astype(np.float32))
+
+
+def found(ledger: Ledger, root: Path, *, final: dict[str, float], **changes: Any) -> Findings:
+    """A job that was searched and trained in full. final: mean final score by role."""
+    lease = owned_job(ledger, **{**SPEC, **changes})
+    for number, score in enumerate([0.6, 0.7, None, 0.8, 0.9]):
+        train(ledger, lease, number, score, provenance="controller" if number else "baseline")
+    for place, score in enumerate([0.65, 0.75]):
+        train(ledger, lease, RANDOM_ARM_FROM + place, score, provenance=RANDOM_ARM)
+    ledger.end_search(lease, "budget_trials", seconds_used=12.5)
+    ledger.update_job(lease, phases={"search": {"seconds": 12.5, "energy_j": 80.0}, "random_arm": {"seconds": 9.0}})
+    job, searched, arm = ledger.job(lease.job_id), list(ledger.history(lease.job_id)), ledger.random_arm(lease.job_id)
+    finals = plan(job.spec, searched, arm)
+    trained = [
+        Trained(final=one, trainings=tuple(full(one.rank, seed, final[one.role]) for seed in range(one.seeds)))
+        for one in finals
+    ]
+    store = DataStore(root)
+    dataset = store.open("digits", seed=0)
+    rows = [training.row for one in trained for training in one.trainings]
+    return Findings(
+        job=job, dataset=dataset, numerics=SETTING, searched=searched, random=arm, finals=rows, trained=trained,
+        winner=trained[0], references={"random": arm[1], "baseline": searched[0]}, duplicates=store.duplicates(dataset),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("datasets")
+    DataStore(root).describe("digits")
+    return root
+
+
+SCORES = {"finalist": 0.9, "baseline": 0.7, "random": 0.8, "fidelity": 0.6}
+
+
+def test_a_report_fits_its_schema_and_says_what_the_rows_say(ledger: Ledger, root: Path) -> None:
+    findings = found(ledger, root, final=SCORES)
+    report = json.loads(json.dumps(assemble(findings, ledger), allow_nan=False))
+    jsonschema.Draft202012Validator(schema(), format_checker=jsonschema.FormatChecker()).validate(report)
+    assert report["final_score"] == pytest.approx(0.9)
+    assert (report["winner"]["trial"], report["search_score"]) == (4, 0.9)
+    assert {name: one["verdict"] for name, one in report["gains"].items()} == {
+        "over_random": "gain",
+        "over_baseline": "gain",
+    }
+    assert report["gains"]["over_random"]["against"]["trial"] == RANDOM_ARM_FROM + 1
+    assert [(one["phase"], one["trainings"], one["epochs"], one["seconds"]) for one in report["costs"]] == [
+        ("search", 5, 8, 12.5), ("random_arm", 2, 4, 9.0), ("finalists", 13, 156, None)
+    ]  # fmt: skip
+    assert [one["trial"] for one in report["history"]] == [0, 1, 2, 3, 4, RANDOM_ARM_FROM, RANDOM_ARM_FROM + 1]
+    assert [one["search_score"] for one in report["incumbents"]["search"]] == [0.6, 0.7, 0.8, 0.9]
+    assert [one["epochs"] for one in report["incumbents"]["random_arm"]] == [2, 4]
+    assert report["fidelity"]["kendall_tau"] == pytest.approx(7 / 90**0.5), "of ten pairs one is reversed and one tied"
+    assert report["dataset"]["duplicates"] == {
+        "search_val_in_search_train": 0, "test_in_search_train": 0, "test_in_search_val": 0
+    }  # fmt: skip
+
+
+def test_what_does_not_beat_random_is_said_so_in_plain_words(ledger: Ledger, root: Path) -> None:
+    report = assemble(found(ledger, root, final={**SCORES, "random": 0.895}), ledger)
+    gain = report["gains"]["over_random"]
+    assert gain["verdict"] == "no gain"
+    assert gain["words"].startswith("no gain over random: +0.0050, 95% interval -")
+    assert gain["interval"][0] < 0 < gain["interval"][1]
+    assert gain["words"] in render(report).replace("&#x27;", "'")
+
+
+def test_noise_above_the_gap_among_finalists_is_a_warning(ledger: Ledger, root: Path) -> None:
+    report = assemble(found(ledger, root, final=SCORES), ledger)
+    assert report["noise"]["sd"] == pytest.approx(0.01)
+    assert report["noise"]["gap_among_finalists"] == 0.0
+    noise, ranks, arm = report["warnings"]
+    assert noise.startswith("the noise of one training (standard deviation 0.0100) exceeds the gap")
+    assert ranks.startswith("Kendall's tau of search scores and full trainings +0.74 on 5 architectures")
+    assert ranks.endswith("it may be that short trainings do not rank architectures as full ones do")
+    assert arm.startswith("the random arm was ended after 4 of the search's 8 epochs, so a gain over random is ")
+
+
+def test_the_report_says_what_the_weights_in_the_bundle_score(ledger: Ledger, root: Path) -> None:
+    report = assemble(found(ledger, root, final=SCORES), ledger)
+    assert report["shipped"] == {"seed": 0, "final_score": pytest.approx(0.89)}
+    assert "those of seed 0, which scored 0.8900 by itself" in render(report)
+
+
+def test_weights_that_have_seen_the_validation_split_are_a_warning(ledger: Ledger, root: Path) -> None:
+    """Also where another data set's job stands between."""
+    first = owned_job(ledger, **SPEC).job_id
+    between = owned_job(ledger, **{**SPEC, "dataset": "shirts"}, init_from=first).job_id
+    findings = found(ledger, root, final=SCORES, init_from=between)
+    report = assemble(replace(findings, transfer={"job": between, "copied": 0.5, "widened": 0.3, "fresh": 0.2}), ledger)
+    assert f"all trainings began with weights that job {first} trained on this validation" in report["warnings"][-1]
+    assert f"<code>{between}</code>: of the winner&#x27;s, 80%" in render(report).replace("'", "&#x27;")
+
+
+def test_a_winner_that_is_itself_the_baseline_gains_nothing(ledger: Ledger, root: Path) -> None:
+    findings = found(ledger, root, final=SCORES)
+    references = {"random": None, "baseline": findings.winner.trial}
+    report = assemble(
+        Findings(**{name: getattr(findings, name) for name in Findings.__slots__} | {"references": references}), ledger
+    )
+    assert (
+        report["gains"]["over_baseline"]["words"] == "no gain over the baseline: the winner is this very architecture"
+    )
+    assert report["gains"]["over_random"]["verdict"] == "unknown"
+    jsonschema.Draft202012Validator(schema()).validate(report)
+
+
+class Page(HTMLParser):
+    """Open tags, and whether anything is loaded from elsewhere."""
+
+    VOID = ("meta", "circle", "path", "br")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: list[str] = []
+        self.foreign: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append(tag)
+        self.foreign += [str(value) for name, value in attrs if name in ("src", "href", "srcset")]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_the_page_is_whole_and_loads_nothing(ledger: Ledger, root: Path) -> None:
+    report = assemble(found(ledger, root, final=SCORES), ledger)
+    report["stopped_because"] = "<script>alert(1)</script>"
+    page, text = Page(), render(report)
+    page.feed(text)
+    assert (page.open, page.foreign) == ([], [])
+    assert page.seen.count("svg") == 3
+    assert "script" not in page.seen
+    assert not [word for word in ("nan", "http:", "https:", "url(") if word in text]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"controller": ControllerSpec(name="auto"), "reproducible": True, "seed": 7},
+        {"enqueue": ({"stages.0.kernel": 5},), "warm_start": WarmStart(jobs=("a-b",))},
+    ],
+)
+def test_the_document_of_a_report_asks_for_the_same_job(changes: dict[str, Any]) -> None:
+    spec = JobSpec(dataset="digits", **{**SPEC, **changes})
+    posted = JobRequest.model_validate(json.loads(json.dumps(again(spec, SETTING)))).spec()
+    assert (posted.trial.precision, posted.trial.layout) == ("bf16", "nhwc"), "what the calibration chose is fixed"
+    fixed = Numerics(precision="fp32", layout="nchw", source="fixed")
+    assert JobRequest.model_validate(json.loads(json.dumps(again(spec, fixed)))).spec() == spec

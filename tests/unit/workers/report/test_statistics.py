@@ -1,0 +1,105 @@
+"""What a report claims must hold as often as it says: simulated jobs whose truth is known."""
+
+import numpy as np
+import pytest
+
+from search.controllers.local_search import LocalSearchController
+from search.controllers.random import RandomController
+from search.testing.loop import Told, search
+from search.testing.toys import Ask, Faulty, Toy
+from workers.report.statistics import Gain, Scores, agreement, gain
+
+JOBS, LEAST = 40, 38
+SEEDS, NOISE = 3, 0.01
+"""NOISE: standard deviation of one training, a point of accuracy."""
+WIDTHS = (2, 4, 6)
+
+
+def toy(worth: float, widths: int) -> Toy:
+    """Some widths with one right answer each, the last, which is worth so much; the baseline has none of them right.
+
+    With 0 all are equal; else a search climbs to the planted one, of 8 widths 1 in 6,561: random draws seldom do.
+    """
+
+    def grow(ask: Ask) -> list[tuple[str, dict[str, object]]]:
+        return [("conv2d", {"out": ask(f"width.{i}", WIDTHS, False), "kernel": 1}) for i in range(widths)]
+
+    return Toy("planted", grow, lambda choices: 0.4 + worth * sum(value == WIDTHS[-1] for value in choices.values()))
+
+
+def best(told: list[Told]) -> list[Told]:
+    return sorted(told, key=lambda one: -(one.outcome.value or 0.0))
+
+
+def trained(space: Toy, told: Told, rng: np.random.Generator, samples: int) -> Scores:
+    """In full, SEEDS times, on a test split of so many samples; 0 = of endlessly many."""
+    means = space.reward(told.proposal.choices) + rng.normal(0.0, NOISE, SEEDS)
+    if not samples:
+        return Scores(values=tuple(map(float, means)))
+    hits = rng.random((SEEDS, samples)) < means[:, None]
+    return Scores(values=tuple(map(float, hits.mean(axis=1))), shares=hits.mean(axis=0))
+
+
+def job(seed: int, space: Toy, *, trials: int, samples: int) -> tuple[Gain, Told]:
+    """One whole job: a search, a random arm of equal cost, full trainings -> gain over random, and the winner."""
+    rng = np.random.default_rng([seed, 99])
+    noisy, other = (Faulty(toy=space, seed=one, noise=NOISE) for one in (seed, seed + 1000))
+    told = search(LocalSearchController(space, seed=seed), noisy, trials=trials)
+    arm = search(RandomController(space, seed=seed + 1000), other, trials=trials)
+    baseline = next(one for one in told if one.proposal.number == 0)
+    scores = [trained(space, one, rng, samples) for one in (*best(told)[:3], best(arm)[0], baseline)]
+    return gain(scores[0], scores[3], scores, seed=seed), best(told)[0]
+
+
+@pytest.mark.parametrize("samples", [0, 2000])
+def test_a_flat_space_shows_no_gain_over_random(samples: int) -> None:
+    found = [job(seed, toy(0.0, 3), trials=12, samples=samples)[0] for seed in range(JOBS)]
+    assert sum("no gain over random" in one.words("random") for one in found) >= LEAST
+
+
+def test_a_planted_winner_is_found_and_its_gain_is_beyond_zero() -> None:
+    found = [job(seed, toy(0.06, 8), trials=55, samples=2000) for seed in range(JOBS)]
+    planted = [set(winner.proposal.choices.values()) == {WIDTHS[-1]} for _, winner in found]
+    assert sum(planted) >= LEAST
+    assert sum(one.verdict == "gain" for one, _ in found) >= LEAST
+
+
+def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
+    """Comparisons of equal architectures: three trainings of each, the noise told from five of them."""
+    rng = np.random.default_rng(0)
+    means = rng.normal(0.0, NOISE, (500, 5, SEEDS))
+    pools = [[Scores(values=tuple(row)) for row in one] for one in means]
+    found = [gain(pool[0], pool[1], pool) for pool in pools]
+    missed = sum(one.interval is not None and not one.interval[0] <= 0 <= one.interval[1] for one in found)
+    assert 0.025 < missed / len(found) < 0.08
+
+
+def test_one_training_each_tells_no_interval() -> None:
+    one, other = Scores(values=(0.9,)), Scores(values=(0.8,))
+    found = gain(one, other, [one, other])
+    assert (found.verdict, found.interval) == ("unknown", None)
+    assert found.words("random").startswith("gain over random unknown: +0.1000")
+
+
+def test_a_gain_is_told_in_plain_words() -> None:
+    said = {
+        verdict: Gain(value=0.01, interval=interval, samples=True).words("random")
+        for verdict, interval in {"gain": (0.004, 0.016), "zero": (-0.004, 0.024), "worse": (-0.02, -0.01)}.items()
+    }
+    assert said["gain"] == "gain over random: +0.0100, 95% interval +0.0040 to +0.0160"
+    assert said["zero"] == "no gain over random: +0.0100, 95% interval -0.0040 to +0.0240, which holds zero"
+    assert said["worse"].startswith("no gain over random: ")
+    assert said["worse"].endswith("; it is worse")
+
+
+def test_the_rank_agreement_has_an_interval_that_covers() -> None:
+    """Of pairs of normal numbers with a correlation whose tau is known: 2 / pi * arcsin(rho)."""
+    rng, rho = np.random.default_rng(1), 0.7
+    true = 2 / np.pi * np.arcsin(rho)
+    pairs = rng.multivariate_normal([0, 0], [[1, rho], [rho, 1]], (400, 8))
+    found = [agreement(list(one[:, 0]), list(one[:, 1])).interval for one in pairs]
+    covered = sum(one is not None and one[0] <= true <= one[1] for one in found)
+    assert covered / len(found) > 0.9
+    assert agreement([1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 5, 6]).interval == pytest.approx((0.64, 1.0), abs=0.01)
+    assert agreement([1, 2, 3], [3, 2, 1]).interval is None
+    assert agreement([1, 1], [1, 2]).tau is None

@@ -1,0 +1,23 @@
+"""Ray Tune's side of early stopping: asks after each epoch whether a trial goes on, and tells Tune.
+
+The decision is the searcher's, made from the job's measurements by the rules of `search/stopping/early_stopping.py`; nothing is kept
+here, so a new driver has nothing to lose. Trials start in the order in which they were suggested.
+"""
+
+from typing import Any
+
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+
+from workers.cluster.searcher import LedgerSearcher
+
+
+class EarlyStoppingScheduler(FIFOScheduler):
+    """Tune asks for every epoch but a trial's last one."""
+
+    def __init__(self, searcher: LedgerSearcher) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._searcher = searcher
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:  # noqa: ARG002
+        goes_on = self._searcher.goes_on(trial.trial_id, result)
+        return TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP

@@ -1,0 +1,110 @@
+"""A job's trials on the cluster, by Ray Tune, until the search is over."""
+
+import logging
+import shutil
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray import tune
+from ray.exceptions import RayError
+from ray.tune.search import SearchGenerator
+
+from search.spec import JobSpec
+from workers.cluster import connection
+from workers.cluster.scheduler import EarlyStoppingScheduler
+from workers.cluster.searcher import LedgerSearcher
+from workers.cluster.trial import ProcessSpoiled, Start, TrialActor
+from workers.stop_signal import StopSignal
+
+log = logging.getLogger(__name__)
+
+
+def run_search(
+    searcher: LedgerSearcher,
+    *,
+    spec: JobSpec,
+    data: Any,
+    control: StopSignal,
+    folder: Path,
+    start: Start | None = None,
+) -> None:
+    """Run trials until the searcher or the control says that the search is over; no trial runs any more then.
+
+    Raises ClusterAway.
+    """
+    actor = tune.with_parameters(TrialActor, data=data, start=start)
+    actors = _Actors(searcher)
+    tuner = tune.Tuner(
+        tune.with_resources(actor, {"CPU": spec.trial.cpus, "GPU": spec.trial.gpus}),
+        tune_config=tune.TuneConfig(
+            search_alg=SearchGenerator(searcher),
+            scheduler=EarlyStoppingScheduler(searcher),
+            num_samples=-1,
+            reuse_actors=True,
+            trial_name_creator=lambda trial: f"t{trial.trial_id}",
+            trial_dirname_creator=lambda trial: f"t{trial.trial_id}",
+        ),
+        run_config=tune.RunConfig(
+            name="search",
+            storage_path=str(folder),
+            stop=_ControlStopper(control, actors),
+            verbose=0,
+            log_to_file=False,
+            # Trials write their own checkpoints, by rename and only while they live.
+            checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
+            callbacks=[actors],
+        ),
+    )
+    try:
+        tuner.fit()
+    except RayError:
+        connection.check()
+        raise
+    connection.check()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+class _Actors(tune.Callback):
+    """The processes that trials run in: when they begin, how they die, and their end with the search."""
+
+    def __init__(self, searcher: LedgerSearcher) -> None:
+        self._searcher = searcher
+        self._alive: dict[str, Any] = {}
+
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:  # noqa: ARG002
+        self._searcher.on_trial_start(trial.trial_id)
+        self._alive[trial.trial_id] = trial.temporary_state.ray_actor
+
+    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:  # noqa: ARG002
+        self._alive.pop(trial.trial_id, None)
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:  # noqa: ARG002
+        told = Path(trial.error_file).read_text(encoding="utf-8") if trial.error_file else ""
+        if ProcessSpoiled.__name__ not in told:
+            log.warning("the process of Tune trial %s died: %s", trial.trial_id, told[-2000:])
+        self._alive.pop(trial.trial_id, None)
+
+    def end(self) -> None:
+        """End those in the middle of an epoch. Asked to end, they would finish it first; Tune waits 10 s and more."""
+        while self._alive:
+            ray.kill(self._alive.popitem()[1])
+
+
+class _ControlStopper(tune.Stopper):
+    """Ends the whole search, never a single trial."""
+
+    def __init__(self, control: StopSignal, actors: _Actors) -> None:
+        self._control, self._actors = control, actors
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:  # noqa: ARG002
+        return False
+
+    def stop_all(self) -> bool:
+        stopping = self._control.stopping
+        if stopping:
+            self._actors.end()
+        return stopping
+
+    def __getstate__(self) -> dict[str, Any]:  # Tune pickles it to resume; we resume from the ledger
+        return {}

@@ -1,0 +1,295 @@
+"""Between Ray Tune and our controller: asks go down, outcomes come up, and every step is a row of the ledger first.
+
+Tune calls `suggest` when it has room and `on_trial_result` / `on_trial_complete` as results arrive, all from the
+driver's main thread. Passed twice on the walk of a job: once down (ask), once up (tell).
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ray.tune.search import Searcher
+
+from archsmith.errors import SpaceExhausted
+from search.ledger import Lease, Ledger
+from search.objective import Objective
+from search.proposing.controller import Controller, Proposal
+from search.spec import JobSpec
+from search.stopping import end_of_search
+from search.stopping.early_stopping import Curves, EarlyStopping, rules
+from search.trial import Measurement, Outcome, TrialState
+from space.analysis import analyse
+from workers.cluster import connection
+from workers.cluster.trial import TrialTask
+from workers.stop_signal import StopSignal
+
+
+@dataclass(slots=True)
+class _Open:
+    """One attempt now in Tune's hands."""
+
+    number: int
+    attempt: int
+    started: float
+    last: Measurement | None = None
+    failure: str | None = None
+    stopped: str | None = None  # why it goes on no longer
+
+    @property
+    def epochs(self) -> int:
+        return 0 if self.last is None else self.last.epoch
+
+
+class LedgerSearcher(Searcher):
+    """Feeds Tune from a controller and writes what happens into the ledger.
+
+    pending: proposals stored earlier whose trial has no outcome yet (lost or interrupted): handed out first.
+    next_number: the first number not used yet. told: how the job's own trials ended so far.
+    curves: what earlier drivers of the job measured; what is measured now comes to it.
+    publish: whether what the controller believes is shown as the job's.
+    make_task: (proposal, attempt) -> TrialTask. forget: called with the number of a trial that has ended.
+    """
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        lease: Lease,
+        spec: JobSpec,
+        controller: Controller,
+        control: StopSignal,
+        slots: int,
+        make_task: Callable[[Proposal, int], TrialTask],
+        pending: list[Proposal],
+        next_number: int,
+        told: Sequence[Outcome],
+        curves: Curves | None = None,
+        forget: Callable[[int], None] = lambda _: None,
+        publish: bool = True,
+    ) -> None:
+        super().__init__(metric="score", mode="max")
+        self._ledger, self._lease, self._spec = ledger, lease, spec
+        self._controller, self._control = controller, control
+        self._slots, self._make_task, self._forget, self._publish = slots, make_task, forget, publish
+        self._pending = deque(pending)
+        self._next, self._told = next_number, list(told)
+        self._proposals: dict[int, Proposal] = {}
+        self._open: dict[str, _Open] = {}
+        self._objective = Objective.of(spec.objective)
+        self._curves = curves if curves is not None else Curves()
+        self._stopping = EarlyStopping(
+            rules(
+                spec.trial.scheduler,
+                epochs=spec.budget.epochs,
+                stop_hopeless=spec.trial.stop_hopeless,
+                finalists=spec.finalists.top,
+            ),
+            self._curves,
+        )
+        self._exhausted: str | None = None  # why, once nothing new can be found
+        self._trouble: str | None = None  # of the controller, told already
+        self._stop()
+
+    # Tune pickles its searcher to resume from it. We resume from the ledger, so nothing is to be saved.
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: the ledger is the truth."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing: the ledger is the truth."""
+
+    # ---- down: ask
+
+    def suggest(self, trial_id: str) -> Any:
+        """The next trial's config; None = ask again later; FINISHED = no more trials."""
+        if self._control.stopping:
+            return str(Searcher.FINISHED)
+        if len(self._open) >= self._slots:
+            return None
+        proposal = self._pending.popleft() if self._pending else self._propose()
+        if proposal is None:
+            # A trial in flight may yet be lost and asked for again, so the end is only when none is open.
+            return None if self._open else self._finish()
+        attempt = self._ledger.start_attempt(self._lease, proposal.number)
+        self._proposals[proposal.number] = proposal
+        self._open[trial_id] = _Open(number=proposal.number, attempt=attempt, started=time.monotonic())
+        return {"trial": self._make_task(proposal, attempt).dumps()}
+
+    def _propose(self) -> Proposal | None:
+        if self._exhausted or end_of_search.full(self._spec.budget, self._told, len(self._open)):
+            return None
+        if not self._controller.ready(self._next) or self._enough():
+            return None
+        try:
+            proposal = self._controller.ask(self._next)
+        except SpaceExhausted as error:
+            self._exhausted = str(error)
+            return None
+        self._next += 1
+        self.store(proposal)
+        self._warn(proposal.number)
+        return proposal
+
+    def _warn(self, number: int) -> None:
+        """Once for each trouble of the controller, not for each ask that it lasts."""
+        trouble = self._controller.trouble
+        if trouble and trouble != self._trouble:
+            self._ledger.warn(self._lease, number, trouble)
+        self._trouble = trouble
+
+    def store(self, proposal: Proposal) -> None:
+        """Write a proposal as a waiting trial. Its cost is arithmetic on the graph, before any tensor exists."""
+        costs = analyse(proposal.architecture)
+        self._ledger.add_trial(
+            self._lease,
+            number=proposal.number,
+            architecture=proposal.architecture.to_json(),
+            hash=proposal.architecture.hash,
+            choices=dict(proposal.choices),
+            behaviour=dict(proposal.behaviour),
+            params=costs.params,
+            macs=costs.macs,
+            provenance=proposal.provenance,
+        )
+
+    def _finish(self) -> str:
+        full = self._enough() or end_of_search.full(self._spec.budget, self._told, 0) or "budget_trials"
+        self._control.end("space_exhausted" if self._exhausted else full)
+        return str(Searcher.FINISHED)
+
+    def _stop(self) -> None:
+        """End the search at once where what was told says so."""
+        if self._spec.reproducible:
+            return
+        if reason := end_of_search.ended(self._spec.stop, self._told, self._objective):
+            self._control.end(reason)
+
+    def _enough(self) -> str | None:
+        """Why a reproducible search asks for no further trial."""
+        if not self._spec.reproducible:
+            return None
+        return end_of_search.ended(self._spec.stop, end_of_search.before(self._told, self._next), self._objective)
+
+    @property
+    def exhausted(self) -> str | None:
+        """The controller's sentence, where it found nothing new."""
+        return self._exhausted
+
+    # ---- up: tell
+
+    def on_trial_start(self, trial_id: str) -> None:
+        """A trial may wait long for a place beside other jobs; its own time begins now."""
+        self._open[trial_id].started = time.monotonic()
+
+    def goes_on(self, trial_id: str, result: dict[str, Any]) -> bool:
+        """Whether a trial shall be trained on after this epoch. Asked before the epoch is in the ledger."""
+        if result.get("failure"):
+            return True
+        trial, measurement = self._open[trial_id], _measurement(result)
+        trial.stopped = self._stopping.judge(trial.number, measurement.epoch, self._objective.point(measurement))
+        return trial.stopped is None
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        trial = self._open[trial_id]
+        if result.get("failure"):
+            trial.failure = result["reason"]
+        else:
+            self._measure(trial, result)
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        trial = self._open.pop(trial_id, None)
+        if trial is None:  # it has ended already; its process died afterwards
+            return
+        if result and result.get("failure"):
+            trial.failure = result["reason"]
+        if trial.failure:
+            self._tell(trial, self._failed(trial, trial.failure))
+            return
+        if error or result is None:
+            self._process_died(trial)
+            return
+        self._measure(trial, result)
+        self._tell(trial, self._outcome(trial))
+
+    def _measure(self, trial: _Open, result: dict[str, Any]) -> None:
+        if result.get("epoch", 0) <= trial.epochs:
+            return
+        measurement = _measurement(result)
+        if not self._ledger.add_measurement(self._lease, trial.number, trial.attempt, measurement):
+            measurement = self._first(trial.number, measurement)
+        trial.last = measurement
+        self._curves.add(trial.number, measurement.epoch, self._objective.point(measurement))
+
+    def _first(self, number: int, repeated: Measurement) -> Measurement:
+        """A resumed attempt repeats an epoch: what was measured first stands, as it does in the rungs."""
+        stored = self._ledger.trial(self._lease.job_id, number).measurements
+        first = next(one for one in stored if one.epoch == repeated.epoch)
+        return first if self._objective.knows(first.facts) else repeated
+
+    def _outcome(self, trial: _Open) -> Outcome:
+        if trial.last is None:
+            return Outcome(number=trial.number, state=TrialState.FAILED, reason="crashed: reported no measurement")
+        full = trial.epochs >= self._spec.budget.epochs
+        values = self._objective.point(trial.last)
+        return Outcome(
+            number=trial.number,
+            state=TrialState.COMPLETED if full else TrialState.PRUNED,
+            value=self._objective.combined(values),
+            values=values,
+            epochs=trial.epochs,
+            reason=None if full else trial.stopped,
+            curve=tuple(map(self._objective.combined, self._curves.points(trial.number, trial.epochs))),
+        )
+
+    def _process_died(self, trial: _Open) -> None:
+        """The trial's process is gone: past its limit it was ended by us; before, its machine lost it.
+
+        With the cluster go all processes, and each new one. That is no attempt of any trial: the search is put down.
+        """
+        if connection.away():
+            self._control.suspend("shutdown")
+            return
+        limit = self._spec.trial.timeout_s
+        if time.monotonic() - trial.started >= limit:
+            reason = f"timeout: ran longer than its limit of {limit:g} s"
+            self._tell(trial, self._failed(trial, reason))
+            return
+        if self._ledger.end_attempt_lost(self._lease, trial.number, trial.attempt) is TrialState.LOST:
+            self._pending.append(self._proposals[trial.number])
+            return
+        reason = self._ledger.trial(self._lease.job_id, trial.number).reason or "worker lost repeatedly"
+        self._count(self._failed(trial, reason))
+
+    def _failed(self, trial: _Open, reason: str) -> Outcome:
+        """epochs: measured before it failed; they are used up."""
+        return Outcome(number=trial.number, state=TrialState.FAILED, epochs=trial.epochs, reason=reason)
+
+    def _tell(self, trial: _Open, outcome: Outcome) -> None:
+        score, measures = (None, {}) if trial.last is None else (trial.last.score, trial.last.measures)
+        beside = {name: value for name, value in measures.items() if name not in ("params", "macs")}
+        self._ledger.finish_trial(self._lease, trial.number, trial.attempt, outcome, score, beside)
+        self._count(outcome)
+
+    def _count(self, outcome: Outcome) -> None:
+        self._told.append(outcome)
+        self._proposals.pop(outcome.number, None)
+        self._controller.tell(outcome)
+        if self._publish:
+            self._ledger.set_controller_state(self._lease, len(self._told), self._controller.state())
+        self._forget(outcome.number)
+        self._stop()
+
+    # ---- the end
+
+    def open_attempts(self) -> list[tuple[int, int]]:
+        """(number, attempt) of what Tune stopped without a word: the search was paused, cancelled or out of time."""
+        return [(trial.number, trial.attempt) for trial in self._open.values()]
+
+
+def _measurement(result: dict[str, Any]) -> Measurement:
+    fields = {k: result[k] for k in ("epoch", "score", "train_loss", "seconds")}
+    return Measurement(**fields, measures=dict(result.get("measures", ())))

@@ -1,0 +1,55 @@
+"""Functions called on the cluster, one process for a few of them."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import ray
+from ray.exceptions import RayError, RayTaskError
+
+from archsmith.errors import TrialFailure
+from workers.cluster import connection
+from workers.cluster.remote import Result, Task, call
+
+log = logging.getLogger(__name__)
+
+TASKS_IN_A_PROCESS = 4
+"""A fresh process loads torch and the data first, 3 s of a processor: as long as a short final training takes."""
+
+
+def run_tasks(
+    function: Callable[[Task, Any], Result],
+    tasks: Sequence[Task],
+    *,
+    shared: Any,
+    cpus: float,
+    gpus: float,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Iterator[tuple[Task, Result | TrialFailure]]:
+    """Call function(task, shared) for each task on the cluster; yields (task, result or failure) as they finish.
+
+    A task whose process dies is run again, twice at most. Stops early, ending what runs, when `should_stop` says so.
+    A process serves TASKS_IN_A_PROCESS of them, and then gives back whatever they left in it. Raises ClusterAway.
+    """
+    reference = ray.put(shared)
+    remote: Any = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=2, max_calls=TASKS_IN_A_PROCESS)(call)
+    running = {remote.remote(function, task, reference): task for task in tasks}
+    while running and not should_stop():
+        done, _ = ray.wait(list(running), num_returns=1, timeout=0.5)
+        for item in done:
+            yield running.pop(item), _result(item)
+    for item in running:
+        ray.cancel(item, force=True)
+
+
+def _result(item: Any) -> Any:
+    try:
+        return ray.get(item)
+    except RayTaskError as error:
+        connection.check()
+        first = (str(error.cause).splitlines() or [""])[0]
+        return TrialFailure(f"crashed: {type(error.cause).__name__}: {first[:300]}", cause="crashed")
+    except RayError as error:
+        connection.check()
+        log.warning("%s", error)
+        return TrialFailure(f"worker lost repeatedly: {type(error).__name__}", cause="lost")

@@ -1,0 +1,182 @@
+"""One trial on a machine: an actor that trains whatever architecture it is handed, an epoch a step.
+
+    TrialTask (JSON)  ->  TrialActor.step()  ->  {"epoch", "score", "measures", …} each epoch,
+                                                 or {"failure", "reason"} once
+
+The actor is the border of the trial: whatever goes wrong in building or training becomes a `failure` in the result,
+here and nowhere else. So when Ray itself reports an error, a process or machine has died, or the hard limit ended it.
+"""
+
+import faulthandler
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from ray import tune
+
+from archsmith.errors import TrialFailure
+from search.objective import Objective
+from search.spec import ObjectiveSpec
+from search.trial import Measurement
+from workers.train.job_data import JobData
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrialTask:
+    """All that a trial's process needs to know; plain JSON across the wire.
+
+    recipe: the fields of `workers.train.recipe.Recipe`. timeout_s: hard limit of this attempt, seconds of wall clock.
+    checkpoint: file that this trial may write and resume from, "" = none. objective: the job's, {} = the score.
+    known: by name, what is known of the architecture's costs before it is trained.
+    """
+
+    job_id: str
+    number: int
+    attempt: int
+    architecture: dict[str, Any]
+    recipe: dict[str, Any]
+    timeout_s: float
+    checkpoint: str
+    objective: dict[str, Any] = field(default_factory=dict)
+    known: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def aims(self) -> Objective:
+        return Objective.of(ObjectiveSpec.from_json(self.objective)) if self.objective else Objective()
+
+    @property
+    def epochs(self) -> int:
+        return int(self.recipe["epochs"])
+
+    def dumps(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def loads(cls, text: str) -> "TrialTask":
+        return cls(**json.loads(text))
+
+
+class Session(Protocol):
+    """One trial in training. Raises TrialFailure for the trial's own faults."""
+
+    def epoch(self) -> Measurement:
+        """Runs the next epoch."""
+        ...
+
+    def measures(self) -> Mapping[str, float]:
+        """After an epoch: what the job's objective needs of a worker besides the score, by name."""
+        ...
+
+
+CLEAN = ("diverged", "timeout", "unmeasured")
+"""Failures that leave nothing behind. Others may leave memory or threads: the next trial gets a new process."""
+
+
+class ProcessSpoiled(Exception):
+    """Raised by the step after one that reported a failure: Tune uses no process again whose trial ended so."""
+
+
+Start = Callable[[TrialTask, Any], Session]
+"""How a session begins, from the task and the job's data; `start_training` unless a test says otherwise."""
+
+
+class TrialActor(tune.Trainable):
+    """Ray Tune's side of a trial. Reused from trial to trial (`reset_config`), but not after one that spoiled it."""
+
+    def setup(self, config: dict[str, Any], *, data: Any = None, start: Start | None = None) -> None:
+        self._data = data
+        self._start = start or start_training
+        self._spoiled = False
+        self._take(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        self._take(new_config)
+        return True  # anything else would not make Tune start a new process, but drop the trial without a word
+
+    def _take(self, config: dict[str, Any]) -> None:
+        self._task = TrialTask.loads(config["trial"])
+        self._session: Session | None = None
+        self._deadline: float | None = None
+
+    def step(self) -> dict[str, Any]:
+        if self._spoiled:
+            raise ProcessSpoiled
+        if self._deadline is None:  # the first step: waiting for a place on a machine is no part of the limit
+            self._deadline = time.monotonic() + self._task.timeout_s
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            return self._failure("timeout", f"ran longer than its limit of {self._task.timeout_s:g} s")
+        # Python cannot interrupt a thread that is blocked in C code; this timer ends the whole process instead.
+        faulthandler.dump_traceback_later(left, exit=True)
+        try:
+            if self._session is None:
+                self._session = self._start(self._task, self._data)
+            measurement = self._session.epoch()
+            measurement = replace(measurement, measures={**self._task.known, **self._session.measures()})
+            self._check(measurement)
+        except TrialFailure as failure:
+            return self._failure(failure.cause, str(failure))
+        except Exception as error:  # noqa: BLE001  # the trial's border: any fault of a trial is an outcome, never a crash
+            return self._failure("crashed", f"{type(error).__name__}: {error}")
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+        done = measurement.epoch >= self._task.epochs
+        # as pairs: Tune hands a trial's last result on with every dictionary in it flattened
+        return {**asdict(measurement), "measures": list(measurement.measures.items()), "done": done}
+
+    def _check(self, measurement: Measurement) -> None:
+        """Raises TrialFailure where a measure that the job compares trials by is missing."""
+        missing = [name for name in self._task.aims.needs if name not in measurement.facts]
+        if missing:
+            raise TrialFailure(f"the worker measured no {missing[0]}", cause="unmeasured")
+
+    def _failure(self, cause: str, reason: str) -> dict[str, Any]:
+        self._session = None
+        self._spoiled = cause not in CLEAN
+        lines = reason.strip().splitlines() or [cause]
+        return {"failure": cause, "reason": f"{cause}: {lines[0][:300]}", "done": not self._spoiled}
+
+
+class TrainingSession:
+    """The real session: builds the module, resumes from the checkpoint if there is one, trains epoch by epoch."""
+
+    def __init__(self, task: TrialTask, data: JobData) -> None:
+        from workers.train import checkpoint
+        from workers.train.prepare import new_trainer
+
+        self._task = task
+        self._trainer = new_trainer(task.architecture, data, task.recipe)
+        self._path = Path(task.checkpoint) if task.checkpoint else None
+        self._again: Measurement | None = None
+        self._measured: dict[str, float] | None = None
+        if self._path and task.attempt > 1:
+            state = checkpoint.load(self._path)
+            if state is not None:
+                self._trainer.load_state_dict(state["trainer"])
+                self._again = Measurement(**state["measurement"])
+
+    def epoch(self) -> Measurement:
+        from workers.train import checkpoint
+
+        if self._again:  # its report may have died with the attempt before; one that arrived is not written twice
+            measurement, self._again = self._again, None
+            return measurement
+        measurement = self._trainer.epoch()
+        if self._path and measurement.epoch < self._task.epochs:
+            checkpoint.save(self._path, {"trainer": self._trainer.state_dict(), "measurement": asdict(measurement)})
+        return measurement
+
+    def measures(self) -> Mapping[str, float]:
+        from workers.measures.latency import measure
+
+        if self._measured is None:
+            self._measured = measure(self._trainer, self._task.aims.needs)
+        return self._measured
+
+
+def start_training(task: TrialTask, data: JobData) -> Session:
+    """Begin (or resume) a trial on the job's search splits."""
+    return TrainingSession(task, data)

@@ -1,0 +1,1 @@
+"""One job under its lease, phase by phase."""

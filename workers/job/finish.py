@@ -1,0 +1,289 @@
+"""After the search: final trainings on the cluster, then the report and the bundle, then the end of the job.
+
+Each final training is a row and files beside it before the next step looks at it; a new driver repeats what is missing.
+"""
+
+import io
+import json
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from archsmith.errors import JobFailure, TrialFailure
+from search.ledger import Finalist, Job, Lease, Ledger, Role, Trial
+from search.ledger.values import FinalistState
+from search.objective import Objective
+from search.trial import JobState
+from space.architecture import Architecture
+from workers import bundle
+from workers.cluster.tasks import run_tasks
+from workers.compress.chain import Winner
+from workers.compress.product import compress
+from workers.datasets import Dataset, DataStore
+from workers.finalists.plan import Final, plan, random_trials
+from workers.finalists.training import FinalistResult, FinalistTask, choose, train_finalist
+from workers.job.phase_costs import PhaseCosts
+from workers.probes.numerics import Numerics
+from workers.report.contents import Findings, assemble
+from workers.report.page import render
+from workers.report.trained import Trained, Training
+from workers.settings import Settings
+from workers.stop_signal import StopSignal
+from workers.train.job_data import final_data
+from workers.train.prepare import final_epochs, recipe, trial_seed
+from workers.weights.inherit import donor_of, told
+
+log = logging.getLogger(__name__)
+
+EXPORT_S = 900
+"""Of wall clock, then the bundle goes without. Small networks of the presets need 10 to 12 s of one processor."""
+
+
+class Finish:
+    """The last two phases of one job under its lease."""
+
+    def __init__(
+        self, settings: Settings, ledger: Ledger, lease: Lease, control: StopSignal, costs: PhaseCosts | None = None
+    ) -> None:
+        self._settings, self._ledger, self._lease, self._control = settings, ledger, lease, control
+        self._folder = settings.job_folder(lease.job_id)
+        self._job: Job = ledger.job(lease.job_id)
+        self._costs = costs or PhaseCosts(self._job.phases)
+        self._donor = donor_of(self._job.spec.init_from, settings.job_folder)
+
+    def run(self, dataset: Dataset, numerics: Numerics) -> None:
+        """Raises JobFailure when no finalist could be trained. Returns early when the job must be put down."""
+        spec = self._job.spec
+        searched = list(self._ledger.history(self._job.id))
+        arm = random_trials(spec, self._ledger, self._job.id) if spec.finalists.random_arm else []
+        finals = plan(spec, searched, arm)
+        self._ledger.update_job(self._lease, phase="finalists")
+        self._train(self._tasks(finals, numerics, dataset), dataset)
+        if self._control.suspending:
+            return
+        trained = self._trained(finals)
+        if not any(one.final.role == "finalist" for one in trained):
+            reasons = {f.reason for f in self._ledger.finalists(self._job.id) if f.role == "finalist"}
+            raise JobFailure(f"no finalist could be trained: {'; '.join(str(r) for r in reasons)[:300]}")
+        self._publish(dataset, numerics, searched, arm, trained)
+
+    # ---- final trainings
+
+    def _tasks(self, finals: Sequence[Final], numerics: Numerics, dataset: Dataset) -> list[FinalistTask]:
+        spec = self._job.spec
+        return [
+            FinalistTask(
+                rank=final.rank,
+                role=final.role,
+                number=final.trial.number,
+                seed=seed,
+                architecture=final.trial.architecture,
+                recipe=recipe(
+                    spec,
+                    epochs=final_epochs(spec),
+                    seed=trial_seed(spec.seed, final.trial.number, 1 + seed),
+                    precision=numerics.precision,
+                    layout=numerics.layout,
+                    channels=dataset.info.input_shape[0],
+                ),
+            )
+            for final in finals
+            for seed in range(final.seeds)
+        ]
+
+    def _train(self, tasks: Sequence[FinalistTask], dataset: Dataset) -> None:
+        ended = {(f.rank, f.seed) for f in self._ledger.finalists(self._job.id) if f.state in ("completed", "failed")}
+        missing = [t for t in tasks if (t.rank, t.seed) not in ended]
+        for task in missing:
+            self._ledger.set_finalist(self._lease, self._row(task))
+        spec = self._job.spec.trial
+        results = run_tasks(
+            train_finalist,
+            missing,
+            shared=replace(final_data(dataset), donor=self._donor),
+            cpus=spec.cpus,
+            gpus=spec.gpus,
+            should_stop=lambda: self._control.suspending,
+        )
+        for task, result in results:
+            self._store(task, result)
+
+    def _store(self, task: FinalistTask, result: FinalistResult | TrialFailure) -> None:
+        if isinstance(result, TrialFailure):
+            result = FinalistResult(test_score=None, weights=b"", seconds=0.0, reason=str(result))
+        if result.test_score is not None:
+            path = self._weights(task.rank, task.seed)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            files = {path: result.weights, _measures(path): json.dumps(result.measures).encode()}
+            if result.shares is not None:
+                files[_shares(path)] = _npy(result.shares)
+            for file, content in files.items():
+                part = file.with_suffix(".part")
+                part.write_bytes(content)
+                part.replace(file)
+        state: FinalistState = "completed" if result.test_score is not None else "failed"
+        row = replace(
+            self._row(task), state=state, test_score=result.test_score, seconds=result.seconds, reason=result.reason
+        )
+        self._ledger.set_finalist(self._lease, row)
+
+    def _row(self, task: FinalistTask) -> Finalist:
+        return Finalist(
+            job_id=self._job.id,
+            rank=task.rank,
+            role=task.role,
+            trial_number=task.number,
+            seed=task.seed,
+            state="running",
+            epochs=task.recipe["epochs"],
+        )
+
+    def _weights(self, rank: int, seed: int) -> Path:
+        return self._folder / "finalists" / f"{rank}-{seed}.safetensors"
+
+    def _trained(self, finals: Sequence[Final]) -> list[Trained]:
+        """What of the plan was trained well at least once, with its files."""
+        rows = [
+            f for f in self._ledger.finalists(self._job.id)
+            if f.test_score is not None and self._weights(f.rank, f.seed).is_file()
+        ]  # fmt: skip
+        grouped = [(final, [row for row in rows if row.rank == final.rank]) for final in finals]
+        return [
+            Trained(final=final, trainings=tuple(self._training(row) for row in sorted(own, key=lambda f: f.seed)))
+            for final, own in grouped
+            if own
+        ]
+
+    def _training(self, row: Finalist) -> Training:
+        path = self._weights(row.rank, row.seed)
+        measures = dict(json.loads(_measures(path).read_text())) if _measures(path).is_file() else {}
+        shares = np.load(_shares(path), allow_pickle=False) if _shares(path).is_file() else None
+        return Training(row=row, measures=measures, shares=shares)
+
+    # ---- the bundle
+
+    def _publish(
+        self,
+        dataset: Dataset,
+        numerics: Numerics,
+        searched: Sequence[Trial],
+        arm: Sequence[Trial],
+        trained: Sequence[Trained],
+    ) -> None:
+        """The winner is the first whose final training succeeded: the test split chooses nothing. The first is the
+        best by the search's value; of several objectives, the one with the best search_score on the front."""
+        winner = next(one for one in trained if one.final.role == "finalist")
+        first = winner.trainings[0].row
+        weights = self._weights(first.rank, first.seed).read_bytes()
+        made = self._compressed(dataset, numerics, winner, weights)
+        if made is None:
+            return
+        smaller, compression = made
+        self._ledger.update_job(self._lease, phase="bundle", phases=self._costs.look())
+        preprocessing = bundle.Preprocessing.of(dataset)
+        exports = self._exports(
+            bundle.ExportTask(architecture=winner.trial.architecture, weights=weights, preprocessing=preprocessing)
+        )
+        if self._control.suspending:
+            return
+        found = Findings(
+            job=self._ledger.job(self._job.id),
+            dataset=dataset,
+            numerics=numerics,
+            searched=searched,
+            random=arm,
+            finals=self._ledger.finalists(self._job.id),
+            trained=trained,
+            winner=winner,
+            references=self._references(searched, arm),
+            duplicates=DataStore(self._settings.datasets).duplicates(dataset),
+            transfer=told(winner.trial.architecture, self._donor) if self._donor else None,
+            compression=compression or None,
+        )
+        report = assemble(found, self._ledger)
+        final = winner.scores.mean
+        published = bundle.publish(
+            self._folder,
+            architecture=Architecture.from_json(winner.trial.architecture),
+            weights=weights,
+            preprocessing=preprocessing,
+            report=report,
+            exports=exports,
+            more={"report.html": render(report).encode(), **smaller},
+        )
+        log.info("bundle of %d bytes, final score %.4f", published.bytes, final)
+        self._ledger.finish_job(
+            self._lease,
+            JobState.SUCCEEDED,
+            final_score=final,
+            bundle_sha256=published.sha256,
+            bundle_bytes=published.bytes,
+        )
+
+    def _exports(self, task: bundle.ExportTask) -> bundle.Exports:
+        """The exported forms, made on the cluster; a network that cannot be exported is a product all the same."""
+        if not self._settings.exports:
+            return bundle.Exports.none("the service has ARCHSMITH_EXPORTS=0")
+        deadline = time.monotonic() + EXPORT_S
+        results = run_tasks(
+            bundle.export,
+            [task],
+            shared=None,
+            cpus=self._job.spec.trial.cpus,
+            gpus=0,
+            should_stop=lambda: self._control.suspending or time.monotonic() > deadline,
+        )
+        for _, result in results:
+            return bundle.Exports.none(str(result)) if isinstance(result, TrialFailure) else result
+        return bundle.Exports.none(f"the exporters were stopped after {EXPORT_S} s")
+
+    def _compressed(
+        self, dataset: Dataset, numerics: Numerics, winner: Trained, weights: bytes
+    ) -> tuple[dict[str, bytes], dict[str, Any]] | None:
+        """What the job's `compress` section makes of the winner; None where the job must be put down."""
+        if self._job.spec.compress is None:
+            return {}, {}
+        self._ledger.update_job(self._lease, phase="compress")
+        self._costs.enter("compress")
+        first = winner.trainings[0]
+        [task] = [t for t in self._tasks([winner.final], numerics, dataset) if t.seed == first.row.seed]
+        given = Winner(architecture=winner.trial.architecture, weights=weights, final_score=first.score)
+        return compress(
+            self._job.spec,
+            given,
+            dataset,
+            recipe=task.recipe,
+            donor=self._donor,
+            folder=self._folder,
+            should_stop=lambda: self._control.suspending,
+        )
+
+    def _references(self, searched: Sequence[Trial], arm: Sequence[Trial]) -> dict[Role, Trial | None]:
+        """What the winner is compared with, as far as the job asks for it."""
+        wanted, references = self._job.spec.finalists, dict[Role, Trial | None]()
+        if wanted.random_arm:
+            references["random"] = next(iter(choose(arm, 1, Objective.of(self._job.spec.objective))), None)
+        if wanted.baseline:
+            references["baseline"] = next((t for t in searched if t.provenance == "baseline"), None)
+        return references
+
+
+def _measures(weights: Path) -> Path:
+    """Where the scores of a final training lie, beside its weights."""
+    return weights.with_suffix(".json")
+
+
+def _shares(weights: Path) -> Path:
+    """Where it lies what each sample of the test split gave to the score."""
+    return weights.with_suffix(".npy")
+
+
+def _npy(array: Any) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, array, allow_pickle=False)
+    return stream.getvalue()

@@ -1,0 +1,83 @@
+"""The driver's pulse: renews the lease, carries the user's wishes, and stops a driver that lost its job."""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+
+from archsmith.errors import LeaseLost, Unavailable
+from search.ledger import Lease, Ledger
+from workers.job.phase_costs import Phases
+from workers.stop_signal import StopSignal
+
+log = logging.getLogger(__name__)
+
+EXIT_LEASE_LOST = 75
+EXIT_CLUSTER_AWAY = 70
+THE_CLUSTER = "the cluster"
+"""What a job waits for that was put back because of it."""
+
+
+class Heartbeat(threading.Thread):
+    """Beats six times within a lease.
+
+    A driver that cannot renew for two thirds of its lease, or whose job has another owner, ends its own process at
+    once: two drivers writing one job would be worse than none. So does one whose cluster is away, once its job is put
+    back: the main thread may wait for Ray for ever.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        lease: Lease,
+        control: StopSignal,
+        *,
+        lease_s: float,
+        waiting_for: Callable[[], str | None],
+        spent: Callable[[], Phases],
+        away: Callable[[], str | None] = lambda: None,
+        put_back: Callable[[], None] = lambda: None,
+    ) -> None:
+        super().__init__(name="heartbeat", daemon=True)
+        self._ledger, self._lease, self._control, self._lease_s = ledger, lease, control, lease_s
+        self._waiting_for, self._spent = waiting_for, spent
+        self._away, self._put_back = away, put_back
+        self._done = threading.Event()
+
+    def run(self) -> None:
+        last = time.monotonic()
+        while not self._done.wait(self._lease_s / 6):
+            try:
+                self._beat()
+                last = time.monotonic()
+            except LeaseLost as error:
+                if error.given_back:  # the driver has just ended the job, and comes to `stop` next
+                    return
+                self._abandon("the lease is lost: another driver owns this job")
+            except Unavailable as error:
+                log.warning("cannot renew the lease: %s", error)
+                if time.monotonic() - last > self._lease_s * 2 / 3:
+                    self._abandon("the lease could not be renewed in time")
+
+    def _beat(self) -> None:
+        wanted = self._ledger.renew(self._lease, self._lease_s)
+        if wanted in ("pause", "cancel"):
+            self._control.suspend(wanted)
+        if why := self._away():
+            self._put_back()
+            self._abandon(why, EXIT_CLUSTER_AWAY)
+        self._ledger.update_job(
+            self._lease,
+            seconds_used=self._control.seconds_used(),
+            waiting_for=self._waiting_for(),
+            phases=self._spent(),
+        )
+
+    def _abandon(self, why: str, code: int = EXIT_LEASE_LOST) -> None:
+        log.error("%s", why)
+        os._exit(code)
+
+    def stop(self) -> None:
+        self._done.set()
+        self.join(timeout=5)

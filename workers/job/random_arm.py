@@ -1,0 +1,129 @@
+"""The random arm: what the same cost buys without a controller.
+
+A search is worth its cost only if it beats uniformly random architectures that were given as much (Li & Talwalkar
+2019; Yang, Esperança & Carlucci 2020). They are drawn from the same space under the same constraints, trained by the
+same recipe with the same early stopping, and the best of them is chosen by the same rule.
+
+Cost is counted in epochs of training: a search on a busy machine and its replay on a quiet one have the same arm. The
+seconds of both stand in the report. The arm ends when less is left than one whole trial takes, so it never has more
+epochs than the search; and, unless the job is reproducible, after LONGEST times the search's wall clock: where a search
+has learned to take small networks, random ones may take many times as long. A search whose controller is `random` is
+its own arm, and nothing is trained twice.
+
+Its trials are rows of the ledger with provenance `RANDOM_ARM`, numbered from RANDOM_ARM_FROM: after a crash they are
+replayed like those of the search, which never sees them.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from search.controllers.random import RandomController
+from search.ledger import Lease, Ledger, Trial
+from search.objective import Objective
+from search.proposing.controller import Proposal
+from search.spec import Budget, JobSpec, StopSpec
+from search.stopping import end_of_search
+from search.trial import RANDOM_ARM, RANDOM_ARM_FROM, Outcome, TrialState
+from space.constraint import Constraint
+from space.space import Space
+from workers.cluster import connection
+from workers.cluster.search import run_search
+from workers.cluster.searcher import LedgerSearcher
+from workers.cluster.trial import Start, TrialTask
+from workers.finalists.plan import LONGEST
+from workers.job.restore import Restored, measured, replayed
+from workers.stop_signal import StopSignal
+
+MOST = 4
+"""Trials of the arm for each of the search's, at most: where early stopping or failures leave many epochs over."""
+
+
+def budget(spec: JobSpec, searched: Sequence[Trial]) -> Budget:
+    """As many epochs as the search's own trials took."""
+    own = [trial for trial in searched if trial.provenance != "prior"]
+    return Budget(
+        trials=max(1, MOST * len(own)), epochs=spec.budget.epochs, total_epochs=sum(trial.epochs for trial in own)
+    )
+
+
+class _Uniform(RandomController):
+    def ask(self, number: int) -> Proposal:
+        return replace(super().ask(number), provenance=RANDOM_ARM)
+
+
+class RandomArm:
+    """The arm of one job under its lease. control: the whole job's.
+
+    make_task, forget: as `LedgerSearcher` takes them.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        lease: Lease,
+        spec: JobSpec,
+        *,
+        control: StopSignal,
+        make_task: Callable[[Proposal, int], TrialTask],
+        forget: Callable[[int], None],
+    ) -> None:
+        self._ledger, self._lease, self._control = ledger, lease, control
+        job, allowed = ledger.job(lease.job_id), budget(spec, list(ledger.history(lease.job_id)))
+        self._spec = replace(spec, budget=allowed, stop=StopSpec())
+        self._limit_s = math.inf if spec.reproducible else LONGEST * job.seconds_used
+        self._used_s = float(job.phases.get(RANDOM_ARM, {}).get("seconds", 0.0))
+        self._make_task, self._forget = make_task, forget
+
+    def run(
+        self, space: Space, constraints: Sequence[Constraint], *, data: Any, folder: Path, start: Start | None
+    ) -> None:
+        """Train what is missing. Returns early when the job must be put down."""
+        self._ledger.recover(self._lease)
+        restored = self._restored(space, constraints)
+        if not restored.pending and end_of_search.full(self._spec.budget, restored.told, 0):
+            return
+        self._ledger.update_job(self._lease, phase=RANDOM_ARM)
+        control = self._control.part(used_s=self._used_s, limit_s=self._limit_s)
+        searcher = LedgerSearcher(
+            ledger=self._ledger,
+            lease=self._lease,
+            spec=self._spec,
+            controller=restored.controller,
+            control=control,
+            slots=connection.slots(self._spec.trial.cpus, self._spec.trial.gpus),
+            make_task=self._make_task,
+            pending=restored.pending,
+            next_number=restored.next_number,
+            told=restored.told,
+            curves=restored.curves,
+            forget=self._forget,
+            publish=False,
+        )
+        control.start()
+        if not control.stopping:
+            run_search(searcher, spec=self._spec, data=data, control=control, folder=folder, start=start)
+        self._settle(searcher, control)
+
+    def _settle(self, searcher: LedgerSearcher, control: StopSignal) -> None:
+        """What is open goes on later where the job is put down, and ends where the arm's time is over."""
+        reason = control.reason
+        if control.suspending:
+            for number, attempt in searcher.open_attempts():
+                self._ledger.interrupt(self._lease, number, attempt)
+            return
+        for trial in self._ledger.random_arm(self._lease.job_id):
+            if not trial.state.terminal:
+                why = f"the random arm ended: {reason}"
+                outcome = Outcome(number=trial.number, state=TrialState.CANCELLED, epochs=trial.epochs, reason=why)
+                self._ledger.finish_trial(self._lease, trial.number, None, outcome)
+
+    def _restored(self, space: Space, constraints: Sequence[Constraint]) -> Restored:
+        rows = self._ledger.random_arm(self._lease.job_id)
+        objective = Objective.of(self._spec.objective)
+        curves = measured(self._ledger, self._lease.job_id, objective, first=RANDOM_ARM_FROM)
+        controller = _Uniform(space, constraints=constraints, seed=self._spec.seed)
+        restored = replayed(controller, rows, curves, objective)
+        return replace(restored, next_number=RANDOM_ARM_FROM + len(rows))

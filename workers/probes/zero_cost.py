@@ -1,0 +1,194 @@
+"""Measured guesses for the starts of a controller with a surrogate (`warm: "zero_cost"`), before its first trial.
+
+    the controller's pool -> 64 architectures -> proxies, on the cluster -> proxies.json -> one number each
+
+The file lies in the job's folder, beside checkpoints and weights, and is written once, when the measurement is over: a
+new driver reads the same numbers, so the controller stays a function of what is stored. It is not in the ledger because
+it can be had again: a lost file costs a measurement and is asked for only while starts are left to propose.
+"""
+
+import json
+import logging
+import math
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from archsmith.errors import TrialFailure
+from search.spec import JobSpec
+from search.surrogate.controller import SurrogateController
+from search.surrogate.posterior import Key
+from search.surrogate.zero_cost import COLUMNS, chosen, combined
+from space.analysis import analyse
+from space.architecture import Architecture
+from space.space import replay
+from workers.cluster import connection
+from workers.cluster.tasks import run_tasks
+from workers.datasets import Dataset, Split
+from workers.stop_signal import StopSignal
+from workers.train.job_data import JobData, search_data
+from workers.train.prepare import device, threads, trial_seed
+
+log = logging.getLogger(__name__)
+
+FILE = "proxies.json"
+
+MEASURED = 64
+"""Architectures of the pool that are measured, at most."""
+
+FEWEST = 16
+"""Where fewer were measured in time the best of them say less than the largest of the whole pool."""
+
+SHARE = 0.05
+"""Of the seconds of the budget, at most. A reproducible job measures all of them: there no clock may decide."""
+
+CHUNK, START_S = 32, 5.0
+"""Architectures for one process, which takes this long to begin: a process that dies takes its measurements along."""
+
+BATCH = 64
+"""Samples, as in the published measurements. Graphs: the nodes and edges of one evaluation batch."""
+
+STREAM = 6_000_000
+"""Number of the stream that the batch and all weights are drawn from, beyond those of trials and controllers."""
+
+Row = dict[str, float | None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProxyTask:
+    """Some of the architectures: (hash, JSON). seconds: after which no further one is begun; None = all are."""
+
+    architectures: tuple[tuple[str, dict[str, Any]], ...]
+    seconds: float | None
+    seed: int
+    device: str
+    threads: int
+
+
+def measure(task: ProxyTask, data: JobData) -> dict[str, Row]:
+    """Hash -> proxies by name, in a process of the cluster. All networks have their weights from the same seed."""
+    import torch
+
+    from space.build import build
+    from workers.measures import proxies
+
+    torch.set_num_threads(task.threads)
+    inputs, began = _inputs(data, task.device), time.monotonic()
+    rows: dict[str, Row] = {}
+    for hash_, architecture in task.architectures:
+        if task.seconds is not None and time.monotonic() - began >= task.seconds:
+            break
+        torch.manual_seed(task.seed)
+        module = build(Architecture.from_json(architecture)).to(task.device)
+        rows[hash_] = proxies.measured(module, inputs)
+    return rows
+
+
+def _inputs(data: JobData, where: str) -> Sequence[Any]:
+    """What a network is called with: the first batch of the training samples, normalised as the trainer does it."""
+    from workers.train.data import TrainData
+    from workers.train.recipe import Recipe
+    from workers.train.trainer import TASKS
+
+    seen = TrainData.on(where, task=data.task, train=data.train, val=None, mean=data.mean, std=data.std)
+    task = TASKS[data.task](seen, Recipe(device=where, augment=0.0))
+    return next(iter(task.whole(seen.train))).inputs
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ZeroCostRanking:
+    """The measurement of one job. folder: of the job."""
+
+    spec: JobSpec
+    dataset: Dataset
+    folder: Path
+    control: StopSignal
+
+    def guesses(self, controller: SurrogateController) -> dict[Key, float]:
+        """By the answers of an architecture of its pool. Empty when there are too few, or the search has to stop."""
+        found = _picked(controller)
+        hashes = {architecture.hash: architecture for architecture in found.values()}
+        rows = self._known(hashes)
+        if len(rows) < min(FEWEST, len(hashes)):
+            log.warning("%d of %d architectures measured in time: starts by parameters", len(rows), len(hashes))
+            return {}
+        for hash_, row in rows.items():
+            row["macs"] = analyse(hashes[hash_]).macs
+        values = combined({hash_: row.get(name) for hash_, row in rows.items()} for name in COLUMNS)
+        return {key: values[one.hash] for key, one in found.items() if one.hash in values}
+
+    def _known(self, hashes: Mapping[str, Architecture]) -> dict[str, Row]:
+        """From the file, or measured and put there."""
+        path = self.folder / FILE
+        if path.is_file():
+            stored: dict[str, Row] = json.loads(path.read_text(encoding="utf-8"))
+            return {hash_: row for hash_, row in stored.items() if hash_ in hashes}
+        rows = self._measured(hashes)
+        if not self.control.stopping:
+            part = path.with_suffix(f".{os.getpid()}.part")
+            part.write_text(json.dumps(rows), encoding="utf-8")
+            part.replace(path)
+        return rows
+
+    def _measured(self, hashes: Mapping[str, Architecture]) -> dict[str, Row]:
+        spec, began = self.spec, time.monotonic()
+        limit = math.inf if spec.reproducible else SHARE * spec.budget.seconds
+        tasks = self._tasks([(hash_, one.to_json()) for hash_, one in hashes.items()], limit)
+        rows: dict[str, Row] = {}
+        for _, result in run_tasks(
+            measure,
+            tasks,
+            shared=_one_batch(self.dataset, spec.seed),
+            cpus=spec.trial.cpus,
+            gpus=spec.trial.gpus,
+            should_stop=lambda: self.control.stopping or time.monotonic() - began >= limit,
+        ):
+            if isinstance(result, TrialFailure):
+                log.warning("no proxies: %s", result)
+            else:
+                rows |= result
+        log.info("proxies of %d architectures in %.1f s", len(rows), time.monotonic() - began)
+        return rows
+
+    def _tasks(self, named: Sequence[tuple[str, dict[str, Any]]], limit: float) -> list[ProxyTask]:
+        """Large ones and random ones for each process, in turns; no task where there is no time to begin one."""
+        slots = connection.slots(self.spec.trial.cpus, self.spec.trial.gpus)
+        count = max(min(slots, len(named)), math.ceil(len(named) / CHUNK))
+        seconds = limit / math.ceil(count / slots) - START_S
+        if seconds <= 0:
+            return []
+        return [
+            ProxyTask(
+                architectures=tuple(one for place, one in enumerate(named) if place // 2 % count == first),
+                seconds=seconds if math.isfinite(seconds) else None,
+                seed=trial_seed(self.spec.seed, STREAM),
+                device=device(self.spec),
+                threads=threads(self.spec),
+            )
+            for first in range(count)
+        ]
+
+
+def _picked(controller: SurrogateController) -> dict[Key, Architecture]:
+    """Those that are measured, by their answers, in the order of importance."""
+    pool = list({one.key: one for one in controller.pool if not one.broken}.values())
+    picked = [pool[place] for place in chosen([one.size for one in pool], MEASURED)]
+    return {one.key: controller.space.sample(replay(one.choices)) for one in picked}
+
+
+def _one_batch(dataset: Dataset, seed: int) -> JobData:
+    """The search's data with no more of the training split than a batch needs, and without validation."""
+    data = search_data(dataset)
+    train = data.train
+    if isinstance(train, Split):
+        rng = np.random.default_rng([seed, STREAM])
+        rows = np.sort(rng.choice(len(train), min(BATCH, len(train)), replace=False))
+        train = Split(x=train.x[rows], y=train.y[rows])
+    return JobData(
+        key=f"{data.key}/proxies", task=data.task, train=train, val=None, test=None, mean=data.mean, std=data.std
+    )

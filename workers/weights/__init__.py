@@ -1,0 +1,1 @@
+"""Weights carried from one network to another."""

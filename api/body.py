@@ -56,7 +56,8 @@ def body_of(model: type[Model]) -> Callable[[Request], Awaitable[Model]]:
 
 
 def document(model: type[BaseModel], **others: type[BaseModel]) -> dict[str, Any]:
-    """What OpenAPI says of a body that `body_of(model)` reads; the schemas themselves are added in api/openapi_schema.py."""
+    """What OpenAPI says of a body that `body_of(model)` reads; the schemas themselves are added in
+    api/openapi_schema.py."""
     content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}}
     for kind, other in others.items():
         content[kind] = {"schema": {"$ref": f"#/components/schemas/{other.__name__}"}}

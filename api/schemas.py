@@ -1,4 +1,5 @@
-"""What may be sent. Shapes and ranges of single values; what needs the space or the data set is in search/validate.py."""
+"""What may be sent. Shapes and ranges of single values; what needs the space or the data set is in
+search/validate.py."""
 
 import re
 from typing import Annotated, Any, Literal

@@ -36,7 +36,8 @@ class Analysis:
     depth: convolutions, message passings and linear layers on the longest path.
 
     peak_memory_mb, found when it is asked for: MiB (2^20 bytes) that the tensors of one training step take at its peak:
-        AdamW in float32 on 128 samples, whatever the job's own batch; `space.peak_memory` says what that is of graph data.
+        AdamW in float32 on 128 samples, whatever the job's own batch; `space.peak_memory` says what that is of graph
+        data.
     """
 
     params: int

@@ -7,8 +7,8 @@ import time
 class StopSignal:
     """Thread-safe; the first reason wins.
 
-    Reasons: "budget_seconds", "space_exhausted" and those of `search/stopping/end_of_search.py` (the search is over); "pause", "cancel"
-    (the user's wish); "shutdown" (the service stops; the job goes back to the queue).
+    Reasons: "budget_seconds", "space_exhausted" and those of `search/stopping/end_of_search.py` (the search is over);
+    "pause", "cancel" (the user's wish); "shutdown" (the service stops; the job goes back to the queue).
 
     used_s, limit_s: seconds of search that earlier drivers of the job used, and the ceiling for all together.
     """

@@ -10,9 +10,9 @@ infeasible ones are, as the worst there are: they die like the others, and a sea
 some is who beats most of them, trials stopped early being compared where both were measured (`ranking.py`).
 
 Sizes: published replays on tables take 10 and 3 or 20 and 5 (Dong et al. 2021, NATS-Bench) in budgets of some hundred
-trials, and not the 100 and 25 of the paper, which had 20,000. On `chain` of `search/testing/toys.py` with noise (100 seeds) the
-best found lacks after 50 and 100 trials 0.063 and 0.041 with 10/3, 0.060 and 0.029 with 20/5, 0.069 and 0.026 with
-30/10, and 0.092 and 0.079 for random: 20 and 5 are the default.
+trials, and not the 100 and 25 of the paper, which had 20,000. On `chain` of `search/testing/toys.py` with noise (100
+seeds) the best found lacks after 50 and 100 trials 0.063 and 0.041 with 10/3, 0.060 and 0.029 with 20/5, 0.069 and
+0.026 with 30/10, and 0.092 and 0.079 for random: 20 and 5 are the default.
 """
 
 import bisect

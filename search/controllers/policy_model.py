@@ -1,10 +1,10 @@
 """Model-based policy gradient: a policy that practises on the surrogate between trials.
 
 A policy that learns from trials alone needs hundreds of them, a surrogate alone needs candidates. Here each makes up
-for the other. For every ask a copy of the policy draws walks, the process of `search/surrogate/gaussian_process.py` says what
-each is worth, the best quarter of a round teaches the copy (as in `policy.py`), and the next round is drawn from what
-it has become. Of all walks drawn the one with the highest expected improvement is tried. Its result teaches both: the
-process gets a point, the policy its gradient step.
+for the other. For every ask a copy of the policy draws walks, the process of `search/surrogate/gaussian_process.py`
+says what each is worth, the best quarter of a round teaches the copy (as in `policy.py`), and the next round is drawn
+from what it has become. Of all walks drawn the one with the highest expected improvement is tried. Its result teaches
+both: the process gets a point, the policy its gradient step.
 
 The copy is thrown away: what the policy knows for good are real results and the free steps on parameter counts that
 it begins with, so it is a function of what was told, whatever the order.
@@ -31,8 +31,8 @@ PRACTICE = 5_000_000
 
 
 class PolicyModelController(SurrogateController):
-    """Options: those of `SurrogateController` (the policy itself begins with free steps on parameter counts unless `warm` is
-    "none"), and
+    """Options: those of `SurrogateController` (the policy itself begins with free steps on parameter counts unless
+    `warm` is "none"), and
 
     learning_rate, entropy: of the steps on trials, as in `reinforce.py`.
     samples: walks drawn for each ask, at most; fewer where a walk asks many decisions, and after many trials.

@@ -17,9 +17,9 @@ al. 2022). Such a study takes no value before a trial's end, so pruned trials al
 
 Decisions met on every walk are drawn together, from the trials told. Of the others, those that always occur together
 are a group, such as a branch's: with `branches` "grouped" a group is drawn jointly when the walk meets its first
-decision, from the trials that have all of it; with "single" each decision alone. On `chain` of `search/testing/toys.py` (60
-trials, noise, 41 seeds) single ones found 0.821 on average and groups 0.804, random 0.780; an ask takes about half as
-long in groups. (Optuna's own `group` draws all of them for every suggestion, met or not, and finds them anew.)
+decision, from the trials that have all of it; with "single" each decision alone. On `chain` of `search/testing/toys.py`
+(60 trials, noise, 41 seeds) single ones found 0.821 on average and groups 0.804, random 0.780; an ask takes about half
+as long in groups. (Optuna's own `group` draws all of them for every suggestion, met or not, and finds them anew.)
 """
 
 from collections.abc import Iterator, Sequence

@@ -26,8 +26,9 @@ Trials that were stopped early are compared with each other one at the last epoc
 `ranking.py`), in the quantile and in the average alike: a value is never held against one of another epoch.
 
 Failed and infeasible trials have no value; A is 0 in the first form, its lowest, and -1/2 in the second. On `chain` of
-`search/testing/toys.py` -1/2 leaves what always fails (5 % of the layers instead of 33 %) and bears 30 % that fail by chance
-(better than random in 38 of 40 seeds; in 28 when a failure counts like the worst value so far, 39 when it counts 0).
+`search/testing/toys.py` -1/2 leaves what always fails (5 % of the layers instead of 33 %) and bears 30 % that fail by
+chance (better than random in 38 of 40 seeds; in 28 when a failure counts like the worst value so far, 39 when it counts
+0).
 
 What has learned is a fold of the told trials in order of their numbers, whatever the order of the tells: a late tell
 rolls it back to the last checkpoint before it. So history alone decides, and a restored policy is equal to the bit.
@@ -166,7 +167,7 @@ class Advantage:
     recent: list[tuple[float, Curve]] = field(default_factory=list)
     spread: float = 0.0
 
-    def copy(self) -> "Values":
+    def copy(self) -> "Advantage":
         return replace(self, so_far=self.so_far.copy(), recent=list(self.recent))
 
     def advantage(self, value: float | Curve | None) -> float:

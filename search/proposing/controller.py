@@ -14,13 +14,13 @@ A controller proposes architectures (`ask`) and learns from their outcomes (`tel
    the same as they would have been. Randomness comes from (seed, number) alone, never from hidden generator state.
 6. `state()` is JSON for people (probabilities, incumbents); nothing is rebuilt from it.
 7. Before anything is asked or restored, once each: `enqueue(architectures)` makes the user's own ones the proposals 1,
-   2, ... after the baseline, whatever the idea; `recall(priors)` teaches trials of earlier jobs (`search/earlier_jobs/prior.py`).
-   Their numbers are -p ... -1, older than all of the job's; they are never open, never told and never the incumbent.
-   Those that are settled are not proposed. Values that do not compare wait, as standings, for the first values of the
-   job's own: see `Proposer.recall`.
+   2, ... after the baseline, whatever the idea; `recall(priors)` teaches trials of earlier jobs
+   (`search/earlier_jobs/prior.py`). Their numbers are -p ... -1, older than all of the job's; they are never open,
+   never told and never the incumbent. Those that are settled are not proposed. Values that do not compare wait, as
+   standings, for the first values of the job's own: see `Proposer.recall`.
 
-The baseline architecture (trial 0) is proposed by `Proposer` in `search/proposing/proposer.py` for all controllers alike, which
-also rejects infeasible draws and repeats, so that a controller's own file is only its idea.
+The baseline architecture (trial 0) is proposed by `Proposer` in `search/proposing/proposer.py` for all controllers
+alike, which also rejects infeasible draws and repeats, so that a controller's own file is only its idea.
 """
 
 from abc import ABC, abstractmethod

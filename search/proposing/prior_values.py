@@ -34,7 +34,8 @@ class Prior:
 
     value: of that job, where it is `comparable`; else its standing there, mean 0 and deviation 1. values: the same of
         each objective of this job, where there are several.
-    epochs: that the value rests on; 0 for a standing. pruned: it was stopped early. settled: see `search/earlier_jobs/prior.py`.
+    epochs: that the value rests on; 0 for a standing. pruned: it was stopped early. settled: see
+    `search/earlier_jobs/prior.py`.
     """
 
     architecture: Architecture

@@ -6,8 +6,8 @@ rest of the law in `search/proposing/controller.py` is kept here:
     trial 0            the space's own baseline, where it is feasible
     trials 1 ... k     the user's own architectures, where there are k: feasible, and not tried yet
     draws              the controller's own, then neighbours of what was tried, then repairs of the one that came
-                       nearest to the constraints (`search/proposing/repair.py`), then uniform ones, then an enumeration;
-                       each costs a walk, and an analysis or a hash, 0.5 to 3 ms in all
+                       nearest to the constraints (`search/proposing/repair.py`), then uniform ones, then an
+                       enumeration; each costs a walk, and an analysis or a hash, 0.5 to 3 ms in all
     refused            impossible shapes, broken constraints, every hash proposed before
     randomness         numpy's default_rng([seed, number, draw]), so that a replay in another process draws alike
 
@@ -157,7 +157,8 @@ class Proposer(Controller):
         self._enqueued = tuple(architectures)
 
     def recall(self, priors: Sequence[Prior]) -> None:
-        """What compares is told at once, the rest when there are values to place it by (`search/proposing/prior_values.py`)."""
+        """What compares is told at once, the rest when there are values to place it by
+        (`search/proposing/prior_values.py`)."""
         for number, prior in enumerate(priors, -len(priors)):
             asked = self._asked_before(number, prior)
             if prior.settled:

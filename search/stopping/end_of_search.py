@@ -7,11 +7,13 @@
     budget_epochs       another trial might go over the epochs of all trials together, and none is open
 
 The first two end the search at once, the others let what is open run to its end. `budget_seconds` is the clock's
-(`workers/stop_signal.py`) and `space_exhausted` the controller's. "Last" goes by number, not by who came first. Infeasible
-trials were never trained and count nowhere; trials of other jobs (`search/earlier_jobs/prior.py`) are not asked.
+(`workers/stop_signal.py`) and `space_exhausted` the controller's. "Last" goes by number, not by who came first.
+Infeasible trials were never trained and count nowhere; trials of other jobs (`search/earlier_jobs/prior.py`) are not
+asked.
 
 In a reproducible job the first two let what is open run to its end as well, and look at no trial that came too late for
-the next ask to know of it (`search/proposing/in_order.py`): else it would depend on the machines' luck which trials there are.
+the next ask to know of it (`search/proposing/in_order.py`): else it would depend on the machines' luck which trials
+there are.
 """
 
 from collections.abc import Sequence

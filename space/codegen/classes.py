@@ -70,7 +70,8 @@ class Blueprint:
 
 
 def blueprints(architecture: Architecture) -> list[Blueprint]:
-    """All classes, each after those it uses; the last is the whole model. `space.codegen.naming` gives them their names."""
+    """All classes, each after those it uses; the last is the whole model. `space.codegen.naming` gives them their
+    names."""
     levels: dict[int, list[Scope]] = {}
     _collect(outline(architecture), levels)
     made: dict[str, Made] = {}

@@ -1,4 +1,5 @@
-"""The JSON Schema (2020-12) of a space document, made from the field table. `python -m space.document.schema` prints it.
+"""The JSON Schema (2020-12) of a space document, made from the field table. `python -m space.document.schema` prints
+it.
 
 It is published as space/schema.json for editors and other programs. The parser stays the judge: it also checks what a
 schema cannot say (expressions, the baseline's names, whether the map is large enough) and says it in better words.

@@ -1,4 +1,5 @@
-"""What every controller must keep: the law of `search/proposing/controller.py`, on toys, real presets and in a fresh process.
+"""What every controller must keep: the law of `search/proposing/controller.py`, on toys, real presets and in a fresh
+process.
 
 A controller joins by a subclass of `ControllerConformance` with one fixture, `spec`.
 """

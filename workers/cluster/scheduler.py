@@ -1,7 +1,7 @@
 """Ray Tune's side of early stopping: asks after each epoch whether a trial goes on, and tells Tune.
 
-The decision is the searcher's, made from the job's measurements by the rules of `search/stopping/early_stopping.py`; nothing is kept
-here, so a new driver has nothing to lose. Trials start in the order in which they were suggested.
+The decision is the searcher's, made from the job's measurements by the rules of `search/stopping/early_stopping.py`;
+nothing is kept here, so a new driver has nothing to lose. Trials start in the order in which they were suggested.
 """
 
 from typing import Any

@@ -13,6 +13,7 @@ from search.ledger import Lease
 from tests.bundle.made import preprocessing, small, small_exported
 from tests.driving import spec
 from workers import bundle
+from workers.job import finish as finish_module
 from workers.job.finish import Finish
 from workers.settings import Settings
 from workers.stop_signal import StopSignal
@@ -30,7 +31,7 @@ def made(folder: Path, results: list[Any], patch: pytest.MonkeyPatch, *, exports
         assert (function, tasks, options["gpus"]) == (bundle.export, [TASK], 0)
         yield from ((TASK, result) for result in results)
 
-    patch.setattr(finish, "run_tasks", run_tasks)
+    patch.setattr(finish_module, "run_tasks", run_tasks)
     ledger: Any = SimpleNamespace(job=lambda _: SimpleNamespace(spec=spec(), phases={}))
     settings = Settings(state=folder, database_url="sqlite://", exports=exports)
     finish = Finish(settings, ledger, Lease(job_id="a", owner="b", fence=1), StopSignal(used_s=0, limit_s=1))

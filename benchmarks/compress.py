@@ -29,6 +29,7 @@ from workers.datasets import Dataset, DataStore
 from workers.datasets.ingest import ingest
 from workers.train.job_data import JobData, final_data, search_data
 from workers.train.prepare import new_trainer
+from workers.train.recipe import Recipe
 
 WIDTHS = {"stages.0.width": 16, "stages.1.width": 48, "stages.1.depth": 1, "stages.2.width": 96}
 GOALS = {"smaller": 10.0, "faster": 1.5, "lost": 0.01}
@@ -52,14 +53,14 @@ def architecture(shape: tuple[int, ...], classes: int) -> Architecture:
     return space.sample(replay({**space.baseline(), **WIDTHS}))
 
 
-def winner(dataset: Dataset, recipe: dict[str, Any], folder: Path) -> Winner:
+def winner(dataset: Dataset, recipe: Recipe, folder: Path) -> Winner:
     """Trained as a finalist is, on training and validation split; the one in `folder` if there is one."""
     weights, scores = folder / "winner.safetensors", folder / "winner.json"
     graph = architecture(dataset.info.input_shape, dataset.classes).to_json()
     if not scores.is_file():
         data = final_data(dataset)
         trainer = new_trainer(graph, data, recipe)
-        for epoch in range(recipe["epochs"]):
+        for epoch in range(recipe.epochs):
             print(f"winner, epoch {epoch + 1}: loss {trainer.train_epoch():.4f}", file=sys.stderr, flush=True)
         state = {name: tensor.contiguous() for name, tensor in trainer.module.state_dict().items()}
         weights.write_bytes(save(state))
@@ -123,10 +124,7 @@ def main() -> int:
     dataset = store.open("fashion", seed=0)
     splits = replace(dataset.splits, search_train=dataset.splits.search_train[:: options.every])
     dataset = replace(dataset, splits=splits)
-    recipe = {
-        "epochs": options.epochs, "batch_size": 128, "learning_rate": 0.01, "seed": 1, "flip": False, "score": "auto",
-        "precision": options.precision, "layout": options.layout, "device": "cpu", "threads": 1,
-    }  # fmt: skip
+    recipe = Recipe(epochs=options.epochs, seed=1, precision=options.precision, layout=options.layout)
     first = winner(dataset, recipe, options.out)
     spec = CompressSpec(steps=steps(options.steps, options.rounds, options.tune), max_drop=options.max_drop)
     made = Chain(spec, first, folder=options.out / "steps", recipe=recipe, run=told).compress(

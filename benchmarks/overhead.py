@@ -28,6 +28,7 @@ from workers.cluster.search import run_search
 from workers.cluster.searcher import LedgerSearcher
 from workers.cluster.trial import TrialTask
 from workers.stop_signal import StopSignal
+from workers.train.recipe import Recipe
 
 
 class NoTraining:
@@ -66,7 +67,7 @@ def ours(trials: int, folder: Path) -> float:
             number=proposal.number,
             attempt=attempt,
             architecture=proposal.architecture.to_json(),
-            recipe={"epochs": 1},
+            recipe=Recipe(epochs=1),
             timeout_s=60,
             checkpoint="",
         ),

@@ -123,6 +123,16 @@ class TrialSpec:
     precision: str = "auto"
     layout: str = "auto"
 
+    @property
+    def device(self) -> str:
+        """As torch names it: "cuda" or "cpu"."""
+        return "cuda" if self.gpus > 0 else "cpu"
+
+    @property
+    def threads(self) -> int:
+        """One for each CPU of the trial: more make training up to ten times slower."""
+        return max(1, int(self.cpus))
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FinalistSpec:

@@ -18,12 +18,11 @@ from pathlib import Path
 
 from archsmith.errors import ArchsmithError, ClusterAway, ConfigurationError, JobFailure, LeaseLost, Unavailable
 from search.factory import make_controller
-from search.ledger import Job, Lease, Ledger, open_ledger
+from search.ledger import Lease, Ledger, open_ledger
 from search.objective import Objective
 from search.proposing import enqueue
 from search.proposing.controller import Controller, Proposal
 from search.proposing.in_order import DeterministicOrder
-from search.spec import JobSpec
 from search.trial import JobState, Outcome, TrialState
 from space.analysis import analyse
 from space.architecture import Architecture
@@ -36,13 +35,14 @@ from workers.cluster.trial import Start, TrialTask
 from workers.datasets import Dataset, DataStore
 from workers.finalists.plan import is_its_own
 from workers.job.compress_again import CompressAgain
+from workers.job.context import JobContext
 from workers.job.finish import Finish
 from workers.job.heartbeat import EXIT_CLUSTER_AWAY, EXIT_LEASE_LOST, THE_CLUSTER, Heartbeat
-from workers.job.phase_costs import PhaseCosts
 from workers.job.random_arm import RandomArm
 from workers.job.restore import Restored, measured, recall, replayed
+from workers.probes.calibration import calibrated
 from workers.probes.energy_check import check_energy
-from workers.probes.numerics import Numerics, calibrated
+from workers.probes.numerics import Numerics
 from workers.settings import Settings
 from workers.stop_signal import StopSignal
 from workers.tracking.writer import OutboxWriter
@@ -60,17 +60,14 @@ class Driver:
     """Runs one job under one lease. `start` replaces the training of a trial in tests and benchmarks."""
 
     def __init__(self, settings: Settings, ledger: Ledger, lease: Lease, *, start: Start | None = None) -> None:
-        self._settings, self._ledger, self._lease, self._start = settings, ledger, lease, start
-        self._job: Job = ledger.job(lease.job_id)
-        self._spec: JobSpec = self._job.spec
-        self._folder = settings.job_folder(lease.job_id)
-        self._control = StopSignal(used_s=self._job.seconds_used, limit_s=self._spec.budget.seconds)
-        self._costs = PhaseCosts.of_this_machine(self._job.phases)
+        self._context = JobContext.of(settings, ledger, lease)
+        self._ledger, self._lease, self._spec = ledger, lease, self._context.spec
+        self._stop, self._start = self._context.stop, start
         self._measuring = False
 
     @property
-    def control(self) -> StopSignal:
-        return self._control
+    def stop(self) -> StopSignal:
+        return self._stop
 
     def run(self) -> None:
         """Do what is left of the job. Any of our errors becomes the job's reason to fail, but for two.
@@ -78,18 +75,13 @@ class Driver:
         Raises LeaseLost, and Unavailable when the ledger or the cluster does not answer: the next driver goes on where
         this one stood.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
+        context = self._context
+        context.folder.mkdir(parents=True, exist_ok=True)
         heartbeat = Heartbeat(
-            self._ledger,
-            self._lease,
-            self._control,
-            lease_s=self._settings.lease_s,
-            waiting_for=self._waiting_for,
-            spent=self._costs.look,
-            away=connection.away,
-            put_back=self._put_back,
+            context, waiting_for=self._waiting_for, away=connection.away, put_back=self._put_back
         )
-        writer = OutboxWriter(self._settings, self._ledger, self._lease.job_id) if self._settings.mlflow_url else None
+        url = context.settings.mlflow_url
+        writer = OutboxWriter(context.settings, self._ledger, context.job_id) if url else None
         heartbeat.start()
         if writer:
             writer.start()
@@ -109,83 +101,64 @@ class Driver:
                 writer.finish(timeout_s=DRAIN_S)
 
     def _steps(self) -> None:
-        store = DataStore(self._settings.datasets)
+        settings = self._context.settings
+        store = DataStore(settings.datasets)
         dataset = store.open(self._spec.dataset, seed=self._spec.seed, task=self._spec.space.get("data"))
-        connection.connect(self._settings.ray_address, state=self._settings.state)
+        connection.connect(settings.ray_address, state=settings.state)
         self._on_signals()
         check_energy(self._spec)
-        numerics = calibrated(self._spec, dataset, self._settings.state)
-        log.info("job %s on %s with %s", self._job.id, dataset.info.name, numerics)
+        numerics = calibrated(self._spec, dataset, settings.state)
+        log.info("job %s on %s with %s", self._context.job_id, dataset.info.name, numerics)
         if self._spec.compress is not None and self._spec.compress.of is not None:
-            CompressAgain(self._settings, self._ledger, self._lease, self._control, self._costs).run(dataset, numerics)
+            CompressAgain(self._context).run(dataset, numerics)
         else:
             self._whole_job(dataset, numerics)
-        if self._control.suspending:
+        if self._stop.suspending:
             self._suspend()
 
     def _whole_job(self, dataset: Dataset, numerics: Numerics) -> None:
-        if not self._job.stopped_because:
+        if not self._context.job().stopped_because:
             self._search(dataset, numerics)
-        if not self._control.suspending:
-            trained = [t for t in self._ledger.history(self._job.id) if t.value is not None]
+        if not self._stop.suspending:
+            trained = [t for t in self._ledger.history(self._context.job_id) if t.value is not None]
             if not trained:
                 raise JobFailure(f"no trial succeeded: {self._failures()}")
             if self._spec.finalists.random_arm and not is_its_own(self._spec):
                 self._random_arm(dataset, numerics)
-        if not self._control.suspending:
-            self._costs.enter("finalists")
-            Finish(self._settings, self._ledger, self._lease, self._control, self._costs).run(dataset, numerics)
+        if not self._stop.suspending:
+            Finish(self._context).run(dataset, numerics)
 
     def _on_signals(self) -> None:
         """After Ray's own handlers are set. SIGTERM: the service stops, the job goes back to the queue."""
-        signal.signal(signal.SIGTERM, lambda *_: self._control.suspend("shutdown"))
-        signal.signal(signal.SIGINT, lambda *_: self._control.suspend("shutdown"))
+        signal.signal(signal.SIGTERM, lambda *_: self._stop.suspend("shutdown"))
+        signal.signal(signal.SIGINT, lambda *_: self._stop.suspend("shutdown"))
 
     def _waiting_for(self) -> str | None:
-        if (
-            not self._control.searching
-            or self._measuring
-            or self._ledger.job(self._job.id).counts.get(TrialState.RUNNING)
-        ):
+        if not self._stop.searching or self._measuring or self._context.job().counts.get(TrialState.RUNNING):
             return None
         return connection.shortage(self._spec.trial.cpus, self._spec.trial.gpus)
 
     # ---- the search
 
     def _search(self, dataset: Dataset, numerics: Numerics) -> None:
-        self._ledger.update_job(self._lease, phase="search")
-        self._costs.enter("search")
+        self._context.enter("search")
         self._ledger.recover(self._lease)
         restored = self._restored(dataset)
         searcher = LedgerSearcher(
-            ledger=self._ledger,
-            lease=self._lease,
-            spec=self._spec,
-            controller=restored.controller,
-            control=self._control,
+            self._context,
+            restored,
             slots=connection.slots(self._spec.trial.cpus, self._spec.trial.gpus),
             make_task=lambda proposal, attempt: self._task(proposal, attempt, dataset, numerics),
-            pending=restored.pending,
-            next_number=restored.next_number,
-            told=restored.told,
-            curves=restored.curves,
             forget=self._forget,
         )
-        self._control.start()
-        run_search(
-            searcher,
-            spec=self._spec,
-            data=self._data(dataset),
-            control=self._control,
-            folder=self._folder / "tune",
-            start=self._start,
-        )
-        self._control.halt()
+        self._stop.start()
+        run_search(searcher, context=self._context, data=self._data(dataset), start=self._start)
+        self._stop.halt()
         self._settle(searcher)
 
     def _data(self, dataset: Dataset) -> JobData:
         """Of the trials, of the search and of its random arm alike."""
-        return replace(search_data(dataset), donor=donor_of(self._spec.init_from, self._settings.job_folder))
+        return replace(search_data(dataset), donor=donor_of(self._spec.init_from, self._context.settings.job_folder))
 
     def _restored(self, dataset: Dataset) -> Restored:
         """The controller as it was, and what else the ledger says of the search so far."""
@@ -201,12 +174,12 @@ class Driver:
         )
         controller.enqueue([enqueue.resolve(space, answers) for answers in spec.enqueue])
         recall(controller, self._ledger, self._lease, spec, space, constraints)
-        own = [trial for trial in self._ledger.history(self._job.id) if trial.provenance != "prior"]
+        own = [trial for trial in self._ledger.history(self._context.job_id) if trial.provenance != "prior"]
         if spec.controller.options.get("warm") == "zero_cost":
             self._warm_up(controller, dataset, asked=len(own))
         if spec.reproducible:
             controller = DeterministicOrder(controller)
-        return replayed(controller, own, measured(self._ledger, self._job.id, objective), objective)
+        return replayed(controller, own, measured(self._ledger, self._context.job_id, objective), objective)
 
     def _space(self, dataset: Dataset) -> tuple[Space, tuple[Constraint, ...]]:
         shape, tasks = dataset.info.input_shape, (dataset.task,)
@@ -214,19 +187,14 @@ class Driver:
         return space, tuple(Constraint.parse(text) for text in self._spec.objective.constraints)
 
     def _random_arm(self, dataset: Dataset, numerics: Numerics) -> None:
-        self._costs.enter("random_arm")
         arm = RandomArm(
-            self._ledger,
-            self._lease,
-            self._spec,
-            control=self._control,
+            self._context,
             make_task=lambda proposal, attempt: self._task(proposal, attempt, dataset, numerics),
             forget=self._forget,
         )
-        folder = self._folder / "tune"
-        arm.run(*self._space(dataset), data=self._data(dataset), folder=folder, start=self._start)
-        if not self._control.suspending:
-            shutil.rmtree(self._folder / "checkpoints", ignore_errors=True)
+        arm.run(*self._space(dataset), data=self._data(dataset), start=self._start)
+        if not self._stop.suspending:
+            shutil.rmtree(self._context.folder / "checkpoints", ignore_errors=True)
 
     def _warm_up(self, controller: Controller, dataset: Dataset, *, asked: int) -> None:
         """Give it measured guesses for the starts it has still to propose. Their seconds are the search's."""
@@ -235,29 +203,20 @@ class Driver:
 
         if not isinstance(controller, SurrogateController) or not controller.starting(asked):
             return
-        self._ledger.update_job(self._lease, phase="proxies")
-        self._costs.enter("proxies")
-        self._control.start()
+        self._context.enter("proxies")
+        self._stop.start()
         self._measuring = True
-        warm_up = ZeroCostRanking(spec=self._spec, dataset=dataset, folder=self._folder, control=self._control)
+        warm_up = ZeroCostRanking(spec=self._spec, dataset=dataset, folder=self._context.folder, stop=self._stop)
         controller.guesses = warm_up.guesses(controller)
         self._measuring = False
-        self._control.halt()
-        self._ledger.update_job(self._lease, phase="search")
-        self._costs.enter("search")
+        self._stop.halt()
+        self._context.enter("search")
 
     def _task(self, proposal: Proposal, attempt: int, dataset: Dataset, numerics: Numerics) -> TrialTask:
         spec, number = self._spec, proposal.number
-        values = recipe(
-            spec,
-            epochs=spec.budget.epochs,
-            seed=trial_seed(spec.seed, number),
-            precision=numerics.precision,
-            layout=numerics.layout,
-            channels=dataset.info.input_shape[0],
-        )
+        values = recipe(spec, numerics, dataset, epochs=spec.budget.epochs, seed=trial_seed(spec.seed, number))
         return TrialTask(
-            job_id=self._job.id,
+            job_id=self._context.job_id,
             number=number,
             attempt=attempt,
             architecture=proposal.architecture.to_json(),
@@ -269,7 +228,7 @@ class Driver:
         )
 
     def _checkpoint(self, number: int) -> Path:
-        return self._folder / "checkpoints" / f"{number}.pt"
+        return self._context.folder / "checkpoints" / f"{number}.pt"
 
     def _forget(self, number: int) -> None:
         for path in self._checkpoint(number).parent.glob(f"{number}.pt*"):
@@ -277,36 +236,38 @@ class Driver:
 
     def _settle(self, searcher: LedgerSearcher) -> None:
         """Close what Tune stopped without a word, by the reason why the search ended."""
-        if self._control.suspending:
+        if self._stop.suspending:
             for number, attempt in searcher.open_attempts():
                 self._ledger.interrupt(self._lease, number, attempt)
             return
-        reason = self._control.reason or "budget_trials"
-        for trial in self._ledger.history(self._job.id):
+        reason = self._stop.reason or "budget_trials"
+        for trial in self._ledger.history(self._context.job_id):
             if not trial.state.terminal:
                 why = f"the search ended: {reason}"
                 outcome = Outcome(number=trial.number, state=TrialState.CANCELLED, epochs=trial.epochs, reason=why)
                 self._ledger.finish_trial(self._lease, trial.number, None, outcome)
         detail = searcher.exhausted if reason == "space_exhausted" else None
-        self._ledger.end_search(self._lease, reason, detail=detail, seconds_used=self._control.seconds_used())
-        shutil.rmtree(self._folder / "checkpoints", ignore_errors=True)
+        self._ledger.end_search(self._lease, reason, detail=detail, seconds_used=self._stop.seconds_used())
+        shutil.rmtree(self._context.folder / "checkpoints", ignore_errors=True)
 
     def _put_back(self) -> None:
-        """The cluster is away, which is no fault of the job's; but one of its own may well have been ended by it."""
-        if self._settings.ray_address:
+        """The cluster is away, through no fault of the job. (A job's own private cluster may have been ended by it.)"""
+        if self._context.settings.ray_address:
             self._suspend(waiting_for=THE_CLUSTER)
 
     def _suspend(self, waiting_for: str | None = None) -> None:
-        """Put the job down: paused or cancelled as the user wants, else queued for the next driver."""
-        self._costs.enter(None)
-        phases = self._costs.look()
-        self._ledger.update_job(self._lease, seconds_used=self._control.seconds_used(), phases=phases)
+        """Suspend the job: paused or cancelled as the user wants, else queued for the next driver."""
+        self._context.costs.enter(None)
+        phases = self._context.costs.look()
+        self._ledger.update_job(self._lease, seconds_used=self._stop.seconds_used(), phases=phases)
         self._ledger.pause_job(self._lease, waiting_for=waiting_for)
 
     def _failures(self) -> str:
         """What kept all trials from succeeding, most frequent first."""
         reasons = Counter(
-            (t.reason or t.state.value).split(":")[0] for t in self._ledger.history(self._job.id) if t.state.terminal
+            (t.reason or t.state.value).split(":")[0]
+            for t in self._ledger.history(self._context.job_id)
+            if t.state.terminal
         )
         return ", ".join(f"{count} × {reason}" for reason, count in reasons.most_common(5)) or "none was run"
 

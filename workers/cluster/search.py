@@ -10,11 +10,11 @@ from ray import tune
 from ray.exceptions import RayError
 from ray.tune.search import SearchGenerator
 
-from search.spec import JobSpec
 from workers.cluster import connection
 from workers.cluster.scheduler import EarlyStoppingScheduler
 from workers.cluster.searcher import LedgerSearcher
 from workers.cluster.trial import ProcessSpoiled, Start, TrialActor
+from workers.job.context import JobContext
 from workers.stop_signal import StopSignal
 
 log = logging.getLogger(__name__)
@@ -23,16 +23,15 @@ log = logging.getLogger(__name__)
 def run_search(
     searcher: LedgerSearcher,
     *,
-    spec: JobSpec,
+    context: JobContext,
     data: Any,
-    control: StopSignal,
-    folder: Path,
     start: Start | None = None,
 ) -> None:
-    """Run trials until the searcher or the control says that the search is over; no trial runs any more then.
+    """Run trials until the searcher or the stop signal ends the search; no trial runs any more then.
 
-    Raises ClusterAway.
+    data: what every trial gets, once per process. start: replaces the training of a trial. Raises ClusterAway.
     """
+    spec, folder = context.spec, context.folder / "tune"
     actor = tune.with_parameters(TrialActor, data=data, start=start)
     actors = _Actors(searcher)
     tuner = tune.Tuner(
@@ -48,7 +47,7 @@ def run_search(
         run_config=tune.RunConfig(
             name="search",
             storage_path=str(folder),
-            stop=_ControlStopper(control, actors),
+            stop=_SearchStopper(context.stop, actors),
             verbose=0,
             log_to_file=False,
             # Trials write their own checkpoints, by rename and only while they live.
@@ -91,17 +90,17 @@ class _Actors(tune.Callback):
             ray.kill(self._alive.popitem()[1])
 
 
-class _ControlStopper(tune.Stopper):
+class _SearchStopper(tune.Stopper):
     """Ends the whole search, never a single trial."""
 
-    def __init__(self, control: StopSignal, actors: _Actors) -> None:
-        self._control, self._actors = control, actors
+    def __init__(self, signal: StopSignal, actors: _Actors) -> None:
+        self._signal, self._actors = signal, actors
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:  # noqa: ARG002
         return False
 
     def stop_all(self) -> bool:
-        stopping = self._control.stopping
+        stopping = self._signal.stopping
         if stopping:
             self._actors.end()
         return stopping

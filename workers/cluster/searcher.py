@@ -6,24 +6,23 @@ driver's main thread. Passed twice on the walk of a job: once down (ask), once u
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from ray.tune.search import Searcher
 
 from archsmith.errors import SpaceExhausted
-from search.ledger import Lease, Ledger
 from search.objective import Objective
-from search.proposing.controller import Controller, Proposal
-from search.spec import JobSpec
+from search.proposing.controller import Proposal
 from search.stopping import end_of_search
-from search.stopping.early_stopping import Curves, EarlyStopping, rules
+from search.stopping.early_stopping import EarlyStopping, rules
 from search.trial import Measurement, Outcome, TrialState
 from space.analysis import analyse
 from workers.cluster import connection
 from workers.cluster.trial import TrialTask
-from workers.stop_signal import StopSignal
+from workers.job.context import JobContext
+from workers.job.restore import Restored
 
 
 @dataclass(slots=True)
@@ -45,46 +44,37 @@ class _Open:
 class LedgerSearcher(Searcher):
     """Feeds Tune from a controller and writes what happens into the ledger.
 
-    pending: proposals stored earlier whose trial has no outcome yet (lost or interrupted): handed out first.
-    next_number: the first number not used yet. told: how the job's own trials ended so far.
-    curves: what earlier drivers of the job measured; what is measured now comes to it.
-    publish: whether what the controller believes is shown as the job's.
-    make_task: (proposal, attempt) -> TrialTask. forget: called with the number of a trial that has ended.
+    context: the job, with the budget of this search. restored: the controller, and what the ledger knows of the search
+    so far: proposals stored earlier whose trial has no outcome yet (lost or interrupted) are handed out first.
+    slots: trials at a time. make_task: (proposal, attempt) -> TrialTask. forget: called with the number of a trial that
+    has ended. publish: whether the controller's state is shown as the job's.
     """
 
     def __init__(
         self,
+        context: JobContext,
+        restored: Restored,
         *,
-        ledger: Ledger,
-        lease: Lease,
-        spec: JobSpec,
-        controller: Controller,
-        control: StopSignal,
         slots: int,
         make_task: Callable[[Proposal, int], TrialTask],
-        pending: list[Proposal],
-        next_number: int,
-        told: Sequence[Outcome],
-        curves: Curves | None = None,
         forget: Callable[[int], None] = lambda _: None,
         publish: bool = True,
     ) -> None:
         super().__init__(metric="score", mode="max")
-        self._ledger, self._lease, self._spec = ledger, lease, spec
-        self._controller, self._control = controller, control
+        self._ledger, self._lease, self._spec = context.ledger, context.lease, context.spec
+        self._stop_signal, self._controller = context.stop, restored.controller
         self._slots, self._make_task, self._forget, self._publish = slots, make_task, forget, publish
-        self._pending = deque(pending)
-        self._next, self._told = next_number, list(told)
+        self._pending = deque(restored.pending)
+        self._next, self._told, self._curves = restored.next_number, list(restored.told), restored.curves
         self._proposals: dict[int, Proposal] = {}
         self._open: dict[str, _Open] = {}
-        self._objective = Objective.of(spec.objective)
-        self._curves = curves if curves is not None else Curves()
+        self._objective = Objective.of(self._spec.objective)
         self._stopping = EarlyStopping(
             rules(
-                spec.trial.scheduler,
-                epochs=spec.budget.epochs,
-                stop_hopeless=spec.trial.stop_hopeless,
-                finalists=spec.finalists.top,
+                self._spec.trial.scheduler,
+                epochs=self._spec.budget.epochs,
+                stop_hopeless=self._spec.trial.stop_hopeless,
+                finalists=self._spec.finalists.top,
             ),
             self._curves,
         )
@@ -106,7 +96,7 @@ class LedgerSearcher(Searcher):
 
     def suggest(self, trial_id: str) -> Any:
         """The next trial's config; None = ask again later; FINISHED = no more trials."""
-        if self._control.stopping:
+        if self._stop_signal.stopping:
             return str(Searcher.FINISHED)
         if len(self._open) >= self._slots:
             return None
@@ -158,7 +148,7 @@ class LedgerSearcher(Searcher):
 
     def _finish(self) -> str:
         full = self._enough() or end_of_search.full(self._spec.budget, self._told, 0) or "budget_trials"
-        self._control.end("space_exhausted" if self._exhausted else full)
+        self._stop_signal.end("space_exhausted" if self._exhausted else full)
         return str(Searcher.FINISHED)
 
     def _stop(self) -> None:
@@ -166,7 +156,7 @@ class LedgerSearcher(Searcher):
         if self._spec.reproducible:
             return
         if reason := end_of_search.ended(self._spec.stop, self._told, self._objective):
-            self._control.end(reason)
+            self._stop_signal.end(reason)
 
     def _enough(self) -> str | None:
         """Why a reproducible search asks for no further trial."""

@@ -22,13 +22,14 @@ from search.objective import Objective
 from search.spec import ObjectiveSpec
 from search.trial import Measurement
 from workers.train.job_data import JobData
+from workers.train.recipe import Recipe
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrialTask:
     """All that a trial's process needs to know; plain JSON across the wire.
 
-    recipe: the fields of `workers.train.recipe.Recipe`. timeout_s: hard limit of this attempt, seconds of wall clock.
+    timeout_s: hard limit of this attempt, seconds of wall clock.
     checkpoint: file that this trial may write and resume from, "" = none. objective: the job's, {} = the score.
     known: by name, what is known of the architecture's costs before it is trained.
     """
@@ -37,7 +38,7 @@ class TrialTask:
     number: int
     attempt: int
     architecture: dict[str, Any]
-    recipe: dict[str, Any]
+    recipe: Recipe
     timeout_s: float
     checkpoint: str
     objective: dict[str, Any] = field(default_factory=dict)
@@ -49,14 +50,15 @@ class TrialTask:
 
     @property
     def epochs(self) -> int:
-        return int(self.recipe["epochs"])
+        return self.recipe.epochs
 
     def dumps(self) -> str:
         return json.dumps(asdict(self))
 
     @classmethod
     def loads(cls, text: str) -> "TrialTask":
-        return cls(**json.loads(text))
+        fields = json.loads(text)
+        return cls(**{**fields, "recipe": Recipe(**fields["recipe"])})
 
 
 class Session(Protocol):

@@ -18,7 +18,7 @@ from workers.bundle.exports import failures
 from workers.compress import record
 from workers.compress.tasks import LastTask, StepResult, StepTask, TestEvaluation
 from workers.train.job_data import JobData
-from workers.train.prepare import Recipe
+from workers.train.recipe import Recipe
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -50,7 +50,7 @@ def quantise_int8(state: State, lab: FineTuner, *, samples: int) -> StepOutput:
 
 def session(model: bytes, state: State, lab: FineTuner) -> "Session":
     """The ONNX file in the place of the network."""
-    return Session(model, ["x", *KINDS[state.architecture.data].indices], threads=int(lab.recipe["threads"]))
+    return Session(model, ["x", *KINDS[state.architecture.data].indices], threads=lab.recipe.threads)
 
 
 def quantised(state: State, lab: FineTuner, *, samples: int) -> bytes:

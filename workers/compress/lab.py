@@ -13,7 +13,7 @@ The test split is measured once, at the end of the second pass, as of every fina
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from torch import nn
@@ -21,7 +21,8 @@ from torch import nn
 from workers.compress.state import State
 from workers.measures.latency import passes
 from workers.train.job_data import JobData
-from workers.train.prepare import Recipe, new_trainer, trainer_of
+from workers.train.prepare import new_trainer, trainer_of
+from workers.train.recipe import Recipe
 from workers.train.trainer import Trainer
 
 RATE = 0.3
@@ -51,7 +52,7 @@ class FineTuner:
     @property
     def epochs(self) -> int:
         """Of a training from scratch."""
-        return int(self.recipe["epochs"])
+        return self.recipe.epochs
 
     def fresh(self, state: State) -> Trainer:
         """A trainer of the architecture with new weights, for as long as a final training takes."""
@@ -67,7 +68,7 @@ class FineTuner:
         changes: Mapping[str, Any] | None = None,
     ) -> Trainer:
         """Of a network that is there. changes: of the recipe."""
-        values = {**self.recipe, "epochs": epochs, **(changes or {})}
+        values = replace(self.recipe, epochs=epochs, **(changes or {}))
         return trainer_of(module, state.architecture.training, self.data, values, rate=rate)
 
     def tune(self, state: State, module: nn.Module, *, epochs: int, rate: float = RATE) -> None:

@@ -39,7 +39,7 @@ def lottery(state: State, lab: FineTuner, *, sparsity: float, rounds: int, rewin
         made, keep, done = ticket, chosen, done + 1
     detail: dict[str, Any] = {"rounds": done, "sparsity": masks.share_gone(keep), "rewind_epoch": early}
     if done and lab.deciding:
-        drawn = _rewound(trainer, start, masks.shuffled(keep, seed=int(lab.recipe["seed"])), state, lab)
+        drawn = _rewound(trainer, start, masks.shuffled(keep, seed=lab.recipe.seed), state, lab)
         detail["random_mask_score"] = lab.score(drawn)
     return StepOutput(state=made, kept=done > 0, detail=detail)
 

@@ -19,7 +19,7 @@ from workers.compress.chain import ChainTask, Compressed, Winner, go_through
 from workers.datasets import Dataset
 from workers.report.page import render
 from workers.train.job_data import final_data, search_data
-from workers.train.prepare import Recipe
+from workers.train.recipe import Recipe
 from workers.weights.inherit import Donor
 
 FOLDER = "compressed"

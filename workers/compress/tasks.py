@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from search.spec import Json
-from workers.train.prepare import Recipe
+from workers.train.recipe import Recipe
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

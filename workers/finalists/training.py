@@ -15,20 +15,21 @@ from search.objective import Objective
 from search.pareto import non_dominated, spread
 from search.trial import TrialState
 from workers.train.job_data import JobData
+from workers.train.recipe import Recipe
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FinalistTask:
     """One final training.
 
-    rank, role: see `search.ledger.Finalist`. number: of the trial. recipe: the fields of `workers.train.recipe.Recipe`.
+    rank, role: see `search.ledger.Finalist`. number: of the trial.
     """
 
     rank: int
     number: int
     seed: int
     architecture: dict[str, Any]
-    recipe: dict[str, Any]
+    recipe: Recipe
     role: Role = "finalist"
 
 
@@ -97,7 +98,7 @@ def train_finalist(task: FinalistTask, data: JobData) -> FinalistResult:
     began = time.monotonic()
     try:
         trainer = new_trainer(task.architecture, data, task.recipe)
-        for _ in range(task.recipe["epochs"]):
+        for _ in range(task.recipe.epochs):
             trainer.train_epoch()
         trainer.recompute_norms()
         score, measures, shares = trainer.final_outcome(data.test)

@@ -5,18 +5,15 @@ import logging
 from pathlib import Path
 
 from archsmith.errors import JobFailure
-from search.ledger import Job, Lease, Ledger
 from search.trial import JobState
 from workers import bundle
 from workers.compress.chain import Winner
 from workers.compress.product import compress, read_bundle, with_compressed
 from workers.datasets import Dataset
-from workers.job.phase_costs import PhaseCosts
+from workers.job.context import JobContext
 from workers.probes.numerics import Numerics
 from workers.report.contents import SCHEMA_VERSION
 from workers.report.costs import of_phase
-from workers.settings import Settings
-from workers.stop_signal import StopSignal
 from workers.train.prepare import final_epochs, recipe, trial_seed
 from workers.weights.inherit import donor_of
 
@@ -24,21 +21,16 @@ log = logging.getLogger(__name__)
 
 
 class CompressAgain:
-    """The one phase of such a job under its lease."""
+    """The one phase of such a job."""
 
-    def __init__(
-        self, settings: Settings, ledger: Ledger, lease: Lease, control: StopSignal, costs: PhaseCosts | None = None
-    ) -> None:
-        self._settings, self._ledger, self._lease, self._control = settings, ledger, lease, control
-        self._job: Job = ledger.job(lease.job_id)
-        self._costs = costs or PhaseCosts(self._job.phases)
+    def __init__(self, context: JobContext) -> None:
+        self._context, self._ledger, self._lease = context, context.ledger, context.lease
 
     def run(self, dataset: Dataset, numerics: Numerics) -> None:
         """Raises JobFailure where the earlier bundle is gone, its data set is another by now, or nothing came out.
-        Returns early to be put down."""
-        spec = self._job.spec
-        self._ledger.update_job(self._lease, phase="compress")
-        self._costs.enter("compress")
+        Returns early to be suspended."""
+        spec, folder = self._context.spec, self._context.folder
+        self._context.enter("compress")
         source = self._source()
         old = read_bundle(source)
         report = json.loads(old["report.json"])
@@ -50,11 +42,10 @@ class CompressAgain:
             raise JobFailure(f"{name!r} is not the data set any more that job {of} was trained on")
         values = recipe(
             spec,
+            numerics,
+            dataset,
             epochs=final_epochs(spec),
             seed=trial_seed(spec.seed, int(report["winner"]["trial"]), 1),
-            precision=numerics.precision,
-            layout=numerics.layout,
-            channels=dataset.info.input_shape[0],
         )
         # the bundle's weights are those of the winner's first full training, so its own score is what may be lost
         first = next(one for one in report["finalists"] if one["trial"] == report["winner"]["trial"])
@@ -63,25 +54,27 @@ class CompressAgain:
             weights=old["weights.safetensors"],
             final_score=float(first["final_score"]),
         )
-        folder = self._settings.job_folder(self._job.id)
         made = compress(
             spec,
             winner,
             dataset,
             recipe=values,
-            donor=donor_of(spec.init_from, self._settings.job_folder),
+            donor=donor_of(spec.init_from, self._context.settings.job_folder),
             folder=folder,
-            should_stop=lambda: self._control.suspending,
+            should_stop=lambda: self._context.stop.suspending,
         )
         if made is None:
             return
         files, entry = made
         if "failed" in entry:
             raise JobFailure(f"nothing came out: {entry['failed']}")
-        phases = self._costs.look()
+        phases = self._context.costs.look()
         self._ledger.update_job(self._lease, phases=phases)
         costs = [one for one in report["costs"] if one["phase"] != "compress"]
-        report |= {"compression": entry | {"job": self._job.id}, "costs": [*costs, of_phase(phases, "compress")]}
+        report |= {
+            "compression": entry | {"job": self._context.job_id},
+            "costs": [*costs, of_phase(phases, "compress")],
+        }
         published = bundle.write(folder, with_compressed(old, files, report))
         log.info("bundle of %d bytes, compressed %s", published.bytes, entry["smaller"])
         self._ledger.finish_job(
@@ -93,8 +86,9 @@ class CompressAgain:
         )
 
     def _source(self) -> Path:
-        of = self._job.spec.compress.of if self._job.spec.compress else None
-        path = self._settings.job_folder(str(of)) / "bundle.zip"
+        compress = self._context.spec.compress
+        of = compress.of if compress else None
+        path = self._context.settings.job_folder(str(of)) / "bundle.zip"
         if not path.is_file():
             raise JobFailure(f"job {of} has no bundle any more")
         return path

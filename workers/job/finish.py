@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from archsmith.errors import JobFailure, TrialFailure
-from search.ledger import Finalist, Job, Lease, Ledger, Role, Trial
+from search.ledger import Finalist, Role, Trial
 from search.ledger.values import FinalistState
 from search.objective import Objective
 from search.trial import JobState
@@ -27,13 +27,11 @@ from workers.compress.product import compress
 from workers.datasets import Dataset, DataStore
 from workers.finalists.plan import Final, plan, random_trials
 from workers.finalists.training import FinalistResult, FinalistTask, choose, train_finalist
-from workers.job.phase_costs import PhaseCosts
+from workers.job.context import JobContext
 from workers.probes.numerics import Numerics
 from workers.report.contents import Findings, assemble
 from workers.report.page import render
 from workers.report.trained import Trained, Training
-from workers.settings import Settings
-from workers.stop_signal import StopSignal
 from workers.train.job_data import final_data
 from workers.train.prepare import final_epochs, recipe, trial_seed
 from workers.weights.inherit import donor_of, told
@@ -45,37 +43,33 @@ EXPORT_S = 900
 
 
 class Finish:
-    """The last two phases of one job under its lease."""
+    """The last two phases of one job."""
 
-    def __init__(
-        self, settings: Settings, ledger: Ledger, lease: Lease, control: StopSignal, costs: PhaseCosts | None = None
-    ) -> None:
-        self._settings, self._ledger, self._lease, self._control = settings, ledger, lease, control
-        self._folder = settings.job_folder(lease.job_id)
-        self._job: Job = ledger.job(lease.job_id)
-        self._costs = costs or PhaseCosts(self._job.phases)
-        self._donor = donor_of(self._job.spec.init_from, settings.job_folder)
+    def __init__(self, context: JobContext) -> None:
+        self._context, self._spec = context, context.spec
+        self._ledger, self._lease = context.ledger, context.lease
+        self._donor = donor_of(context.spec.init_from, context.settings.job_folder)
 
     def run(self, dataset: Dataset, numerics: Numerics) -> None:
-        """Raises JobFailure when no finalist could be trained. Returns early when the job must be put down."""
-        spec = self._job.spec
-        searched = list(self._ledger.history(self._job.id))
-        arm = random_trials(spec, self._ledger, self._job.id) if spec.finalists.random_arm else []
+        """Raises JobFailure when no finalist could be trained. Returns early when the job must be suspended."""
+        spec = self._spec
+        searched = list(self._ledger.history(self._context.job_id))
+        arm = random_trials(spec, self._ledger, self._context.job_id) if spec.finalists.random_arm else []
         finals = plan(spec, searched, arm)
-        self._ledger.update_job(self._lease, phase="finalists")
+        self._context.enter("finalists")
         self._train(self._tasks(finals, numerics, dataset), dataset)
-        if self._control.suspending:
+        if self._context.stop.suspending:
             return
         trained = self._trained(finals)
         if not any(one.final.role == "finalist" for one in trained):
-            reasons = {f.reason for f in self._ledger.finalists(self._job.id) if f.role == "finalist"}
+            reasons = {f.reason for f in self._ledger.finalists(self._context.job_id) if f.role == "finalist"}
             raise JobFailure(f"no finalist could be trained: {'; '.join(str(r) for r in reasons)[:300]}")
         self._publish(dataset, numerics, searched, arm, trained)
 
     # ---- final trainings
 
     def _tasks(self, finals: Sequence[Final], numerics: Numerics, dataset: Dataset) -> list[FinalistTask]:
-        spec = self._job.spec
+        spec = self._spec
         return [
             FinalistTask(
                 rank=final.rank,
@@ -85,11 +79,10 @@ class Finish:
                 architecture=final.trial.architecture,
                 recipe=recipe(
                     spec,
+                    numerics,
+                    dataset,
                     epochs=final_epochs(spec),
                     seed=trial_seed(spec.seed, final.trial.number, 1 + seed),
-                    precision=numerics.precision,
-                    layout=numerics.layout,
-                    channels=dataset.info.input_shape[0],
                 ),
             )
             for final in finals
@@ -97,18 +90,20 @@ class Finish:
         ]
 
     def _train(self, tasks: Sequence[FinalistTask], dataset: Dataset) -> None:
-        ended = {(f.rank, f.seed) for f in self._ledger.finalists(self._job.id) if f.state in ("completed", "failed")}
+        ended = {
+            (f.rank, f.seed) for f in self._ledger.finalists(self._context.job_id) if f.state in ("completed", "failed")
+        }
         missing = [t for t in tasks if (t.rank, t.seed) not in ended]
         for task in missing:
             self._ledger.set_finalist(self._lease, self._row(task))
-        spec = self._job.spec.trial
+        spec = self._spec.trial
         results = run_tasks(
             train_finalist,
             missing,
             shared=replace(final_data(dataset), donor=self._donor),
             cpus=spec.cpus,
             gpus=spec.gpus,
-            should_stop=lambda: self._control.suspending,
+            should_stop=lambda: self._context.stop.suspending,
         )
         for task, result in results:
             self._store(task, result)
@@ -134,22 +129,22 @@ class Finish:
 
     def _row(self, task: FinalistTask) -> Finalist:
         return Finalist(
-            job_id=self._job.id,
+            job_id=self._context.job_id,
             rank=task.rank,
             role=task.role,
             trial_number=task.number,
             seed=task.seed,
             state="running",
-            epochs=task.recipe["epochs"],
+            epochs=task.recipe.epochs,
         )
 
     def _weights(self, rank: int, seed: int) -> Path:
-        return self._folder / "finalists" / f"{rank}-{seed}.safetensors"
+        return self._context.folder / "finalists" / f"{rank}-{seed}.safetensors"
 
     def _trained(self, finals: Sequence[Final]) -> list[Trained]:
         """What of the plan was trained well at least once, with its files."""
         rows = [
-            f for f in self._ledger.finalists(self._job.id)
+            f for f in self._ledger.finalists(self._context.job_id)
             if f.test_score is not None and self._weights(f.rank, f.seed).is_file()
         ]  # fmt: skip
         grouped = [(final, [row for row in rows if row.rank == final.rank]) for final in finals]
@@ -184,31 +179,31 @@ class Finish:
         if made is None:
             return
         smaller, compression = made
-        self._ledger.update_job(self._lease, phase="bundle", phases=self._costs.look())
+        self._ledger.update_job(self._lease, phase="bundle", phases=self._context.costs.look())
         preprocessing = bundle.Preprocessing.of(dataset)
         exports = self._exports(
             bundle.ExportTask(architecture=winner.trial.architecture, weights=weights, preprocessing=preprocessing)
         )
-        if self._control.suspending:
+        if self._context.stop.suspending:
             return
         found = Findings(
-            job=self._ledger.job(self._job.id),
+            job=self._context.job(),
             dataset=dataset,
             numerics=numerics,
             searched=searched,
             random=arm,
-            finals=self._ledger.finalists(self._job.id),
+            finals=self._ledger.finalists(self._context.job_id),
             trained=trained,
             winner=winner,
             references=self._references(searched, arm),
-            duplicates=DataStore(self._settings.datasets).duplicates(dataset),
+            duplicates=DataStore(self._context.settings.datasets).duplicates(dataset),
             transfer=told(winner.trial.architecture, self._donor) if self._donor else None,
             compression=compression or None,
         )
         report = assemble(found, self._ledger)
         final = winner.scores.mean
         published = bundle.publish(
-            self._folder,
+            self._context.folder,
             architecture=Architecture.from_json(winner.trial.architecture),
             weights=weights,
             preprocessing=preprocessing,
@@ -227,16 +222,16 @@ class Finish:
 
     def _exports(self, task: bundle.ExportTask) -> bundle.Exports:
         """The exported forms, made on the cluster; a network that cannot be exported is a product all the same."""
-        if not self._settings.exports:
+        if not self._context.settings.exports:
             return bundle.Exports.none("the service has ARCHSMITH_EXPORTS=0")
         deadline = time.monotonic() + EXPORT_S
         results = run_tasks(
             bundle.export,
             [task],
             shared=None,
-            cpus=self._job.spec.trial.cpus,
+            cpus=self._spec.trial.cpus,
             gpus=0,
-            should_stop=lambda: self._control.suspending or time.monotonic() > deadline,
+            should_stop=lambda: self._context.stop.suspending or time.monotonic() > deadline,
         )
         for _, result in results:
             return bundle.Exports.none(str(result)) if isinstance(result, TrialFailure) else result
@@ -245,29 +240,28 @@ class Finish:
     def _compressed(
         self, dataset: Dataset, numerics: Numerics, winner: Trained, weights: bytes
     ) -> tuple[dict[str, bytes], dict[str, Any]] | None:
-        """What the job's `compress` section makes of the winner; None where the job must be put down."""
-        if self._job.spec.compress is None:
+        """What the job's `compress` section makes of the winner; None where the job must be suspended."""
+        if self._spec.compress is None:
             return {}, {}
-        self._ledger.update_job(self._lease, phase="compress")
-        self._costs.enter("compress")
+        self._context.enter("compress")
         first = winner.trainings[0]
         [task] = [t for t in self._tasks([winner.final], numerics, dataset) if t.seed == first.row.seed]
         given = Winner(architecture=winner.trial.architecture, weights=weights, final_score=first.score)
         return compress(
-            self._job.spec,
+            self._spec,
             given,
             dataset,
             recipe=task.recipe,
             donor=self._donor,
-            folder=self._folder,
-            should_stop=lambda: self._control.suspending,
+            folder=self._context.folder,
+            should_stop=lambda: self._context.stop.suspending,
         )
 
     def _references(self, searched: Sequence[Trial], arm: Sequence[Trial]) -> dict[Role, Trial | None]:
         """What the winner is compared with, as far as the job asks for it."""
-        wanted, references = self._job.spec.finalists, dict[Role, Trial | None]()
+        wanted, references = self._spec.finalists, dict[Role, Trial | None]()
         if wanted.random_arm:
-            references["random"] = next(iter(choose(arm, 1, Objective.of(self._job.spec.objective))), None)
+            references["random"] = next(iter(choose(arm, 1, Objective.of(self._spec.objective))), None)
         if wanted.baseline:
             references["baseline"] = next((t for t in searched if t.provenance == "baseline"), None)
         return references

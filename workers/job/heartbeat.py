@@ -7,9 +7,7 @@ import time
 from collections.abc import Callable
 
 from archsmith.errors import LeaseLost, Unavailable
-from search.ledger import Lease, Ledger
-from workers.job.phase_costs import Phases
-from workers.stop_signal import StopSignal
+from workers.job.context import JobContext
 
 log = logging.getLogger(__name__)
 
@@ -29,19 +27,16 @@ class Heartbeat(threading.Thread):
 
     def __init__(
         self,
-        ledger: Ledger,
-        lease: Lease,
-        control: StopSignal,
+        context: JobContext,
         *,
-        lease_s: float,
         waiting_for: Callable[[], str | None],
-        spent: Callable[[], Phases],
         away: Callable[[], str | None] = lambda: None,
         put_back: Callable[[], None] = lambda: None,
     ) -> None:
+        """waiting_for: what the job waits for. away: why the cluster is of no use any more; the job is then put back."""
         super().__init__(name="heartbeat", daemon=True)
-        self._ledger, self._lease, self._control, self._lease_s = ledger, lease, control, lease_s
-        self._waiting_for, self._spent = waiting_for, spent
+        self._ledger, self._lease, self._lease_s = context.ledger, context.lease, context.settings.lease_s
+        self._stop_signal, self._costs, self._waiting_for = context.stop, context.costs, waiting_for
         self._away, self._put_back = away, put_back
         self._done = threading.Event()
 
@@ -63,15 +58,15 @@ class Heartbeat(threading.Thread):
     def _beat(self) -> None:
         wanted = self._ledger.renew(self._lease, self._lease_s)
         if wanted in ("pause", "cancel"):
-            self._control.suspend(wanted)
+            self._stop_signal.suspend(wanted)
         if why := self._away():
             self._put_back()
             self._abandon(why, EXIT_CLUSTER_AWAY)
         self._ledger.update_job(
             self._lease,
-            seconds_used=self._control.seconds_used(),
+            seconds_used=self._stop_signal.seconds_used(),
             waiting_for=self._waiting_for(),
-            phases=self._spent(),
+            phases=self._costs.look(),
         )
 
     def _abandon(self, why: str, code: int = EXIT_LEASE_LOST) -> None:

@@ -17,11 +17,10 @@ replayed like those of the search, which never sees them.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from search.controllers.random import RandomController
-from search.ledger import Lease, Ledger, Trial
+from search.ledger import Trial
 from search.objective import Objective
 from search.proposing.controller import Proposal
 from search.spec import Budget, JobSpec, StopSpec
@@ -34,8 +33,8 @@ from workers.cluster.search import run_search
 from workers.cluster.searcher import LedgerSearcher
 from workers.cluster.trial import Start, TrialTask
 from workers.finalists.plan import LONGEST
+from workers.job.context import JobContext
 from workers.job.restore import Restored, measured, replayed
-from workers.stop_signal import StopSignal
 
 MOST = 4
 """Trials of the arm for each of the search's, at most: where early stopping or failures leave many epochs over."""
@@ -55,75 +54,64 @@ class _Uniform(RandomController):
 
 
 class RandomArm:
-    """The arm of one job under its lease. control: the whole job's.
-
-    make_task, forget: as `LedgerSearcher` takes them.
-    """
+    """The arm of one job. make_task, forget: as `LedgerSearcher` takes them."""
 
     def __init__(
         self,
-        ledger: Ledger,
-        lease: Lease,
-        spec: JobSpec,
+        context: JobContext,
         *,
-        control: StopSignal,
         make_task: Callable[[Proposal, int], TrialTask],
         forget: Callable[[int], None],
     ) -> None:
-        self._ledger, self._lease, self._control = ledger, lease, control
-        job, allowed = ledger.job(lease.job_id), budget(spec, list(ledger.history(lease.job_id)))
-        self._spec = replace(spec, budget=allowed, stop=StopSpec())
-        self._limit_s = math.inf if spec.reproducible else LONGEST * job.seconds_used
-        self._used_s = float(job.phases.get(RANDOM_ARM, {}).get("seconds", 0.0))
+        job, spec = context.job(), context.spec
+        limit_s = math.inf if spec.reproducible else LONGEST * job.seconds_used
+        used_s = float(job.phases.get(RANDOM_ARM, {}).get("seconds", 0.0))
+        self._context = replace(
+            context,
+            spec=replace(spec, budget=budget(spec, list(context.ledger.history(job.id))), stop=StopSpec()),
+            stop=context.stop.part(used_s=used_s, limit_s=limit_s),
+        )
         self._make_task, self._forget = make_task, forget
 
-    def run(
-        self, space: Space, constraints: Sequence[Constraint], *, data: Any, folder: Path, start: Start | None
-    ) -> None:
-        """Train what is missing. Returns early when the job must be put down."""
-        self._ledger.recover(self._lease)
+    def run(self, space: Space, constraints: Sequence[Constraint], *, data: Any, start: Start | None) -> None:
+        """Train what is missing. Returns early when the job must be suspended."""
+        context, spec = self._context, self._context.spec
+        context.ledger.recover(context.lease)
         restored = self._restored(space, constraints)
-        if not restored.pending and end_of_search.full(self._spec.budget, restored.told, 0):
+        if not restored.pending and end_of_search.full(spec.budget, restored.told, 0):
             return
-        self._ledger.update_job(self._lease, phase=RANDOM_ARM)
-        control = self._control.part(used_s=self._used_s, limit_s=self._limit_s)
+        context.enter(RANDOM_ARM)
         searcher = LedgerSearcher(
-            ledger=self._ledger,
-            lease=self._lease,
-            spec=self._spec,
-            controller=restored.controller,
-            control=control,
-            slots=connection.slots(self._spec.trial.cpus, self._spec.trial.gpus),
+            context,
+            restored,
+            slots=connection.slots(spec.trial.cpus, spec.trial.gpus),
             make_task=self._make_task,
-            pending=restored.pending,
-            next_number=restored.next_number,
-            told=restored.told,
-            curves=restored.curves,
             forget=self._forget,
             publish=False,
         )
-        control.start()
-        if not control.stopping:
-            run_search(searcher, spec=self._spec, data=data, control=control, folder=folder, start=start)
-        self._settle(searcher, control)
+        context.stop.start()
+        if not context.stop.stopping:
+            run_search(searcher, context=context, data=data, start=start)
+        self._settle(searcher)
 
-    def _settle(self, searcher: LedgerSearcher, control: StopSignal) -> None:
-        """What is open goes on later where the job is put down, and ends where the arm's time is over."""
-        reason = control.reason
-        if control.suspending:
+    def _settle(self, searcher: LedgerSearcher) -> None:
+        """What is open goes on later where the job is suspended, and ends where the arm's time is over."""
+        ledger, lease, stop = self._context.ledger, self._context.lease, self._context.stop
+        reason = stop.reason
+        if stop.suspending:
             for number, attempt in searcher.open_attempts():
-                self._ledger.interrupt(self._lease, number, attempt)
+                ledger.interrupt(lease, number, attempt)
             return
-        for trial in self._ledger.random_arm(self._lease.job_id):
+        for trial in ledger.random_arm(lease.job_id):
             if not trial.state.terminal:
                 why = f"the random arm ended: {reason}"
                 outcome = Outcome(number=trial.number, state=TrialState.CANCELLED, epochs=trial.epochs, reason=why)
-                self._ledger.finish_trial(self._lease, trial.number, None, outcome)
+                ledger.finish_trial(lease, trial.number, None, outcome)
 
     def _restored(self, space: Space, constraints: Sequence[Constraint]) -> Restored:
-        rows = self._ledger.random_arm(self._lease.job_id)
-        objective = Objective.of(self._spec.objective)
-        curves = measured(self._ledger, self._lease.job_id, objective, first=RANDOM_ARM_FROM)
-        controller = _Uniform(space, constraints=constraints, seed=self._spec.seed)
+        ledger, job_id, spec = self._context.ledger, self._context.job_id, self._context.spec
+        rows, objective = ledger.random_arm(job_id), Objective.of(spec.objective)
+        curves = measured(ledger, job_id, objective, first=RANDOM_ARM_FROM)
+        controller = _Uniform(space, constraints=constraints, seed=spec.seed)
         restored = replayed(controller, rows, curves, objective)
         return replace(restored, next_number=RANDOM_ARM_FROM + len(rows))

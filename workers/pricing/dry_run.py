@@ -24,6 +24,7 @@ from space.constraint import Constraint
 from space.space import Space
 from workers.datasets import Dataset, DataStore
 from workers.pricing.price import Look, Timed, price
+from workers.probes.numerics import Numerics
 from workers.settings import Settings
 from workers.train.job_data import JobData, search_data
 from workers.train.prepare import new_trainer, recipe
@@ -93,7 +94,7 @@ def _timed(spec: JobSpec, data: JobData, ranked: Sequence[Architecture], dataset
     start_s = math.inf
     for place in sorted(places, key=lambda one: one != middle):
         architecture = ranked[place]
-        trainer = new_trainer(architecture.to_json(), data, _recipe(spec, dataset))
+        trainer = new_trainer(architecture.to_json(), data, recipe(spec, _plain(spec), dataset, epochs=10**6, seed=0))
         start_s = min(start_s, _age_s())
         seconds = trainer.pace(PACE_S if place == middle else GLANCE_S)
         costs = analyse(architecture)
@@ -107,16 +108,13 @@ def _age_s() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
 
 
-def _recipe(spec: JobSpec, dataset: Dataset) -> dict[str, Any]:
-    """The plain number type where the job leaves it to a calibration: what that finds is faster, never slower."""
+def _plain(spec: JobSpec) -> Numerics:
+    """fp32 where the job leaves it to a calibration: what that finds is faster, never slower."""
     precision, layout = (spec.trial.precision, spec.trial.layout)
-    return recipe(
-        spec,
-        epochs=10**6,
-        seed=0,
+    return Numerics(
         precision="fp32" if precision == "auto" else precision,
         layout="nchw" if layout == "auto" else layout,
-        channels=dataset.info.input_shape[0],
+        source="fixed",
     )
 
 

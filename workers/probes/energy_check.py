@@ -7,7 +7,6 @@ from search.objective import Objective
 from search.spec import JobSpec
 from workers.cluster.tasks import run_tasks
 from workers.measures.energy import meter
-from workers.train.prepare import device as device_of
 
 
 def check_energy(spec: JobSpec) -> None:
@@ -18,7 +17,7 @@ def check_energy(spec: JobSpec) -> None:
     if "energy_j" not in Objective.of(spec.objective).needs:
         return
     trial = spec.trial
-    [(_, fault)] = run_tasks(_fault, [device_of(spec)], shared=None, cpus=trial.cpus, gpus=trial.gpus)
+    [(_, fault)] = run_tasks(_fault, [trial.device], shared=None, cpus=trial.cpus, gpus=trial.gpus)
     if isinstance(fault, TrialFailure):
         raise fault
     if fault is not None:

@@ -1,21 +1,7 @@
-"""The number type and memory layout of a job's trainings: fixed by the user, or measured once on a worker and kept."""
+"""The number type and memory layout of a job's trainings."""
 
-import hashlib
-import json
-import logging
-import os
-import platform
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
-
-from archsmith.errors import TrialFailure
-from search.spec import JobSpec
-from workers.cluster.tasks import run_tasks
-from workers.datasets import Dataset
-from workers.train.prepare import device, threads
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,55 +18,3 @@ class Numerics:
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "table": list(self.table)}
-
-
-def calibrated(spec: JobSpec, dataset: Dataset, state: Path) -> Numerics:
-    """The user's setting where it is fixed; the rest by a measurement of 3 s on the cluster, kept below `state`.
-
-    Graphs are trained in fp32 whatever was asked for: their sums over neighbours have no other number type.
-    """
-    if dataset.info.kind == "graph":
-        return Numerics(precision="fp32", layout="nchw", source="fixed")
-    wanted = (spec.trial.precision, spec.trial.layout)
-    if "auto" not in wanted:
-        return Numerics(precision=wanted[0], layout=wanted[1], source="fixed")
-    measured = _measured(spec, dataset.info.input_shape, state)
-    fitting = [
-        row for row in measured["table"]
-        if wanted[0] in ("auto", row["precision"]) and wanted[1] in ("auto", row["layout"])
-    ]  # fmt: skip
-    if len(fitting) == len(measured["table"]):
-        chosen = measured  # nothing fixed: the choice with its margin against noise
-    elif fitting:
-        chosen = max(fitting, key=lambda row: row["images_per_second"])
-    else:
-        chosen = {
-            "precision": wanted[0] if wanted[0] != "auto" else "fp32",
-            "layout": wanted[1] if wanted[1] != "auto" else "nchw",
-        }
-    return Numerics(
-        precision=chosen["precision"], layout=chosen["layout"], source="calibration", table=tuple(measured["table"])
-    )
-
-
-def _measured(spec: JobSpec, shape: tuple[int, ...], state: Path) -> dict[str, Any]:
-    machine = [platform.node(), platform.machine(), os.cpu_count(), shape, device(spec), threads(spec)]
-    key = hashlib.sha256(json.dumps(machine).encode()).hexdigest()[:16]
-    path = state / "calibrations" / f"{key}.json"
-    if path.is_file():
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    task = {"shape": list(shape), "device": device(spec), "threads": threads(spec)}
-    [(_, measured)] = run_tasks(_calibrate, [task], shared=None, cpus=spec.trial.cpus, gpus=spec.trial.gpus)
-    if isinstance(measured, TrialFailure):
-        raise measured
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(f".{os.getpid()}.part")
-    part.write_text(json.dumps(measured), encoding="utf-8")
-    part.replace(path)
-    return measured
-
-
-def _calibrate(task: dict[str, Any], shared: None) -> dict[str, Any]:  # noqa: ARG001  # run_tasks' signature
-    from workers.measures.calibrate import calibrate
-
-    return calibrate(tuple(task["shape"]), device=task["device"], threads=task["threads"]).to_json()

@@ -32,7 +32,7 @@ from workers.cluster.tasks import run_tasks
 from workers.datasets import Dataset, Split
 from workers.stop_signal import StopSignal
 from workers.train.job_data import JobData, search_data
-from workers.train.prepare import device, threads, trial_seed
+from workers.train.prepare import trial_seed
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ class ZeroCostRanking:
     spec: JobSpec
     dataset: Dataset
     folder: Path
-    control: StopSignal
+    stop: StopSignal
 
     def guesses(self, controller: SurrogateController) -> dict[Key, float]:
         """By the answers of an architecture of its pool. Empty when there are too few, or the search has to stop."""
@@ -129,7 +129,7 @@ class ZeroCostRanking:
             stored: dict[str, Row] = json.loads(path.read_text(encoding="utf-8"))
             return {hash_: row for hash_, row in stored.items() if hash_ in hashes}
         rows = self._measured(hashes)
-        if not self.control.stopping:
+        if not self.stop.stopping:
             part = path.with_suffix(f".{os.getpid()}.part")
             part.write_text(json.dumps(rows), encoding="utf-8")
             part.replace(path)
@@ -146,7 +146,7 @@ class ZeroCostRanking:
             shared=_one_batch(self.dataset, spec.seed),
             cpus=spec.trial.cpus,
             gpus=spec.trial.gpus,
-            should_stop=lambda: self.control.stopping or time.monotonic() - began >= limit,
+            should_stop=lambda: self.stop.stopping or time.monotonic() - began >= limit,
         ):
             if isinstance(result, TrialFailure):
                 log.warning("no proxies: %s", result)
@@ -167,8 +167,8 @@ class ZeroCostRanking:
                 architectures=tuple(one for place, one in enumerate(named) if place // 2 % count == first),
                 seconds=seconds if math.isfinite(seconds) else None,
                 seed=trial_seed(self.spec.seed, STREAM),
-                device=device(self.spec),
-                threads=threads(self.spec),
+                device=self.spec.trial.device,
+                threads=self.spec.trial.threads,
             )
             for first in range(count)
         ]

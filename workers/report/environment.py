@@ -8,7 +8,6 @@ from typing import Any
 
 from archsmith import __version__
 from search.spec import JobSpec
-from workers.train.prepare import device, threads
 
 PACKAGES = ("torch", "torch-geometric", "numpy", "scipy", "scikit-learn", "ray", "optuna", "mlflow", "sqlalchemy")
 CPUINFO = Path("/proc/cpuinfo")
@@ -24,8 +23,8 @@ def fingerprint(spec: JobSpec) -> dict[str, Any]:
         "machine": platform.machine(),
         "processor": _processor(),
         "cpus": os.cpu_count(),
-        "device": device(spec),
-        "threads": threads(spec),
+        "device": spec.trial.device,
+        "threads": spec.trial.threads,
     }
 
 

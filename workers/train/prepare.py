@@ -1,12 +1,16 @@
 """From a job's document and the machine's calibration to the recipe of one training, and from there to a trainer."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from search.spec import JobSpec
+from workers.datasets import Dataset
+from workers.probes.numerics import Numerics
 from workers.train.job_data import JobData
+from workers.train.recipe import Recipe
 from workers.weights.inherit import inherit
 
 if TYPE_CHECKING:
@@ -15,14 +19,11 @@ if TYPE_CHECKING:
     from workers.train.data import TrainData
     from workers.train.trainer import Trainer
 
-Recipe = dict[str, Any]
-"""The fields of `workers.train.recipe.Recipe`, as plain JSON."""
-
 _ON_DEVICE: "dict[tuple[str, str], TrainData]" = {}
 
 SGD_RATE = 10.0
 """How much higher SGD's learning rate is where a job's, which is meant for AdamW, is all that is known."""
-TASKS: dict[str, Recipe] = {
+TASKS: dict[str, dict[str, Any]] = {
     "nodes": {"optimizer": "adam", "label_smoothing": 0.0, "min_steps": 16},
     "volume": {"flip": True},
 }
@@ -34,37 +35,28 @@ Volumes: AdrenalMNIST3D, 4 seeds, 32 epochs: AUC on the validation split 0.837 w
 """
 
 
-def device(spec: JobSpec) -> str:
-    return "cuda" if spec.trial.gpus > 0 else "cpu"
-
-
-def threads(spec: JobSpec) -> int:
-    """One thread per CPU of the trial: more make training up to ten times slower."""
-    return max(1, int(spec.trial.cpus))
-
-
 def trial_seed(seed: int, *stream: int) -> int:
     """A seed of its own for each (job seed, trial or finalist), 32 bits."""
     return int(np.random.SeedSequence([seed, *stream]).generate_state(1)[0])
 
 
-def recipe(spec: JobSpec, *, epochs: int, seed: int, precision: str, layout: str, channels: int) -> Recipe:
-    """What the job says of a training; what the architecture says comes on top of it in `resolved`.
+def recipe(spec: JobSpec, numerics: Numerics, dataset: Dataset, *, epochs: int, seed: int) -> Recipe:
+    """What job, machine and data set say of a training; what the architecture says comes on top of it in `resolved`.
 
     flip: mirror images are new samples of photographs (3 channels), but other letters, digits or shoes' sides.
     """
-    return {
-        "epochs": epochs,
-        "batch_size": spec.trial.batch_size,
-        "learning_rate": spec.trial.learning_rate,
-        "seed": seed,
-        "flip": channels == 3,
-        "score": spec.objective.score,
-        "precision": precision,
-        "layout": layout,
-        "device": device(spec),
-        "threads": threads(spec),
-    }
+    return Recipe(
+        epochs=epochs,
+        batch_size=spec.trial.batch_size,
+        learning_rate=spec.trial.learning_rate,
+        seed=seed,
+        flip=dataset.info.input_shape[0] == 3,
+        score=spec.objective.score,
+        precision=numerics.precision,
+        layout=numerics.layout,
+        device=spec.trial.device,
+        threads=spec.trial.threads,
+    )
 
 
 def resolved(values: Recipe, *, task: str, training: Mapping[str, Any]) -> Recipe:
@@ -73,9 +65,9 @@ def resolved(values: Recipe, *, task: str, training: Mapping[str, Any]) -> Recip
     training: decisions of the space, by fields of `workers.train.recipe.Recipe`. A learning rate there is meant for the
     optimizer that it is used with; the job's is meant for AdamW.
     """
-    whole = {**values, **TASKS.get(task, {}), **training}
+    whole = replace(values, **{**TASKS.get(task, {}), **training})
     if training.get("optimizer") == "sgd" and "learning_rate" not in training:
-        whole["learning_rate"] = SGD_RATE * values["learning_rate"]
+        return replace(whole, learning_rate=SGD_RATE * values.learning_rate)
     return whole
 
 
@@ -86,7 +78,7 @@ def new_trainer(architecture: dict[str, Any], data: JobData, values: Recipe) -> 
     from space.architecture import Architecture
     from space.build import build
 
-    torch.manual_seed(values["seed"])
+    torch.manual_seed(values.seed)
     graph = Architecture.from_json(architecture)
     module = build(graph)
     if data.donor is not None:
@@ -98,12 +90,11 @@ def trainer_of(
     module: "nn.Module", training: Mapping[str, Any], data: JobData, values: Recipe, *, rate: float = 1.0
 ) -> "Trainer":
     """A trainer of a module that is there. rate: share of the learning rate that all have agreed on."""
-    from workers.train import recipe as recipes
     from workers.train.trainer import Trainer
 
     whole = resolved(values, task=data.task, training=training)
-    whole["learning_rate"] = rate * whole["learning_rate"]
-    return Trainer(module, _on_device(data, values["device"]), recipes.Recipe(**whole))
+    whole = replace(whole, learning_rate=rate * whole.learning_rate)
+    return Trainer(module, _on_device(data, values.device), whole)
 
 
 def _on_device(data: JobData, name: str) -> "TrainData":

@@ -137,7 +137,7 @@ def _prober(settings: Settings, monkeypatch: pytest.MonkeyPatch, *programs: str)
     spawn = process.spawn
 
     def fake(arguments: list[str], **options: Any) -> subprocess.Popen[bytes]:
-        assert arguments[1:5] == ["-m", "workers.cluster.connection", "--address", "host:1"]
+        assert arguments[1:5] == ["-m", "workers.cluster.probe", "--address", "host:1"]
         return spawn([sys.executable, "-c", next(left), *arguments[5:]], **options)
 
     monkeypatch.setattr("api.prober.process.spawn", fake)

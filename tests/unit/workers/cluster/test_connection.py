@@ -43,7 +43,7 @@ def test_a_cluster_that_is_not_there_is_not_waited_for(tmp_path: Path) -> None:
     command = [
         sys.executable,
         "-m",
-        "workers.cluster.connection",
+        "workers.cluster.probe",
         "--address",
         f"127.0.0.1:{port}",
         "--beat",

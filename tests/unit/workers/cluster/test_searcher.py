@@ -26,6 +26,7 @@ from workers.cluster.searcher import LedgerSearcher
 from workers.cluster.trial import TrialTask
 from workers.job.restore import measured
 from workers.stop_signal import StopSignal
+from workers.train.recipe import Recipe
 
 LIMIT_S = 60.0
 EPOCH = {"epoch": 1, "score": 0.5, "train_loss": 1.0, "seconds": 0.1}
@@ -85,7 +86,7 @@ class Table:
                 number=proposal.number,
                 attempt=attempt,
                 architecture={},
-                recipe={"epochs": spec.budget.epochs},
+                recipe=Recipe(epochs=spec.budget.epochs),
                 timeout_s=LIMIT_S,
                 checkpoint="",
             ),

@@ -23,11 +23,9 @@ from workers.compress.state import State
 from workers.compress.steps import STEPS
 from workers.datasets import Dataset, DataStore
 from workers.train.job_data import JobData, final_data, search_data
+from workers.train.recipe import Recipe
 
-RECIPE = {
-    "epochs": 4, "batch_size": 128, "learning_rate": 0.01, "seed": 0, "flip": False, "score": "auto",
-    "precision": "fp32", "layout": "nchw", "device": "cpu", "threads": 1,
-}  # fmt: skip
+RECIPE = Recipe(epochs=4)
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +172,7 @@ SPEC = CompressSpec(
 
 
 INT8 = CompressStep(name="quantise_int8", options={"samples": 32})
-SHORT = {**RECIPE, "epochs": 2}
+SHORT = replace(RECIPE, epochs=2)
 
 
 def winner_of(state: State) -> Winner:
@@ -217,7 +215,7 @@ def test_a_step_that_fails_is_left_out_and_said(digits: Dataset, trained: State,
         return attempted(function, task, data)
 
     spec = replace(SPEC, steps=SPEC.steps[2:])
-    chain = Chain(spec, winner_of(trained), folder=tmp_path, recipe={**RECIPE, "epochs": 1}, run=run)
+    chain = Chain(spec, winner_of(trained), folder=tmp_path, recipe=replace(RECIPE, epochs=1), run=run)
     made = chain.compress(search_data(digits), final_data(digits))
     assert [(step["kept"], step.get("stopped_because")) for step in made.entry["steps"]] == [
         (False, "the loss is nan"),

@@ -17,6 +17,7 @@ from workers.job.finish import Finish
 from workers.settings import Settings
 from workers.stop_signal import StopSignal
 from workers.train.job_data import JobData
+from workers.train.recipe import Recipe
 
 
 def _driver(settings: Settings, ledger: Ledger, error: ArchsmithError, monkeypatch: pytest.MonkeyPatch) -> Driver:
@@ -64,7 +65,7 @@ def test_finalists_that_have_ended_are_not_trained_again(
     data = JobData(key="none", train=nothing, val=None, test=None, mean=(), std=())
     monkeypatch.setattr(finish_module, "final_data", lambda _: data)
     tasks = [
-        FinalistTask(rank=rank, number=0, seed=0, architecture={}, recipe={"epochs": 3, "seed": 1}) for rank in (1, 2)
+        FinalistTask(rank=rank, number=0, seed=0, architecture={}, recipe=Recipe(epochs=3, seed=1)) for rank in (1, 2)
     ]
     Finish(settings, ledger, lease, StopSignal())._train(tasks, nothing)
     assert asked == [2]

@@ -1,0 +1,69 @@
+"""The numerics of a job: fixed by the user, or measured once on a worker of the cluster and kept."""
+
+import hashlib
+import json
+import logging
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+from archsmith.errors import TrialFailure
+from search.spec import JobSpec
+from workers.cluster.tasks import run_tasks
+from workers.datasets import Dataset
+from workers.probes.numerics import Numerics
+
+log = logging.getLogger(__name__)
+
+
+def calibrated(spec: JobSpec, dataset: Dataset, state: Path) -> Numerics:
+    """The user's setting where it is fixed; the rest by a measurement of 3 s on the cluster, kept below `state`.
+
+    Graphs are trained in fp32 whatever was asked for: their sums over neighbours have no other number type.
+    """
+    if dataset.info.kind == "graph":
+        return Numerics(precision="fp32", layout="nchw", source="fixed")
+    wanted = (spec.trial.precision, spec.trial.layout)
+    if "auto" not in wanted:
+        return Numerics(precision=wanted[0], layout=wanted[1], source="fixed")
+    measured = _measured(spec, dataset.info.input_shape, state)
+    fitting = [
+        row for row in measured["table"]
+        if wanted[0] in ("auto", row["precision"]) and wanted[1] in ("auto", row["layout"])
+    ]  # fmt: skip
+    if len(fitting) == len(measured["table"]):
+        chosen = measured  # nothing fixed: the choice with its margin against noise
+    elif fitting:
+        chosen = max(fitting, key=lambda row: row["images_per_second"])
+    else:
+        chosen = {
+            "precision": wanted[0] if wanted[0] != "auto" else "fp32",
+            "layout": wanted[1] if wanted[1] != "auto" else "nchw",
+        }
+    return Numerics(
+        precision=chosen["precision"], layout=chosen["layout"], source="calibration", table=tuple(measured["table"])
+    )
+
+
+def _measured(spec: JobSpec, shape: tuple[int, ...], state: Path) -> dict[str, Any]:
+    machine = [platform.node(), platform.machine(), os.cpu_count(), shape, spec.trial.device, spec.trial.threads]
+    key = hashlib.sha256(json.dumps(machine).encode()).hexdigest()[:16]
+    path = state / "calibrations" / f"{key}.json"
+    if path.is_file():
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    task = {"shape": list(shape), "device": spec.trial.device, "threads": spec.trial.threads}
+    [(_, measured)] = run_tasks(_calibrate, [task], shared=None, cpus=spec.trial.cpus, gpus=spec.trial.gpus)
+    if isinstance(measured, TrialFailure):
+        raise measured
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(f".{os.getpid()}.part")
+    part.write_text(json.dumps(measured), encoding="utf-8")
+    part.replace(path)
+    return measured
+
+
+def _calibrate(task: dict[str, Any], shared: None) -> dict[str, Any]:  # noqa: ARG001  # run_tasks' signature
+    from workers.measures.calibrate import calibrate
+
+    return calibrate(tuple(task["shape"]), device=task["device"], threads=task["threads"]).to_json()

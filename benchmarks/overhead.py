@@ -27,7 +27,9 @@ from workers.cluster import connection
 from workers.cluster.search import run_search
 from workers.cluster.searcher import LedgerSearcher
 from workers.cluster.trial import TrialTask
-from workers.stop_signal import StopSignal
+from workers.job.context import JobContext
+from workers.job.restore import Restored
+from workers.settings import Settings
 from workers.train.recipe import Recipe
 
 
@@ -54,13 +56,11 @@ def ours(trials: int, folder: Path) -> float:
     if lease is None:
         raise RuntimeError("the job could not be claimed")
     space = Space.parse(document, input_shape=(1, 28, 28), classes=10)
-    control = StopSignal()
+    context = JobContext.of(Settings(state=folder, database_url=""), ledger, lease)
+    controller = make_controller(ControllerSpec(name="random"), space=space, constraints=(), seed=0)
     searcher = LedgerSearcher(
-        ledger=ledger,
-        lease=lease,
-        spec=spec,
-        controller=make_controller(ControllerSpec(name="random"), space=space, constraints=(), seed=0),
-        control=control,
+        context,
+        Restored(controller=controller),
         slots=connection.slots(1, 0),
         make_task=lambda proposal, attempt: TrialTask(
             job_id=lease.job_id,
@@ -71,12 +71,9 @@ def ours(trials: int, folder: Path) -> float:
             timeout_s=60,
             checkpoint="",
         ),
-        pending=[],
-        next_number=0,
-        told=[],
     )
     began = time.perf_counter()
-    run_search(searcher, spec=spec, data=None, control=control, folder=folder / "tune", start=NoTraining)
+    run_search(searcher, context=context, data=None, start=NoTraining)
     seconds = time.perf_counter() - began
     stored = len(ledger.trials(lease.job_id, limit=trials + 1))
     ledger.close()

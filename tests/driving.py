@@ -94,7 +94,7 @@ class Yard:
         if thread:
             thread.join(30)
             assert not thread.is_alive()
-        return self.ledger.job(driver._job.id)
+        return self.ledger.job(driver.context.job_id)
 
     def spawn(self, lease: Lease, ray_address: str) -> subprocess.Popen[bytes]:
         """A driver process, as the dispatcher starts it."""

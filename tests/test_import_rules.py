@@ -25,7 +25,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "httpx_sse": ("archsmith/",),
     "jsonschema": (),
     "lark": ("space/constraint.py",),
-    "mlflow": ("workers/tracking/mlflow_server.py", "workers/tracking/mlmodel.py", "workers/tracking/writer.py"),
+    "mlflow": ("workers/tracking/",),
     "onnx": ("space/export.py", "workers/bundle/exports.py"),
     "onnxruntime": ("workers/bundle/exports.py", "workers/compress/int8.py"),
     "onnxscript": (),
@@ -40,13 +40,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "pydantic": ("api/",),
     "pydantic_core": ("api/",),
     "python_multipart": ("api/",),
-    "ray": (
-        "workers/cluster/search.py",
-        "workers/cluster/connection.py",
-        "workers/cluster/scheduler.py",
-        "workers/cluster/searcher.py",
-        "workers/cluster/trial.py",
-    ),
+    "ray": ("workers/cluster/",),
     "rich": ("archsmith/",),
     "safetensors": ("workers/",),
     "scipy": (

@@ -44,7 +44,6 @@ from workers.probes.calibration import calibrated
 from workers.probes.energy_check import check_energy
 from workers.probes.numerics import Numerics
 from workers.settings import Settings
-from workers.stop_signal import StopSignal
 from workers.tracking.writer import OutboxWriter
 from workers.train.job_data import JobData, search_data
 from workers.train.prepare import recipe, trial_seed
@@ -66,8 +65,8 @@ class Driver:
         self._measuring = False
 
     @property
-    def stop(self) -> StopSignal:
-        return self._stop
+    def context(self) -> JobContext:
+        return self._context
 
     def run(self) -> None:
         """Do what is left of the job. Any of our errors becomes the job's reason to fail, but for two.
@@ -77,9 +76,7 @@ class Driver:
         """
         context = self._context
         context.folder.mkdir(parents=True, exist_ok=True)
-        heartbeat = Heartbeat(
-            context, waiting_for=self._waiting_for, away=connection.away, put_back=self._put_back
-        )
+        heartbeat = Heartbeat(context, waiting_for=self._waiting_for, away=connection.away, put_back=self._put_back)
         url = context.settings.mlflow_url
         writer = OutboxWriter(context.settings, self._ledger, context.job_id) if url else None
         heartbeat.start()

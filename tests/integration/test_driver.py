@@ -201,7 +201,7 @@ def test_wishes_are_obeyed_in_the_middle_of_a_long_epoch(yard: Yard) -> None:
     assert ledger.claim("other", 30) is None
 
     ledger.request(job_id, "run")
-    stop = _Wish(yard, job_id, lambda driver: driver.control.leave("shutdown"))
+    stop = _Wish(yard, job_id, lambda driver: driver.context.stop.suspend("shutdown"))
     assert yard.drive(slow, meanwhile=stop).state is JobState.QUEUED
     stop.let_go()
     assert yard.states(job_id) == {0: TrialState.COMPLETED, 1: TrialState.WAITING, 2: TrialState.WAITING}
@@ -242,7 +242,7 @@ def test_a_paused_training_goes_on_from_its_epoch(yard: Yard, monkeypatch: pytes
 
     def pause(driver: Driver) -> None:
         until(lambda: len(ledger.trial(job_id, 0).measurements) >= 2 if yard.trials(job_id) else False)
-        driver.control.leave("pause")
+        driver.context.stop.suspend("pause")
         ledger.request(job_id, "pause")
 
     assert yard.drive(meanwhile=pause).state is JobState.PAUSED
@@ -318,7 +318,7 @@ def test_a_random_arm_ends_with_its_time_and_is_put_down_with_its_job(yard: Yard
 
     def pause(driver: Driver) -> None:
         until(lambda: any(trial.state is TrialState.RUNNING for trial in ledger.random_arm(job_id)))
-        driver.control.leave("pause")
+        driver.context.stop.suspend("pause")
         ledger.request(job_id, "pause")
 
     assert yard.drive(slow, meanwhile=pause).state is JobState.PAUSED

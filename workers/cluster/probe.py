@@ -1,6 +1,7 @@
 """`python -m workers.cluster.probe --address HOST:PORT --beat PATH`: whether the cluster runs tasks.
 
-It runs a task on the cluster every PERIOD_S and touches PATH after each. It ends, with status 1, when the cluster is away.
+It runs a task on the cluster every PERIOD_S and touches PATH after each. It ends, with status 1, when the cluster is
+away.
 """
 
 import argparse

@@ -33,7 +33,8 @@ class Heartbeat(threading.Thread):
         away: Callable[[], str | None] = lambda: None,
         put_back: Callable[[], None] = lambda: None,
     ) -> None:
-        """waiting_for: what the job waits for. away: why the cluster is of no use any more; the job is then put back."""
+        """waiting_for: what the job waits for. away: why the cluster is of no use any more; the job is then put
+        back."""
         super().__init__(name="heartbeat", daemon=True)
         self._ledger, self._lease, self._lease_s = context.ledger, context.lease, context.settings.lease_s
         self._stop_signal, self._costs, self._waiting_for = context.stop, context.costs, waiting_for

@@ -4,7 +4,7 @@ The controller is replayed from the outcomes of all trials that have ended, and 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from search.earlier_jobs import prior
 from search.ledger import Lease, Ledger, Trial
@@ -23,13 +23,14 @@ class Restored:
     """controller: as it was. pending: proposals without an outcome. told: how the job's own trials ended so far.
 
     next_number: the first that no trial of the job has. curves: what was measured, epoch by epoch.
+    With a controller alone it is a search that begins.
     """
 
     controller: Controller
-    pending: list[Proposal]
-    told: list[Outcome]
-    next_number: int
-    curves: Curves
+    pending: Sequence[Proposal] = ()
+    told: Sequence[Outcome] = ()
+    next_number: int = 0
+    curves: Curves = field(default_factory=Curves)
 
 
 def recall(

@@ -15,37 +15,37 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def test_seconds_count_while_searching_only(clock: list[float]) -> None:
-    control = StopSignal(used_s=5.0, limit_s=20.0)
+    stop = StopSignal(used_s=5.0, limit_s=20.0)
     clock[0] += 50
-    assert (control.seconds_used(), control.stopping, control.searching) == (5.0, False, False)
-    control.start()
+    assert (stop.seconds_used(), stop.stopping, stop.searching) == (5.0, False, False)
+    stop.start()
     clock[0] += 14
-    assert (control.seconds_used(), control.stopping, control.searching) == (19.0, False, True)
+    assert (stop.seconds_used(), stop.stopping, stop.searching) == (19.0, False, True)
     clock[0] += 1
-    assert control.reason == "budget_seconds"
-    assert not control.suspending
-    control.halt()
+    assert stop.reason == "budget_seconds"
+    assert not stop.suspending
+    stop.halt()
     clock[0] += 50
-    assert control.seconds_used() == 20.0
+    assert stop.seconds_used() == 20.0
 
 
 def test_the_first_end_wins() -> None:
-    control = StopSignal()
-    control.end("space_exhausted")
-    control.end("budget_trials")
-    assert control.reason == "space_exhausted"
-    assert control.stopping
+    stop = StopSignal()
+    stop.end("space_exhausted")
+    stop.end("budget_trials")
+    assert stop.reason == "space_exhausted"
+    assert stop.stopping
 
 
 @pytest.mark.parametrize("wish", ["pause", "cancel", "shutdown"])
 def test_a_wish_takes_the_place_of_an_end(wish: str) -> None:
-    control = StopSignal()
-    control.end("budget_trials")
-    control.suspend(wish)
-    assert control.suspending
-    control.end("budget_seconds")
-    control.suspend("pause")
-    assert control.reason == wish, "the first wish wins"
+    stop = StopSignal()
+    stop.end("budget_trials")
+    stop.suspend(wish)
+    assert stop.suspending
+    stop.end("budget_seconds")
+    stop.suspend("pause")
+    assert stop.reason == wish, "the first wish wins"
 
 
 def test_a_part_ends_by_itself_or_with_the_whole() -> None:

@@ -3,6 +3,7 @@
 import itertools
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,7 +25,9 @@ from workers.cluster import searcher as module
 from workers.cluster.scheduler import EarlyStoppingScheduler
 from workers.cluster.searcher import LedgerSearcher
 from workers.cluster.trial import TrialTask
-from workers.job.restore import measured
+from workers.job.context import JobContext
+from workers.job.restore import Restored, measured
+from workers.settings import Settings
 from workers.stop_signal import StopSignal
 from workers.train.recipe import Recipe
 
@@ -59,7 +62,8 @@ class Table:
             stop=stop or StopSpec(),
             reproducible=reproducible,
         )
-        self.control = StopSignal()
+        settings = Settings(state=Path(), database_url="")
+        self.context = replace(JobContext.of(settings, ledger, self.lease), stop=StopSignal())
         self.forgotten: list[int] = []
         self.searcher = self.new_searcher()
 
@@ -75,11 +79,13 @@ class Table:
         space = Space.parse(spec.space, input_shape=(1, 8, 8), classes=10)
         controller = make_controller(ControllerSpec(name="random"), space=space, constraints=(), seed=next_number)
         return LedgerSearcher(
-            ledger=self.ledger,
-            lease=self.lease,
-            spec=spec,
-            controller=DeterministicOrder(controller) if spec.reproducible else controller,
-            control=self.control,
+            self.context,
+            Restored(
+                controller=DeterministicOrder(controller) if spec.reproducible else controller,
+                next_number=next_number,
+                told=told,
+                curves=curves or Curves(),
+            ),
             slots=2,
             make_task=lambda proposal, attempt: TrialTask(
                 job_id=self.lease.job_id,
@@ -90,10 +96,6 @@ class Table:
                 timeout_s=LIMIT_S,
                 checkpoint="",
             ),
-            pending=[],
-            next_number=next_number,
-            told=told,
-            curves=curves,
             forget=self.forgotten.append,
         )
 
@@ -137,7 +139,7 @@ def test_no_more_than_the_slots_and_the_budget(ledger: Ledger) -> None:
     assert table.searcher.suggest("d") is None, "the one in flight may yet be lost and asked for again"
     table.searcher.on_trial_complete("c", EPOCH)
     assert table.searcher.suggest("d") == "FINISHED"
-    assert table.control.reason == "budget_trials"
+    assert table.context.stop.reason == "budget_trials"
     assert table.forgotten == [0, 1, 2]
 
 
@@ -270,7 +272,7 @@ def test_what_was_measured_first_stands(ledger: Ledger) -> None:
 def test_nothing_new_once_the_search_is_to_end(ledger: Ledger) -> None:
     table = Table(ledger)
     table.suggest("a")
-    table.control.suspend("pause")
+    table.context.stop.suspend("pause")
     assert table.searcher.suggest("b") == "FINISHED"
     assert table.searcher.open_attempts() == [(0, 1)]
 
@@ -294,9 +296,9 @@ def test_the_target_ends_the_search_at_once(ledger: Ledger) -> None:
     table = Table(ledger, stop=StopSpec(target=0.5))
     table.suggest("a")
     table.suggest("b")
-    assert table.control.reason is None
+    assert table.context.stop.reason is None
     table.searcher.on_trial_complete("a", EPOCH)
-    assert table.control.reason == "target_reached"
+    assert table.context.stop.reason == "target_reached"
     assert table.searcher.suggest("c") == "FINISHED"
     assert table.searcher.open_attempts() == [(1, 1)]
 
@@ -318,16 +320,16 @@ def test_a_reproducible_search_ends_by_what_the_next_ask_may_know(ledger: Ledger
             trial, number = open_.pop(-1 if last_first else 0)
             table.searcher.on_trial_complete(trial, {**EPOCH, "score": scores.get(number, 0.5)})
     assert numbers == [0, 1, 2, 3, 4]
-    assert table.control.reason == "target_reached"
+    assert table.context.stop.reason == "target_reached"
 
 
 def test_a_flat_search_ends(ledger: Ledger) -> None:
     table = Table(ledger, trials=10, stop=StopSpec(flat=Flat(trials=1)))
     for name, score in (("a", 0.5), ("b", 0.6), ("c", 0.6)):
-        assert table.control.reason is None
+        assert table.context.stop.reason is None
         table.suggest(name)
         table.searcher.on_trial_complete(name, {**EPOCH, "score": score})
-    assert table.control.reason == "improvement_flat"
+    assert table.context.stop.reason == "improvement_flat"
 
 
 def test_the_epochs_of_all_trials_are_a_ceiling_and_failed_ones_use_them(ledger: Ledger) -> None:
@@ -342,7 +344,7 @@ def test_the_epochs_of_all_trials_are_a_ceiling_and_failed_ones_use_them(ledger:
     assert table.searcher.suggest("d") is None, "one epoch is left, and one trial may yet be lost"
     table.searcher.on_trial_complete("c", {**EPOCH, "epoch": 2})
     assert table.searcher.suggest("d") == "FINISHED"
-    assert table.control.reason == "budget_epochs"
+    assert table.context.stop.reason == "budget_epochs"
 
 
 def test_a_restarted_searcher_decides_as_the_one_before(ledger: Ledger) -> None:
@@ -350,7 +352,7 @@ def test_a_restarted_searcher_decides_as_the_one_before(ledger: Ledger) -> None:
     told = factories.completed(0, 0.95)
     searcher = table.new_searcher(next_number=1, told=[told])
     assert searcher.suggest("a") == "FINISHED"
-    assert table.control.reason == "target_reached"
+    assert table.context.stop.reason == "target_reached"
 
 
 def test_the_controller_s_trouble_is_one_warning(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,8 +11,8 @@ from search.ledger import Ledger
 from search.spec import CompressSpec
 from tests import factories
 from workers.job.compress_again import CompressAgain
+from workers.job.context import JobContext
 from workers.settings import Settings
-from workers.stop_signal import StopSignal
 
 OF = "11111111-2222-4333-8444-555555555555"
 
@@ -20,7 +20,7 @@ OF = "11111111-2222-4333-8444-555555555555"
 def again(settings: Settings, ledger: Ledger) -> None:
     lease = factories.owned_job(ledger, compress=CompressSpec(steps=(), of=OF))
     nothing: Any = None
-    CompressAgain(settings, ledger, lease, StopSignal()).run(nothing, nothing)
+    CompressAgain(JobContext.of(settings, ledger, lease)).run(nothing, nothing)
 
 
 def test_a_bundle_that_is_gone(settings: Settings, ledger: Ledger) -> None:

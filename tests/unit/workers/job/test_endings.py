@@ -13,9 +13,9 @@ from tests import factories
 from workers.driver import Driver
 from workers.finalists.training import FinalistTask
 from workers.job import finish as finish_module
+from workers.job.context import JobContext
 from workers.job.finish import Finish
 from workers.settings import Settings
-from workers.stop_signal import StopSignal
 from workers.train.job_data import JobData
 from workers.train.recipe import Recipe
 
@@ -67,7 +67,7 @@ def test_finalists_that_have_ended_are_not_trained_again(
     tasks = [
         FinalistTask(rank=rank, number=0, seed=0, architecture={}, recipe=Recipe(epochs=3, seed=1)) for rank in (1, 2)
     ]
-    Finish(settings, ledger, lease, StopSignal())._train(tasks, nothing)
+    Finish(JobContext.of(settings, ledger, lease))._train(tasks, nothing)
     assert asked == [2]
     assert [(f.rank, f.state, f.reason) for f in ledger.finalists(lease.job_id)] == [
         (1, "failed", "oom: too large"),

@@ -14,9 +14,9 @@ from tests.bundle.made import preprocessing, small, small_exported
 from tests.driving import spec
 from workers import bundle
 from workers.job import finish as finish_module
+from workers.job.context import JobContext
 from workers.job.finish import Finish
 from workers.settings import Settings
-from workers.stop_signal import StopSignal
 
 TASK = bundle.ExportTask(
     architecture=small("image").to_json(), weights=b"", preprocessing=preprocessing(small("image"))
@@ -32,9 +32,9 @@ def made(folder: Path, results: list[Any], patch: pytest.MonkeyPatch, *, exports
         yield from ((TASK, result) for result in results)
 
     patch.setattr(finish_module, "run_tasks", run_tasks)
-    ledger: Any = SimpleNamespace(job=lambda _: SimpleNamespace(spec=spec(), phases={}))
+    ledger: Any = SimpleNamespace(job=lambda _: SimpleNamespace(spec=spec(), phases={}, seconds_used=0.0))
     settings = Settings(state=folder, database_url="sqlite://", exports=exports)
-    finish = Finish(settings, ledger, Lease(job_id="a", owner="b", fence=1), StopSignal(used_s=0, limit_s=1))
+    finish = Finish(JobContext.of(settings, ledger, Lease(job_id="a", owner="b", fence=1)))
     return finish._exports(TASK)
 
 

@@ -1,13 +1,16 @@
 """The pulse of a driver: its lease is renewed, wishes arrive, and it ends the process whose job is another's now."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from search.ledger import Lease, Ledger
 from search.trial import JobState
 from tests import factories
+from workers.job.context import JobContext
 from workers.job.heartbeat import EXIT_CLUSTER_AWAY, EXIT_LEASE_LOST, Heartbeat
+from workers.settings import Settings
 from workers.stop_signal import StopSignal
 
 Beating = Callable[[Lease], Heartbeat]
@@ -18,19 +21,21 @@ class Abandoned(Exception):
 
 
 @pytest.fixture
-def control() -> StopSignal:
+def stop() -> StopSignal:
     return StopSignal()
 
 
 @pytest.fixture
-def beating(ledger: Ledger, control: StopSignal, monkeypatch: pytest.MonkeyPatch) -> Beating:
+def beating(settings: Settings, ledger: Ledger, stop: StopSignal, monkeypatch: pytest.MonkeyPatch) -> Beating:
     def abandon(self: Heartbeat, why: str, code: int = EXIT_LEASE_LOST) -> None:
         raise Abandoned(code, why)
 
     monkeypatch.setattr(Heartbeat, "_abandon", abandon)
 
+    brisk = replace(settings, lease_s=0.06)
+
     def beating(lease: Lease) -> Heartbeat:
-        return Heartbeat(ledger, lease, control, lease_s=0.06, waiting_for=lambda: None, spent=dict)
+        return Heartbeat(replace(JobContext.of(brisk, ledger, lease), stop=stop), waiting_for=lambda: None)
 
     return beating
 
@@ -56,12 +61,12 @@ def test_a_driver_whose_job_another_has_ends_at_once(ledger: Ledger, beating: Be
         beating(lease).run()
 
 
-def test_a_wish_is_heard_and_the_lease_renewed(ledger: Ledger, control: StopSignal, beating: Beating) -> None:
+def test_a_wish_is_heard_and_the_lease_renewed(ledger: Ledger, stop: StopSignal, beating: Beating) -> None:
     lease = factories.owned_job(ledger)
     ledger.request(lease.job_id, "cancel")
     heartbeat = beating(lease)
     heartbeat._beat()
-    assert control.suspending
+    assert stop.suspending
     assert ledger.job(lease.job_id).state is JobState.RUNNING
 
 

@@ -55,7 +55,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
 
 def warm_up(dataset: Dataset, folder: Path, **changes: Any) -> ZeroCostRanking:
     spec = JobSpec(**{"dataset": "digits", "space": presets.load("tiny"), **changes})
-    return ZeroCostRanking(spec=spec, dataset=dataset, folder=folder, control=StopSignal())
+    return ZeroCostRanking(spec=spec, dataset=dataset, folder=folder, stop=StopSignal())
 
 
 def controller(preset: str = "chain", seed: int = 0) -> PredictorController:
@@ -116,7 +116,7 @@ def test_a_space_with_few_architectures_is_measured_whole(dataset: Dataset, tmp_
 
 def test_a_wish_to_stop_is_obeyed_and_nothing_kept(dataset: Dataset, tmp_path: Path, calls: Calls) -> None:
     job = warm_up(dataset, tmp_path)
-    job.control.suspend("pause")
+    job.stop.suspend("pause")
     assert job.guesses(controller()) == {}
     assert not (tmp_path / FILE).exists()
     assert calls == []

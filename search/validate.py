@@ -10,8 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from archsmith.errors import Fault, InvalidExpression, InvalidInput, InvalidSpace
 from search.compress import check_compress, data_faults
 from search.earlier_jobs.donors import transfer_faults
@@ -23,6 +21,7 @@ from search.proposing.constraints import tightest
 from search.proposing.repair import repair
 from search.proposing.walks import Draw, attempt, attempt_of, every_walk, follow, uniform
 from search.spec import JobSpec, Json
+from search.streams import Stream, generator
 from space.constraint import MEASURES, Constraint
 from space.space import Space
 
@@ -225,7 +224,7 @@ def sample(space: Space, constraints: Sequence[Constraint], *, limit: int = SAMP
 
 
 def _draw(space: Space, constraints: Sequence[Constraint], seed: int, number: int) -> Draw | None:
-    return attempt(space, constraints, uniform(np.random.default_rng([seed, number])))
+    return attempt(space, constraints, uniform(generator(Stream.FEASIBLE, seed, number)))
 
 
 def check_feasible(space: Space, constraints: Sequence[Constraint], *, seed: int = 0) -> None:
@@ -249,7 +248,7 @@ def check_feasible(space: Space, constraints: Sequence[Constraint], *, seed: int
 
 def repaired(space: Space, laws: Sequence[Constraint], samples: Samples, *, seed: int = 0) -> Draw | None:
     """The first feasible attempt of repairs from the best draws, or the nearest where there is none."""
-    rng = np.random.default_rng([seed, SAMPLES])
+    rng = generator(Stream.FEASIBLE_REPAIR, seed)
     starts = sorted(samples.attempts, key=lambda one: one.broken)[:STARTS]
     nearest = starts[0] if starts else None
     for start in starts:

@@ -23,6 +23,7 @@ from search.objective import Objective
 from search.proposing import enqueue
 from search.proposing.controller import Controller, Proposal
 from search.proposing.in_order import DeterministicOrder
+from search.streams import Stream, seed_of
 from search.trial import JobState, Outcome, TrialState
 from space.analysis import analyse
 from space.architecture import Architecture
@@ -46,7 +47,7 @@ from workers.probes.numerics import Numerics
 from workers.settings import Settings
 from workers.tracking.writer import OutboxWriter
 from workers.train.job_data import JobData, search_data
-from workers.train.prepare import recipe, trial_seed
+from workers.train.prepare import recipe
 from workers.weights.inherit import donor_of
 
 log = logging.getLogger("archsmith.driver")
@@ -211,7 +212,9 @@ class Driver:
 
     def _task(self, proposal: Proposal, attempt: int, dataset: Dataset, numerics: Numerics) -> TrialTask:
         spec, number = self._spec, proposal.number
-        values = recipe(spec, numerics, dataset, epochs=spec.budget.epochs, seed=trial_seed(spec.seed, number))
+        values = recipe(
+            spec, numerics, dataset, epochs=spec.budget.epochs, seed=seed_of(Stream.TRIAL, spec.seed, number)
+        )
         return TrialTask(
             job_id=self._context.job_id,
             number=number,

@@ -52,6 +52,7 @@ from search.proposing.constraints import Constraint
 from search.proposing.controller import Proposal
 from search.proposing.proposer import OpenProposal, Proposer
 from search.proposing.walks import Picker, SearchSpace, Walk, follow, neighbour, uniform
+from search.streams import Stream, generator, seed_of
 from search.surrogate.gaussian_process import Array, FitError, settled, standardised
 from search.trial import Outcome, TrialState
 from space.decision import Choices
@@ -61,9 +62,6 @@ LOG = logging.getLogger(__name__)
 
 WALKS, CENTRES = 100, 5
 """Candidates of an ask, half of them neighbours of so many of the best trials; 1 to 2 ms each."""
-
-CANDIDATES = 7_000_000
-"""Number of the stream that they are drawn from, beyond those of all draws."""
 
 FEWEST = 3
 """Values that a process needs."""
@@ -142,7 +140,8 @@ class GpController(Proposer):
         space = dict(sorted(met.items()))
         walks = [walk for walk in self._walks(number, told) if walk is not None]
         points = [_whole(found, space) for found in map(_of_walk, walks)]
-        sampler, weights = _Sampler(points, seed=number), self._rng(number, CANDIDATES - 1)
+        sampler = _Sampler(points, seed=seed_of(Stream.GP_SAMPLER, self.seed, number))
+        weights = generator(Stream.GP_WEIGHTS, self.seed, number)
         study = new_study(sampler)
         study.add_trials(
             _trial(indices(asked), space, value)
@@ -157,7 +156,7 @@ class GpController(Proposer):
         valued = [(outcome.value, asked) for _, asked, outcome in told if outcome.value is not None]
         best = [asked for _, asked in sorted(valued, key=lambda one: -one[0])[:CENTRES]]
         for place in range(WALKS):
-            rng = self._rng(number, CANDIDATES + place)
+            rng = generator(Stream.GP_CANDIDATE, self.seed, number, place)
             centre = best[place // 2 % len(best)].proposal.choices
             yield self._walk(uniform(rng) if place % 2 else neighbour(centre, rng))
 

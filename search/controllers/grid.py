@@ -23,6 +23,7 @@ from search.proposing.constraints import Constraint
 from search.proposing.controller import Proposal
 from search.proposing.proposer import OpenProposal, Proposer
 from search.proposing.walks import Picker, SearchSpace, follow
+from search.streams import Stream, generator
 from space.decision import Choose, Decision, Option
 
 BITS = 256
@@ -40,7 +41,7 @@ class GridController(Proposer):
     def __init__(self, space: SearchSpace, *, constraints: Sequence[Constraint] = (), seed: int = 0) -> None:
         super().__init__(space, constraints=constraints, seed=seed)
         self._next = 0
-        self._start = int.from_bytes(np.random.default_rng([seed]).bytes(BITS // 8), "big")
+        self._start = int.from_bytes(generator(Stream.GRID, seed).bytes(BITS // 8), "big")
 
     def picker(self, rng: np.random.Generator) -> Picker:  # noqa: ARG002
         return follow(self.point(self._next))

@@ -26,14 +26,12 @@ from search.learning_curves import Curve, Standings, curve_of
 from search.proposing.constraints import Constraint
 from search.proposing.proposer import OpenProposal, Proposer
 from search.proposing.walks import Picker, SearchSpace, attempt, follow, uniform
+from search.streams import Stream, generator
 from search.trial import Outcome
 from space.decision import Choices, Choose, Decision, Option
 from space.space import replay
 
 T = TypeVar("T")
-
-NEIGHBOUR = 2_000_000
-"""Number of the first stream that neighbours draw from, beyond those of all draws and repairs."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -110,7 +108,7 @@ class LocalSearchController(Proposer):
 
     def _walks(self, centre: OpenProposal) -> Iterator[tuple[Choices, str]]:
         number = centre.proposal.number
-        for picker in neighbours(centre, lambda place: self._rng(number, NEIGHBOUR + place)):
+        for picker in neighbours(centre, lambda place: generator(Stream.NEIGHBOUR, self.seed, number, place)):
             one = attempt(self.space, self.limits, picker)
             if one is not None and not one.broken:
                 yield one.choices, one.architecture.hash

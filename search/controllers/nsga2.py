@@ -73,7 +73,7 @@ class Nsga2Controller(Proposer):
     def picker(self, rng: np.random.Generator) -> Picker:
         if self._study is None:
             return uniform(rng)
-        self._study.sampler = _Sampler(seed=int(rng.integers(2**32)))
+        self._study.sampler = _Sampler(rng)
         return suggesting(self._study.ask())
 
     def closed(self, asked: OpenProposal, outcome: Outcome) -> None:
@@ -93,9 +93,9 @@ class Nsga2Controller(Proposer):
 class _Sampler(optuna.samplers.NSGAIISampler):
     """Optuna's, with all completed trials of the study as the parents of whatever is asked."""
 
-    def __init__(self, *, seed: int) -> None:
-        super().__init__(seed=seed, population_size=PARENTS)
-        self._inherits = np.random.default_rng(seed)
+    def __init__(self, rng: np.random.Generator) -> None:
+        super().__init__(seed=int(rng.integers(2**32)), population_size=PARENTS)
+        self._inherits = rng
         self._crossed: dict[str, BaseDistribution] = {}
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:

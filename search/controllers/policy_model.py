@@ -21,13 +21,11 @@ from search.policy.pretrain import pretrained
 from search.proposing.constraints import Constraint
 from search.proposing.proposer import OpenProposal
 from search.proposing.walks import Picker, SearchSpace
+from search.streams import Stream, generator
 from search.surrogate.controller import STARTS, SurrogateController, Warm
 from search.surrogate.posterior import Candidate, Posterior
 from search.trial import Outcome, TrialState
 from space.decision import Decision, Option
-
-PRACTICE = 5_000_000
-"""Number of the stream that practice is drawn from, beyond those of all trials."""
 
 
 class PolicyModelController(SurrogateController):
@@ -79,7 +77,7 @@ class PolicyModelController(SurrogateController):
         found: list[Candidate] = []
         each = max(1, min(self.samples, belief.fresh) // self.rounds)
         for round_ in range(self.rounds):
-            rngs = (np.random.default_rng([self.seed, number, PRACTICE, round_, i]) for i in range(each))
+            rngs = (generator(Stream.PRACTICE, self.seed, number, round_, i) for i in range(each))
             drawn = self.grown(policy.picker(rng) for rng in rngs)
             found += drawn
             if drawn and round_ + 1 < self.rounds:

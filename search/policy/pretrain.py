@@ -7,19 +7,15 @@ is a start and no more: the policy keeps most of its entropy, and the first tria
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-
 from search.policy.policy import Policy, practise
 from search.proposing.constraints import Constraint
 from search.proposing.controller import Proposal
 from search.proposing.proposer import OpenProposal
 from search.proposing.walks import SearchSpace, attempt
+from search.streams import Stream, generator
 
 STEPS, RATE, ENTROPY = 100, 0.3, 0.05
 """Free steps; their size and entropy bonus."""
-
-STREAM = 4_000_000
-"""Number of the stream they are drawn from, beyond those of all trials."""
 
 
 def pretrained(space: SearchSpace, limits: Sequence[Constraint], *, seed: int, steps: int = STEPS) -> Policy:
@@ -28,7 +24,7 @@ def pretrained(space: SearchSpace, limits: Sequence[Constraint], *, seed: int, s
 
     def attempts() -> Iterator[tuple[OpenProposal, float | None]]:
         for step in range(steps):
-            one = attempt(space, limits, policy.picker(np.random.default_rng([seed, STREAM, step])))
+            one = attempt(space, limits, policy.picker(generator(Stream.PRETRAINING, seed, step)))
             if one is not None:
                 proposal = Proposal(
                     number=step, architecture=one.architecture, choices=one.choices, behaviour=one.behaviour

@@ -9,7 +9,7 @@ rest of the law in `search/proposing/controller.py` is kept here:
                        nearest to the constraints (`search/proposing/repair.py`), then uniform ones, then an
                        enumeration; each costs a walk, and an analysis or a hash, 0.5 to 3 ms in all
     refused            impossible shapes, broken constraints, every hash proposed before
-    randomness         numpy's default_rng([seed, number, draw]), so that a replay in another process draws alike
+    randomness         `streams.generator(DRAW, seed, number, draw)`, so that a replay in another process draws alike
 
 Neighbours are for ideas that have settled on architectures that were tried: a search around those is what they mean,
 and cheaper than asking them again (tpe on 1,332 points: 4 own draws then neighbours find what 24 find, in half the
@@ -42,9 +42,9 @@ from search.proposing.walks import (
     every_walk,
     follow,
     neighbour,
-    stream,
     uniform,
 )
+from search.streams import Stream, generator
 from search.trial import Outcome
 from space.architecture import Architecture
 from space.decision import Choices, Choose, Decision
@@ -64,9 +64,6 @@ UNIFORM = 300
 
 ENUMERABLE = 10_000
 """The most walks that are worth visiting one by one, 10 to 50 s over a controller's whole life."""
-
-REPAIR = 1_000_000
-"""Number of the stream that repairs draw from (the last ones from the next), beyond those of all draws."""
 
 COUNTING = 100_000
 """Steps allowed to find out whether a space is that small."""
@@ -90,6 +87,7 @@ class Proposer(Controller):
 
     patience: ClassVar[int] = 20  # draws of the idea within one ask
     keeps_behaviour: ClassVar[bool] = False
+    stream: ClassVar[Stream] = Stream.DRAW
 
     def __init__(self, space: SearchSpace, *, constraints: Sequence[Constraint] = (), seed: int = 0) -> None:
         self.space = space
@@ -229,10 +227,12 @@ class Proposer(Controller):
         rngs = self._rngs(number, numbers, NEIGHBOURS if centres else 0)
         yield from self._attempts(neighbour(centres[int(rng.integers(len(centres)))], rng) for rng in rngs)
         if self._nearest is not None:
-            yield from repair(self._nearest, self._answered, self._rng(number, REPAIR), steps=REPAIRS)
+            yield from repair(self._nearest, self._answered, generator(Stream.REPAIR, self.seed, number), steps=REPAIRS)
         yield from self._attempts(uniform(rng) for rng in self._rngs(number, numbers, UNIFORM))
         if self._nearest is not None and not self._tried:
-            yield from repair(self._nearest, self._answered, self._rng(number, REPAIR + 1), steps=LAST_REPAIRS)
+            yield from repair(
+                self._nearest, self._answered, generator(Stream.LAST_REPAIR, self.seed, number), steps=LAST_REPAIRS
+            )
 
     def _attempts(self, pickers: Iterable[Picker]) -> Iterator[Draw]:
         for picker in pickers:
@@ -252,11 +252,8 @@ class Proposer(Controller):
     def _wanted(self, one: Draw) -> bool:
         return not one.broken and one.architecture.hash not in self._tried
 
-    def _rngs(self, number: int, attempts: Iterator[int], count: int) -> Iterator[np.random.Generator]:
-        return (self._rng(number, attempt) for attempt in itertools.islice(attempts, count))
-
-    def _rng(self, number: int, attempt: int) -> np.random.Generator:
-        return np.random.default_rng([self.seed, stream(number), attempt])
+    def _rngs(self, number: int, places: Iterator[int], count: int) -> Iterator[np.random.Generator]:
+        return (generator(self.stream, self.seed, number, place) for place in itertools.islice(places, count))
 
     def _enumerate(self) -> Draw:
         """The first new and feasible architecture of all. Raises SpaceExhausted."""

@@ -41,11 +41,6 @@ class SearchSpace(Protocol):
         """The number of walks, exact when counting takes at most `limit` steps."""
 
 
-def stream(number: int) -> int:
-    """A trial's number as a seed: that of a prior trial is below 0, and seeds are not."""
-    return number % 2**32
-
-
 @dataclass(kw_only=True, slots=True)
 class Walk:
     """One walk as it happens. Its `choose` asks the picker and notes what it said.

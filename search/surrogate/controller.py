@@ -29,6 +29,7 @@ from search.proposing.controller import Proposal
 from search.proposing.proposer import OpenProposal, Proposer
 from search.proposing.walk_cache import WalkCache
 from search.proposing.walks import Picker, SearchSpace, Walk, follow, uniform
+from search.streams import Stream, generator
 from search.surrogate.ensemble import GaussianProcessEnsemble, processes
 from search.surrogate.features import Columns, Numbers, describe
 from search.surrogate.gaussian_process import (
@@ -55,12 +56,6 @@ STARTS = 6
 
 POOL = 256
 """Random architectures that features are scaled by, and the starts taken from; also candidates for ever."""
-
-POOL_STREAM = 2_000_000
-"""Number of the stream that they are drawn from, beyond those of all trials; the next one gives what is kept."""
-
-WEIGHTS_STREAM = 2_000_002
-"""Of the weights of several objectives."""
 
 WALKS, DECISIONS = 200, 1_000
 """Of an ask, at most: 50 to 100 µs for each decision of a plain network, features included, so some 50 to 100 ms."""
@@ -232,7 +227,7 @@ class SurrogateController(Proposer):
         scales = self._scaled(valued, y, drawn_by)
         # by number, so that who is kept does not depend on how many there are
         first = min(0, valued[0].number)  # of prior trials
-        lottery = np.random.default_rng([self.seed, POOL_STREAM + 1]).random(valued[-1].number + 1 - first)
+        lottery = generator(Stream.POINTS_KEPT, self.seed).random(valued[-1].number + 1 - first)
         places = kept(y, lottery[[end.number - first for end in valued]])
         ends = tuple(valued[int(place)] for place in places)
         points = self._points(ends, y[places])
@@ -247,7 +242,7 @@ class SurrogateController(Proposer):
         """(n,) what is to be maximised."""
         if drawn_by is None:
             return np.array([end.outcome.value for end in valued], dtype=float)
-        weights = np.random.default_rng([self.seed, WEIGHTS_STREAM, drawn_by])
+        weights = generator(Stream.WEIGHTS, self.seed, drawn_by)
         return parego(np.array([end.outcome.values for end in valued], dtype=float), weights)
 
     def _scaled(self, valued: Sequence[End], y: Array, drawn_by: int | None) -> list[tuple[float, Hyperparameters]]:
@@ -281,7 +276,7 @@ class SurrogateController(Proposer):
 
     def _pooled(self) -> tuple[list[Candidate], Columns]:
         if self._drawn is None:
-            pool = self.grown(uniform(np.random.default_rng([self.seed, POOL_STREAM, i])) for i in range(POOL))
+            pool = self.grown(uniform(generator(Stream.POOL, self.seed, i)) for i in range(POOL))
             self._drawn = pool, Columns([one.numbers for one in pool])
         return self._drawn
 

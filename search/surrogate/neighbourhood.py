@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from search.proposing.proposer import OpenProposal
-from search.proposing.walks import Picker, follow, neighbour, stream
+from search.proposing.walks import Picker, follow, neighbour
+from search.streams import Stream, generator
 from search.surrogate.controller import SurrogateController
 from search.surrogate.posterior import Candidate, Posterior
 from space.decision import Choices, Decision, Option
@@ -22,9 +23,6 @@ SINGLES, DOUBLES, STEPS = 0.2, 0.06, 0.2
 
 PEAKS = 4
 """A climb goes from so many candidates that promise most, by changes of two answers on average."""
-
-CLIMB, AROUND = 3_000_000, 3_000_001
-"""Numbers of streams, beyond those of a trial's draws."""
 
 
 class Neighbourhood:
@@ -48,14 +46,14 @@ class Neighbourhood:
             return []
         order = np.argsort(-self._of.merit(there, belief), kind="stable")[:PEAKS]
         peaks = [there[int(place)].choices for place in order]
-        rng = np.random.default_rng([self._of.seed, number, CLIMB, climb])
+        rng = generator(Stream.CLIMB, self._of.seed, number, climb)
         return self._of.grown(neighbour(peaks[i % len(peaks)], rng) for i in range(int(STEPS * belief.fresh)))
 
     def _neighbours(self, asked: OpenProposal) -> list[Candidate]:
         number = asked.proposal.number
         if number in self._known:
             return self._known[number]
-        rng, walks = np.random.default_rng([self._of.seed, stream(number), AROUND]), self._of.walks
+        rng, walks = generator(Stream.AROUND, self._of.seed, number), self._of.walks
         return self._of.grown(_changes(asked, rng, singles=int(SINGLES * walks), doubles=int(DOUBLES * walks)))
 
 

@@ -5,6 +5,7 @@ import logging
 from pathlib import Path
 
 from archsmith.errors import JobFailure
+from search.streams import Stream, seed_of
 from search.trial import JobState
 from workers import bundle
 from workers.compress.chain import Winner
@@ -14,7 +15,7 @@ from workers.job.context import JobContext
 from workers.probes.numerics import Numerics
 from workers.report.contents import SCHEMA_VERSION
 from workers.report.costs import of_phase
-from workers.train.prepare import final_epochs, recipe, trial_seed
+from workers.train.prepare import final_epochs, recipe
 from workers.weights.inherit import donor_of
 
 log = logging.getLogger(__name__)
@@ -45,7 +46,7 @@ class CompressAgain:
             numerics,
             dataset,
             epochs=final_epochs(spec),
-            seed=trial_seed(spec.seed, int(report["winner"]["trial"]), 1),
+            seed=seed_of(Stream.FINAL, spec.seed, int(report["winner"]["trial"]), 0),
         )
         # the bundle's weights are those of the winner's first full training, so its own score is what may be lost
         first = next(one for one in report["finalists"] if one["trial"] == report["winner"]["trial"])

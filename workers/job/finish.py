@@ -18,6 +18,7 @@ from archsmith.errors import JobFailure, TrialFailure
 from search.ledger import Finalist, Role, Trial
 from search.ledger.values import FinalistState
 from search.objective import Objective
+from search.streams import Stream, seed_of
 from search.trial import JobState
 from space.architecture import Architecture
 from workers import bundle
@@ -33,7 +34,7 @@ from workers.report.contents import Findings, assemble
 from workers.report.page import render
 from workers.report.trained import Trained, Training
 from workers.train.job_data import final_data
-from workers.train.prepare import final_epochs, recipe, trial_seed
+from workers.train.prepare import final_epochs, recipe
 from workers.weights.inherit import donor_of, told
 
 log = logging.getLogger(__name__)
@@ -82,7 +83,7 @@ class Finish:
                     numerics,
                     dataset,
                     epochs=final_epochs(spec),
-                    seed=trial_seed(spec.seed, final.trial.number, 1 + seed),
+                    seed=seed_of(Stream.FINAL, spec.seed, final.trial.number, seed),
                 ),
             )
             for final in finals

@@ -17,7 +17,7 @@ replayed like those of the search, which never sees them.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from search.controllers.random import RandomController
 from search.ledger import Trial
@@ -25,6 +25,7 @@ from search.objective import Objective
 from search.proposing.controller import Proposal
 from search.spec import Budget, JobSpec, StopSpec
 from search.stopping import end_of_search
+from search.streams import Stream
 from search.trial import RANDOM_ARM, RANDOM_ARM_FROM, Outcome, TrialState
 from space.constraint import Constraint
 from space.space import Space
@@ -49,6 +50,8 @@ def budget(spec: JobSpec, searched: Sequence[Trial]) -> Budget:
 
 
 class _Uniform(RandomController):
+    stream: ClassVar[Stream] = Stream.RANDOM_ARM
+
     def ask(self, number: int) -> Proposal:
         return replace(super().ask(number), provenance=RANDOM_ARM)
 

@@ -21,6 +21,7 @@ import numpy as np
 
 from archsmith.errors import TrialFailure
 from search.spec import JobSpec
+from search.streams import Stream, generator, seed_of
 from search.surrogate.controller import SurrogateController
 from search.surrogate.posterior import Key
 from search.surrogate.zero_cost import COLUMNS, chosen, combined
@@ -32,7 +33,6 @@ from workers.cluster.tasks import run_tasks
 from workers.datasets import Dataset, Split
 from workers.stop_signal import StopSignal
 from workers.train.job_data import JobData, search_data
-from workers.train.prepare import trial_seed
 
 log = logging.getLogger(__name__)
 
@@ -52,9 +52,6 @@ CHUNK, START_S = 32, 5.0
 
 BATCH = 64
 """Samples, as in the published measurements. Graphs: the nodes and edges of one evaluation batch."""
-
-STREAM = 6_000_000
-"""Number of the stream that the batch and all weights are drawn from, beyond those of trials and controllers."""
 
 Row = dict[str, float | None]
 
@@ -166,7 +163,7 @@ class ZeroCostRanking:
             ProxyTask(
                 architectures=tuple(one for place, one in enumerate(named) if place // 2 % count == first),
                 seconds=seconds if math.isfinite(seconds) else None,
-                seed=trial_seed(self.spec.seed, STREAM),
+                seed=seed_of(Stream.PROXIES, self.spec.seed),
                 device=self.spec.trial.device,
                 threads=self.spec.trial.threads,
             )
@@ -186,7 +183,7 @@ def _one_batch(dataset: Dataset, seed: int) -> JobData:
     data = search_data(dataset)
     train = data.train
     if isinstance(train, Split):
-        rng = np.random.default_rng([seed, STREAM])
+        rng = generator(Stream.PROXY_BATCH, seed)
         rows = np.sort(rng.choice(len(train), min(BATCH, len(train)), replace=False))
         train = Split(x=train.x[rows], y=train.y[rows])
     return JobData(

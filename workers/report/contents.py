@@ -8,6 +8,7 @@ from search.earlier_jobs.donors import donors
 from search.ledger import Finalist, Job, Ledger, Role, Trial
 from search.objective import Objective
 from search.pareto import pareto
+from search.streams import Stream, seed_of
 from workers.conventions import score_name
 from workers.datasets import Dataset
 from workers.finalists.plan import is_its_own
@@ -17,10 +18,9 @@ from workers.report.costs import Seconds, costs, incumbents, trained_seconds
 from workers.report.document import again, digest
 from workers.report.environment import fingerprint
 from workers.report.trained import Trained
-from workers.train.prepare import trial_seed
 
 SCHEMA_VERSION = "3"
-SEEDS = "numpy.random.SeedSequence([job, trial]) of a trial, ([job, trial, 1 + seed]) of a full training"
+SEEDS = "search/streams.py: (TRIAL, job, trial) of a trial, (FINAL, job, trial, repetition) of a full training"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -170,7 +170,7 @@ def _full(one: Trained, job: Job) -> list[dict[str, Any]]:
             "trial": training.row.trial_number,
             "hash": one.trial.hash,
             "seed": training.row.seed,
-            "training_seed": trial_seed(job.spec.seed, training.row.trial_number, 1 + training.row.seed),
+            "training_seed": seed_of(Stream.FINAL, job.spec.seed, training.row.trial_number, training.row.seed),
             "final_score": training.score,
             "measures": training.measures,
             "epochs": training.row.epochs,
@@ -193,7 +193,7 @@ def _row(trial: Trial, job: Job, seconds: Seconds) -> dict[str, Any]:
         "measures": trial.measures,
         "epochs": trial.epochs,
         "training_seconds": round(seconds.get(trial.number, 0.0), 3),
-        "seed": None if trial.provenance == "prior" else trial_seed(job.spec.seed, trial.number),
+        "seed": None if trial.provenance == "prior" else seed_of(Stream.TRIAL, job.spec.seed, trial.number),
     }
 
 

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from search.spec import JobSpec
 from workers.datasets import Dataset
 from workers.probes.numerics import Numerics
@@ -33,11 +31,6 @@ Nodes: two graph convolutions of 16 and 64 on Cora's own split, 5 seeds: 0.811 a
 and 0.803 with AdamW, 0.006 less with smoothed labels; 0.821 and 0.819 with Adam in the 384 steps of a final one.
 Volumes: AdrenalMNIST3D, 4 seeds, 32 epochs: AUC on the validation split 0.837 with mirror images, 0.824 without.
 """
-
-
-def trial_seed(seed: int, *stream: int) -> int:
-    """A seed of its own for each (job seed, trial or finalist), 32 bits."""
-    return int(np.random.SeedSequence([seed, *stream]).generate_state(1)[0])
 
 
 def recipe(spec: JobSpec, numerics: Numerics, dataset: Dataset, *, epochs: int, seed: int) -> Recipe:

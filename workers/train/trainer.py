@@ -15,12 +15,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from archsmith.errors import TrialFailure
+from search.streams import Stream, seed_of
 from search.trial import Measurement
 from workers.conventions import score_name
 from workers.train.data import AnySplit, Samples, TrainData, one_of
@@ -113,7 +113,7 @@ class Trainer:
     def pace(self, limit_s: float) -> float:
         """Seconds of an epoch with its validation, from those of its steps that fit in `limit_s`. Not to train on."""
         self._module.train()
-        generator = torch.Generator().manual_seed(self._epoch_seed(1))
+        generator = torch.Generator().manual_seed(self._epoch_seed(Stream.BATCHES))
         spent: list[float] = []
         with memory_guard(), self._seeded():
             for step, batch in enumerate(self._task.batches(generator)):
@@ -167,7 +167,7 @@ class Trainer:
     def _pass(self) -> float:
         steps = self._task.steps
         total = torch.zeros((), device=self._recipe.device)
-        generator = torch.Generator().manual_seed(self._epoch_seed(1))
+        generator = torch.Generator().manual_seed(self._epoch_seed(Stream.BATCHES))
         for step, batch in enumerate(self._task.batches(generator), start=1):
             total += self._step(batch, step=self._epoch * steps + step - 1)
             if step % LOOK_EVERY == 0 or step == steps:
@@ -214,14 +214,13 @@ class Trainer:
         if not math.isfinite(loss):
             raise TrialFailure(f"the loss is {loss} in epoch {self._epoch + 1}", cause="diverged")
 
-    def _epoch_seed(self, stream: int) -> int:
-        sequence = np.random.SeedSequence([self._recipe.seed, self._epoch, stream])
-        return int(sequence.generate_state(1, np.uint64)[0] >> 1)
+    def _epoch_seed(self, purpose: Stream) -> int:
+        return seed_of(purpose, self._recipe.seed, self._epoch)
 
     @contextmanager
     def _seeded(self) -> Iterator[None]:
         """The global generators (dropout draws from them) on (seed, epoch) inside, as they were afterwards."""
         device = torch.device(self._recipe.device)
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
-            torch.manual_seed(self._epoch_seed(2))
+            torch.manual_seed(self._epoch_seed(Stream.DROPOUT))
             yield

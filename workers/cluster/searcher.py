@@ -241,7 +241,7 @@ class LedgerSearcher(Searcher):
         With the cluster go all processes, and each new one. That is no attempt of any trial: the search is put down.
         """
         if connection.away():
-            self._control.suspend("shutdown")
+            self._stop_signal.suspend("shutdown")
             return
         limit = self._spec.trial.timeout_s
         if time.monotonic() - trial.started >= limit:

@@ -163,7 +163,7 @@ def test_a_process_that_died_with_the_cluster_is_no_loss_of_its_trial(
     table.searcher.on_trial_complete("a", error=True)
     assert table.state(0) == (TrialState.RUNNING, None)
     assert table.searcher.suggest("b") == "FINISHED", "nothing is asked for that the next driver would ask again"
-    assert table.control.suspending
+    assert table.context.stop.suspending
 
 
 def test_waiting_for_a_place_is_no_part_of_the_limit(ledger: Ledger, clock: list[float]) -> None:

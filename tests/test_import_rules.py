@@ -23,6 +23,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "fastapi": ("api/",),
     "httpx": ("archsmith/",),
     "httpx_sse": ("archsmith/",),
+    "jinja2": ("workers/templates.py",),
     "jsonschema": (),
     "lark": ("space/constraint.py",),
     "mlflow": ("workers/tracking/",),

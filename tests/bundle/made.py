@@ -27,7 +27,7 @@ REPORT: dict[str, Any] = {
     "score": "accuracy",
     "measures": {"accuracy": 0.9, "balanced_accuracy": 0.85, "auc": 0.99},
     "search_score": 0.8,
-    "chosen_by": "search_score on the validation split; the test split chose nothing",
+    "chosen_by": "search_score on the validation split; the test split was not used",
     "stopped_because": "budget_trials",
     "search_seconds": 12.3,
     "dataset": {

@@ -1,7 +1,7 @@
-"""`model_card.md`: what the model is, on what data and by which protocol it was measured, what it cost, how to use it.
+"""`model_card.md`: the model, its data and scores with their protocol, the cost of the search, and how to use it.
 
-After Mitchell et al. 2019, "Model Cards for Model Reporting". What the service cannot know (licence, intended use) has
-its field all the same, for the owner to fill in.
+After Mitchell et al. 2019, "Model Cards for Model Reporting". Fields that the service cannot know (licence, intended
+use) are there for the owner to fill in.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,18 +17,18 @@ from workers.templates import environment
 FILES: Mapping[str, str] = {
     "model.py": "the architecture as code, with `build`, `load`, `predict`",
     "weights.safetensors": "its trained weights",
-    "model.onnx": "the same for any ONNX runtime, float32, the batch open; gives logits within {tolerance:g}",
-    "model.pt2": "the same for `torch.export.load`, the batch open; gives logits within {tolerance:g}",
-    "example.safetensors": "drawn inputs, as in the data set, and the `logits` that each form must give for them",
-    "labels.json": "what the columns of the output are called",
-    "bundle.json": "how inputs are prepared, for programs",
-    "architecture.json": "the graph, for machines",
-    "architecture.svg": "and for people",
-    "report.json": "how it was found, what else was tried, what it cost",
-    "report.html": "the same, for people",
-    "compressed/": "the smaller model, and how it is loaded",
-    "requirements.txt": "what `model.py` needs",
-    "SHA256SUMS": "`sha256sum -c SHA256SUMS` checks that all is whole",
+    "model.onnx": "the model for any ONNX runtime: float32, variable batch size; its logits agree within {tolerance:g}",
+    "model.pt2": "the model for `torch.export.load`: variable batch size; its logits agree within {tolerance:g}",
+    "example.safetensors": "random inputs, and the `logits` that every form of the model must give for them",
+    "labels.json": "the names of the output columns",
+    "bundle.json": "preprocessing and tolerances, for programs",
+    "architecture.json": "the architecture graph",
+    "architecture.svg": "the same as a picture",
+    "report.json": "how the model was found, what else was tried, what it cost",
+    "report.html": "the same as a page to read",
+    "compressed/": "the smaller model and its loader",
+    "requirements.txt": "the packages that `model.py` needs",
+    "SHA256SUMS": "checksums of all other files, for `sha256sum -c SHA256SUMS`",
 }
 OPTIONAL = {"model.onnx", "model.pt2", "example.safetensors", "report.html", "compressed/"}
 
@@ -36,7 +36,7 @@ OPTIONAL = {"model.onnx", "model.pt2", "example.safetensors", "report.html", "co
 def card(
     architecture: Architecture, manifest: Manifest, report: Mapping[str, Any], *, code: str, files: Iterable[str]
 ) -> str:
-    """The card of a bundle. code: its `model.py`. files: names of those that may be absent."""
+    """The card of a bundle. code: its `model.py`. files: the names of the optional files that it has."""
     return (
         environment(__package__)
         .get_template("card.md.jinja")
@@ -46,14 +46,14 @@ def card(
             manifest=manifest,
             report=report,
             scores=SCORES,
-            needs="torch and torch_geometric" if "torch_geometric" in code else "torch, nothing else",
+            needs="torch and torch_geometric" if "torch_geometric" in code else "torch alone",
             files=list(_files({*FILES} - OPTIONAL | {_shown(name) for name in files})),
         )
     )
 
 
 def requirements(code: str) -> str:
-    """What `model.py` needs, at least as new as what it was checked with."""
+    """The packages that `model.py` needs, at least as new as those it was checked with."""
     packages = {"torch": "torch"} | ({"torch-geometric": "torch_geometric"} if "torch_geometric" in code else {})
     return "".join(f"{name}>={version(package).partition('+')[0]}\n" for name, package in packages.items())
 
@@ -65,6 +65,6 @@ def _files(names: set[str]) -> Iterator[tuple[str, str]]:
 
 
 def _shown(name: str) -> str:
-    """A file by its name, one that lies deeper by its folder."""
+    """The name of a file, or of the folder that it is in."""
     folder, slash, _ = name.partition("/")
     return folder + slash

@@ -1,1 +1,1 @@
-"""The honest report of a finished job: `report.json`, whose schema is published, and `report.html` for people."""
+"""The report of a finished job: `report.json`, whose schema is published, and `report.html` for reading."""

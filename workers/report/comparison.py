@@ -1,4 +1,4 @@
-"""What the winner is worth: against the baseline, against random architectures, against its own noise."""
+"""Compare the winner with the baseline, with random architectures, and with the noise between trainings."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -22,15 +22,15 @@ def gains(
 
 
 def _gain(trained: Sequence[Trained], winner: Trained, role: Role, trial: Trial | None, *, seed: int) -> dict[str, Any]:
-    other = None if trial is None else next((one for one in trained if one.trial.hash == trial.hash), None)
+    other = None if trial is None else next((entry for entry in trained if entry.trial.hash == trial.hash), None)
     if trial is None or other is None:
         words = f"gain over {_called(role)} unknown: {MISSING[role]}"
         return {"verdict": "unknown", "words": words, "value": None, "interval": None, "against": None}
     if other is winner:
         found = Gain(value=0.0, interval=(0.0, 0.0), samples=True)
-        words = f"no gain over {_called(role)}: the winner is this very architecture"
+        words = f"no gain over {_called(role)}: the winner is this architecture itself"
     else:
-        pool = [one.scores for one in trained]
+        pool = [entry.scores for entry in trained]
         found = gain(winner.scores, other.scores, pool, seed=seed)
         words = found.words(_called(role))
     return {
@@ -48,9 +48,9 @@ def _called(role: Role) -> str:
     return "the baseline" if role == "baseline" else role
 
 
-def about(one: Trained) -> dict[str, Any]:
-    """An architecture that was trained in full, in numbers."""
-    trial, scores = one.trial, one.scores
+def about(trained: Trained) -> dict[str, Any]:
+    """The figures of an architecture that was trained in full."""
+    trial, scores = trained.trial, trained.scores
     return {
         "trial": trial.number,
         "hash": trial.hash,
@@ -64,11 +64,13 @@ def about(one: Trained) -> dict[str, Any]:
 
 
 def fidelity(trained: Sequence[Trained]) -> dict[str, Any]:
-    """Whether short trainings rank architectures as full ones do; only trials that ran to their end are asked."""
-    both = [one for one in trained if one.trial.state is TrialState.COMPLETED and one.trial.search_score is not None]
-    found = agreement([one.trial.search_score or 0.0 for one in both], [one.scores.mean for one in both])
+    """Whether short trainings rank architectures as full trainings do. Only completed trials count."""
+    both = [
+        entry for entry in trained if entry.trial.state is TrialState.COMPLETED and entry.trial.search_score is not None
+    ]
+    found = agreement([entry.trial.search_score or 0.0 for entry in both], [entry.scores.mean for entry in both])
     return {
-        "architectures": [{"role": one.final.role, **about(one)} for one in both],
+        "architectures": [{"role": entry.final.role, **about(entry)} for entry in both],
         "kendall_tau": found.tau,
         "interval": None if found.interval is None else list(found.interval),
         "level": LEVEL,
@@ -78,25 +80,28 @@ def fidelity(trained: Sequence[Trained]) -> dict[str, Any]:
 
 def _ranks(found: Agreement, count: int) -> str:
     if found.tau is None:
-        return f"rank agreement of short and full training unknown: {count} architectures have both, or all are equal"
-    told = f"Kendall's tau of search scores and full trainings {found.tau:+.2f} on {count} architectures"
+        return (
+            f"rank agreement between short and full trainings unknown: {count} architectures have both scores, "
+            "and at least two with different scores are needed"
+        )
+    text = f"Kendall's tau between search scores and final scores {found.tau:+.2f} on {count} architectures"
     if found.interval is None:
-        return f"{told}; too few for an interval"
+        return f"{text}, too few for an interval"
     low, high = found.interval
-    doubt = "" if low > 0 else ": it may be that short trainings do not rank architectures as full ones do"
-    return f"{told}, {LEVEL:.0%} interval {low:+.2f} to {high:+.2f}{doubt}"
+    doubt = "" if low > 0 else "; short trainings may not rank architectures as full trainings do"
+    return f"{text}, {LEVEL:.0%} interval {low:+.2f} to {high:+.2f}{doubt}"
 
 
 def noise(trained: Sequence[Trained], winner: Trained) -> dict[str, Any]:
-    """How much one architecture varies from training to training, and whether that hides who is the best finalist."""
-    finalists = [one.scores.mean for one in trained if one.final.role == "finalist"]
+    """How much the score varies between trainings of one architecture, and whether that hides the best finalist."""
+    finalists = [entry.scores.mean for entry in trained if entry.final.role == "finalist"]
     gap = max(finalists) - min(finalists) if len(finalists) > 1 else None
     sd = winner.scores.sd
     warning = None
     if sd is not None and gap is not None and sd > gap:
         warning = (
-            f"the noise of one training (standard deviation {sd:.4f}) exceeds the gap among the finalists ({gap:.4f}):"
-            " which of them is the best is not known"
+            f"the standard deviation between trainings of one architecture ({sd:.4f}) exceeds the gap among the "
+            f"finalists ({gap:.4f}), so it is not known which finalist is the best"
         )
     return {
         "trial": winner.trial.number,

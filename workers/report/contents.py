@@ -1,4 +1,4 @@
-"""`report.json`: what was asked, what came out and by how much it is better, what it cost, and how to run it again."""
+"""`report.json`: the job, its result, how much better the result is, what it cost, and how to reproduce it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,11 +25,12 @@ SEEDS = "search/streams.py: (TRIAL, job, trial) of a trial, (FINAL, job, trial, 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Findings:
-    """What a report is made from. winner: one of `trained`. random: the trials of the random arm.
+    """What a report is made from.
 
-    references: by role, what the winner is compared with; roles that the job did not ask for are missing.
-    duplicates: see `DataStore.duplicates`. transfer: see `workers.weights.inherit.told`. compression: see
-    `workers.compress.product`.
+    random: the trials of the random arm. winner: an element of `trained`.
+    references: role -> the trial that the winner is compared with; only roles that the job asked for.
+    duplicates: see `DataStore.duplicates`. transfer: see `workers.weights.inherit.told`.
+    compression: see `workers.compress.product`.
     """
 
     job: Job
@@ -51,12 +52,12 @@ class Findings:
 
     @property
     def own(self) -> list[Trial]:
-        """The trials that the search itself trained."""
+        """The trials that this job's search trained, without those of earlier jobs."""
         return [trial for trial in self.searched if trial.provenance != "prior"]
 
 
 def assemble(found: Findings, ledger: Ledger) -> dict[str, Any]:
-    """The whole report; `report.schema.json` says what each field means."""
+    """The whole report; `report.schema.json` documents its fields."""
     return {
         "schema_version": SCHEMA_VERSION,
         "job": _job(found),
@@ -92,7 +93,7 @@ def _result(found: Findings) -> dict[str, Any]:
 
 
 def _evidence(found: Findings, ledger: Ledger) -> dict[str, Any]:
-    """What the result is worth."""
+    """Gains, rank agreement, noise, and warnings."""
     spec, varied = found.job.spec, noise(found.trained, found.winner)
     ranks = fidelity(found.trained) if spec.finalists.fidelity else None
     return {
@@ -115,21 +116,21 @@ def _search(found: Findings, ledger: Ledger) -> dict[str, Any]:
 
 
 def _trainings(found: Findings) -> dict[str, Any]:
-    """All full ones."""
-    rows = [(one.final.role, row) for one in found.trained for row in _full(one, found.job)]
+    """All full trainings."""
+    rows = [(trained.final.role, row) for trained in found.trained for row in _full(trained, found.job)]
     return {
         "finalists": [row for role, row in rows if role == "finalist"],
         "references": [row for role, row in rows if role != "finalist"],
         "failed_trainings": [
-            {"rank": one.rank, "trial": one.trial_number, "seed": one.seed, "role": one.role, "reason": one.reason}
-            for one in found.finals
-            if one.state == "failed"
+            {"rank": row.rank, "trial": row.trial_number, "seed": row.seed, "role": row.role, "reason": row.reason}
+            for row in found.finals
+            if row.state == "failed"
         ],
     }
 
 
 def _record(found: Findings, ledger: Ledger) -> dict[str, Any]:
-    """What was trained, at what cost."""
+    """All trials and their costs."""
     job, arm = found.job, ledger.random_arm(found.job.id)
     seconds = trained_seconds(ledger.measurements(job.id))
     return {
@@ -140,7 +141,7 @@ def _record(found: Findings, ledger: Ledger) -> dict[str, Any]:
 
 
 def _surroundings(found: Findings) -> dict[str, Any]:
-    """What has to be the same for the same result."""
+    """What must be equal to get the same result again."""
     spec = found.job.spec
     return {
         "dataset": _dataset(found),
@@ -162,13 +163,13 @@ def _job(found: Findings) -> dict[str, Any]:
     }
 
 
-def _full(one: Trained, job: Job) -> list[dict[str, Any]]:
+def _full(trained: Trained, job: Job) -> list[dict[str, Any]]:
     return [
         {
             "rank": training.row.rank,
             "role": training.row.role,
             "trial": training.row.trial_number,
-            "hash": one.trial.hash,
+            "hash": trained.trial.hash,
             "seed": training.row.seed,
             "training_seed": seed_of(Stream.FINAL, job.spec.seed, training.row.trial_number, training.row.seed),
             "final_score": training.score,
@@ -176,7 +177,7 @@ def _full(one: Trained, job: Job) -> list[dict[str, Any]]:
             "epochs": training.row.epochs,
             "seconds": round(training.row.seconds, 3),
         }
-        for training in one.trainings
+        for training in trained.trainings
     ]
 
 
@@ -214,55 +215,55 @@ def _dataset(found: Findings) -> dict[str, Any]:
 
 
 def _warnings(found: Findings, varied: dict[str, Any], ranks: dict[str, Any] | None) -> list[str]:
-    told = [varied["warning"]] if varied["warning"] else []
+    warnings = [varied["warning"]] if varied["warning"] else []
     if ranks and ranks["interval"] and ranks["interval"][0] <= 0:
-        told.append(str(ranks["words"]))
+        warnings.append(str(ranks["words"]))
     seen = {name: count for name, count in (found.duplicates or {}).items() if count and name.startswith("test_in")}
     if seen:
-        what = ", ".join(f"{count} in {name.removeprefix('test_in_')}" for name, count in seen.items())
-        told.append(f"samples of the test split are byte for byte in what was trained on: {what}")
-    return told
+        where = ", ".join(f"{count} in {name.removeprefix('test_in_')}" for name, count in seen.items())
+        warnings.append(f"some samples of the test split also occur in the data trained on: {where}")
+    return warnings
 
 
 def _of_cost(found: Findings) -> Iterator[str]:
-    """Where the random arm had less than the search, by more than the trial that it had no room for."""
+    """Warn if the random arm trained less than the search, by more than the one trial that did not fit in."""
     spec = found.job.spec
     if not spec.finalists.random_arm or is_its_own(spec):
         return
     search, arm = (sum(trial.epochs for trial in trials) for trials in (found.own, found.random))
     if arm + spec.budget.epochs < search:
         yield (
-            f"the random arm was ended after {arm} of the search's {search} epochs, so a gain over random is a gain "
-            "over less training too"
+            f"the random arm ended after {arm} epochs and the search used {search}, so part of a gain over random may "
+            "come from more training"
         )
 
 
 def _of_weights(found: Findings, ledger: Ledger) -> Iterator[str]:
-    """Where the weights that all began with have seen the validation split."""
+    """Warn if the weights that all trainings started from were trained with this job's validation split."""
     spec = found.job.spec
     for job_id, donor in donors(spec.init_from, lambda job_id: ledger.job(job_id).spec):
         if donor.dataset == spec.dataset:
             yield (
-                f"all trainings began with weights that job {job_id} trained on this validation split as well: search "
-                "scores are higher than from scratch; the test split was not seen"
+                f"all trainings started from weights that job {job_id} trained with this validation split, so search "
+                "scores are higher than from scratch; the test split was not used"
             )
             return
 
 
 def chosen_by(objective: Objective) -> str:
-    """How the winner came to be it."""
+    """The rule that chose the winner, in words."""
     rule = "search_score on the validation split"
     if len(objective.names) > 1:
-        rule = f"the best {rule} among the trials on the front of {', '.join(objective.names)}"
+        rule = f"the best {rule} among the trials on the Pareto front of {', '.join(objective.names)}"
     elif objective.target is not None:
         rule = f"{rule} with a soft target for {objective.target.measure}"
     elif objective.names != ("score",):
-        rule = f"the least {objective.names[0]}"
-    return f"{rule}; the test split chose nothing"
+        rule = f"the lowest {objective.names[0]}"
+    return f"{rule}; the test split was not used"
 
 
 def _front(ledger: Ledger, found: Findings) -> dict[str, Any] | None:
-    """Where there are several objectives."""
+    """The Pareto front; None with a single objective."""
     objective = found.objective
     if len(objective.names) == 1:
         return None

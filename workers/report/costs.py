@@ -1,4 +1,4 @@
-"""What a job cost, and what it knew at what cost."""
+"""What a job cost, phase by phase, and its best score against the cost so far."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,35 +11,36 @@ from search.trial import TrialState
 FIRST_DAY = datetime(1970, 1, 1, tzinfo=UTC)
 
 Seconds = Mapping[int, float]
-"""By number of the trial: what its epochs took. A start of a process, or a wait for a place, is no training."""
+"""Trial number -> seconds that its epochs took, without starting the process or waiting for a slot."""
 
 
 def trained_seconds(measured: Iterable[StoredMeasurement]) -> Seconds:
     found: dict[int, float] = defaultdict(float)
-    for one in measured:
-        found[one.number] += one.measurement.seconds
+    for row in measured:
+        found[row.number] += row.measurement.seconds
     return found
 
 
 def costs(
     job: Job, own: Sequence[Trial], arm: Sequence[Trial], finals: Sequence[Finalist], seconds: Seconds
 ) -> list[dict[str, Any]]:
-    """Per phase. own: trials of the search without those of earlier jobs; arm: those of the random arm."""
+    """One row per phase. own: the trials of the search, without those of earlier jobs. arm: those of the random arm."""
     rows = [_of_trials(job, "search", own, seconds)]
     if "proxies" in job.phases:
         rows.insert(0, of_phase(job.phases, "proxies"))
     if arm:
         rows.append(_of_trials(job, "random_arm", arm, seconds))
-    ended = [one for one in finals if one.state in ("completed", "failed")]
-    spent = sum(one.seconds for one in ended)
-    rows.append(of_phase(job.phases, "finalists", len(ended), sum(one.epochs for one in ended), spent))
+    ended = [final for final in finals if final.state in ("completed", "failed")]
+    spent = sum(final.seconds for final in ended)
+    rows.append(of_phase(job.phases, "finalists", len(ended), sum(final.epochs for final in ended), spent))
     if "compress" in job.phases:
         rows.append(of_phase(job.phases, "compress"))
     return rows
 
 
 def _of_trials(job: Job, name: str, trials: Sequence[Trial], seconds: Seconds) -> dict[str, Any]:
-    epochs, spent = sum(one.epochs for one in trials), sum(seconds.get(one.number, 0.0) for one in trials)
+    epochs = sum(trial.epochs for trial in trials)
+    spent = sum(seconds.get(trial.number, 0.0) for trial in trials)
     return of_phase(job.phases, name, len(trials), epochs, spent)
 
 
@@ -50,7 +51,7 @@ def of_phase(
     epochs: int | None = None,
     seconds: float | None = None,
 ) -> dict[str, Any]:
-    """None: the phase has no trainings that are rows of their own."""
+    """trainings, epochs, seconds: None for a phase whose trainings have no rows in the ledger."""
     spent = phases.get(name, {})
     return {
         "phase": name,
@@ -63,16 +64,16 @@ def of_phase(
 
 
 def incumbents(trials: Iterable[Trial], seconds: Seconds) -> list[dict[str, Any]]:
-    """The best completed trial so far against what was spent by then, in order of the trials' ends.
+    """The best completed trial so far against the cost so far, in the order in which the trials ended.
 
-    epochs, training_seconds: of all trials that had ended, as if they had run one after another.
+    epochs, training_seconds: summed over all trials that had ended, as if they had run one after another.
     """
     found: list[dict[str, Any]] = []
     best, epochs, spent = float("-inf"), 0, 0.0
-    for trial in sorted(trials, key=lambda one: (one.finished_at or FIRST_DAY, one.number)):
+    for trial in sorted(trials, key=lambda trial: (trial.finished_at or FIRST_DAY, trial.number)):
         epochs, spent = epochs + trial.epochs, spent + seconds.get(trial.number, 0.0)
         if trial.state is TrialState.COMPLETED and trial.value is not None and trial.value > best:
             best = trial.value
-            told = {"trial": trial.number, "search_score": trial.search_score}
-            found.append({**told, "epochs": epochs, "training_seconds": round(spent, 3)})
+            row = {"trial": trial.number, "search_score": trial.search_score}
+            found.append({**row, "epochs": epochs, "training_seconds": round(spent, 3)})
     return found

@@ -1,4 +1,4 @@
-"""A job's spec as the document that would be posted for it again, and the digests that name it."""
+"""The document that would be posted to run a job again, and the digests that identify documents."""
 
 import hashlib
 import json
@@ -11,9 +11,9 @@ from workers.probes.numerics import Numerics
 
 
 def again(spec: JobSpec, numerics: Numerics) -> dict[str, Any]:
-    """The body of `POST /v1/jobs` that asks for the same search, with what the calibration chose written into it.
+    """The body of `POST /v1/jobs` for the same search, with the precision and layout that the calibration chose.
 
-    Another calibration might choose otherwise, and another number type gives other scores.
+    Another calibration might choose differently, and another precision gives other scores.
     """
     trial = spec.trial
     if numerics.source == "calibration":

@@ -1,4 +1,4 @@
-"""Where a job ran: what a replay must find again to give the same numbers."""
+"""The environment of a job: what must be equal for a replay to give the same numbers."""
 
 import os
 import platform
@@ -14,7 +14,7 @@ CPUINFO = Path("/proc/cpuinfo")
 
 
 def fingerprint(spec: JobSpec) -> dict[str, Any]:
-    """Of the driver's machine. Nothing that names it or its user."""
+    """Versions and hardware of the driver's machine, without its host name or user."""
     return {
         "archsmith": __version__,
         "python": platform.python_version(),

@@ -1,4 +1,4 @@
-"""`report.html`: the report for people, one file with its plots inside, readable without a network and in the dark."""
+"""`report.html`: the report as one file with its plots inside, without external resources, in light and dark mode."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -11,7 +11,7 @@ ROLES = {"finalist": "finalist", "baseline": "baseline", "random": "best random"
 
 
 def render(report: dict[str, Any]) -> str:
-    """A report of `contents.assemble` as one page."""
+    """The page of a report made by `contents.assemble`."""
     winner = report["winner"]["trial"]
     return (
         environment(__package__)
@@ -81,12 +81,12 @@ def _remarks(step: Mapping[str, Any]) -> Iterator[str]:
     if step["stopped_because"]:
         yield str(step["stopped_because"])
     if "random_mask_score" in step:
-        yield f"a random mask with as many weights scored {step['random_mask_score']:.4f} on the validation split"
+        yield f"a random mask of the same sparsity scored {step['random_mask_score']:.4f} on the validation split"
     if "final_score" in step:
         yield f"{step['final_score']:.4f} on the test split"
 
 
 def _duplicates(repeats: Mapping[str, int] | None) -> str:
     if repeats is None:
-        return "not asked: its samples are parts of one graph"
+        return "not checked: the samples are parts of one graph"
     return ", ".join(f"{name.replace('_', ' ')}: {count}" for name, count in repeats.items())

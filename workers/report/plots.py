@@ -1,7 +1,7 @@
-"""Plots as SVG text that needs nothing else: steps against cost, dots in rows, dots in a plane.
+"""Self-contained SVG plots: step curves, rows of dots, and scatter plots.
 
-Each has a title for screen readers and takes its colours from the page's classes (`.search`, `.random`, …), so that one
-file serves light and dark.
+Each has a title for screen readers and takes its colours from CSS classes of the page (`.search`, `.random`, …), so
+that one file works in light and dark mode.
 """
 
 import math
@@ -17,7 +17,7 @@ TICKS = 5
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Series:
-    """points: (x, y) in order of x. kind: the CSS class that gives the colour."""
+    """points: (x, y) ordered by x. kind: the CSS class that gives the colour."""
 
     name: str
     kind: str
@@ -26,7 +26,7 @@ class Series:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
-    """One line of dots: values, and their mean as a bar."""
+    """One row of dots: values, with their mean as a bar."""
 
     name: str
     kind: str
@@ -34,59 +34,59 @@ class Row:
 
 
 def steps(series: Sequence[Series], *, title: str, x: str, y: str, end: float, height: float = 260.0) -> str:
-    """The best so far: each value holds until the next one, the last until `end`."""
-    drawn = [one for one in series if one.points]
-    values = [value for one in drawn for _, value in one.points]
+    """Step curves: each value holds until the next, the last until `end`."""
+    drawn = [curve for curve in series if curve.points]
+    values = [value for curve in drawn for _, value in curve.points]
     across, up = _scale([0.0, end], LEFT, WIDTH - RIGHT), _scale(values, height - BOTTOM, TOP)
-    lines = [_path(one, across, up, end) for one in drawn]
+    lines = [_path(curve, across, up, end) for curve in drawn]
     body = [*_frame(across, up, height, x=x, y=y), *lines, *_legend(drawn, height)]
     return _svg(body, height, title)
 
 
-def _path(one: Series, across: "Scale", up: "Scale", end: float) -> str:
-    first, *rest = one.points
+def _path(curve: Series, across: "Scale", up: "Scale", end: float) -> str:
+    first, *rest = curve.points
     moves = [f"M{across.at(first[0]):.1f} {up.at(first[1]):.1f}"]
     moves += [f"H{across.at(place):.1f}V{up.at(value):.1f}" for place, value in rest]
-    return f'<path class="line {one.kind}" d="{"".join(moves)}H{across.at(end):.1f}"/>'
+    return f'<path class="line {curve.kind}" d="{"".join(moves)}H{across.at(end):.1f}"/>'
 
 
 def rows(lines: Sequence[Row], *, title: str, x: str) -> str:
-    """Every training a dot, the mean of a row a bar."""
+    """One row per entry of `lines`: a dot per value and a bar at the mean."""
     height = TOP + ROW * len(lines) + BOTTOM
-    across = _scale([value for one in lines for value in one.values], LEFT, WIDTH - RIGHT)
+    across = _scale([value for line in lines for value in line.values], LEFT, WIDTH - RIGHT)
     body = _ticks_below(across, height, x)
-    for place, one in enumerate(lines):
+    for place, line in enumerate(lines):
         middle = TOP + ROW * (place + 0.5)
-        mean = across.at(math.fsum(one.values) / len(one.values))
+        mean = across.at(math.fsum(line.values) / len(line.values))
         body.append(
-            f'<text class="label" x="{LEFT - 10}" y="{middle + 4:.1f}" text-anchor="end">{escape(one.name)}</text>'
+            f'<text class="label" x="{LEFT - 10}" y="{middle + 4:.1f}" text-anchor="end">{escape(line.name)}</text>'
         )
-        body.append(f'<path class="mean {one.kind}" d="M{mean:.1f} {middle - 9:.1f}v18"/>')
+        body.append(f'<path class="mean {line.kind}" d="M{mean:.1f} {middle - 9:.1f}v18"/>')
         body += [
-            f'<circle class="dot {one.kind}" cx="{across.at(v):.1f}" cy="{middle:.1f}" r="4"/>' for v in one.values
+            f'<circle class="dot {line.kind}" cx="{across.at(v):.1f}" cy="{middle:.1f}" r="4"/>' for v in line.values
         ]
     return _svg(body, height, title)
 
 
 def plane(series: Sequence[Series], *, title: str, x: str, y: str, height: float = 300.0) -> str:
-    """A dot for each point."""
-    points = [point for one in series for point in one.points]
+    """A scatter plot."""
+    points = [point for group in series for point in group.points]
     across, up = (
         _scale([p[axis] for p in points], *ends)
         for axis, ends in ((0, (LEFT, WIDTH - RIGHT)), (1, (height - BOTTOM, TOP)))
     )
     dots = [
-        f'<circle class="dot {one.kind}" cx="{across.at(place):.1f}" cy="{up.at(value):.1f}" r="5"/>'
-        for one in series
-        for place, value in one.points
+        f'<circle class="dot {group.kind}" cx="{across.at(place):.1f}" cy="{up.at(value):.1f}" r="5"/>'
+        for group in series
+        for place, value in group.points
     ]
-    drawn = [one for one in series if one.points]
+    drawn = [group for group in series if group.points]
     return _svg([*_frame(across, up, height, x=x, y=y), *dots, *_legend(drawn, height)], height, title)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Scale:
-    """Values from low to high -> pixels from start to stop."""
+    """Maps values from low to high linearly to pixels from start to stop."""
 
     low: float
     high: float
@@ -99,7 +99,7 @@ class Scale:
 
 
 def _scale(values: Iterable[float], start: float, stop: float) -> Scale:
-    """With round ticks that hold all values."""
+    """A scale with round ticks that covers all values."""
     given = list(values) or [0.0, 1.0]
     low, high = min(given), max(given)
     if high - low < 1e-9:
@@ -133,12 +133,12 @@ def _ticks_below(across: Scale, height: float, name: str) -> list[str]:
 
 
 def _legend(series: Sequence[Series], height: float) -> list[str]:
-    """To the left below the axis, one entry beside the other."""
+    """The entries side by side, below the axis on the left."""
     body, place = list[str](), 8.0
-    for one in series:
-        body.append(f'<circle class="dot {one.kind}" cx="{place + 5}" cy="{height - 11:.1f}" r="4"/>')
-        body.append(f'<text class="label" x="{place + 14}" y="{height - 7:.1f}">{escape(one.name)}</text>')
-        place += 30 + 7 * len(one.name)
+    for entry in series:
+        body.append(f'<circle class="dot {entry.kind}" cx="{place + 5}" cy="{height - 11:.1f}" r="4"/>')
+        body.append(f'<text class="label" x="{place + 14}" y="{height - 7:.1f}">{escape(entry.name)}</text>')
+        place += 30 + 7 * len(entry.name)
     return body
 
 

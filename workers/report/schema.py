@@ -1,4 +1,4 @@
-"""The published JSON Schema of `report.json`; the service serves it at `/v1/reports/schema`."""
+"""The published JSON Schema of `report.json`, which the service serves at `/v1/reports/schema`."""
 
 import json
 from functools import cache

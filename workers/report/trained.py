@@ -12,7 +12,7 @@ from workers.report.statistics import Floats, Scores
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Training:
-    """One that ended well: row.test_score is a number. measures: all its scores. shares: see `Scores`, of this one."""
+    """One completed training: row.test_score is a number. measures: all its scores. shares: see `Scores`."""
 
     row: Finalist
     measures: dict[str, float]
@@ -21,13 +21,13 @@ class Training:
     @property
     def score(self) -> float:
         if self.row.test_score is None:
-            raise ValueError(f"final training {self.row.rank}, seed {self.row.seed}, was not measured")
+            raise ValueError(f"final training {self.row.rank}, seed {self.row.seed}, has no test score")
         return self.row.test_score
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trained:
-    """trainings: at least one, in order of their seeds."""
+    """One architecture with its trainings: at least one, ordered by seed."""
 
     final: Final
     trainings: tuple[Training, ...]
@@ -38,13 +38,13 @@ class Trained:
 
     @property
     def scores(self) -> Scores:
-        shares = [one.shares for one in self.trainings if one.shares is not None]
+        shares = [training.shares for training in self.trainings if training.shares is not None]
         whole = len(shares) == len(self.trainings)
         mean = np.stack(shares).astype(np.float64).mean(axis=0) if whole else None
-        return Scores(values=tuple(one.score for one in self.trainings), shares=mean)
+        return Scores(values=tuple(training.score for training in self.trainings), shares=mean)
 
     @property
     def measures(self) -> dict[str, float]:
-        """Means over the trainings, of the scores that all of them have."""
-        each = [one.measures for one in self.trainings]
-        return {name: fmean(one[name] for one in each) for name in each[0] if all(name in one for one in each)}
+        """Means over the trainings of the scores that all of them have."""
+        each = [training.measures for training in self.trainings]
+        return {name: fmean(m[name] for m in each) for name in each[0] if all(name in m for m in each)}

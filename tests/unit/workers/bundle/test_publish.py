@@ -182,10 +182,10 @@ def test_the_card_has_what_the_report_has_of_seeds_and_gains(tmp_path: Path) -> 
     small_bundle(tmp_path, "image", exports=bundle.Exports.none("not asked"), report=report)
     text = (tmp_path / "bundle" / "model_card.md").read_text()
     assert "| accuracy (`final_score`) | 0.9000 ± 0.0123 | test split, full training of 12 epochs" in text
-    assert "\n- no gain over random: +0.0010, 95% interval -0.0040 to +0.0060\n\nAll trainings began" in text
-    assert "All trainings began with weights of job `j`: 75% of these.\n\nThe test split" in text
+    assert "\n- no gain over random: +0.0010, 95% interval -0.0040 to +0.0060\n\nAll trainings started" in text
+    assert "from the weights of job `j`, from which 75% of this model's were taken.\n\nThe test split" in text
     assert "| accuracy of these weights | 0.8871 | seed 0 of those trainings |" in text
-    assert "| accuracy of `compressed/` | 0.8804 | test split, measured once more |" in text
+    assert "| accuracy of `compressed/` | 0.8804 | test split, measured once |" in text
     assert "| search | 4 | 12 | 12 s |\n| compress | - | - | unknown |" in text
 
 

@@ -1,4 +1,4 @@
-"""What a report claims must hold as often as it says: simulated jobs whose truth is known."""
+"""The report's claims must hold as often as they say, on simulated jobs whose true scores are known."""
 
 import numpy as np
 import pytest
@@ -65,7 +65,7 @@ def test_a_planted_winner_is_found_and_its_gain_is_beyond_zero() -> None:
 
 
 def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
-    """Comparisons of equal architectures: three trainings of each, the noise told from five of them."""
+    """Comparisons of equal architectures: three trainings of each, the noise estimated from five of them."""
     rng = np.random.default_rng(0)
     means = rng.normal(0.0, NOISE, (500, 5, SEEDS))
     pools = [[Scores(values=tuple(row)) for row in one] for one in means]
@@ -74,22 +74,22 @@ def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
     assert 0.025 < missed / len(found) < 0.08
 
 
-def test_one_training_each_tells_no_interval() -> None:
+def test_one_training_per_architecture_gives_no_interval() -> None:
     one, other = Scores(values=(0.9,)), Scores(values=(0.8,))
     found = gain(one, other, [one, other])
     assert (found.verdict, found.interval) == ("unknown", None)
     assert found.words("random").startswith("gain over random unknown: +0.1000")
 
 
-def test_a_gain_is_told_in_plain_words() -> None:
+def test_a_gain_in_words() -> None:
     said = {
         verdict: Gain(value=0.01, interval=interval, samples=True).words("random")
         for verdict, interval in {"gain": (0.004, 0.016), "zero": (-0.004, 0.024), "worse": (-0.02, -0.01)}.items()
     }
     assert said["gain"] == "gain over random: +0.0100, 95% interval +0.0040 to +0.0160"
-    assert said["zero"] == "no gain over random: +0.0100, 95% interval -0.0040 to +0.0240, which holds zero"
+    assert said["zero"] == "no gain over random: +0.0100, 95% interval -0.0040 to +0.0240, which includes zero"
     assert said["worse"].startswith("no gain over random: ")
-    assert said["worse"].endswith("; it is worse")
+    assert said["worse"].endswith("; the winner is worse")
 
 
 def test_the_rank_agreement_has_an_interval_that_covers() -> None:

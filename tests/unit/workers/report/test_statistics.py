@@ -16,9 +16,10 @@ WIDTHS = (2, 4, 6)
 
 
 def toy(worth: float, widths: int) -> Toy:
-    """Some widths with one right answer each, the last, which is worth so much; the baseline has none of them right.
+    """A space of widths. Each width at its last option adds `worth` to the score; the baseline has none of them.
 
-    With 0 all are equal; else a search climbs to the planted one, of 8 widths 1 in 6,561: random draws seldom do.
+    With a worth of 0 all architectures are equal. Otherwise a search can climb to the best one, which is 1 of 6,561 for
+    8 widths and thus seldom drawn at random.
     """
 
     def grow(ask: Ask) -> list[tuple[str, dict[str, object]]]:
@@ -28,11 +29,11 @@ def toy(worth: float, widths: int) -> Toy:
 
 
 def best(told: list[Told]) -> list[Told]:
-    return sorted(told, key=lambda one: -(one.outcome.value or 0.0))
+    return sorted(told, key=lambda entry: -(entry.outcome.value or 0.0))
 
 
 def trained(space: Toy, told: Told, rng: np.random.Generator, samples: int) -> Scores:
-    """In full, SEEDS times, on a test split of so many samples; 0 = of endlessly many."""
+    """SEEDS full trainings, measured on a test split of `samples` samples; 0 stands for infinitely many."""
     means = space.reward(told.proposal.choices) + rng.normal(0.0, NOISE, SEEDS)
     if not samples:
         return Scores(values=tuple(map(float, means)))
@@ -41,36 +42,36 @@ def trained(space: Toy, told: Told, rng: np.random.Generator, samples: int) -> S
 
 
 def job(seed: int, space: Toy, *, trials: int, samples: int) -> tuple[Gain, Told]:
-    """One whole job: a search, a random arm of equal cost, full trainings -> gain over random, and the winner."""
+    """A whole job (search, random arm of equal cost, full trainings) -> its gain over random, and the winner."""
     rng = np.random.default_rng([seed, 99])
-    noisy, other = (Faulty(toy=space, seed=one, noise=NOISE) for one in (seed, seed + 1000))
+    noisy, other = (Faulty(toy=space, seed=s, noise=NOISE) for s in (seed, seed + 1000))
     told = search(LocalSearchController(space, seed=seed), noisy, trials=trials)
     arm = search(RandomController(space, seed=seed + 1000), other, trials=trials)
-    baseline = next(one for one in told if one.proposal.number == 0)
-    scores = [trained(space, one, rng, samples) for one in (*best(told)[:3], best(arm)[0], baseline)]
+    baseline = next(entry for entry in told if entry.proposal.number == 0)
+    scores = [trained(space, entry, rng, samples) for entry in (*best(told)[:3], best(arm)[0], baseline)]
     return gain(scores[0], scores[3], scores, seed=seed), best(told)[0]
 
 
 @pytest.mark.parametrize("samples", [0, 2000])
 def test_a_flat_space_shows_no_gain_over_random(samples: int) -> None:
     found = [job(seed, toy(0.0, 3), trials=12, samples=samples)[0] for seed in range(JOBS)]
-    assert sum("no gain over random" in one.words("random") for one in found) >= LEAST
+    assert sum("no gain over random" in result.words("random") for result in found) >= LEAST
 
 
 def test_a_planted_winner_is_found_and_its_gain_is_beyond_zero() -> None:
     found = [job(seed, toy(0.06, 8), trials=55, samples=2000) for seed in range(JOBS)]
     planted = [set(winner.proposal.choices.values()) == {WIDTHS[-1]} for _, winner in found]
     assert sum(planted) >= LEAST
-    assert sum(one.verdict == "gain" for one, _ in found) >= LEAST
+    assert sum(result.verdict == "gain" for result, _ in found) >= LEAST
 
 
 def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
     """Comparisons of equal architectures: three trainings of each, the noise estimated from five of them."""
     rng = np.random.default_rng(0)
     means = rng.normal(0.0, NOISE, (500, 5, SEEDS))
-    pools = [[Scores(values=tuple(row)) for row in one] for one in means]
+    pools = [[Scores(values=tuple(row)) for row in rows] for rows in means]
     found = [gain(pool[0], pool[1], pool) for pool in pools]
-    missed = sum(one.interval is not None and not one.interval[0] <= 0 <= one.interval[1] for one in found)
+    missed = sum(result.interval is not None and not result.interval[0] <= 0 <= result.interval[1] for result in found)
     assert 0.025 < missed / len(found) < 0.08
 
 
@@ -93,12 +94,12 @@ def test_a_gain_in_words() -> None:
 
 
 def test_the_rank_agreement_has_an_interval_that_covers() -> None:
-    """Of pairs of normal numbers with a correlation whose tau is known: 2 / pi * arcsin(rho)."""
+    """On pairs of normal numbers with correlation rho, for which tau is 2 / pi * arcsin(rho)."""
     rng, rho = np.random.default_rng(1), 0.7
     true = 2 / np.pi * np.arcsin(rho)
     pairs = rng.multivariate_normal([0, 0], [[1, rho], [rho, 1]], (400, 8))
-    found = [agreement(list(one[:, 0]), list(one[:, 1])).interval for one in pairs]
-    covered = sum(one is not None and one[0] <= true <= one[1] for one in found)
+    found = [agreement(list(sample[:, 0]), list(sample[:, 1])).interval for sample in pairs]
+    covered = sum(interval is not None and interval[0] <= true <= interval[1] for interval in found)
     assert covered / len(found) > 0.9
     assert agreement([1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 5, 6]).interval == pytest.approx((0.64, 1.0), abs=0.01)
     assert agreement([1, 2, 3], [3, 2, 1]).interval is None

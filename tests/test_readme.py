@@ -1,6 +1,7 @@
 """The texts are held to the code: every command, target, request, job, variable, link and exit code in them is real."""
 
 import ast
+import importlib
 import json
 import re
 import shlex
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 import typer.main
 
-from archsmith import cli
+from archsmith import cli, exceptions
 from archsmith.client import Client
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -182,6 +183,20 @@ def test_python_examples_use_what_is_there(path: Path) -> None:
         for node in ast.walk(ast.parse(block)):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "client":
                 assert hasattr(Client, node.attr), f"Client has no {node.attr}"
+
+
+def test_the_api_reference_names_what_exists() -> None:
+    text = (ROOT / "docs" / "api.md").read_text()
+    modules = re.findall(r"^\.\. automodule:: (\S+)\n   :members: (.+)$", text, re.MULTILINE)
+    named = [(module, name) for module, names in modules for name in names.split(", ")]
+    named += re.findall(r"^\.\. auto(?:class|exception):: (\S+)\.(\w+)$", text, re.MULTILINE)
+    assert [f"{module}.{name}" for module, name in named if not hasattr(importlib.import_module(module), name)] == []
+    raised = {
+        name
+        for name, value in vars(exceptions).items()
+        if isinstance(value, type) and value.__module__ == exceptions.__name__
+    }
+    assert raised <= {name for _, name in named}, "every exception of the client is on the page"
 
 
 @texts

@@ -17,7 +17,7 @@ def render(report: dict[str, Any]) -> str:
         environment(__package__)
         .get_template("report.html.jinja")
         .render(
-            title=f"Report of the search {report['job']['name']}",
+            title=f"Search report: {report['job']['name']}",
             report=report,
             score=SCORES[report["score"]],
             trainings=sum(row["trial"] == winner for row in report["finalists"]),

@@ -220,7 +220,7 @@ def test_values_are_escaped_and_a_missing_field_is_an_error(ledger: Ledger, root
     report["warnings"] = ["a < b"]
     text = render(report)
     assert "<b>" not in text
-    assert "<title>Report of the search &lt;b&gt;</title>" in text
+    assert "<title>Search report: &lt;b&gt;</title>" in text
     assert "Warning: a &lt; b." in text
     del report["dataset"]["sha256"]
     with pytest.raises(UndefinedError, match="sha256"):

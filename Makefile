@@ -49,8 +49,8 @@ demo: install ## a whole search on the digits data set, from nothing to a checke
 test: install ## the whole suite, on two processes: one drives the services, one does the rest
 	$(PYTEST) $(TWO) -m "not chaos and not slow" --durations 20 $(TESTS)
 
-test-slow: install ## what `make test` has in part already: whole tables, the demo, drivers killed twice
-	$(PYTEST) $(TWO) -m slow tests
+test-slow: install ## what `make test` has in part already: whole tables and sweeps, the demo, drivers killed twice
+	$(PYTEST) $(TWO) --hypothesis-profile thorough -m "slow or sweep or hypothesis" tests
 
 test-lowest: install ## the unit tests on the lowest versions that pyproject.toml allows
 	test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)

@@ -8,18 +8,27 @@ from pathlib import Path
 # Every child compiles all that it imports where no bytecode may be kept: a driver's imports took 10.6 s of a processor
 # in place of 3.8, and the suite starts some two hundred such processes. The setting comes with many container images.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-sys.dont_write_bytecode = False
 
 # Two test processes on two processors: the threads of a second matrix product would wait for each other, spinning.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
+from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
+
+from tests.effort import QUICK_PERCENT
+
+sys.dont_write_bytecode = False
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, their children too; some tests send it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# `--hypothesis-profile thorough` is what `make test-slow` says; `tests/effort.py` says what it means.
+settings.register_profile("quick", max_examples=QUICK_PERCENT)
+settings.register_profile("thorough", max_examples=100)
+settings.load_profile("quick")
 
 pytest.register_assert_rewrite("tests.conformance", "tests.invariants")
 

@@ -5,12 +5,8 @@ A controller joins by a subclass of `ControllerConformance` with one fixture, `s
 """
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pytest
@@ -28,8 +24,10 @@ from space.analysis import analyse
 from space.architecture import Architecture
 from space.presets import load
 from space.space import Space
+from tests.effort import share
 
-ROOT = Path(__file__).resolve().parents[2]
+if TYPE_CHECKING:
+    from tests.conformance.fresh import Fresh
 
 Ended = tuple[Proposal, Outcome | None]
 Make = Callable[..., Controller]
@@ -173,9 +171,10 @@ class ControllerConformance:
         limit = Above(analyse(toy.sample(lambda d: d.options[0])).params)
         assert make(toy, constraints=[limit]).ask(0).choices["width"] != 1
 
+    @pytest.mark.sweep
     @pytest.mark.parametrize("workers", [1, 8])
     def test_every_ask_gives_another_architecture_of_the_space(self, make: Make, workers: int) -> None:
-        toy, trials = chain(2), 40 if workers == 1 else self.asks
+        toy, trials = chain(2), 40 if workers == 1 else share(self.asks, least=60)
         history = search(make(toy), Faulty(toy=toy, noise=0.02), trials=trials, workers=workers)
         proposed = hashes([told.proposal for told in history])
         assert len(set(proposed)) == len(proposed) == trials
@@ -312,25 +311,16 @@ class ControllerConformance:
         same, again, other = (onward(make(toy, seed=seed), toy, first=0, asks=16) for seed in (5, 5, 6))
         assert same == again != other
 
-    def test_restored_in_a_fresh_process_it_asks_the_same(self, make: Make, spec: ControllerSpec) -> None:
+    def test_restored_in_a_fresh_process_it_asks_the_same(
+        self, make: Make, spec: ControllerSpec, fresh: "Fresh"
+    ) -> None:
         toy = chain(2)
         controller = make(toy, seed=11)
         history = disorderly_history(controller, toy, trials=60, window=6)
         assert sum(outcome is None for _, outcome in history) == 5
         expected = onward(controller, toy, first=60)
         request = {"name": spec.name, "options": dict(spec.options), "seed": 11, "history": history_to_json(history)}
-        run = subprocess.run(
-            [sys.executable, "-m", "tests.conformance.controllers"],
-            input=json.dumps(request),
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=ROOT,
-            env={**os.environ, "PYTHONHASHSEED": "12345", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
-            timeout=120,
-        )
-        assert run.returncode == 0, run.stderr
-        assert json.loads(run.stdout) == json.loads(json.dumps(expected))
+        assert fresh.ask(request) == json.loads(json.dumps(expected))
 
     def test_restored_trials_can_still_be_told(self, make: Make) -> None:
         toy = chain(2)
@@ -372,17 +362,3 @@ def _random_choose(seed: int) -> Callable[[Any], Any]:
 
 def _all_measures(toy: Toy) -> list[dict[str, int]]:
     return [analyse(architecture).measures for _, architecture in every_walk(toy) if architecture is not None]
-
-
-def main() -> None:
-    """The fresh process: restore what stands on the standard input, print the next asks."""
-    request = json.load(sys.stdin)
-    toy = chain(2)
-    spec = ControllerSpec(name=request["name"], options=request["options"])
-    controller = make_controller(spec, space=toy, seed=request["seed"])
-    restore_from_json(controller, request["history"])
-    json.dump(onward(controller, toy, first=60), sys.stdout)
-
-
-if __name__ == "__main__":
-    main()

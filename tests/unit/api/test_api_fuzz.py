@@ -9,10 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.effort import share
 from tests.unit.api.support import Service
 
 # One service for all examples of a test: what is stored by one does not matter to the next.
-KEEP = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+KEEP = settings(max_examples=share(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 WHOLE: dict[str, Any] = {
     "name": "fuzz",

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from search.objective import MAXIMIZED, MINIMIZED, Objective, faults
 from search.spec import JobSpec, ObjectiveSpec, TargetSpec
 from search.trial import Outcome, TrialState
+from tests.effort import share
 
-CALM = settings(deadline=None, max_examples=60)
+CALM = settings(deadline=None, max_examples=share(60))
 COSTS = st.floats(1e-6, 1e12)
 SCORES = st.floats(0.0, 1.0)
 OBJECTIVES = st.builds(

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from search.objective import Objective
 from search.pareto import best, crowding, hypervolume, non_dominated_ranks, parego, pareto, reference_point, spread
 from search.spec import TargetSpec
+from tests.effort import share
 
-CALM = settings(deadline=None, max_examples=60)
+CALM = settings(deadline=None, max_examples=share(60))
 SMALL = st.integers(1, 4).flatmap(
     lambda m: st.lists(st.lists(st.integers(0, 5), min_size=m, max_size=m), min_size=1, max_size=9)
 )

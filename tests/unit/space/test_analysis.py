@@ -9,6 +9,7 @@ from space.architecture import Architecture, GraphBuilder
 from space.build import build
 from space.operations import OPERATIONS
 from space.operations.base import Layer
+from tests.effort import share
 from tests.oracle import hooked_shapes, network_macs
 from tests.unit.space.strategies import architectures
 
@@ -16,7 +17,7 @@ EVERYWHERE = frozenset({"group_norm", "attend", "zero", "global_max_pool", "adap
 """Operations with statistics over the whole map, or with nothing: a receptive field leaves them out."""
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=share(60), deadline=None)
 @given(architectures())
 def test_shapes_parameters_and_macs_are_torchs(architecture: Architecture) -> None:
     costs = analyse(architecture)
@@ -31,7 +32,7 @@ def test_shapes_parameters_and_macs_are_torchs(architecture: Architecture) -> No
     assert all(cost.params == by_path.get(cost.name, 0) for cost in costs.nodes)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=share(40), deadline=None)
 @given(architectures(avoid=EVERYWHERE | {"maxpool", "blur_pool", "resize"}, side=64))
 def test_receptive_field_is_where_gradients_reach(architecture: Architecture) -> None:
     """The centre of the last map, where nothing touches an edge.

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from archsmith.errors import ImpossibleShape, InvalidArchitecture
 from space.architecture import MAX_NODES, Architecture, GraphBuilder
 from space.names import TAKEN
+from tests.effort import share
 from tests.unit.space.strategies import architectures
 
 
@@ -23,7 +24,7 @@ def small() -> Architecture:
     return g.finish(g.add("head.linear", "linear", {"out": 3}, x))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=share(60), deadline=None)
 @given(architectures())
 def test_json_round_trip_is_identity(architecture: Architecture) -> None:
     document = json.loads(json.dumps(architecture.to_json()))
@@ -140,7 +141,7 @@ anything = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=share(300), deadline=None)
 @given(st.data())
 def test_any_value_in_any_place_is_refused_or_read(data: st.DataObject) -> None:
     """Never a KeyError, TypeError or RecursionError: an Architecture, or InvalidArchitecture."""

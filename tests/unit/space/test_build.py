@@ -8,10 +8,11 @@ from torch import nn
 
 from space.architecture import Architecture, GraphBuilder
 from space.build import build
+from tests.effort import share
 from tests.unit.space.strategies import architectures
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=share(40), deadline=None)
 @given(architectures())
 def test_a_batch_goes_in_and_logits_come_out(architecture: Architecture) -> None:
     module = build(architecture)

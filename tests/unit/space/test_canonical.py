@@ -12,17 +12,18 @@ from hypothesis import strategies as st
 
 from space.architecture import Architecture, GraphBuilder
 from space.build import build
+from tests.effort import share
 from tests.unit.space.strategies import architectures, random_architecture, respelled
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=share(150), deadline=None)
 @given(architectures(), st.randoms(use_true_random=False))
 def test_any_spelling_has_the_same_hash(architecture: Architecture, rng: Random) -> None:
     other = Architecture.from_json(respelled(architecture, rng))
     assert other.hash == architecture.hash
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=share(60), deadline=None)
 @given(architectures(), st.randoms(use_true_random=False))
 def test_another_attribute_is_another_hash(architecture: Architecture, rng: Random) -> None:
     document = architecture.to_json()
@@ -62,6 +63,7 @@ def logits(architecture: Architecture) -> torch.Tensor:
     return result
 
 
+@pytest.mark.sweep
 def test_near_misses_have_one_hash_only_where_they_are_one_function() -> None:
     """One thing changed in each of 400 networks, the weights left: where the logits move, so does the hash.
 
@@ -69,8 +71,8 @@ def test_near_misses_have_one_hash_only_where_they_are_one_function() -> None:
     its inputs keeps the hash, a permutation of the reader's weights gives the logits back
     (`test_swapped_branches_are_the_same_function`), so those are left out.
     """
-    kept = moved = 0
-    for seed in range(400):
+    kept, moved, count = 0, 0, share(400)
+    for seed in range(count):
         rng = Random(seed)
         architecture = random_architecture(rng, steps=10, side=6)
         other = near_miss(architecture, rng)
@@ -81,8 +83,8 @@ def test_near_misses_have_one_hash_only_where_they_are_one_function() -> None:
             assert alike or swapped, seed
         else:
             moved += not alike
-    assert kept > 50
-    assert moved > 150
+    assert kept > count / 8
+    assert moved > count * 3 / 8
 
 
 def test_random_networks_differ() -> None:

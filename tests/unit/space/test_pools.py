@@ -19,6 +19,7 @@ from space.operations import OPERATIONS, resize
 from space.operations.base import Layer
 from space.pools import POOLS, pool
 from space.space import Space
+from tests.effort import share
 
 UPS = ("up_nearest", "up_bilinear")
 
@@ -177,7 +178,7 @@ stage = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=share(150), deadline=None)
 @given(st.lists(stage, min_size=1, max_size=4), st.sampled_from([(1, 5, 9), (2, 12, 12), (1, 4, 6, 7)]), st.randoms())
 def test_every_walk_of_a_document_that_is_not_refused_ends_in_a_network(
     stages: list[dict[str, Any]], shape: tuple[int, ...], choose: random.Random

@@ -9,6 +9,7 @@ from space.analysis import analyse
 from space.architecture import Architecture
 from space.build import build
 from space.space import replay
+from tests.effort import share
 from tests.oracle import batch_of, rows_of
 from tests.spaces import preset, sample, shapes_of
 
@@ -24,21 +25,23 @@ def test_names_and_unknown_names() -> None:
         presets.load("../space/presets/tiny")
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(("name", "shape"), CASES)
 def test_every_sample_is_a_network(name: str, shape: tuple[int, ...]) -> None:
     one = preset(name, shape)
-    for seed in range(20):
+    for seed in range(share(20)):
         architecture = sample(one, seed)
         assert analyse(architecture).params > 0
         assert Architecture.from_json(architecture.to_json()) == architecture
         assert sample(one, seed).hash == architecture.hash
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(("name", "shape"), CASES)
 def test_samples_build_and_give_logits(name: str, shape: tuple[int, ...]) -> None:
     torch.set_num_threads(1)
     one = preset(name, shape)
-    for architecture in (one.sample(replay(one.baseline())), *(sample(one, seed) for seed in range(3))):
+    for architecture in (one.sample(replay(one.baseline())), *(sample(one, seed) for seed in range(share(3)))):
         module = build(architecture)
         logits = module(*batch_of(architecture.data, shape))
         assert logits.shape == (rows_of(architecture), one.classes)

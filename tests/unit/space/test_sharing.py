@@ -11,6 +11,7 @@ from space.architecture import Architecture, GraphBuilder
 from space.build import build
 from space.codegen.writer import generate
 from space.space import Space, replay
+from tests.effort import share
 from tests.oracle import load_generated
 
 REPEATS = ["own", "shared"]
@@ -29,11 +30,12 @@ def space() -> Space:
     return Space.parse(DOCUMENT, input_shape=(3, 12, 12), classes=4)
 
 
+@pytest.mark.sweep
 def test_shared_repeats_are_one_module(space: Space) -> None:
     torch.manual_seed(0)
     draw = random.Random(0)
-    shared = 0
-    for _ in range(40):
+    shared, count = 0, share(40)
+    for _ in range(count):
         architecture = space.sample(lambda decision: draw.choice(decision.options))
         shared += any(node.weights for node in architecture.nodes)
         assert Architecture.from_json(architecture.to_json()) == architecture
@@ -43,7 +45,7 @@ def test_shared_repeats_are_one_module(space: Space) -> None:
         written.load_state_dict(module.state_dict())
         x = torch.randn(2, 3, 12, 12)
         assert torch.allclose(module(x), written(x), atol=1e-5)
-    assert shared > 10
+    assert shared > count / 4
 
 
 def test_sharing_costs_less_and_is_another_network(space: Space) -> None:

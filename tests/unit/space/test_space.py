@@ -15,6 +15,7 @@ from space.decision import Choices, Choose, Decision, Option
 from space.size import every
 from space.space import Space, replay
 from space.walk import Cursor, DecisionRecorder
+from tests.effort import share
 
 Json = dict[str, Any]
 
@@ -209,7 +210,7 @@ def documents(draw: Callable[..., Any]) -> Json:
 shapes = st.tuples(st.sampled_from([1, 3]), st.integers(1, 17), st.integers(1, 17))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=share(150), deadline=None)
 @given(documents(), shapes, st.integers(0, 2**32))
 def test_no_walk_of_any_document_ends_in_a_dead_end(document: Json, shape: tuple[int, ...], seed: int) -> None:
     try:
@@ -223,7 +224,7 @@ def test_no_walk_of_any_document_ends_in_a_dead_end(document: Json, shape: tuple
         assert space.sample(replay(choices)).hash == architecture.hash
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=share(60), deadline=None)
 @given(documents(), shapes)
 def test_counting_equals_enumerating(document: Json, shape: tuple[int, ...]) -> None:
     try:

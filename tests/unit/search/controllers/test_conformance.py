@@ -1,9 +1,19 @@
 """Each controller against the law that all share."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from search.spec import ControllerSpec
 from tests.conformance.controllers import ControllerConformance
+from tests.conformance.fresh import Fresh
+
+
+@pytest.fixture(scope="module")
+def fresh() -> Iterator[Fresh]:
+    process = Fresh()
+    yield process
+    process.close()
 
 
 class TestRandom(ControllerConformance):
@@ -74,6 +84,7 @@ class TestGp(ControllerConformance):
         return ControllerSpec(name="gp", options={"startup": 25, "history": 15})  # for speed
 
 
+@pytest.mark.slow
 class TestTpeGrouped(ControllerConformance):
     asks = 60
 

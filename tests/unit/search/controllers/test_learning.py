@@ -41,7 +41,10 @@ def test_the_false_alarm_rate():
     [
         pytest.param(ControllerSpec(name="tpe"), marks=pytest.mark.slow),
         ControllerSpec(name="reinforce"),
-        ControllerSpec(name="reinforce", options={"advantage": "quantile", "learning_rate": 2.0}),
+        pytest.param(
+            ControllerSpec(name="reinforce", options={"advantage": "quantile", "learning_rate": 2.0}),
+            marks=pytest.mark.slow,
+        ),
         ControllerSpec(name="local_search"),
         ControllerSpec(name="evolution", options={"population": 10}),
     ],
@@ -52,7 +55,10 @@ def test_better_than_random(spec: ControllerSpec, random_finds: list[float]):
     assert won >= WON, f"{won} of {SEEDS} seeds"
 
 
-@pytest.mark.parametrize(("name", "state"), [("tpe", TrialState.FAILED), ("reinforce", TrialState.INFEASIBLE)])
+@pytest.mark.parametrize(
+    ("name", "state"),
+    [pytest.param("tpe", TrialState.FAILED, marks=pytest.mark.slow), ("reinforce", TrialState.INFEASIBLE)],
+)
 def test_it_leaves_what_fails(name: str, state: TrialState):
     # Whatever has a kernel of 5 fails, and 5 is the best kernel. A third of the layers have it when nothing is learned;
     # of 240 layers less than a quarter have it then with probability 4e-3. (Nothing is learned from a failure itself:

@@ -8,6 +8,7 @@ won with probability 3.2e-3 at most (sign test): the rate of false alarms for ea
 
 import itertools
 import math
+from collections.abc import Iterator
 
 import pytest
 
@@ -30,8 +31,18 @@ def run(name: str, scheduler: str, *, trials: int, seed: int = 0, hopeless: bool
     return search(controller, evaluator, trials=trials, workers=8, stopping=stopping)
 
 
-@pytest.mark.parametrize("name", sorted(set(CONTROLLERS) - {"auto"}))  # which is policy_model
-@pytest.mark.parametrize(("scheduler", "hopeless"), list(itertools.product(SCHEDULERS, (False, True)))[1:])
+LONG = {"gp", "policy_model", "predictor", "tpe"}
+"""Each ask of theirs takes a hundredth of a second and more: one way of stopping here, all in `make test-slow`."""
+
+
+def _pairs() -> Iterator[object]:
+    for name in sorted(set(CONTROLLERS) - {"auto"}):  # which is policy_model
+        for scheduler, hopeless in list(itertools.product(SCHEDULERS, (False, True)))[1:]:
+            slow = name in LONG and (scheduler, hopeless) != ("hyperband", True)
+            yield pytest.param(name, scheduler, hopeless, marks=pytest.mark.slow if slow else ())
+
+
+@pytest.mark.parametrize(("name", "scheduler", "hopeless"), list(_pairs()))
 def test_any_controller_with_any_early_stopping(name: str, scheduler: str, hopeless: bool) -> None:
     trials = 20
     history = run(name, scheduler, trials=trials, hopeless=hopeless)
@@ -60,7 +71,14 @@ def test_the_false_alarm_rate() -> None:
     assert sum(math.comb(SEEDS, k) for k in range(WON, SEEDS + 1)) / 2**SEEDS < 3.2e-3
 
 
-@pytest.mark.parametrize("name", [pytest.param("reinforce", marks=pytest.mark.slow), "evolution", "local_search"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("reinforce", marks=pytest.mark.slow),
+        "evolution",
+        pytest.param("local_search", marks=pytest.mark.slow),
+    ],
+)
 def test_better_architectures_for_the_same_epochs(name: str) -> None:
     budget = WHOLE * EPOCHS
     won = 0

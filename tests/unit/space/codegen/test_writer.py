@@ -19,6 +19,7 @@ from space.codegen.writer import generate
 from space.operations import OPERATIONS
 from space.operations.base import Layer
 from tests.conformance.operations import alone
+from tests.effort import share
 from tests.oracle import load_generated
 from tests.spaces import preset, sample, shapes_of
 from tests.unit.space.strategies import architectures, random_architecture
@@ -34,7 +35,7 @@ def assert_same(architecture: Architecture) -> str:
     return text
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=share(60), deadline=None)
 @given(architectures())
 def test_same_keys_and_logits_as_the_builder(architecture: Architecture) -> None:
     assert_same(architecture)

@@ -20,6 +20,7 @@ from space.document.parser import parse_document
 from space.document.schema import SCHEMA
 from space.document.values import questions
 from space.space import Space
+from tests.effort import share
 
 Json = dict[str, Any]
 
@@ -258,7 +259,7 @@ def mutants(draw: Callable[..., Any]) -> object:
     return value
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=share(300), deadline=None)
 @given(mutants(), st.sampled_from([(1, 8, 8), (3, 5, 64)]))
 def test_a_mutant_is_a_space_or_an_invalid_space(value: Any, shape: tuple[int, ...]) -> None:
     try:
@@ -271,7 +272,7 @@ def test_a_mutant_is_a_space_or_an_invalid_space(value: Any, shape: tuple[int, .
     assert space.sample(lambda decision: decision.options[-1]).classes == 3
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=share(200), deadline=None)
 @given(
     st.text(max_size=200) | st.lists(st.sampled_from(list("{}[]:,-&*!|>'\"\n ab1#?%@`<\t")), max_size=60).map("".join)
 )

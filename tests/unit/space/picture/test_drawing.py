@@ -12,6 +12,7 @@ from space.analysis import analyse
 from space.architecture import Architecture, GraphBuilder
 from space.picture.drawing import brief, draw
 from space.picture.layout import lay_out
+from tests.effort import share
 from tests.unit.space.strategies import architectures, random_architecture
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -27,7 +28,7 @@ def rectangles(svg: str) -> list[tuple[float, float, float, float]]:
     return found
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=share(40), deadline=None)
 @given(architectures())
 def test_boxes_do_not_overlap_and_lie_on_the_page(architecture: Architecture) -> None:
     svg = draw(architecture)

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from tests.effort import share
 from workers.compress.loader import unpack
 from workers.compress.packed import CODED, PLAIN, SHARED, SPARSE, identical, pack
 
@@ -28,7 +29,7 @@ def clustered(*shape: int, zeros: float, values: int = 15, seed: int = 0) -> Ten
     return torch.from_numpy(book[drawn])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=share(50), deadline=None)
 @given(
     zeros=st.sampled_from([0.0, 0.3, 0.9, 0.997, 1.0]),
     values=st.integers(1, 300),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from archsmith.errors import InvalidDataset
 from tests.conformance.datasets import GraphConformance
+from tests.effort import share
 from tests.splits import check_graph_split, check_links_are_held_out, pairs_of
 from tests.unit.workers.graph_sources import (
     NODES,
@@ -279,7 +280,7 @@ def test_any_list_of_edges(case: tuple[int, np.ndarray]) -> None:
     assert both == sorted({*wanted, *((b, a) for a, b in wanted)})
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=share(40), deadline=None)
 @given(st.integers(8, 30), st.integers(0, 2**32), st.integers(0, 2**32))
 def test_links_of_any_graph_are_held_out(nodes: int, graph_seed: int, seed: int) -> None:
     pairs = np.stack(np.triu_indices(nodes, 1))

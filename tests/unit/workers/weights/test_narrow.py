@@ -9,6 +9,7 @@ from space import presets
 from space.analysis import analyse
 from space.architecture import Architecture, GraphBuilder
 from space.build import build
+from tests.effort import share
 from tests.oracle import batch_of
 from tests.spaces import preset, sample, shapes_of
 from tests.unit.space.strategies import architectures
@@ -60,7 +61,7 @@ def test_channels_of_zeros_leave_no_trace(name: str, shape: tuple[int, ...]) -> 
         assert analyse(smaller).params < analyse(architecture).params
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=share(40), deadline=None)
 @given(architectures())
 def test_random_graphs_as_well(architecture: Architecture) -> None:
     check(architecture, 0)

@@ -47,7 +47,7 @@ demo: install ## a whole search on the digits data set, from nothing to a checke
 	$(BIN)/archsmith demo
 
 test: install ## the whole suite, on two processes: one drives the services, one does the rest
-	$(PYTEST) $(TWO) -m "not chaos and not slow" --durations 20 $(TESTS)
+	$(PYTEST) $(TWO) -m "not chaos and not slow" --durations 20 --cov --cov-report=term:skip-covered $(TESTS)
 
 test-slow: install ## what `make test` has in part already: whole tables and sweeps, the demo, drivers killed twice
 	$(PYTEST) $(TWO) --hypothesis-profile thorough -m "slow or sweep or hypothesis" tests

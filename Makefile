@@ -46,7 +46,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 demo: install ## a whole search on the digits data set, from nothing to a checked bundle
 	$(BIN)/archsmith demo
 
-test: install ## the whole suite, on two processes: one drives the services, one does the rest
+test: install ## the whole suite, on two processes, with its coverage
 	$(PYTEST) $(TWO) -m "not chaos and not slow" --durations 20 --cov --cov-report=term:skip-covered $(TESTS)
 
 test-slow: install ## what `make test` has in part already: whole tables and sweeps, the demo, drivers killed twice

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 # Every child compiles all that it imports where no bytecode may be kept: a driver's imports took 10.6 s of a processor
-# in place of 3.8, and the suite starts some two hundred such processes. The setting comes with many container images.
+# in place of 3.8, a trial's 4.2 in place of 1.6. The setting comes with many container images.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # Two test processes on two processors: the threads of a second matrix product would wait for each other, spinning.
@@ -34,20 +34,21 @@ pytest.register_assert_rewrite("tests.conformance", "tests.invariants")
 
 pytest_plugins = ["tests.postgres"]
 
-SERVICES = {"test_cluster", "test_compress", "test_driver", "test_recovery", "test_report"}
-SERVICES |= {"test_serve", "test_tracking", "test_trials", "test_warm"}
-"""Integration tests that start whole services or drive jobs on a Ray cluster, as all of `tests/e2e` does."""
-
+FIRST = ("test_driver", "e2e", "test_report", "test_tracking", "test_compress", "test_zero_cost", "test_serve")
+FIRST += ("test_trials", "test_recovery", "test_cluster")
+"""What starts whole services or drives jobs on a Ray cluster, the longest first: files of `tests/integration`, and all
+of `tests/e2e`, which has one service. In one process, one after the other, they took longer than all else."""
 
 LONG = ("integration", "conformance")
 """Folders whose files take half a minute and more."""
 
 
 class ByFile(LoadScopeScheduling):
-    """One process, first of all and one after the other, for what has processes of its own; the rest goes by files."""
+    """Handed out by files, for the sake of what their tests share."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return "services" if _has_processes_of_its_own(Path(nodeid.partition("::")[0])) else nodeid.partition("::")[0]
+        path = Path(nodeid.partition("::")[0])
+        return _place(path) if path.parent.name == "e2e" else str(path)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
@@ -57,9 +58,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The long files first: the last ones to be handed out are to be short."""
     if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: (not _has_processes_of_its_own(item.path), item.path.parent.name not in LONG))
+        items.sort(key=lambda item: (_rank(item.path), item.path.parent.name not in LONG))
 
 
-def _has_processes_of_its_own(file: Path) -> bool:
+def _rank(file: Path) -> int:
+    return FIRST.index(_place(file)) if _place(file) in FIRST else len(FIRST)
+
+
+def _place(file: Path) -> str:
+    """The folder's name for the end-to-end tests, the file's for those of integration, elsewhere none of `FIRST`."""
     folder = file.parent.name
-    return folder == "e2e" or (folder == "integration" and file.stem in SERVICES)
+    return folder if folder == "e2e" else file.stem if folder == "integration" else ""

@@ -7,10 +7,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from search.toys import chain
-
 from search.factory import make_controller
 from search.spec import ControllerSpec
+from search.testing.toys import chain
 from tests.conformance.controllers import onward, restore_from_json
 
 ROOT = Path(__file__).resolve().parents[2]

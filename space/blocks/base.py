@@ -76,7 +76,7 @@ class Block(ABC):
     pads: ClassVar[bool] = False
     """Whether it pads its convolutions to "same" whatever the document says, because paths must meet at one size."""
 
-    def questions(self, options: Mapping[str, tuple[Option, ...]]) -> dict[str, str]:  # noqa: ARG002
+    def questions(self, options: Mapping[str, tuple[Option, ...]]) -> dict[str, str]:
         """Every question it may ask of a stage with these options: name -> field."""
         return {name: name for name in self.fields}
 
@@ -87,13 +87,13 @@ class Block(ABC):
 
     def clashes(
         self,
-        options: Mapping[str, tuple[Option, ...]],  # noqa: ARG002
-        widths: tuple[int, ...],  # noqa: ARG002
+        options: Mapping[str, tuple[Option, ...]],
+        widths: tuple[int, ...],
     ) -> Iterator["Clash"]:
         """Options of a stage that cannot stand together. widths: every width the stage may have, multiplied."""
         return iter(())
 
-    def most_nodes(self, options: Mapping[str, tuple[Option, ...]]) -> int:  # noqa: ARG002
+    def most_nodes(self, options: Mapping[str, tuple[Option, ...]]) -> int:
         """How many nodes one block of a stage with these options adds at most, for the limit of a document."""
         return 24
 

@@ -18,7 +18,7 @@ class Conv(Block):
     name = "conv"
     fields: ClassVar[tuple[str, ...]] = ("kernel", "kernel_width", "kernel_depth", "dilation")
 
-    def clashes(self, options: Mapping[str, tuple[Option, ...]], widths: tuple[int, ...]) -> Iterator[Clash]:  # noqa: ARG002
+    def clashes(self, options: Mapping[str, tuple[Option, ...]], widths: tuple[int, ...]) -> Iterator[Clash]:
         yield from square_when_valid(self, options)
 
     def grow(self, g: GraphBuilder, place: str, source: str, answers: Answers, style: Style) -> str:

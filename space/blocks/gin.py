@@ -19,7 +19,7 @@ class GIN(Block):
     family = "nodes"
     pads = True
 
-    def grow(self, g: GraphBuilder, place: str, source: str, answers: Answers, style: Style) -> str:  # noqa: ARG002
+    def grow(self, g: GraphBuilder, place: str, source: str, answers: Answers, style: Style) -> str:
         linear = {"out": style.width, "bias": style.biased}
         total = {"aggregation": "sum", "own": True}
         if g.shape(source)[0] > style.width and not style.biased:

@@ -15,6 +15,6 @@ class MLP(Block):
     family = "nodes"
     pads = True
 
-    def grow(self, g: GraphBuilder, place: str, source: str, answers: Answers, style: Style) -> str:  # noqa: ARG002
+    def grow(self, g: GraphBuilder, place: str, source: str, answers: Answers, style: Style) -> str:
         x = g.add(f"{place}.linear", "linear", {"out": style.width, "bias": style.biased}, source)
         return norm_act(g, place, x, style)

@@ -23,7 +23,7 @@ class NasBench201(Block):
     fields: ClassVar[tuple[str, ...]] = ("edge_operation",)
     pads = True
 
-    def questions(self, options: Mapping[str, tuple[Option, ...]]) -> dict[str, str]:  # noqa: ARG002
+    def questions(self, options: Mapping[str, tuple[Option, ...]]) -> dict[str, str]:
         return {f"edge{start}_{end}": "edge_operation" for start, end in EDGES}
 
     def ask(self, pick: Pick) -> None:
@@ -55,7 +55,7 @@ class NasBench201Reduction(Block):
     fields: ClassVar[tuple[str, ...]] = ()
     pads = True
 
-    def grow(self, g: GraphBuilder, place: str, source: str, answers: Answers, style: Style) -> str:  # noqa: ARG002
+    def grow(self, g: GraphBuilder, place: str, source: str, answers: Answers, style: Style) -> str:
         x = pre_activated(g, f"{place}.first", source, style, kernel=3)
         x = pre_activated(g, f"{place}.second", x, replace(style, stride=1), kernel=3)
         shortcut = source

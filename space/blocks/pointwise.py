@@ -13,5 +13,5 @@ class Pointwise(Block):
     fields: ClassVar[tuple[str, ...]] = ()
     pads = True
 
-    def grow(self, g: GraphBuilder, place: str, source: str, answers: Answers, style: Style) -> str:  # noqa: ARG002
+    def grow(self, g: GraphBuilder, place: str, source: str, answers: Answers, style: Style) -> str:
         return conv_norm_act(g, place, source, style, kernel=1, padding="same")

@@ -15,7 +15,7 @@ class Separable(Block):
     name = "separable"
     fields: ClassVar[tuple[str, ...]] = ("kernel", "dilation")
 
-    def clashes(self, options: Mapping[str, tuple[Option, ...]], widths: tuple[int, ...]) -> Iterator[Clash]:  # noqa: ARG002
+    def clashes(self, options: Mapping[str, tuple[Option, ...]], widths: tuple[int, ...]) -> Iterator[Clash]:
         yield from square_when_valid(self, options)
 
     def grow(self, g: GraphBuilder, place: str, source: str, answers: Answers, style: Style) -> str:

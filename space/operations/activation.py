@@ -30,19 +30,19 @@ class Activation(Layer):
         Example(inputs=(shape,), attrs={"kind": kind}) for kind in TARGETS for shape in ((4, 9, 7), (4, 3, 5, 4), (12,))
     )
 
-    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
+    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
         return require_features(self.name, inputs[0])
 
-    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
+    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:
         return Channels.KEEPS
 
-    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:
         return OUTPUT if attrs["kind"] in ("relu", "sigmoid", "tanh") else INPUTS
 
     def vanishes(self, attrs: Attrs, zero: Sequence[bool]) -> bool:
         return all(zero) and attrs["kind"] != "sigmoid"
 
-    def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:  # noqa: ARG002
+    def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:
         target, keywords = TARGETS[cast(str, attrs["kind"])]
         return Call(target=target, keywords=keywords)
 

@@ -28,10 +28,10 @@ class AdaptiveAvgPool(Layer):
             raise Misfit(f"{self.name} to {times(target)} cannot enlarge the {times(size)} left", tuple(size))
         return channels, *target
 
-    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
+    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:
         return Channels.KEEPS
 
-    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:
         return NO_TENSOR if attrs["size"] == 1 else INPUTS  # to 1 it is a plain mean
 
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:

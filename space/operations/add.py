@@ -26,12 +26,12 @@ class Add(Function):
         Example(inputs=((12,), (12,), (12,))),
     )
 
-    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
+    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
         if any(shape != inputs[0] for shape in inputs):
             raise Misfit(f"add expects equal shapes, got {' and '.join(str(shape) for shape in inputs[:8])}")
         return require_features(self.name, inputs[0])
 
-    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:
         value = FLOAT * math.prod(inputs[0])
         return Saved(passes=True, forward=Bytes(out=value if len(inputs) > 2 else 0))  # the sum so far
 

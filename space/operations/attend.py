@@ -40,7 +40,7 @@ class Attend(Layer):
             raise Misfit(f"attend pool {attrs['pool']} does not fit in the {values[1:]} left", values[1:])
         return values
 
-    def vanishes(self, attrs: Attrs, zero: Sequence[bool]) -> bool:  # noqa: ARG002
+    def vanishes(self, attrs: Attrs, zero: Sequence[bool]) -> bool:
         return zero[2]
 
     def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:
@@ -54,7 +54,7 @@ class Attend(Layer):
         pooled = 2 * row * keys + (INDEX * (inputs[1][0] + output[0]) * keys if by > 1 else row * places)
         return Saved(inputs=by > 1, own=Bytes(out=row * places + pooled), backward=Bytes(out=row * places))
 
-    def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:  # noqa: ARG002
+    def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:
         return Call(target="Attend", library="", keywords={"pool": attrs["pool"]}, defaults={"pool": 1})
 
     def define(self) -> "type[nn.Module]":

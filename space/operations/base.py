@@ -149,31 +149,31 @@ class Operation(ABC):
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
         """Output shape of one sample. Raises Misfit when the inputs do not fit."""
 
-    def params(self, attrs: Attrs, inputs: Sequence[Shape]) -> int:  # noqa: ARG002
+    def params(self, attrs: Attrs, inputs: Sequence[Shape]) -> int:
         """Trainable parameters."""
         return 0
 
-    def macs(self, attrs: Attrs, inputs: Sequence[Shape]) -> int:  # noqa: ARG002
+    def macs(self, attrs: Attrs, inputs: Sequence[Shape]) -> int:
         """Multiply-accumulates of one sample."""
         return 0
 
-    def window(self, attrs: Attrs, inputs: Sequence[Shape]) -> Window | None:  # noqa: ARG002
+    def window(self, attrs: Attrs, inputs: Sequence[Shape]) -> Window | None:
         """What one output position reads; None for an operation that adds nothing to the receptive field."""
         return None
 
-    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:
         """What it holds in memory during a training step. Unless said otherwise: inputs and output, until backward."""
         return EVERYTHING
 
-    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
+    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:
         """What a reordering of the input channels does."""
         return Channels.BINDS
 
-    def vanishes(self, attrs: Attrs, zero: Sequence[bool]) -> bool:  # noqa: ARG002
+    def vanishes(self, attrs: Attrs, zero: Sequence[bool]) -> bool:
         """Whether the output is all zeros, whatever the weights, when the inputs marked in `zero` are."""
         return self.keeps_zero and all(zero)
 
-    def label(self, attrs: Attrs) -> str:  # noqa: ARG002
+    def label(self, attrs: Attrs) -> str:
         """A few words for the picture."""
         return self.name.replace("_", " ")
 
@@ -210,7 +210,7 @@ def defined(layer: Layer) -> "type[nn.Module]":
 class Function(Operation):
     """An operation without parameters that is an expression of its inputs."""
 
-    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:
         """Unless said otherwise: the inputs, as of a product."""
         return INPUTS
 

@@ -15,18 +15,18 @@ class BatchNorm(Layer):
     colour = "#a9873a"
     examples: ClassVar[tuple[Example, ...]] = (Example(), Example(inputs=((4, 3, 5, 4),)), Example(inputs=((12,),)))
 
-    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
+    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
         return require_features(self.name, inputs[0])
 
-    def params(self, attrs: Attrs, inputs: Sequence[Shape]) -> int:  # noqa: ARG002
+    def params(self, attrs: Attrs, inputs: Sequence[Shape]) -> int:
         return 2 * inputs[0][0]
 
-    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
+    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:
         return Channels.KEEPS
 
-    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:
         statistics = Bytes(once=2 * FLOAT * inputs[0][0])
         return Saved(inputs=True, own=statistics, to_inputs=Bytes(out=FLOAT * math.prod(inputs[0])))
 
-    def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:  # noqa: ARG002
+    def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:
         return Call(target=f"BatchNorm{max(1, len(inputs[0]) - 1)}d", positional={"channels": inputs[0][0]})

@@ -34,7 +34,7 @@ class BlurPool(Layer):
         Example(inputs=((4, 2, 5, 3),), attrs={"of": "average"}),
     )
 
-    def window(self, attrs: Attrs, inputs: Sequence[Shape]) -> Window:  # noqa: ARG002
+    def window(self, attrs: Attrs, inputs: Sequence[Shape]) -> Window:
         rank = len(inputs[0]) - 1
         return Window(kernel=(4,) * rank, stride=2, padding=(1,) * rank)
 
@@ -42,10 +42,10 @@ class BlurPool(Layer):
         channels, *size = require_map(self.name, inputs[0])
         return channels, *slide(self.name, self.window(attrs, inputs), size)
 
-    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
+    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:
         return Channels.KEEPS
 
-    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:
         channels, *sides = inputs[0]
         pooled = channels * math.prod(side - 1 for side in sides)
         padded = channels * math.prod(side + 1 for side in sides)

@@ -28,10 +28,10 @@ class ChannelShuffle(Layer):
             raise Misfit(f"channel_shuffle groups {attrs['groups']} must divide the {channels} channels")
         return inputs[0]
 
-    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:
         return NO_TENSOR
 
-    def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:  # noqa: ARG002
+    def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:
         return Call(target="ChannelShuffle", positional={"groups": cast(int, attrs["groups"])})
 
     def label(self, attrs: Attrs) -> str:

@@ -50,7 +50,7 @@ class ClassCapsules(Layer):
     def macs(self, attrs: Attrs, inputs: Sequence[Shape]) -> int:
         return self.params(attrs, inputs)
 
-    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:
         """Kept: primary capsules in rows and squashed, the votes. While it runs: another copy of the votes."""
         capsules = math.prod(inputs[0]) // cast(int, attrs["size"])
         votes = FLOAT * capsules * cast(int, attrs["out"]) * cast(int, attrs["wide"])

@@ -25,16 +25,16 @@ class Concat(Function):
         Example(inputs=((12,), (3,))),
     )
 
-    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
+    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
         size = require_features(self.name, inputs[0])[1:]
         if any(not shape or shape[1:] != size for shape in inputs):
             raise Misfit(f"concat expects maps of one size, got {' and '.join(str(shape) for shape in inputs[:8])}")
         return sum(shape[0] for shape in inputs), *size
 
-    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
+    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:
         return Channels.KEEPS
 
-    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:
         return PASSED_ON
 
     def apply(self, tensors: Sequence["Tensor"]) -> "Tensor":

@@ -52,7 +52,7 @@ class Convolution(Layer):
             attrs["dilation"], attrs["padding"] = 1, "same"
         return attrs
 
-    def window(self, attrs: Attrs, inputs: Sequence[Shape]) -> Window:  # noqa: ARG002
+    def window(self, attrs: Attrs, inputs: Sequence[Shape]) -> Window:
         kernel = sides(f"{self.name} kernel", attrs["kernel"], self.rank)
         dilation = cast(int, attrs["dilation"])
         padding = same_padding(kernel, dilation) if attrs["padding"] == "same" else (0,) * self.rank

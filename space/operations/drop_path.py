@@ -29,17 +29,17 @@ class DropPath(Layer):
         Example(inputs=((12,),), attrs={"rate": 0.5}),
     )
 
-    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
+    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
         return require_features(self.name, inputs[0])
 
-    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
+    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:
         return Channels.KEEPS
 
-    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:
         copy = Bytes(out=FLOAT * math.prod(output))
         return Saved(forward=copy, to_inputs=copy) if attrs["rate"] else SAME_MEMORY
 
-    def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:  # noqa: ARG002
+    def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:
         return Call(target="DropPath", library="", positional={"rate": cast(float, attrs["rate"])})
 
     def define(self) -> "type[nn.Module]":

@@ -21,18 +21,18 @@ class Dropout(Layer):
         Example(inputs=((12,),), attrs={"rate": 0}),
     )
 
-    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
+    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
         return require_features(self.name, inputs[0])
 
-    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
+    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:
         return Channels.KEEPS
 
-    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:
         if attrs["rate"] == 0:
             return SAME_MEMORY
         return Saved(own=Bytes(out=FLOAT * math.prod(inputs[0])))  # the mask
 
-    def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:  # noqa: ARG002
+    def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:
         return Call(target="Dropout", positional={"p": cast(float, attrs["rate"])})
 
     def label(self, attrs: Attrs) -> str:

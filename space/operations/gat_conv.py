@@ -40,13 +40,13 @@ class GATConv(Messages):
         """Of the linear layer, for one node; the attention is a sum over edges."""
         return inputs[0][0] * cast(int, attrs["out"])
 
-    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
+    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:
         return Channels.MIXES
 
     def vanishes(self, attrs: Attrs, zero: Sequence[bool]) -> bool:
         return all(zero) and not attrs["bias"]
 
-    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:
         """Every message is kept, and of each attention the steps of its softmax."""
         row, weights = FLOAT * cast(int, attrs["out"]), FLOAT * cast(int, attrs["heads"])
         kept = row + 5 * weights + 2 * INDEX

@@ -28,17 +28,17 @@ class Gate(Function):
         Example(inputs=((12,),) * 3),
     )
 
-    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
+    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
         if any(shape != inputs[0] for shape in inputs):
             raise Misfit(f"gate expects three equal shapes, got {' and '.join(str(shape) for shape in inputs)}")
         return require_features(self.name, inputs[0])
 
-    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:
         """Kept: T and h - x."""
         size = FLOAT * math.prod(output)
         return Saved(own=Bytes(out=2 * size), forward=Bytes(out=size), backward=Bytes(out=size))
 
-    def vanishes(self, attrs: Attrs, zero: Sequence[bool]) -> bool:  # noqa: ARG002
+    def vanishes(self, attrs: Attrs, zero: Sequence[bool]) -> bool:
         return zero[1] and zero[2]
 
     def apply(self, tensors: Sequence["Tensor"]) -> "Tensor":

@@ -31,13 +31,13 @@ class GCNConv(Messages):
         """Of the linear layer, for one node; the sum over neighbours has no weights and depends on the graph."""
         return inputs[0][0] * cast(int, attrs["out"])
 
-    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
+    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:
         return Channels.MIXES
 
     def vanishes(self, attrs: Attrs, zero: Sequence[bool]) -> bool:
         return all(zero) and not attrs["bias"]
 
-    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:
         """Edges and loops with their weights are kept; messages are there twice, before and after they are weighed."""
         row = FLOAT * cast(int, attrs["out"])
         looped = 2 * INDEX + FLOAT

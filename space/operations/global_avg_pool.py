@@ -15,15 +15,15 @@ class GlobalAvgPool(Layer):
     colour = "#2f9e7f"
     examples: ClassVar[tuple[Example, ...]] = (Example(), Example(inputs=((4, 3, 5, 4),)))
 
-    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
+    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
         channels, *size = require_map(self.name, inputs[0])
         return channels, *([1] * len(size))
 
-    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
+    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:
         return Channels.KEEPS
 
-    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:
         return NO_TENSOR
 
-    def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:  # noqa: ARG002
+    def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:
         return Call(target=f"AdaptiveAvgPool{len(inputs[0]) - 1}d", positional={"output_size": 1})

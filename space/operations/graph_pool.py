@@ -33,20 +33,20 @@ class GraphPool(Layer):
         Example(inputs=((1,),), attrs={"how": "max"}),
     )
 
-    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
+    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
         return (require_node(self.name, inputs),)
 
-    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
+    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:
         return Channels.KEEPS
 
-    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:
         """There is a row for as many graphs as nodes until the end, which a maximum keeps."""
         row = FLOAT * inputs[0][0]
         if attrs["how"] == "max":
             return Saved(inputs=True, own=Bytes(into=2 * row), to_inputs=Bytes(into=9 * row))
         return Saved(forward=Bytes(into=row), to_inputs=Bytes(into=row))
 
-    def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:  # noqa: ARG002
+    def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:
         return Call(target="GraphPool", library="", positional={"how": cast(str, attrs["how"])})
 
     def define(self) -> "type[nn.Module]":

@@ -35,13 +35,13 @@ class GroupNorm(Layer):
             raise Misfit("group_norm needs more than one value per group to normalise", tuple(size))
         return inputs[0]
 
-    def params(self, attrs: Attrs, inputs: Sequence[Shape]) -> int:  # noqa: ARG002
+    def params(self, attrs: Attrs, inputs: Sequence[Shape]) -> int:
         return 2 * inputs[0][0]
 
     def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:
         return Channels.KEEPS if attrs["groups"] in (1, inputs[0][0]) else Channels.BINDS
 
-    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:
         channels, *size = inputs[0]
         statistics = Bytes(out=2 * FLOAT * cast(int, attrs["groups"]))
         return Saved(inputs=True, own=statistics, to_inputs=Bytes(out=0 if size else 2 * FLOAT * channels))

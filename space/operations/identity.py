@@ -14,14 +14,14 @@ class Identity(Layer):
     keeps_zero = True
     examples: ClassVar[tuple[Example, ...]] = (Example(), Example(inputs=((12,),)))
 
-    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
+    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
         return inputs[0]
 
-    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
+    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:
         return Channels.KEEPS
 
-    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:
         return SAME_MEMORY
 
-    def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:  # noqa: ARG002
+    def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:
         return Call(target="Identity")

@@ -21,7 +21,7 @@ class Index(Function):
         Example(inputs=(), attrs={"of": of}) for of in ("edges", "graph", "pairs")
     )
 
-    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
+    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
         return ()
 
     def apply(self, tensors: Sequence["Tensor"]) -> "Tensor":

@@ -17,7 +17,7 @@ class Input(Function):
     colour = "#495057"
     examples: ClassVar[tuple[Example, ...]] = (Example(), Example(inputs=((4, 3, 5, 4),)))
 
-    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
+    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
         return inputs[0]
 
     def apply(self, tensors: Sequence["Tensor"]) -> "Tensor":

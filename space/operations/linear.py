@@ -30,10 +30,10 @@ class Linear(Layer):
     def macs(self, attrs: Attrs, inputs: Sequence[Shape]) -> int:
         return inputs[0][0] * cast(int, attrs["out"])
 
-    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
+    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:
         return Channels.MIXES
 
-    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:
         return INPUTS
 
     def vanishes(self, attrs: Attrs, zero: Sequence[bool]) -> bool:

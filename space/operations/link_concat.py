@@ -20,7 +20,7 @@ class LinkConcat(Ends):
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
         return (2 * super().shape(attrs, inputs)[0],)
 
-    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:
         row = FLOAT * inputs[0][0]
         return Saved(forward=Bytes(out=2 * row), to_inputs=Bytes(into=row))
 

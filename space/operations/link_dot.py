@@ -21,10 +21,10 @@ class LinkDot(Ends):
         super().shape(attrs, inputs)
         return (2,)
 
-    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
+    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:
         return Channels.MIXES  # both ends are in one order, whichever it is
 
-    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:
         row = FLOAT * inputs[0][0]
         return Saved(own=Bytes(out=2 * row), forward=Bytes(out=row), to_inputs=Bytes(into=row))
 

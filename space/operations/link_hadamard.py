@@ -17,10 +17,10 @@ class LinkHadamard(Ends):
     name = "link_hadamard"
     examples: ClassVar[tuple[Example, ...]] = (Example(inputs=((12,),)),)
 
-    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
+    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:
         return Channels.KEEPS
 
-    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:
         row = FLOAT * inputs[0][0]
         return Saved(own=Bytes(out=2 * row), to_inputs=Bytes(into=row))  # both ends
 

@@ -24,5 +24,5 @@ class MaxPool(Pooling):
         Example(inputs=((4, 6, 5, 4),), attrs={"kernel": [1, 3, 3], "padding": "same"}),
     )
 
-    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:
         return Saved(inputs=True, own=Bytes(out=8 * math.prod(output)))  # where each was, int64

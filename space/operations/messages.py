@@ -19,7 +19,7 @@ class Messages(Layer):
     indices: ClassVar[tuple[str, ...]] = ("edges",)
     colour = "#3b6fb6"
 
-    def window(self, attrs: Attrs, inputs: Sequence[Shape]) -> Window:  # noqa: ARG002
+    def window(self, attrs: Attrs, inputs: Sequence[Shape]) -> Window:
         """One hop."""
         return Window(kernel=(2,), padding=(0,))
 

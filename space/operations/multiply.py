@@ -26,7 +26,7 @@ class Multiply(Function):
         Example(inputs=((12,), (12,), (12,))),
     )
 
-    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
+    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
         channels, *size = require_features(self.name, max(inputs))
         alike = all(shape in (max(inputs), (channels, *(1 for _ in size))) for shape in inputs)
         if not alike:
@@ -34,10 +34,10 @@ class Multiply(Function):
             raise Misfit(f"multiply expects equal shapes, or sides of 1 beside a whole map, got {shown}")
         return max(inputs)
 
-    def vanishes(self, attrs: Attrs, zero: Sequence[bool]) -> bool:  # noqa: ARG002
+    def vanishes(self, attrs: Attrs, zero: Sequence[bool]) -> bool:
         return any(zero)
 
-    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:
         spread = len(set(inputs)) > 1  # the gradient of what was spread is summed up from one as large as the map
         return Saved(inputs=True, to_inputs=Bytes(out=FLOAT * math.prod(output) if spread else 0))
 

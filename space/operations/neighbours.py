@@ -28,13 +28,13 @@ class Neighbours(Messages):
         Example(inputs=((3,),), attrs={"aggregation": "max"}),
     )
 
-    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
+    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
         return (require_node(self.name, inputs),)
 
-    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
+    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:
         return Channels.KEEPS
 
-    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:
         """A maximum keeps every message, to find again where it came from."""
         row = FLOAT * inputs[0][0]
         if attrs["aggregation"] == "max":
@@ -43,7 +43,7 @@ class Neighbours(Messages):
         share = Bytes(edge=row, into=row if attrs["aggregation"] == "mean" else 0)
         return Saved(forward=share, to_inputs=share)
 
-    def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:  # noqa: ARG002
+    def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:
         keywords: dict[str, Argument] = {"combine_root": "sum"} if attrs["own"] else {}
         return Call(
             target="SimpleConv",

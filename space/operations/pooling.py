@@ -50,10 +50,10 @@ class Pooling(Layer):
         channels, *size = require_map(self.name, inputs[0])
         return channels, *slide(self.name, self.window(attrs, inputs), size)
 
-    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
+    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:
         return Channels.KEEPS
 
-    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:
         return INPUTS
 
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:

@@ -59,10 +59,10 @@ class Resize(Layer):
         kernel, padding = (1 + 2 * reach,) * rank, (reach,) * rank
         return Window(kernel=kernel, padding=padding, up=cast(int, attrs["factor"]))
 
-    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
+    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:
         return Channels.KEEPS
 
-    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:
         return NO_TENSOR
 
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:

@@ -16,16 +16,16 @@ class Zero(Function):
     name = "zero"
     examples: ClassVar[tuple[Example, ...]] = (Example(), Example(inputs=((2, 3, 5, 4),)), Example(inputs=((12,),)))
 
-    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
+    def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
         return require_features(self.name, inputs[0])
 
-    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:  # noqa: ARG002
+    def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:
         return Channels.KEEPS
 
-    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:  # noqa: ARG002
+    def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:
         return Saved(cuts=True)
 
-    def vanishes(self, attrs: Attrs, zero: Sequence[bool]) -> bool:  # noqa: ARG002
+    def vanishes(self, attrs: Attrs, zero: Sequence[bool]) -> bool:
         return True
 
     def apply(self, tensors: Sequence["Tensor"]) -> "Tensor":

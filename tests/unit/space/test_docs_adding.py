@@ -91,11 +91,13 @@ def test_its_block_is_a_choice_like_any_other(shape: tuple[int, ...], added: lis
 
 
 def test_its_files_pass_the_gate(tmp_path: Path) -> None:
+    """In folders of the same names: some rules of pyproject.toml are for these folders only."""
     for path, text in FILES.items():
-        (tmp_path / Path(path).name).write_text(text)
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
     root = Path(__file__).parents[3]
-    config = ["--config", str(root / "pyproject.toml"), "--config", f'src=["{root}"]', "--no-cache", str(tmp_path)]
+    config = ["--config", str(root / "pyproject.toml"), "--config", f'src=["{root}"]', "--no-cache", "."]
     for command in (["check", "--ignore", "INP"], ["format", "--diff"]):
         ruff = [sys.executable, "-m", "ruff", *command, *config]
-        done = subprocess.run(ruff, capture_output=True, text=True, check=False)
+        done = subprocess.run(ruff, capture_output=True, text=True, check=False, cwd=tmp_path)
         assert done.returncode == 0, done.stdout

@@ -28,7 +28,7 @@ class Alone(nn.Module):
         super().__init__()
         self.linear = nn.Linear(features, out)
 
-    def forward(self, x: Tensor, edges: Tensor) -> Tensor:  # noqa: ARG002
+    def forward(self, x: Tensor, edges: Tensor) -> Tensor:
         result: Tensor = self.linear(x)
         return result
 

@@ -33,7 +33,7 @@ class Described:
             self._names = {group: [str(name) for name in kept[f"{group}_names"]] for group in GROUPS}
             self._values = {group: kept[group] for group in GROUPS}
 
-    def __call__(self, architecture: Architecture, decisions: Sequence[Decision], choices: Choices) -> Looked:  # noqa: ARG002
+    def __call__(self, architecture: Architecture, decisions: Sequence[Decision], choices: Choices) -> Looked:
         row = self._rows[tuple([choices[decision.name] for decision in self._decisions])]
         measures, graph, cost = (self._numbers(group, row) for group in GROUPS)
         return measures, (graph, cost, answers(decisions, choices))

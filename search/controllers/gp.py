@@ -221,7 +221,7 @@ class _Sampler(optuna.samplers.GPSampler):
         self._points = points
         self.ranking: list[int] = []
 
-    def _optimize_acqf(self, acqf: Any, best_params: Array | None) -> Array:  # noqa: ARG002 - its signature
+    def _optimize_acqf(self, acqf: Any, best_params: Array | None) -> Array:
         """The override that Optuna leaves open for other ways to optimise. acqf: of (points, dimensions)."""
         if not self._points:
             raise FitError("no candidate fits")

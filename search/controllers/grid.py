@@ -43,7 +43,7 @@ class GridController(Proposer):
         self._next = 0
         self._start = int.from_bytes(generator(Stream.GRID, seed).bytes(BITS // 8), "big")
 
-    def picker(self, rng: np.random.Generator) -> Picker:  # noqa: ARG002
+    def picker(self, rng: np.random.Generator) -> Picker:
         return follow(self.point(self._next))
 
     def pickers(self, rngs: Iterator[np.random.Generator]) -> Iterator[Picker]:

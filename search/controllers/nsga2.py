@@ -102,10 +102,10 @@ class _Sampler(optuna.samplers.NSGAIISampler):
         self._crossed = super().infer_relative_search_space(study, trial)
         return self._crossed
 
-    def get_trial_generation(self, study: optuna.Study, trial: FrozenTrial) -> int:  # noqa: ARG002
+    def get_trial_generation(self, study: optuna.Study, trial: FrozenTrial) -> int:
         return 1
 
-    def get_parent_population(self, study: optuna.Study, generation: int) -> list[FrozenTrial]:  # noqa: ARG002
+    def get_parent_population(self, study: optuna.Study, generation: int) -> list[FrozenTrial]:
         return study.get_trials(deepcopy=False, states=(OptunaState.COMPLETE,))
 
     def sample_independent(

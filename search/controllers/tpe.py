@@ -126,8 +126,8 @@ class _Sampler(optuna.samplers.TPESampler):
 
     def infer_relative_search_space(
         self,
-        study: optuna.Study,  # noqa: ARG002 - Optuna's signature
-        trial: FrozenTrial,  # noqa: ARG002
+        study: optuna.Study,
+        trial: FrozenTrial,
     ) -> Distributions:
         return {}
 

@@ -71,14 +71,14 @@ class _Actors(tune.Callback):
         self._searcher = searcher
         self._alive: dict[str, Any] = {}
 
-    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:  # noqa: ARG002
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self._searcher.on_trial_start(trial.trial_id)
         self._alive[trial.trial_id] = trial.temporary_state.ray_actor
 
-    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:  # noqa: ARG002
+    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self._alive.pop(trial.trial_id, None)
 
-    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:  # noqa: ARG002
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         told = Path(trial.error_file).read_text(encoding="utf-8") if trial.error_file else ""
         if ProcessSpoiled.__name__ not in told:
             log.warning("the process of Tune trial %s died: %s", trial.trial_id, told[-2000:])
@@ -96,7 +96,7 @@ class _SearchStopper(tune.Stopper):
     def __init__(self, signal: StopSignal, actors: _Actors) -> None:
         self._signal, self._actors = signal, actors
 
-    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:  # noqa: ARG002
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         return False
 
     def stop_all(self) -> bool:

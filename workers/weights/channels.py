@@ -138,12 +138,12 @@ def _depthwise(node: Node) -> bool:
     return node.op in CONVOLUTIONS and 1 != node.attrs["groups"] == node.use.inputs[0][0]
 
 
-def _all_alike(ties: Ties, node: Node, out: Numbers, inputs: Sequence[Numbers]) -> None:  # noqa: ARG001
+def _all_alike(ties: Ties, node: Node, out: Numbers, inputs: Sequence[Numbers]) -> None:
     for channels in inputs:
         ties._same(out, channels)
 
 
-def _concat(ties: Ties, node: Node, out: Numbers, inputs: Sequence[Numbers]) -> None:  # noqa: ARG001
+def _concat(ties: Ties, node: Node, out: Numbers, inputs: Sequence[Numbers]) -> None:
     ties._same(out, np.concatenate(inputs))
 
 
@@ -151,7 +151,7 @@ def _flatten(ties: Ties, node: Node, out: Numbers, inputs: Sequence[Numbers]) ->
     ties._same(out, np.repeat(inputs[0], math.prod(node.use.inputs[0][1:])))
 
 
-def _attend(ties: Ties, node: Node, out: Numbers, inputs: Sequence[Numbers]) -> None:  # noqa: ARG001
+def _attend(ties: Ties, node: Node, out: Numbers, inputs: Sequence[Numbers]) -> None:
     queries, keys, values = inputs
     ties._same(queries, keys)
     ties._same(out, values)
@@ -170,11 +170,11 @@ def _group_norm(ties: Ties, node: Node, out: Numbers, inputs: Sequence[Numbers])
     ties._same(out, inputs[0])
 
 
-def _heads(ties: Ties, node: Node, out: Numbers, inputs: Sequence[Numbers]) -> None:  # noqa: ARG001
+def _heads(ties: Ties, node: Node, out: Numbers, inputs: Sequence[Numbers]) -> None:
     ties._alike(out, cast(int, node.attrs["heads"]))
 
 
-def _ends(ties: Ties, node: Node, out: Numbers, inputs: Sequence[Numbers]) -> None:  # noqa: ARG001
+def _ends(ties: Ties, node: Node, out: Numbers, inputs: Sequence[Numbers]) -> None:
     ties._same(out, np.concatenate([inputs[0], inputs[0]]))
 
 

@@ -62,7 +62,7 @@ Rule = Callable[[Node, str, Tensor, Numbers, Numbers], Tensor]
 """node, name of the tensor in its layer, tensor, channels kept of the input, of the output -> what is left of it."""
 
 
-def _as_it_is(node: Node, key: str, tensor: Tensor, read: Numbers, written: Numbers) -> Tensor:  # noqa: ARG001
+def _as_it_is(node: Node, key: str, tensor: Tensor, read: Numbers, written: Numbers) -> Tensor:
     return tensor
 
 
@@ -73,7 +73,7 @@ def _convolution(node: Node, key: str, tensor: Tensor, read: Numbers, written: N
     return _take(left, read[read < each], 1) if key == "weight" and each > 1 else left
 
 
-def _matrix(node: Node, key: str, tensor: Tensor, read: Numbers, written: Numbers) -> Tensor:  # noqa: ARG001
+def _matrix(node: Node, key: str, tensor: Tensor, read: Numbers, written: Numbers) -> Tensor:
     """weight, lin.weight: (out, in); bias: (out,)."""
     left = _take(tensor, written, 0)
     return _take(left, read, 1) if tensor.ndim == 2 else left
@@ -86,7 +86,7 @@ def _attention(node: Node, key: str, tensor: Tensor, read: Numbers, written: Num
     return _take(tensor, written[written < tensor.shape[2]], 2)
 
 
-def _each(node: Node, key: str, tensor: Tensor, read: Numbers, written: Numbers) -> Tensor:  # noqa: ARG001
+def _each(node: Node, key: str, tensor: Tensor, read: Numbers, written: Numbers) -> Tensor:
     """One value per channel, and the counter of a batch norm."""
     return _take(tensor, read, 0) if tensor.ndim else tensor
 

@@ -15,11 +15,11 @@ CAPSULE_SIDE = {2: 6, 3: 3}
 """Places of primary capsules along a side, by the sides of the map: 36 or 27 in all, as the 36 of the paper."""
 
 
-def ask_head(head: Options, data: str, size: Sequence[int], asker: DecisionRecorder) -> None:
+def ask_head(head: Options, data: str, size: Sequence[int], recorder: DecisionRecorder) -> None:
     """The head's questions. size: the sides of the last map."""
 
     def ask(name: str, *, ordered: bool = False, options: tuple[Option, ...] | None = None) -> Option:
-        return asker.ask(
+        return recorder.ask(
             f"head.{name}",
             options or head[name],
             ordered=ordered,

@@ -1,4 +1,4 @@
-"""What a stage may do to its map at the end, by the word of the document: the sides it leaves, the node it adds."""
+"""What a stage may do to its map at its end: the options of the field `pool`, each with its node and its sides."""
 
 from dataclasses import dataclass, field
 
@@ -8,7 +8,10 @@ from space.operations.attributes import Value
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pool:
-    """op: the operation, "" for none. attrs: of it. halves, doubles: what becomes of a side."""
+    """op: the operation that is added, "" for none; attrs: its attributes. halves, doubles: what it does to a side.
+
+    The decision path works with `side` alone, before there is a graph; it must agree with the operation's own `shape`.
+    """
 
     op: str = ""
     attrs: dict[str, Value] = field(default_factory=dict)
@@ -16,11 +19,11 @@ class Pool:
     doubles: bool = False
 
     def side(self, side: int) -> int:
-        """The length that is left, 0 when it does not fit."""
+        """The length after it, 0 if it does not fit (half of one pixel)."""
         return side // 2 if self.halves else side * 2 if self.doubles else side
 
 
-_WINDOW: dict[str, Value] = {"kernel": 2, "stride": 2}
+_WINDOW: dict[str, Value] = {"kernel": 2, "stride": 2}  # a last odd row or column fills no window and is dropped
 
 POOLS: dict[str, Pool] = {
     "none": Pool(),
@@ -34,6 +37,9 @@ POOLS: dict[str, Pool] = {
 
 
 def pool(g: GraphBuilder, place: str, source: str, word: str) -> str:
-    """Add what the word stands for as node `place`; returns the last node."""
+    """Add what an option of `pool` stands for as node `place`: (C, sides) -> (C, sides').
+
+    Returns the name of the node, or `source` for "none".
+    """
     chosen = POOLS[word]
     return g.add(place, chosen.op, chosen.attrs, source) if chosen.op else source

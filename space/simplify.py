@@ -1,11 +1,12 @@
-"""What a graph says in more words than it needs: identities, sums with zeros, and what comes of zeros.
+"""The parts of a graph that change nothing: identities, sums with zeros, and operations on zeros.
 
     identity(x) = x                      add(x, zeros) = x                add(zeros, zeros) = zeros
     f(zeros) = zeros, where the operation says so (`Operation.vanishes`): pooling, most activations, dropout,
     convolutions and linear layers without bias, a product with zeros
 
-All of it holds exactly, for any weights, in training as in use. So a norm of zeros is *not* dead: its shift is learned,
-and it remains as a constant for each channel. (NAS-Bench-201 counts such an edge as none; see docs/spaces.md.)
+All of it holds exactly, for any weights, in training and in evaluation. A norm of zeros is therefore *not* dead: its
+shift is learned, so it is a constant for each channel. (NAS-Bench-201 counts such an edge as "none"; see
+docs/spaces.md.)
 """
 
 from collections import Counter
@@ -19,10 +20,11 @@ from space.operations.use import use
 
 @dataclass(slots=True)
 class Simple:
-    """The graph that is left, with numbers for names.
+    """The simplified graph, with numbers in place of names.
 
-    nodes: in topological order. inputs: of each, the numbers of what it reads now. zero: whether all it gives is zeros;
-    those that something still reads are left, as few as possible. output: number of the output.
+    nodes: in topological order. inputs: the numbers of the nodes that each one reads now.
+    zero: whether all values of a node's output are zero. Such nodes stay only where something still reads them.
+    output: number of the output.
     """
 
     nodes: list[Node] = field(default_factory=list)
@@ -32,9 +34,12 @@ class Simple:
 
 
 def simplify(nodes: Sequence[Node], output: str) -> Simple:
-    """nodes: in topological order. What nothing leads on from after this is still there."""
+    """The graph without identities and without what zeros make redundant. nodes: in topological order.
+
+    Nodes that the output no longer depends on afterwards are still there.
+    """
     simple = Simple()
-    places: dict[str, int] = {}
+    places: dict[str, int] = {}  # name -> number of the node that gives the same value
     zeros = _Zeros(simple) if any(node.op == "zero" for node in nodes) else None
     for node in nodes:
         inputs = [places[source] for source in node.inputs]
@@ -56,9 +61,10 @@ def simplify(nodes: Sequence[Node], output: str) -> Simple:
 
 
 def joined_sums(simple: Simple, alive: Sequence[int]) -> dict[int, list[int]]:
-    """What each sum among the living nodes adds up, by its number, with the sums that nothing else reads written out.
+    """The terms of each sum among the live nodes, by its number: add(add(a, b), c) becomes a, b, c.
 
-    A sum that has been written out in another is left out itself.
+    A sum is written out in the sum that reads it only if nothing else reads it; it then has no entry of its own.
+    alive: numbers in topological order.
     """
     readers = Counter(source for number in alive if not simple.zero[number] for source in simple.inputs[number])
     sums: dict[int, list[int]] = {}
@@ -72,7 +78,10 @@ def joined_sums(simple: Simple, alive: Sequence[int]) -> dict[int, list[int]]:
 
 
 class _Zeros:
-    """Follows zeros through a graph."""
+    """Follows zeros through a graph.
+
+    firsts: for each node `_first` of it. made: the zero node that reads a node, by the number of that node.
+    """
 
     def __init__(self, simple: Simple) -> None:
         self.simple = simple
@@ -80,20 +89,26 @@ class _Zeros:
         self.made: dict[int, int] = {}
 
     def through(self, node: Node, inputs: list[int]) -> tuple[int | None, list[int], bool]:
-        """The node that this one is equal to, if there is one; else what it needs to read, and whether it is zeros."""
+        """What becomes of the next node: (the number of a node equal to it or None, its inputs, whether it is zero).
+
+        inputs: numbers of the simplified nodes it reads.
+        """
         zero = self.simple.zero
         if node.op == "zero":
-            # any tensor of this shape will do to read: the first one, so that what lies between can be left out
+            # a zero reads its input for the shape alone, so it may read the first node of that shape instead: what
+            # lies between becomes dead, and all zeros of one shape behind one node become one
             first = self._first(inputs[0])
             same = self.made.get(first)
             self.made.setdefault(first, len(zero))
             return same, [first], True
         if node.op == "add":
+            # without the terms that are zero; of zeros alone the first one is the sum
             inputs = [source for source in inputs if not zero[source]] or inputs[:1]
             return (inputs[0] if len(inputs) == 1 else None), inputs, False
         features = inputs[: len(inputs) - len(node.use.operation.indices)]
         if not node.use.operation.vanishes(node.attrs, [zero[source] for source in features]):
             return None, inputs, False
+        # the output is zeros: an input of zeros in the same shape, and with the same rows, is the same tensor
         alike = (source for source in features if zero[source] and self._shape(source) == node.use.shape)
         return next(alike, None) if node.use.operation.rows is None else None, inputs, True
 
@@ -101,7 +116,10 @@ class _Zeros:
         return self.simple.nodes[number].use.shape
 
     def _first(self, number: int) -> int:
-        """The earliest node, up along first inputs, whose output has this shape and the same rows."""
+        """The earliest node, going back along first inputs, whose output has the same shape and the same rows.
+
+        Filled in order, so that each node needs a look at its first input only.
+        """
         for known in range(len(self.firsts), number + 1):
             inputs, rows = self.simple.inputs[known], self.simple.nodes[known].use.operation.rows
             alike = bool(inputs) and rows is None and self._shape(inputs[0]) == self._shape(known)
@@ -110,7 +128,10 @@ class _Zeros:
 
 
 def without_zeros(nodes: Sequence[Node], output: str) -> tuple[list[Node], str]:
-    """The same network without what zeros make superfluous; nodes keep their names. Some may lead nowhere now."""
+    """The same network without what zeros make redundant: its nodes and its output. Nodes keep their names.
+
+    Nodes that the output no longer depends on are still there; `GraphBuilder.finish` drops them.
+    """
     if not any(node.op == "zero" for node in nodes):
         return list(nodes), output
     simple = simplify(nodes, output)
@@ -119,6 +140,6 @@ def without_zeros(nodes: Sequence[Node], output: str) -> tuple[list[Node], str]:
     for node, numbers in zip(simple.nodes, simple.inputs, strict=True):
         inputs = tuple(names[number] for number in numbers)
         shapes = tuple(simple.nodes[number].use.shape for number in numbers)
-        kind = node.use if inputs == node.inputs or not inputs else use(node.use.operation, node.attrs, shapes)
-        left.append(node if inputs == node.inputs else node_of(node.name, kind, inputs, node.weights))
+        new_use = node.use if inputs == node.inputs or not inputs else use(node.use.operation, node.attrs, shapes)
+        left.append(node if inputs == node.inputs else node_of(node.name, new_use, inputs, node.weights))
     return left, names[simple.output]

@@ -82,8 +82,8 @@ class Space:
 
     def walk(self, choose: Choose) -> tuple[Architecture, Choices]:
         """Like `sample`, with the choices that were made, in the order asked."""
-        asker = self.program.walk(choose)
-        return grow(self.parsed, asker.answers, self.data, self.input_shape, self.classes), asker.choices
+        recorder = self.program.walk(choose)
+        return grow(self.parsed, recorder.answers, self.data, self.input_shape, self.classes), recorder.choices
 
     def baseline(self) -> Choices:
         """The document's baseline on this input; what it leaves open is the middle of a scale or the first of kinds."""

@@ -1,12 +1,13 @@
-"""The walk: which questions a document asks, in which order, and which of the options fit the map.
+"""Walking a document: which decisions it asks for, in which order, and which of the options fit the map.
 
-A walk is a chain of short steps: a stage's settings, its blocks, its end, at last the head. What a later step may offer
-depends only on the `Cursor` that the step before it leaves, not on the rest of the past; counting a space rests on it.
+One pass through a document is a decision path. It is a chain of short steps: a stage's settings, its blocks, its end,
+and finally the head. What a later step may offer depends only on the `Cursor` that the step before it leaves, not on
+the rest of the past; counting a space (`space/size.py`) rests on that.
 
-The law of fitting, on the shorter side of the map: a stride may not exceed it, a valid kernel may not either, a pooling
-needs 2 pixels, and what is left must carry the gentlest way through everything that follows. So a walk never ends in
-a dead end. A padded kernel always fits, but one that reaches beyond the whole map from every pixel is not offered
-next to a smaller one: its outer weights would never meet a pixel.
+What fits is decided on the shorter side of the map. A stride or an unpadded kernel may not exceed it, a pooling needs
+2 pixels, and the side that is left must be enough for the least demanding path through everything that follows. So no
+path runs into a dead end. A padded kernel always fits, but one that reaches beyond the whole map from every pixel is
+not offered next to a smaller one: its outer weights would never meet a pixel.
 """
 
 from bisect import bisect_left
@@ -31,11 +32,11 @@ Size = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Cursor:
-    """Where a walk stands.
+    """A position on a decision path. Cursors sort in the order in which a path meets them.
 
-    stage: index of the stage (the stem counts as one); past the last comes the head, then the end.
-    block: -1 before the stage's settings, then the block that comes next, the stage's depth before its end.
-    size: of the map now. depth, stride, padding: the stage's settings, once they are known.
+    stage: index of the stage (the stem counts as one); the number of stages at the head, one more at the end.
+    block: -1 before the stage's settings, then the index of the next block, and the stage's depth before its end.
+    size: of the map at this point. depth, stride, padding: the stage's settings, once they are known.
     """
 
     stage: int
@@ -50,7 +51,7 @@ class Program:
     """A document and an input size, ready to be walked."""
 
     def __init__(self, document: SpaceDocument, data: str, size: Size) -> None:
-        """data: the kind of data. Raises InvalidSpace when no walk through the document fits the size."""
+        """data: the kind of data. Raises InvalidSpace when no path through the document fits the size."""
         self.document = document
         self._data = data
         self.stages = document.all_stages
@@ -61,47 +62,51 @@ class Program:
         self._open: dict[tuple[Option, ...], tuple[Option, ...]] = {}
 
     def walk(self, choose: Choose) -> DecisionRecorder:
-        """Ask every question on one path."""
-        asker = DecisionRecorder(choose)
+        """Ask for every decision on one path. Raises ValueError when `choose` returns something that is not offered."""
+        recorder = DecisionRecorder(choose)
         cursor = self.start
         while not self.ended(cursor):
-            cursor = self.step(cursor, asker)
-        return asker
+            cursor = self.step(cursor, recorder)
+        return recorder
 
     def ended(self, cursor: Cursor) -> bool:
         return cursor.stage > len(self.stages)
 
-    def step(self, cursor: Cursor, asker: DecisionRecorder) -> Cursor:
-        """Ask the next few questions."""
+    def step(self, cursor: Cursor, recorder: DecisionRecorder) -> Cursor:
+        """Ask for the decisions of one step; returns where the next one begins."""
         if cursor.stage == len(self.stages):
-            self._ask_rest(cursor.size, asker)
+            self._ask_rest(cursor.size, recorder)
             return Cursor(cursor.stage + 1, -1, cursor.size)
         stage = self.stages[cursor.stage]
         if cursor.block < 0:
-            return self._settings(stage, cursor, asker)
+            return self._settings(stage, cursor, recorder)
         if cursor.block < cursor.depth:
-            return self._blocks(stage, cursor, asker)
-        return self._end(stage, cursor, asker)
+            return self._blocks(stage, cursor, recorder)
+        return self._end(stage, cursor, recorder)
 
-    def _settings(self, stage: Stage, cursor: Cursor, asker: DecisionRecorder) -> Cursor:
+    def _settings(self, stage: Stage, cursor: Cursor, recorder: DecisionRecorder) -> Cursor:
+        """The settings of a stage. Those that bear on the map come first, each narrowed by the answers before it."""
         size, options, known = cursor.size, stage.options, dict[str, Option]()
         for name in ("depth", "stride", "padding"):
             fits = self._leaving(stage, cursor, name, known)
-            known[name] = _ask(stage, stage.place, name, name, fits, size, asker)
+            known[name] = _ask(stage, stage.place, name, name, fits, size, recorder)
             if known["depth"] == 0:
                 return Cursor(cursor.stage + 1, -1, size)
         for name in ("width", "bias", "norm", "activation"):
-            _ask(stage, stage.place, name, name, options[name], size, asker, idle=True)
+            _ask(stage, stage.place, name, name, options[name], size, recorder, idle=True)
         depth, stride, padding = cast(int, known["depth"]), cast(int, known["stride"]), str(known["padding"])
-        if stage.per != "block":  # blocks that differ can share nothing
+        if stage.per != "block":  # with `per: block` the blocks may differ, and could not share weights
             repeats = options["repeats"] if depth > 1 else options["repeats"][:1]
-            _ask(stage, stage.place, "repeats", "repeats", repeats, size, asker, idle=True)
+            _ask(stage, stage.place, "repeats", "repeats", repeats, size, recorder, idle=True)
         else:
-            asker.answers[f"{stage.place}.repeats"] = "own"
+            recorder.answers[f"{stage.place}.repeats"] = "own"
         return Cursor(cursor.stage, 0, size, depth, stride, padding)
 
     def _leaving(self, stage: Stage, cursor: Cursor, name: str, known: Mapping[str, Option]) -> tuple[Option, ...]:
-        """The options of a setting that leave enough for what follows, found once for each place and what is known."""
+        """The options of a setting that leave enough for what follows. known: the settings answered before it.
+
+        Found once for each combination of stage, side and known settings.
+        """
         side = min(cursor.size)
         key = (cursor.stage, side, name, *known.values())
         if key not in self._open:
@@ -110,56 +115,61 @@ class Program:
             self._open[key] = tuple(o for o in options[name] if room_after({**options, name: (o,)}, side) >= need)
         return self._open[key]
 
-    def _blocks(self, stage: Stage, cursor: Cursor, asker: DecisionRecorder) -> Cursor:
-        """The questions about one block, or about all blocks of the stage at once."""
+    def _blocks(self, stage: Stage, cursor: Cursor, recorder: DecisionRecorder) -> Cursor:
+        """The decisions about one block, or about all blocks of the stage at once."""
         blocks = _Blocks(stage=stage, cursor=cursor, need=self._needs[cursor.stage + 1])
         place = stage.question_place(cursor.block)
         offered = tuple(o for o in stage.options["operation"] if self._kernels(blocks, str(o)))
-        operation = str(_ask(stage, place, "operation", "operation", offered, cursor.size, asker))
+        operation = str(_ask(stage, place, "operation", "operation", offered, cursor.size, recorder))
         padding = _padding(operation, cursor.padding)
 
         def pick(name: str, source: str | None = None, among: tuple[Option, ...] | None = None) -> Option:
+            """`space.blocks.base.Pick`: the decision `name`, with the options of the field `source`."""
             is_kernel = (source or name) == "kernel"
             options = self._kernels(blocks, operation) if is_kernel else _useful(stage, source or name, cursor.size)
             options = options if among is None else tuple(option for option in options if option in among)
             idle = padding == "same" if is_kernel else name not in BLOCKS[operation].structural
-            return _ask(stage, place, name, source or name, options, cursor.size, asker, idle=idle)
+            return _ask(stage, place, name, source or name, options, cursor.size, recorder, idle=idle)
 
         if stage.asks:
             BLOCKS[operation].ask(pick)
-        kernel = asker.answers[f"{place}.kernel"] if padding == "valid" else 1
+        kernel = recorder.answers[f"{place}.kernel"] if padding == "valid" else 1
         size = tuple(blocks.after(side, kernel, padding) for side in cursor.size)
         block = cursor.block + blocks.together
         return Cursor(cursor.stage, block, size, cursor.depth, cursor.stride, cursor.padding)
 
     def _kernels(self, blocks: "_Blocks", operation: str) -> tuple[Option, ...]:
-        """The kernels that a block of this kind may be offered, found once for each place where a walk can stand."""
+        """The kernels that a block of this kind may be offered, found once for each cursor."""
         padding = _padding(operation, blocks.cursor.padding)
         key = (blocks.cursor, padding)
         if key not in self._fitting:
             self._fitting[key] = blocks.kernels(padding)
         return self._fitting[key]
 
-    def _end(self, stage: Stage, cursor: Cursor, asker: DecisionRecorder) -> Cursor:
+    def _end(self, stage: Stage, cursor: Cursor, recorder: DecisionRecorder) -> Cursor:
+        """What follows the blocks of a stage: pooling or resizing, the skip connection, dropout."""
         need = self._needs[cursor.stage + 1]
         fits = tuple(o for o in stage.options["pool"] if _pooled(min(cursor.size), o) >= need)
-        pool = _ask(stage, stage.place, "pool", "pool", fits, cursor.size, asker)
+        pool = _ask(stage, stage.place, "pool", "pool", fits, cursor.size, recorder)
         for name in ("skip", "dropout"):
-            _ask(stage, stage.place, name, name, stage.options[name], cursor.size, asker, idle=True)
+            _ask(stage, stage.place, name, name, stage.options[name], cursor.size, recorder, idle=True)
         return Cursor(cursor.stage + 1, -1, tuple(_pooled(side, pool) for side in cursor.size))
 
-    def _ask_rest(self, size: Size, asker: DecisionRecorder) -> None:
-        """The head, and what concerns all stages: nothing on the way depends on it."""
-        ask_head(self.document.head, self._data, size, asker)
+    def _ask_rest(self, size: Size, recorder: DecisionRecorder) -> None:
+        """The head, and the settings of the whole network; nothing before depends on them."""
+        ask_head(self.document.head, self._data, size, recorder)
         for name, options in self.document.general.items():
-            asker.ask(name, options, ordered=SPACE_FIELDS[name].ordered, idle=True)
+            recorder.ask(name, options, ordered=SPACE_FIELDS[name].ordered, idle=True)
         for name, options in self.document.training.items():
-            asker.ask(f"training.{name}", options, ordered=TRAINING_FIELDS[name].ordered, idle=True)
+            recorder.ask(f"training.{name}", options, ordered=TRAINING_FIELDS[name].ordered, idle=True)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Blocks:
-    """The blocks that one step asks about. need: the smallest side that the stages after this one can start from."""
+    """The blocks that one step asks about: one with `per: block`, else all that the stage has left.
+
+    need: the smallest side that the stages after this one can start from.
+    """
 
     stage: Stage
     cursor: Cursor
@@ -167,10 +177,11 @@ class _Blocks:
 
     @property
     def together(self) -> int:
+        """How many blocks the answers hold for."""
         return 1 if self.stage.per == "block" else self.cursor.depth - self.cursor.block
 
     def after(self, side: int, kernel: Option, padding: str) -> int:
-        """The side that these blocks leave, 0 when they do not fit."""
+        """The side that these blocks leave, 0 if they do not fit."""
         stride = self.cursor.stride if self.cursor.block == 0 else 1
         return _slide(side, self.together, cast(int, kernel), stride, padding)
 
@@ -178,8 +189,9 @@ class _Blocks:
         """The kernels that fit, leave enough for what follows and reach no further than the map."""
         size = self.cursor.size
         options = self.stage.options["kernel"]
+        # around a pixel at one edge, 2 · side - 1 taps reach the pixel at the other edge; more would only see padding
         useful = 2 * max(size) - 1 if padding == "same" else max(size)
-        rest: Options = {
+        rest: Options = {  # the stage as it goes on after these blocks
             **self.stage.options,
             "depth": (self.cursor.depth - self.cursor.block - self.together,),
             "stride": (1,),
@@ -194,13 +206,16 @@ class _Blocks:
 
 
 def room_after(options: Options, side: int, *, begun: bool = False) -> int:
-    """The largest side that a stage with these options can leave of `side`, 0 when it fits in no way.
+    """The largest side that a stage with these options can leave of `side` pixels, 0 if no choice of options fits.
 
-    Smaller strides, kernels and depths and no pooling are gentler on any map, and resizing even more, so the gentlest
-    of each is the gentlest of all. begun: the stage has blocks already, so depth 0 does not leave it out.
+    The side that a stage leaves falls, or stays, with its depth, stride and kernel, and never falls by padding, leaving
+    out the pooling or resizing. So each option can be picked alone: the smallest number, padding where it is offered,
+    and the pooling that leaves most. That replaces trying out every combination.
+
+    begun: the stage has blocks already, so depth 0 says that none follow, not that the stage is left out.
     """
-    depth, *deeper = cast("tuple[int, ...]", options["depth"])
-    if depth == 0 and not begun:  # to leave the stage out is the gentlest, unless it makes the map larger
+    depth, *deeper = cast("tuple[int, ...]", options["depth"])  # options of numbers are in ascending order
+    if depth == 0 and not begun:  # leaving the stage out keeps the side; only a stage that resizes can do better
         return max(side, room_after({**options, "depth": tuple(deeper)}, side) if deeper else 0)
     padded = "same" in options["padding"] or any(BLOCKS[str(operation)].pads for operation in options["operation"])
     kernel, stride = (cast(int, options[name][0]) for name in ("kernel", "stride"))
@@ -209,23 +224,27 @@ def room_after(options: Options, side: int, *, begun: bool = False) -> int:
 
 
 def _useful(stage: Stage, name: str, size: Size) -> tuple[Option, ...]:
-    """A field's options without those whose outer taps would never meet a pixel; the first one stays."""
+    """A field's options without those whose outer taps would never meet a pixel; the first option always stays."""
     options = stage.options[name]
     if name == "kernel_depth" and len(size) < 3:
-        return options[:1]  # a picture has no depth
+        return options[:1]  # an image has no depth
     reach = {"kernel_width": 2 * max(size) - 1, "kernel_depth": 2 * max(size) - 1, "dilation": max(size) - 1}.get(name)
     return tuple(o for o in options if reach is None or o == options[0] or cast(int, o) <= reach)
 
 
 def _padding(operation: str, padding: str) -> str:
+    """The padding that a block uses: "same" if it always pads, else the stage's."""
     return "same" if BLOCKS[operation].pads else padding
 
 
 def _slide(side: int, times: int, kernel: int, stride: int, padding: str) -> int:
-    """The side after `times` convolutions, the first with the stride; 0 when one of them does not fit."""
+    """The side after `times` convolutions, the first of them with the stride; 0 if one of them does not fit.
+
+    The first leaves floor((side - reach) / stride) + 1 pixels, each further one takes reach - 1 of them.
+    """
     if times == 0:
         return side
-    reach = 1 if padding == "same" else kernel
+    reach = 1 if padding == "same" else kernel  # pixels that a convolution takes off the map, plus one
     if side < max(reach, stride):
         return 0
     return max(0, (side - reach) // stride + 1 - (times - 1) * (reach - 1))
@@ -236,10 +255,14 @@ def _pooled(side: int, pool: Option) -> int:
 
 
 def _needs(stages: tuple[Stage, ...], side: int) -> list[int]:
-    """Per stage, the smallest side from which it and all that follow can be walked; 1 before the head."""
+    """For each stage the smallest side from which it and all later stages can be passed; at the end 1, for the head.
+
+    side: the shorter side of the input. From the last stage to the first, by binary search: what a stage leaves never
+    falls when it is given more.
+    """
     needs = [1]
     doubling = sum(any(POOLS[str(pool)].doubles for pool in stage.options["pool"]) for stage in stages)
-    side *= 2**doubling  # no map of any walk is larger
+    side *= 2**doubling  # no map on any path is larger
     for stage in reversed(stages):
 
         def enough(left: int, stage: Stage = stage, need: int = needs[-1]) -> bool:
@@ -250,13 +273,17 @@ def _needs(stages: tuple[Stage, ...], side: int) -> list[int]:
 
 
 def _check_room(stages: tuple[Stage, ...], size: Size) -> None:
+    """Follow the least demanding path through all stages.
+
+    Raises InvalidSpace at the first stage that leaves nothing of the map, or that may resize it beyond the limit.
+    """
     left = size
     for stage in stages:
         after = tuple(room_after(stage.options, side) for side in left)
         if min(after) == 0:
-            where, law = _obstacle(stage.options, min(left))
+            where, wants = _obstacle(stage.options, min(left))
             detail = (
-                f"{_title(stage)} {law}, but at most {times(left)} pixels of the {times(size)} input are left there"
+                f"{_title(stage)} {wants}, but at most {times(left)} pixels of the {times(size)} input are left there"
             )
             raise InvalidSpace(Fault(pointer=f"{stage.pointer}/{where}", rule="impossible_shape", detail=detail))
         if any(POOLS[str(pool)].doubles for pool in stage.options["pool"]) and too_large(after):
@@ -266,6 +293,7 @@ def _check_room(stages: tuple[Stage, ...], size: Size) -> None:
 
 
 def _obstacle(options: Options, side: int) -> tuple[str, str]:
+    """The field that does not fit into `side` pixels, and what it asks for, in words."""
     stride, kernel, depth = (cast(int, options[name][0]) for name in ("stride", "kernel", "depth"))
     if stride > side:
         return "stride", f"asks for a stride of {stride}"
@@ -286,11 +314,15 @@ def _ask(
     source: str,
     fits: tuple[Option, ...],
     size: Size,
-    asker: DecisionRecorder,
+    recorder: DecisionRecorder,
     *,
     idle: bool = False,
 ) -> Option:
+    """Ask for the decision `place.name`, which has the options `fits` of the field `source`.
+
+    Raises ImpossibleShape if none is left, as at a cursor that no path leads to.
+    """
     if not fits:
         message = f"{_title(stage)} has no {source} that fits in the {times(size)} left"
         raise ImpossibleShape(message, place=stage.place, size=size)
-    return asker.ask(f"{place}.{name}", fits, ordered=STAGE_FIELDS[source].ordered, idle=idle)
+    return recorder.ask(f"{place}.{name}", fits, ordered=STAGE_FIELDS[source].ordered, idle=idle)

@@ -1,1 +1,1 @@
-"""The text of `model.py`: readable code with the state dict of `space.build`."""
+"""Generated code: the text of `model.py`, with the same state dict as `space.build` gives."""

@@ -1,4 +1,4 @@
-"""What generated code needs beside its own classes: imports, and the text of layers that operations define."""
+"""What generated code needs besides its own classes: imports, and the source of layers that operations define."""
 
 import ast
 import inspect
@@ -12,13 +12,14 @@ from space.operations import OPERATIONS
 from space.operations.base import Call, Layer
 
 ORDER = ("math", "torch", "torch.nn.functional")
-"""Whole modules that a file may import, in the order they are written; names come after them."""
+"""Modules that a file may import whole, in the order they are written; imports of names come after them."""
 
 
-def borrowed(architecture: Architecture, body: str) -> tuple[str, list[str]]:
-    """The import lines of a file with these classes, and the classes that come before them, one text each.
+def needed_imports(architecture: Architecture, body: str) -> tuple[str, list[str]]:
+    """The import lines of a file, and the source of the classes that its operations define, a text for each operation.
 
-    Raises InvalidArchitecture when two operations define classes of one name, as two plugins might.
+    body: the text of the file's own classes. Raises InvalidArchitecture if two operations define classes of one name,
+    as two plugins might.
     """
     wanted = {"from torch import Tensor", "from torch import nn"}
     if "torch." in body:
@@ -40,8 +41,8 @@ def borrowed(architecture: Architecture, body: str) -> tuple[str, list[str]]:
     return _lines(wanted), list(texts.values())
 
 
-def borrowed_names(architecture: Architecture) -> set[str]:
-    """The classes of a file that are not its own: imported ones, and those that operations define."""
+def imported_names(architecture: Architecture) -> set[str]:
+    """The class names that a file's own classes may not have: imported ones, and those that operations define."""
     names: set[str] = set()
     for operation, call in _calls(architecture):
         if not call.library:
@@ -52,6 +53,7 @@ def borrowed_names(architecture: Architecture) -> set[str]:
 
 
 def _calls(architecture: Architecture) -> Iterator[tuple[Layer, Call]]:
+    """Each layer of the graph with its constructor call."""
     for node in architecture.nodes:
         operation = OPERATIONS[node.op]
         if isinstance(operation, Layer):
@@ -60,7 +62,10 @@ def _calls(architecture: Architecture) -> Iterator[tuple[Layer, Call]]:
 
 @cache
 def _definition(operation: Layer) -> tuple[set[str], str, tuple[str, ...]]:
-    """The imports of `Layer.define`, the text of its classes and functions, and the names of them."""
+    """The imports in an operation's `define`, the source of its classes and functions, and their names.
+
+    The source is cut out of the file by line numbers, with its decorators, so that comments and layout survive.
+    """
     source = textwrap.dedent(inspect.getsource(type(operation).define))
     lines = source.splitlines()
     [function] = ast.parse(source).body
@@ -69,9 +74,9 @@ def _definition(operation: Layer) -> tuple[set[str], str, tuple[str, ...]]:
     names: list[str] = []
     for part in getattr(function, "body", ()):
         if isinstance(part, ast.Import):
-            imports |= {ast.unparse(ast.Import(names=[one])) for one in part.names}
+            imports |= {ast.unparse(ast.Import(names=[alias])) for alias in part.names}
         elif isinstance(part, ast.ImportFrom):
-            imports |= {f"from {part.module} import {ast.unparse(one)}" for one in part.names}
+            imports |= {f"from {part.module} import {ast.unparse(alias)}" for alias in part.names}
         elif isinstance(part, ast.ClassDef | ast.FunctionDef):
             first = min([part.lineno, *(decorator.lineno for decorator in part.decorator_list)])
             text.append(textwrap.dedent("\n".join(lines[first - 1 : part.end_lineno])))
@@ -80,7 +85,7 @@ def _definition(operation: Layer) -> tuple[set[str], str, tuple[str, ...]]:
 
 
 def _lines(wanted: Iterable[str]) -> str:
-    """Import lines as a formatter would sort them: modules first, names of one module on one line."""
+    """Import lines in the order of a formatter: the standard library, then modules, then names, a line per module."""
     modules = sorted((line for line in wanted if line.startswith("import ")), key=_rank)
     names: dict[str, set[str]] = {}
     for line in wanted:

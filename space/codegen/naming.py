@@ -1,19 +1,19 @@
 """Names of the generated code's classes, as a person would give them: ConvBNReLU, SqueezeExcite, ResidualBlock, Stage2.
 
-A class is called, in this order, after what it is (a block that has a name in the field), what it is a row of, or the
-place where it stands with an adjective for what it does there.
+A class is named after the first of these that applies: the block it is, if the field has a name for it; the layers it
+is a row of; the place where it stands, with an adjective for the kind of block.
 """
 
 import re
 from collections.abc import Sequence
 
-from space.codegen.classes import Blueprint, Made
+from space.codegen.classes import Blueprint, Construct
 
 RESERVED = {"Model", "Tensor", "None", "True", "False"}
 SHORT = {"BatchNorm": "BN", "GroupNorm": "GN", "AdaptiveAvgPool": "Pool"}
 CONVOLUTIONS = ("nn.Conv2d", "nn.Conv3d", "GCNConv", "GATConv")
 PLACES = re.compile(r"first|second|before|last|edge\d+_\d+|node\d+")
-"""Words that say where something stands in a cell, and nothing of what it is."""
+"""Words that say where something stands in a cell, not what it is."""
 
 FIELD: dict[str, set[str]] = {
     "SqueezeExcite": {"pool", "reduce", "expand", "gate"},
@@ -21,7 +21,7 @@ FIELD: dict[str, set[str]] = {
     "InvertedResidual": {"depthwise", "project"},
     "Cell": {"before", "last"},
 }
-"""Blocks that the field has a name for, by members that tell them."""
+"""Blocks that the field has a name for -> the members they are recognised by."""
 
 KINDS_OF_BLOCKS: dict[str, set[str]] = {
     "Highway": {"transform", "gate"},
@@ -29,13 +29,16 @@ KINDS_OF_BLOCKS: dict[str, set[str]] = {
     "NonLocal": {"value", "attend"},
     "Bottleneck": {"reduce", "middle", "expand"},
 }
-"""Members that tell what a block is."""
+"""Adjectives for the name of a block -> the members it is recognised by."""
 
 
 def name_classes(classes: Sequence[Blueprint], taken: set[str]) -> None:
-    """Give each its name, those that are called alike a number as well. taken: the other classes of the file."""
+    """Set the name of each class, with a number where several would have the same. taken: other names in the file.
+
+    The numbers are those of the places (Stage0, Stage1) where each class stands at one numbered place, else 1, 2, 3 …
+    """
     hints: list[str] = []
-    for blueprint in classes:  # each after those it uses, whose hints it may go by
+    for blueprint in classes:  # a class comes after those it uses, whose names its own may be made of
         blueprint.name = _hint(blueprint)
         hints.append(blueprint.name)
     for hint in dict.fromkeys(hints):
@@ -52,6 +55,7 @@ def name_classes(classes: Sequence[Blueprint], taken: set[str]) -> None:
 
 
 def _hint(blueprint: Blueprint) -> str:
+    """The name of a class before numbers."""
     scope = blueprint.instances[0]
     if not scope.path:
         return "Model"
@@ -74,17 +78,20 @@ def _hint(blueprint: Blueprint) -> str:
 
 
 def _row(blueprint: Blueprint, *, anonymous: bool) -> str:
-    """A short row of layers by what they are, "" for anything else. anonymous: its place has no word of its own."""
+    """The name of a short row of layers, made of theirs (ConvBNReLU); "" for anything else.
+
+    anonymous: the place where it stands does not say what it is.
+    """
     scope = blueprint.instances[0]
-    made = [inner for _, inner in blueprint.members if isinstance(inner, Made)]
-    if not len(made) == len(blueprint.members) == len(scope.units):
+    calls = [inner for _, inner in blueprint.members if isinstance(inner, Construct)]
+    if not len(calls) == len(blueprint.members) == len(scope.units):
         return ""
-    words = [one.target if isinstance(one.target, str) else one.target.name for one in made]
+    words = [call.target if isinstance(call.target, str) else call.target.name for call in calls]
     if anonymous and "depthwise" in {key for key, _ in blueprint.members}:
         return "SeparableConv"
-    if anonymous and len(words) > 1 and len(set(words)) == 1 and not isinstance(made[0].target, str):
+    if anonymous and len(words) > 1 and len(set(words)) == 1 and not isinstance(calls[0].target, str):
         return f"{words[0]}Twice" if len(words) == 2 else ""
-    plain = all(isinstance(one.target, str) for one in made)
+    plain = all(isinstance(call.target, str) for call in calls)
     if not plain or not (anonymous or (words[0] in CONVOLUTIONS and len(words) <= 3)):
         return ""
     return "".join(SHORT.get(word, word.removesuffix("Conv") or word) for word in map(_bare, words))
@@ -101,7 +108,7 @@ def singular(word: str) -> str:
 
 
 def _adjective(blueprint: Blueprint) -> str:
-    """What kind of block it is: residual, branching, separable, of a graph, or nothing in particular."""
+    """What kind of block a class is, such as Residual, Branching, Separable or SAGE; "" if nothing tells."""
     scope = blueprint.instances[0]
     keys = {key for key, _ in blueprint.members}
     if "neighbours" in keys:
@@ -110,7 +117,7 @@ def _adjective(blueprint: Blueprint) -> str:
         if members <= keys:
             return kind
     joins = [unit for unit in scope.units if unit.kind == "function"]
-    if joins:
+    if joins:  # a join that reads what came into the class, or a projection of it, is the end of a shortcut
         skips = any(source in scope.inputs for unit in joins for source in unit.inputs)
         return "Residual" if skips or keys & {"shortcut", "skip", "projection"} else "Branching"
     return "Separable" if "depthwise" in keys else ""

@@ -1,11 +1,13 @@
-"""The outline of the generated code: which folders of the module tree become classes, sequences or mere containers.
+"""The outline of the generated code: which folders of the module tree become classes, sequences or plain containers.
 
-A folder whose nodes hand out one value only can be called as a whole: its children in a row under the keys 0, 1, 2 …
-make it a *sequence* (nn.Sequential), children under words make it a *block* (a class with its own forward). Any other
-folder, such as a list of parallel branches, is *open*: it only holds layers, and the scope around it calls them.
+A folder is *closed* if only one value of its nodes is read outside of it; then it can be called as a whole. Closed
+folders whose children stand in a row under the keys 0, 1, 2 … become a *sequence* (nn.Sequential), those with words for
+keys a *block* (a class with its own forward). Any other folder, such as a list of parallel branches, is *open*: it only
+holds layers, and the scope around it calls them.
 
-Contracting closed folders never makes a cycle: each hands out one value, all its nodes lead there, so every edge
-between units goes from a smaller output's place in topological order to a larger one: that is the order of calls.
+Calling closed folders as a whole never makes a cycle. All nodes of such a folder lead to its one output, so every edge
+between two units goes from an output earlier in topological order to a later one, and that order of the outputs is the
+order of the calls.
 """
 
 from dataclasses import dataclass, replace
@@ -24,9 +26,9 @@ Kind = Literal["layer", "function", "block", "sequence"]
 class Unit:
     """One call in a forward pass.
 
-    path: of the node or folder. inputs, output: the values it reads and gives, by name of the node that makes them.
-    node: for a layer or function. scope: for a block. items: for a sequence.
-    again: whether it calls what an earlier unit has called, weights and all; `path` is that unit's.
+    path: of the node or folder. inputs, output: the values it reads and returns, each by the node that it comes from.
+    node: of a layer or function. scope: of a block. items: of a sequence.
+    again: whether it calls the module of an earlier unit once more, weights and all; `path` is that unit's.
     """
 
     path: str
@@ -41,7 +43,7 @@ class Unit:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Scope:
-    """A class to be: the values it is given, the calls in order, the value it returns."""
+    """One future class: the values that its forward is given, the calls in order, the value that it returns."""
 
     path: str
     inputs: tuple[str, ...]
@@ -55,6 +57,8 @@ class Scope:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Folder:
+    """A folder of the module tree. children: by the next part of the path. members: all nodes below it, by name."""
+
     path: str
     children: dict[str, Union["_Folder", Node]]
     members: dict[str, Node]
@@ -66,6 +70,8 @@ def outline(architecture: Architecture) -> Scope:
 
 
 class _Outliner:
+    """place: of a node in topological order. readers: of a node's value. repeats: path of a repeat -> of the first."""
+
     def __init__(self, architecture: Architecture) -> None:
         self.place = {node.name: number for number, node in enumerate(architecture.nodes)}
         self.readers: dict[str, list[str]] = {node.name: [] for node in architecture.nodes}
@@ -84,10 +90,12 @@ class _Outliner:
         self.root = Scope(path="", inputs=given, output=architecture.output, units=self._units(root))
 
     def _inputs(self, folder: _Folder) -> tuple[str, ...]:
+        """The values from outside that nodes of the folder read, in the order they are first read."""
         found = [s for node in folder.members.values() for s in node.inputs if s not in folder.members]
         return tuple(dict.fromkeys(found))
 
     def _outputs(self, folder: _Folder) -> list[str]:
+        """The values of the folder's nodes that are read outside of it, or by nobody (the model's output)."""
         return [
             name
             for name in folder.members
@@ -95,7 +103,7 @@ class _Outliner:
         ]
 
     def _units(self, folder: _Folder) -> tuple[Unit, ...]:
-        """The calls of a scope in order; open folders are looked into."""
+        """The calls of a scope in order; an open folder adds the calls of its children."""
         units: list[Unit] = []
         stack = list(folder.children.values())
         while stack:
@@ -108,6 +116,7 @@ class _Outliner:
         return tuple(sorted(units, key=lambda unit: self.place[unit.output]))
 
     def _leaf(self, node: Node) -> Unit:
+        """A node as one call."""
         kind: Kind = "layer" if isinstance(OPERATIONS[node.op], Layer) else "function"
         path, again = node.weights or node.name, node.weights is not None
         return Unit(path=path, kind=kind, inputs=node.inputs, output=node.name, node=node, again=again)
@@ -120,6 +129,7 @@ class _Outliner:
         return replace(unit, path=self.repeats[folder.path], again=True)
 
     def _contracted(self, folder: _Folder) -> Unit | None:
+        """`_closed`, without a look at repeats. A folder of functions only stays open: it has no module to call."""
         outputs = self._outputs(folder)
         layers = any(isinstance(OPERATIONS[node.op], Layer) for node in folder.members.values())
         if len(outputs) != 1 or not layers:
@@ -134,7 +144,7 @@ class _Outliner:
         return Unit(path=folder.path, kind="sequence", inputs=inputs, output=output, items=items)
 
     def _row(self, folder: _Folder, inputs: tuple[str, ...]) -> tuple[Unit, ...] | None:
-        """The children 0, 1, 2 … as units that each read just the one before; None if they are no such row."""
+        """The children 0, 1, 2 … as units, if each reads nothing but the value of the one before; else None."""
         items: list[Unit] = []
         for number in range(len(folder.children)):
             child = folder.children.get(str(number))
@@ -148,6 +158,7 @@ class _Outliner:
 
 
 def _plant(root: _Folder, node: Node) -> None:
+    """Put a node into the tree of folders, and make the folders of its path."""
     *folders, key = node.name.split(".")
     home = root
     home.members[node.name] = node

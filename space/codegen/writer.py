@@ -1,4 +1,10 @@
-"""The code generator: an architecture as one Python file that needs torch only and reads as if a person wrote it."""
+"""The code generator: an architecture as one Python file that needs torch only and reads as if a person wrote it.
+
+    outline  ->  classes  ->  naming  ->  writer
+    what is called as a whole; which classes there are; their names; the text, with `imports`
+
+(Layers of graph data come from torch_geometric, which their code imports as well.)
+"""
 
 import keyword
 import textwrap
@@ -7,8 +13,8 @@ from typing import cast
 
 from space.analysis import analyse
 from space.architecture import Architecture
-from space.codegen.classes import Blueprint, Expression, Made, Slot, Tree, blueprints, is_list, tree
-from space.codegen.imports import borrowed, borrowed_names
+from space.codegen.classes import Blueprint, Construct, Expression, Slot, Tree, blueprints, is_list, tree
+from space.codegen.imports import imported_names, needed_imports
 from space.codegen.naming import name_classes, singular
 from space.codegen.outline import Scope, Unit
 from space.kinds import INDEX_SHAPES, KINDS
@@ -18,21 +24,25 @@ from space.operations.base import Argument, Function
 
 WIDTH = 110
 LETTERS = {"sample": "B", "node": "N", "graph": "G", "pair": "P"}
-"""The first axis of a batch, by what a row is."""
+"""The letter of a batch's first axis, by what a row is."""
 
 
 def generate(architecture: Architecture) -> str:
-    """The text of `model.py`: `build() -> Model`, with the same state dict keys as `space.build.build` gives."""
+    """The text of `model.py`: `build() -> Model`, with the same state dict keys as `space.build.build` gives.
+
+    Raises InvalidArchitecture if two operations define classes of one name, as two plugins might.
+    """
     classes = blueprints(architecture)
-    name_classes(classes, borrowed_names(architecture))
+    name_classes(classes, imported_names(architecture))
     body = "\n\n\n".join(_Writer(architecture, blueprint).text() for blueprint in classes)
-    imports, definitions = borrowed(architecture, body)
+    imports, definitions = needed_imports(architecture, body)
     body = "\n\n\n".join((*definitions, body))
     build = 'def build() -> Model:\n    """The model with fresh weights."""\n    return Model()\n'
     return "\n\n\n".join((f"{_header(architecture)}\n\n{imports}", body, build))
 
 
 def _header(architecture: Architecture) -> str:
+    """The docstring of the file: shapes, costs, and how the weights are loaded."""
     costs = analyse(architecture)
     kind = KINDS[architecture.data]
     given = "".join(f"\n{index:<16} {INDEX_SHAPES[index]}" for index in kind.indices)
@@ -54,7 +64,13 @@ architecture     {architecture.hash}
 
 
 class _Writer:
-    """Writes one class."""
+    """Writes one class.
+
+    scope: the first of its instances; the text is written as seen from there.
+    texts: of the slots, taken one after the other as the constructor is written.
+    channels: column of channels -> name of the parameter. rows: what a row of each value is.
+    indices: name of an index node -> its word. shapes: value of `scope` -> its shape in every instance.
+    """
 
     def __init__(self, architecture: Architecture, blueprint: Blueprint) -> None:
         self.blueprint = blueprint
@@ -68,6 +84,7 @@ class _Writer:
         self.shapes = {row[0]: [architecture.shapes[value] for value in row] for row in rows}
 
     def text(self) -> str:
+        """The class: docstring, constructor, forward."""
         scope = self.scope
         lines = [f"class {self.blueprint.name}(nn.Module):", f"    {self._docstring()}", ""]
         parameters = [f"{p.name}: {_annotation(p.column)}" for p in self.blueprint.parameters]
@@ -82,7 +99,7 @@ class _Writer:
         return "\n".join(lines)
 
     def _arguments(self) -> list[str]:
-        """x, x2, … for features, the word for an index."""
+        """The arguments of forward: x, x2, … for features, `edges`, `graph` or `pairs` for an index."""
         names: list[str] = []
         for value in self.scope.inputs:
             count = 1 + sum(name.startswith("x") for name in names)
@@ -90,6 +107,7 @@ class _Writer:
         return names
 
     def _docstring(self) -> str:
+        """Shapes in and out, and where the class stands if the line is long enough for that."""
         takes = " and ".join(self._shape(value) for value in self.scope.inputs)
         places = [scope.path for scope in self.blueprint.instances]
         more = f" and {len(places) - 2} more" if len(places) > 2 else ""
@@ -98,7 +116,10 @@ class _Writer:
         return line if len(line) <= WIDTH else f'"""{takes} -> {self._shape(self.scope.output)}."""'
 
     def _shape(self, value: str) -> str:
-        """The shape of a batch; what varies between the uses of the class by its parameter's name or a letter."""
+        """The shape of a value with its batch: (B, 16, H, W).
+
+        What differs between the instances of the class is written as the name of a parameter or as a letter.
+        """
         if value in self.indices:
             return INDEX_SHAPES[self.indices[value]]
         rows, given = self.shapes[value], self.shapes[self.scope.inputs[0]]
@@ -117,9 +138,9 @@ class _Writer:
         return f"({', '.join(words)})"
 
     def _assign(self, start: str, expression: Expression, end: str = "", value: str | None = None) -> list[str]:
-        """Lines of `start expression end`, with the shape of `value` as a comment."""
+        """The lines of `start expression end`, with the shape of `value` as a comment."""
         note = f"  # {self._shape(value)}" if value else ""
-        if isinstance(expression, Made):
+        if isinstance(expression, Construct):
             target = expression.target
             name = target.name if isinstance(target, Blueprint) else target
             return _broken(f"{start}{name}(", self._call(expression.slots), f"){end}{note}")
@@ -135,18 +156,19 @@ class _Writer:
         return [f"{start}{expression.target}(", *lines, f"{indent}){end}{note}"]
 
     def _call(self, slots: Sequence[Slot]) -> list[str]:
-        """The arguments as written, in order; those at torch's defaults are left out."""
+        """The arguments of a call as they are written; those that have torch's default value are left out."""
         pairs = [(slot, next(self.texts)) for slot in slots]
         return [text if slot.positional else f"{slot.name}={text}" for slot, text in pairs if text is not None]
 
     def _forward(self, held: dict[str, str]) -> Iterator[str]:
-        """Lines of the forward pass. held: the variable that holds each value that is still needed."""
+        """The lines of the forward pass. held: value -> the variable that holds it, while the value is needed."""
         scope = self.scope
         reads = [source for unit in scope.units for source in dict.fromkeys(unit.inputs)]
-        left = {value: reads.count(value) for value in reads}
+        left = {value: reads.count(value) for value in reads}  # how many calls are still to read a value
         shared = {value for value, count in left.items() if count > 1}
         for unit in scope.units:
             names = [held[source] for source in unit.inputs]
+            # a value that this call is the last to read frees its variable, which the result may then take
             for source in dict.fromkeys(unit.inputs):
                 left[source] -= 1
                 if not left[source]:
@@ -161,9 +183,11 @@ class _Writer:
             yield from _noted(f"{name} = {call}", note)
 
     def _changes(self, unit: Unit) -> bool:
+        """Whether the line gets a comment with the shape: anything but a layer that keeps the shape."""
         return unit.kind != "layer" or self.shapes[unit.output] != self.shapes[unit.inputs[0]]
 
     def _apply(self, unit: Unit, names: list[str]) -> str:
+        """The call as an expression. names: of the variables it reads."""
         if unit.kind == "function" and unit.node:
             return cast(Function, OPERATIONS[unit.node.op]).expression(names)
         return f"{self._access(unit)}({', '.join(names)})"
@@ -179,7 +203,11 @@ class _Writer:
         return text
 
     def _variable(self, unit: Unit, names: list[str], busy: set[str], *, forked: bool) -> str:
-        """A row of calls keeps its variable; what leaves a fork gets one of its own, what joins is x again."""
+        """The variable for the result of a call; a name of `busy` is not taken.
+
+        A row of calls keeps its variable, a join is x again, and a call that reads a value which others read too
+        (forked) gets a variable of its own: y, z … if a row follows, else a name after the module.
+        """
         if unit.kind == "function":
             wanted = ["x", *names]
         elif not forked:
@@ -209,7 +237,7 @@ def _values(scope: Scope) -> list[str]:
 
 
 def _spoken(parts: list[str]) -> str:
-    """branches, 0 as branch0; merge as merge."""
+    """A variable after a module's path: branches.0 as branch0, merge as merge."""
     words = [part for part in parts if not part.isdigit()]
     numbers = "_".join(part for part in parts if part.isdigit())
     word = words[-1] if words else "y"
@@ -219,20 +247,21 @@ def _spoken(parts: list[str]) -> str:
 
 
 def _side(letter: str, column: tuple[int, ...], given: tuple[int, ...]) -> str:
-    """A varying side in terms of the side that came in: H, H/2, H/4, or H' when there is no such rule."""
-    for divisor in (1, 2, 4, 8):
+    """A varying side in terms of the side that came in: H, H/2, H/4, H/8, or H' if none of them holds everywhere."""
+    for divisor in (1, 2, 4, 8):  # rounded up, as padding "same" does
         if all(-(-before // divisor) == after for before, after in zip(given, column, strict=True)):
             return letter if divisor == 1 else f"{letter}/{divisor}"
     return f"{letter}'"
 
 
 def _annotation(column: tuple[Argument, ...]) -> str:
+    """The type of a parameter with these values."""
     names = {bool: "bool", int: "int", float: "float", str: "str", tuple: "tuple[int, ...]"}
     return " | ".join(sorted({names[type(value)] for value in column}))
 
 
 def _broken(start: str, parts: list[str], end: str) -> list[str]:
-    """`start parts end` on one line if it fits, else the parts on a line of their own, else one line for each."""
+    """`start parts end` on one line if that fits, else the parts on a line of their own, else a line for each part."""
     line = f"{start}{', '.join(parts)}{end}"
     if len(line) <= WIDTH or not parts:
         return [line]
@@ -244,7 +273,7 @@ def _broken(start: str, parts: list[str], end: str) -> list[str]:
 
 
 def _noted(line: str, note: str) -> list[str]:
-    """A line of a forward pass with its comment; a long sum or concatenation is broken."""
+    """A line of the forward pass with its comment; a long sum or concatenation is broken into several."""
     if len(line) <= WIDTH - 8:
         return [line + note]
     head, _, tail = line.partition(" = ") if not line.startswith("return ") else ("return", "", line[7:])

@@ -1,4 +1,7 @@
-"""The picture: an architecture as one SVG that needs nothing else, for people and for screen readers."""
+"""The picture: an architecture as one self-contained SVG, for people and for screen readers.
+
+Nodes are put into boxes (`_boxes`), the boxes into rows (`space.picture.layout`), and `_Drawing` turns that into SVG.
+"""
 
 from dataclasses import dataclass, field
 from html import escape
@@ -12,7 +15,9 @@ from space.operations.base import Layer, Shape, times
 from space.picture.layout import Layout, lay_out
 
 MARGIN, MARGIN_LEFT, HEAD = 28.0, 160.0, 84.0
+"""In pixels: right and bottom; left, where the parts' names stand; top, for title and summary."""
 GAP = (22.0, 30.0)
+"""Pixels between boxes of a row, and between rows."""
 LINE, CHARACTER = 16.0, 7.2
 """Height of a line of text and width of a character, for a font of 12 pixels."""
 
@@ -31,7 +36,10 @@ svg { font: 12px system-ui, -apple-system, "Segoe UI", sans-serif; }
 
 @dataclass(kw_only=True, slots=True)
 class _Box:
-    """A node with what follows it at once in the same folder and keeps its shape (norm, activation, dropout)."""
+    """A node, together with nodes that follow it directly in its folder and keep its shape (norm, activation, dropout).
+
+    inputs: names of the boxes it reads. shape: of the output.
+    """
 
     nodes: list[Node]
     shape: Shape
@@ -39,19 +47,23 @@ class _Box:
 
     @property
     def name(self) -> str:
+        """The name of its first node, which is also the name of the box."""
         return self.nodes[0].name
 
     @property
     def lines(self) -> list[str]:
+        """The text: the first node's label, and on a second line those of the others."""
         labels = [OPERATIONS[node.op].label(node.attrs) for node in self.nodes]
         return [labels[0], *([" · ".join(labels[1:])] if labels[1:] else [])]
 
     @property
     def shown(self) -> str:
+        """The output shape: 16×32×32."""
         return "×".join(map(str, self.shape))
 
     @property
     def size(self) -> tuple[float, float]:
+        """Width and height in pixels."""
         letters = max(len(self.lines[0]) + len(self.shown) + 3, *(len(line) for line in self.lines))
         return max(132.0, letters * CHARACTER + 26), 14 + LINE * len(self.lines)
 
@@ -78,7 +90,7 @@ def draw(architecture: Architecture, *, title: str = "") -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-labelledby="{key}-title {key}-desc">',
         f'<title id="{key}-title">{escape(heading)}</title>',
-        f'<desc id="{key}-desc">{escape(summary)}. {escape(drawing.story())}</desc>',
+        f'<desc id="{key}-desc">{escape(summary)}. {escape(drawing.in_words())}</desc>',
         f"<style>{STYLE}</style>",
         f'<defs><marker id="{key}-tip" {tip}><path class="tip" d="M0 0.8 L8 4 L0 7.2 Z"/></marker></defs>',
         f'<rect class="page" width="{width:.0f}" height="{height:.0f}"/>',
@@ -102,11 +114,12 @@ def brief(number: int) -> str:
 
 
 def _boxes(architecture: Architecture) -> dict[str, _Box]:
+    """All boxes by name, in topological order. A node joins the box before it if nothing else reads that box."""
     readers: dict[str, int] = {}
     for node in architecture.nodes:
         for source in node.inputs:
             readers[source] = readers.get(source, 0) + 1
-    holder: dict[str, _Box] = {}
+    holder: dict[str, _Box] = {}  # node -> the box it is in
     boxes: dict[str, _Box] = {}
     for node in architecture.nodes:
         before = holder[node.inputs[0]] if node.inputs else None
@@ -121,6 +134,7 @@ def _boxes(architecture: Architecture) -> dict[str, _Box]:
 
 
 def _follows(architecture: Architecture, box: _Box, node: Node) -> bool:
+    """Whether a node may join a box: an element-wise layer of the same folder that keeps the shape."""
     operation = OPERATIONS[node.op]
     window = operation.window(node.attrs, [architecture.shapes[source] for source in node.inputs])
     small = isinstance(operation, Layer) and not operation.weighted and window is None
@@ -146,7 +160,7 @@ def _block(name: str) -> str:
 
 
 class _Drawing:
-    """Turns the layout into SVG elements."""
+    """Turns the layout into SVG elements. left: x of the layout's left edge in the picture; all figures are pixels."""
 
     def __init__(
         self, architecture: Architecture, boxes: dict[str, _Box], layout: Layout, costs: Analysis, left: float
@@ -164,17 +178,20 @@ class _Drawing:
         return x - width / 2, top, x + width / 2, top + height
 
     def bands(self, width: float) -> list[str]:
-        """A band behind each part of the model that has rows to itself, with its name and its share of the costs."""
-        owners: dict[int, set[str]] = {}
+        """A band behind each part of the model that has its rows to itself, with its name and its parameters.
+
+        width: of the picture.
+        """
+        owners: dict[int, set[str]] = {}  # row -> the parts that have boxes in it
         for name, row in self.layout.rows.items():
             owners.setdefault(row, set()).add(_part(name))
-        parts: dict[str, list[int]] = {}
+        parts: dict[str, list[int]] = {}  # part -> the rows that hold nothing else
         for row in sorted(owners):
             if len(owners[row]) == 1:
                 parts.setdefault(next(iter(owners[row])), []).append(row)
         drawn = []
         for part, rows in parts.items():
-            whole = rows == list(range(rows[0], rows[-1] + 1))
+            whole = rows == list(range(rows[0], rows[-1] + 1))  # no row of another part in between
             members = [name for name in self.boxes if _part(name) == part]
             if not whole or any(self.layout.rows[name] not in rows for name in members):
                 continue
@@ -190,7 +207,7 @@ class _Drawing:
         return drawn
 
     def frames(self) -> list[str]:
-        """A dashed frame around each block of several boxes."""
+        """A dashed frame around each block of several boxes, unless boxes of other blocks would lie inside it."""
         blocks: dict[str, list[str]] = {}
         for name in self.boxes:
             blocks.setdefault(_block(name), []).append(name)
@@ -207,7 +224,10 @@ class _Drawing:
         return drawn
 
     def edges(self, tip: str) -> list[str]:
-        """A curve for each edge, through its lanes; where several meet they arrive side by side."""
+        """A curve for each edge, through its lanes. tip: id of the arrow head.
+
+        Edges into one box arrive side by side, in the order of the places they come from, so that they do not cross.
+        """
         drawn = []
         for name, box in self.boxes.items():
             ordered = sorted(box.inputs, key=lambda source: self._from(source, name))
@@ -223,6 +243,7 @@ class _Drawing:
         return lanes[-1] if lanes else self.layout.centres[source]
 
     def _route(self, source: str, target: str, end: float) -> str:
+        """The path of one edge: bends between rows, straight down its lane within a row, to x = `end` at the target."""
         x, y = self.left + self.layout.centres[source], self._frame(source)[3]
         path = [f"M{x:.1f} {y:.1f}"]
         row = self.layout.rows[source]
@@ -234,7 +255,7 @@ class _Drawing:
         return " ".join([*path, _bend(x, y, end, self._frame(target)[1])])
 
     def boxes_drawn(self) -> list[str]:
-        """The boxes with their texts; a hover shows the path and the costs."""
+        """The boxes with their texts; pointing at a box shows its path and its costs."""
         drawn = []
         for name, box in self.boxes.items():
             x, y, right, bottom = self._frame(name)
@@ -255,17 +276,18 @@ class _Drawing:
             drawn.append("</g>")
         return drawn
 
-    def story(self) -> str:
-        """The graph in words, box by box, for those who cannot see it."""
-        told = []
+    def in_words(self) -> str:
+        """The graph in words, box by box, for screen readers; at most 60 boxes."""
+        sentences = []
         for name, box in list(self.boxes.items())[:60]:
             reads = f" from {' and '.join(box.inputs)}" if box.inputs else ""
-            told.append(f"{name}: {', '.join(box.lines)}{reads}, giving {box.shown}")
+            sentences.append(f"{name}: {', '.join(box.lines)}{reads}, giving {box.shown}")
         more = len(self.boxes) - 60
-        return "; ".join(told) + (f"; and {more} more boxes." if more > 0 else ".")
+        return "; ".join(sentences) + (f"; and {more} more boxes." if more > 0 else ".")
 
 
 def _bend(x: float, y: float, to_x: float, to_y: float) -> str:
+    """The next piece of a path: a line straight down, or an S-curve that leaves and arrives vertically."""
     if abs(x - to_x) < 0.5:
         return f"L{to_x:.1f} {to_y:.1f}"
     middle = (y + to_y) / 2

@@ -12,8 +12,8 @@ from typing import Any, cast
 from archsmith.errors import ImpossibleShape, InvalidArchitecture
 from space.canonical import canonical_hash
 from space.kinds import KINDS, MAX_CHANNELS, Kind, kind_of
-from space.names import check_name
 from space.node import Node, node_of
+from space.node_names import check_name
 from space.operations import OPERATIONS
 from space.operations.attributes import Misfit
 from space.operations.base import Layer, Operation, Shape
@@ -109,8 +109,8 @@ class Architecture:
         own = builder.rename([node["name"] for node in nodes])
         for node, expected in zip(nodes, own, strict=False):
             if (node["op"], node["attrs"], node["inputs"]) != (expected.op, dict(expected.attrs), []):
-                law = "the first nodes must be the input and the indices of its data"
-                raise InvalidArchitecture(f"{law}; {expected.name} must be {expected.op} {dict(expected.attrs)}")
+                rule = "the first nodes must be the input and the indices of its data"
+                raise InvalidArchitecture(f"{rule}; {expected.name} must be {expected.op} {dict(expected.attrs)}")
         for node in nodes[len(own) :]:
             builder.add(node["name"], node["op"], node["attrs"], *node["inputs"], weights=node.get("weights"))
         if not isinstance(document["output"], str):
@@ -213,8 +213,8 @@ class GraphBuilder:
         except KeyError as missing:
             raise InvalidArchitecture(f"{name} reads {str(missing)[:60]}, which does not stand before it") from None
         if not fewest <= len(inputs) <= most:
-            law = str(fewest) if fewest == most else f"{fewest} to {most}"
-            raise InvalidArchitecture(f"{name}: {op} expects {law} inputs, got {len(inputs)}")
+            count = str(fewest) if fewest == most else f"{fewest} to {most}"
+            raise InvalidArchitecture(f"{name}: {op} expects {count} inputs, got {len(inputs)}")
         try:
             rows = self._rows_of(operation, inputs)
             made = use(operation, attrs, shapes)
@@ -294,11 +294,11 @@ class GraphBuilder:
         if output not in self._nodes:
             raise InvalidArchitecture(f"output {output[:60]!r} is no node")
         if self.shape(output) != (self._classes,):
-            law = f"one value per class, ({self._classes},)"
-            raise InvalidArchitecture(f"{output} must give {law}, got {self.shape(output)}")
+            wanted = f"one value per class, ({self._classes},)"
+            raise InvalidArchitecture(f"{output} must give {wanted}, got {self.shape(output)}")
         if self._rows[output] != self.kind.rows:
-            law = f"a row per {self.kind.rows}"
-            raise InvalidArchitecture(f"{output} must give {law}, got one per {self._rows[output]}")
+            wanted = f"a row per {self.kind.rows}"
+            raise InvalidArchitecture(f"{output} must give {wanted}, got one per {self._rows[output]}")
 
     def _place(self, name: str) -> None:
         """Check the name and its place in the tree: no repeats, no node inside a node, no overcrowding."""
@@ -326,8 +326,8 @@ def _kind(data: object, shape: Shape) -> Kind:
         _size(length) and length <= limit for length, limit in zip(shape, kind.limits, strict=True)
     )
     if not fits:
-        law = f"({', '.join(kind.axes)}) of 1 to {kind.limits}"
-        raise InvalidArchitecture(f"input_shape must be {law}, got {str(shape)[:60]}")
+        wanted = f"({', '.join(kind.axes)}) of 1 to {kind.limits}"
+        raise InvalidArchitecture(f"input_shape must be {wanted}, got {str(shape)[:60]}")
     return kind
 
 

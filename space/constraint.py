@@ -75,7 +75,7 @@ class Comparison:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Constraint:
-    """A law that every feasible architecture keeps: all its comparisons hold."""
+    """One constraint expression. An architecture keeps it if all its comparisons hold."""
 
     text: str
     comparisons: tuple[Comparison, ...]
@@ -173,7 +173,7 @@ class _Assemble(Transformer[Token, Any]):
         )
 
     def start(self, *comparisons: tuple[Comparison, ...]) -> tuple[Comparison, ...]:
-        return tuple(one for chain in comparisons for one in chain)
+        return tuple(comparison for chain in comparisons for comparison in chain)
 
 
 def _is_number(code: Code) -> bool:
@@ -191,10 +191,8 @@ def _position(token: Token) -> int:
 
 def _unknown(name: str, position: int) -> str:
     if name in MEASURED_LATER:
-        law = (
-            f"{name} (position {position}) is known only after a network was built and run, and cannot be a constraint"
-        )
-        return f"{law}; measures are {', '.join(MEASURES)}"
+        known_late = f"{name} (position {position}) is known only after a network was built and run"
+        return f"{known_late}, and cannot be a constraint; measures are {', '.join(MEASURES)}"
     close = difflib.get_close_matches(name[:100], MEASURES, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"measures are {', '.join(MEASURES)}"
     return f"there is no measure {name[:40]!r} (position {position}); {hint}"

@@ -25,8 +25,8 @@ def check_sharing(node: Node, owner: Node | None) -> None:
     numbers = [mine.isdigit() and theirs.isdigit() for mine, theirs in parts if mine != theirs]
     same = (node.use.text, node.use.inputs) == (owner.use.text, owner.use.inputs)
     if numbers != [True] or node.name.count(".") != owner.name.count(".") or not same:
-        law = "only repeats of one layer beside each other, of the same kind and shapes, can share weights"
-        raise InvalidArchitecture(f"{node.name} cannot use the weights of {owner.name}: {law}")
+        rule = "only repeats of one layer beside each other, of the same kind and shapes, can share weights"
+        raise InvalidArchitecture(f"{node.name} cannot use the weights of {owner.name}: {rule}")
 
 
 def check_repeats(nodes: Mapping[str, Node]) -> None:

@@ -23,7 +23,7 @@ from space.document.fields import SPACE_FIELDS, STAGE_FIELDS, TRAINING_FIELDS
 from space.document.values import Options, SpaceDocument, Stage
 from space.head import ask_head
 from space.operations.base import times
-from space.operations.resize import LAW, too_large
+from space.operations.resize import LIMIT, too_large
 from space.pools import POOLS
 
 Size = tuple[int, ...]
@@ -287,7 +287,7 @@ def _check_room(stages: tuple[Stage, ...], size: Size) -> None:
             )
             raise InvalidSpace(Fault(pointer=f"{stage.pointer}/{where}", rule="impossible_shape", detail=detail))
         if any(POOLS[str(pool)].doubles for pool in stage.options["pool"]) and too_large(after):
-            detail = f"{_title(stage)} may make a map of {times(after)}; {LAW}"
+            detail = f"{_title(stage)} may make a map of {times(after)}; {LIMIT}"
             raise InvalidSpace(Fault(pointer=f"{stage.pointer}/pool", rule="impossible_shape", detail=detail))
         left = after
 

@@ -62,12 +62,12 @@ class Darts(Block):
             for name, state in (("before", before), ("last", source))
         ]
         for number in range(count):
-            read = [int(one) for one in str(answers(f"node{number}.inputs")).split("+")]
+            read = [int(state) for state in str(answers(f"node{number}.inputs")).split("+")]
             ends = []
-            for which, one in zip(("first", "second"), read, strict=True):
-                edge = inside if one < 2 else replace(inside, stride=1)
+            for which, state in zip(("first", "second"), read, strict=True):
+                edge = inside if state < 2 else replace(inside, stride=1)  # the stride is taken on the cells' outputs
                 word = str(answers(f"node{number}.{which}"))
-                ends.append(grow_edge(g, word, f"{place}.node{number}.{which}", states[one], edge))
+                ends.append(grow_edge(g, word, f"{place}.node{number}.{which}", states[state], edge))
             states.append(g.add(f"{place}.node{number}.add", "add", {}, *ends))
         x = g.add(f"{place}.concat", "concat", {}, *states[2:])
         target = (style.width, *g.shape(x)[1:])

@@ -26,8 +26,8 @@ DARTS = (
 )
 
 MAX_NODES = 6
-PAIRS = tuple(f"{one}+{other}" for other in range(1, MAX_NODES + 1) for one in range(other))
-"""Two different inputs of a node of a DARTS cell; node 0 may read the first pair, each further one j + 1 pairs more."""
+PAIRS = tuple(f"{first}+{second}" for second in range(1, MAX_NODES + 1) for first in range(second))
+"""Two different inputs of a node of a DARTS cell. Node j may read the first (j + 1)(j + 2) / 2 of these pairs."""
 
 Edge = Callable[[GraphBuilder, str, str, Style], str]
 """(graph, place, source, style) -> last node. Width and stride are the style's; the source may have other channels."""
@@ -136,5 +136,5 @@ EDGES: dict[str, Edge] = {
 
 
 def pairs(node: int) -> tuple[str, ...]:
-    """The pairs that node number `node` of a DARTS cell may read: of two cells and the nodes before it."""
-    return tuple(f"{one}+{other}" for one, other in combinations(range(node + 2), 2))
+    """The pairs that node number `node` of a DARTS cell may read: two of the two cells and the nodes before it."""
+    return tuple(f"{first}+{second}" for first, second in combinations(range(node + 2), 2))

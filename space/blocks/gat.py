@@ -5,7 +5,7 @@ from typing import ClassVar, cast
 
 from space.architecture import GraphBuilder
 from space.blocks.base import Answers, Block, Clash, Style
-from space.blocks.nodes import norm_act
+from space.blocks.pieces import norm_act
 from space.decision import Option
 
 

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from space.architecture import GraphBuilder
 from space.blocks.base import Answers, Block, Style
-from space.blocks.nodes import norm_act
+from space.blocks.pieces import norm_act
 
 
 class GCN(Block):

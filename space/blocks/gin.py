@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from space.architecture import GraphBuilder
 from space.blocks.base import Answers, Block, Style, activation, normalise
-from space.blocks.nodes import norm_act
+from space.blocks.pieces import norm_act
 
 
 class GIN(Block):

@@ -1,18 +1,23 @@
-"""Pieces that several blocks share: the squeeze-excite gate, the end of a residual block, kernels and groups."""
+"""Pieces that several blocks share: the squeeze-excite gate, the end of a residual block, kernels and groups.
+
+Each function of a graph `g` adds nodes below `place` that read node `source`, and returns the last of them.
+"""
 
 import math
 from collections.abc import Iterator, Mapping
 from typing import cast
 
 from space.architecture import GraphBuilder
-from space.blocks.base import Answers, Block, Clash, Style, activation, conv, conv_norm_act
+from space.blocks.base import Answers, Block, Clash, Style, activation, conv, conv_norm_act, normalise
 from space.decision import Option
 
 
 def squeeze_excite(g: GraphBuilder, place: str, source: str, reduction: int, *, bias: bool = True) -> str:
-    """Weigh each channel by what all channels are on average (Hu et al. 2018, Squeeze-and-Excitation, eq. 2 to 4).
+    """Weight each channel by a gate computed from the means of all channels.
 
-    A map -> the same; two 1×1 convolutions of C / reduction and C channels on the means, 2 · C² / reduction weights.
+    (B, C, sides) -> the same: global average pooling, two 1×1 convolutions to C / reduction and to C channels, a
+    sigmoid, and the product with the map; 2 · C² / reduction weights. Source: Hu et al. 2018 (Squeeze-and-Excitation
+    Networks, equations 2 to 4).
     """
     channels = g.shape(source)[0]
     x = g.add(f"{place}.pool", "global_avg_pool", {}, source)
@@ -26,10 +31,11 @@ def squeeze_excite(g: GraphBuilder, place: str, source: str, reduction: int, *, 
 def residual_join(
     g: GraphBuilder, place: str, source: str, x: str, style: Style, drop_path: float = 0, *, activate: bool = True
 ) -> str:
-    """Add what entered a block to what its branch made of it, as `place`.shortcut, .drop_path, .add, .act.
+    """The end of a residual block: the shortcut plus the branch `x`, as `place`.shortcut, .drop_path, .add, .act.
 
-    The shortcut is the input itself where shapes agree, else a 1×1 projection with the stride of the style (He et al.
-    2016, option B). drop_path: share of samples for which the branch is dropped in training.
+    (B, C, sides) of `source` and (B, width, sides') of `x` -> the shape of `x`. The shortcut is the input itself where
+    the shapes agree, else a 1×1 projection with the stride of the style (He et al. 2016, Deep Residual Learning,
+    option B). drop_path: share of samples for which the branch is dropped in training.
     """
     shortcut = source
     if g.shape(source) != g.shape(x):
@@ -41,20 +47,28 @@ def residual_join(
 
 
 def shuffle(g: GraphBuilder, place: str, source: str, groups: int) -> str:
-    """The channel shuffle as node `place`, or the source itself for one group."""
+    """The channel shuffle as node `place`, or the source itself if there is one group only."""
     return g.add(place, "channel_shuffle", {"groups": groups}, source) if groups > 1 else source
 
 
+def norm_act(g: GraphBuilder, place: str, source: str, style: Style) -> str:
+    """Norm and activation as `place`.norm and .act: the end of the blocks for graph data, (N, F) -> the same."""
+    return activation(g, f"{place}.act", normalise(g, f"{place}.norm", source, style.norm), style.activation)
+
+
 def kernel_of(answers: Answers, *, rank: int) -> int | tuple[int, ...]:
-    """The kernel for a map with `rank` sides: k×l, in 3-D d×k×l, of the answers kernel, kernel_width, kernel_depth."""
+    """The kernel for a map with `rank` sides, of the answers kernel (k), kernel_width (l) and kernel_depth (d).
+
+    k×l on images, d×k×l on volumes; a width or depth of 0 stands for k.
+    """
     kernel, width, depth = (cast(int, answers(name)) for name in ("kernel", "kernel_width", "kernel_depth"))
     return (depth or kernel, kernel, width or kernel)[-rank:]
 
 
 def square_when_valid(block: Block, options: Mapping[str, tuple[Option, ...]]) -> Iterator[Clash]:
-    """Clashes of kernels that are not square, or dilated, without padding.
+    """A clash for each option of a kernel that is not square or is dilated, where padding may be valid.
 
-    The walk reckons what an unpadded kernel leaves of a map from the field `kernel` alone.
+    The decision path computes what an unpadded kernel leaves of a map from the field `kernel` alone.
     """
     plain = {"kernel_width": 0, "kernel_depth": 0, "dilation": 1}
     for name, default in plain.items():
@@ -64,7 +78,7 @@ def square_when_valid(block: Block, options: Mapping[str, tuple[Option, ...]]) -
 
 
 def dividing_groups(options: Mapping[str, tuple[Option, ...]], widths: tuple[int, ...]) -> Iterator[Clash]:
-    """A clash of groups that do not divide every width that the stage may have."""
+    """A clash if some option of `groups` does not divide every width that the stage may have."""
     common = math.gcd(*widths)
     odd = [groups for groups in cast("tuple[int, ...]", options["groups"]) if common % groups]
     if odd:

@@ -1,7 +1,7 @@
-"""The vocabulary of a space document: every field of its sections, with its limits.
+"""The fields of a space document, section by section, with their limits.
 
-One table feeds the parser, the published JSON Schema and the reference in docs/spaces.md. A new block that needs a new
-field adds one entry here.
+This one table feeds the parser, the published JSON Schema and the reference in docs/spaces.md. A new block that needs a
+new field adds one entry here.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,8 @@ MAX_CONSTRAINTS = 64
 MAX_STAGES = 32
 MAX_BLOCKS = 128
 MAX_BLOCK_NODES = 3840
-"""Of all stages together at their deepest. An architecture may have 4,096 nodes; 256 are for stem, ends and head."""
+"""Of all stages together at their deepest. An architecture may have 4,096 nodes; 256 are left for the stem, the ends of
+the stages and the head."""
 MAX_OPTIONS = 64
 
 
@@ -30,16 +31,16 @@ class Field:
     """One field, written as a value (fixed) or a list of options (a decision).
 
     kind: what an option is: a whole number, a number, or one of `names`.
-    low, high: limits of a number, both inside. odd: whether only odd numbers will do.
-    default: when the field is left out. free: left out, it is not fixed at the default: every name is an option.
+    low, high: limits of a number, both inclusive. odd: whether a number must be odd (0 is allowed where `low` is 0).
+    default: the value if the field is left out. free: if the field is left out, every name is an option instead.
     ordered: whether its options stand on a scale, see `space.decision.Decision`.
     family: the data it makes sense for: "map" (images and volumes), "nodes" (graphs), "any".
-    says: one line for people.
+    description: one line for users, in the schema and in docs/spaces.md.
     """
 
     kind: Literal["integer", "number", "name"]
     default: Option
-    says: str
+    description: str
     low: float = 0
     high: float = 0
     odd: bool = False
@@ -53,12 +54,12 @@ class Field:
 
     @property
     def left_out(self) -> tuple[Option, ...]:
-        """The options of a document that does not name the field."""
+        """The options if the document does not name the field."""
         return self.names if self.free else (self.default,)
 
     @property
-    def law(self) -> str:
-        """The rule in words, to follow "must be"."""
+    def requirement(self) -> str:
+        """What an option must be, in words that follow "must be"."""
         if self.kind == "name":
             return f"one of {', '.join(self.names)}"
         if self.odd:
@@ -69,18 +70,22 @@ class Field:
 Family = Literal["map", "nodes", "any"]
 
 
-def _integer(low: int, high: int, default: int, says: str, *, odd: bool = False, family: Family = "any") -> Field:
-    return Field(kind="integer", low=low, high=high, default=default, says=says, odd=odd, family=family)
+def _integer(
+    low: int, high: int, default: int, description: str, *, odd: bool = False, family: Family = "any"
+) -> Field:
+    return Field(kind="integer", low=low, high=high, default=default, description=description, odd=odd, family=family)
 
 
-def _number(low: float, high: float, default: float, says: str, *, family: Family = "any") -> Field:
-    return Field(kind="number", low=low, high=high, default=default, says=says, family=family)
+def _number(low: float, high: float, default: float, description: str, *, family: Family = "any") -> Field:
+    return Field(kind="number", low=low, high=high, default=default, description=description, family=family)
 
 
 def _name(
-    names: tuple[str, ...], says: str, default: str | None = None, *, family: Family = "any", free: bool = False
+    names: tuple[str, ...], description: str, default: str | None = None, *, family: Family = "any", free: bool = False
 ) -> Field:
-    return Field(kind="name", names=names, default=default or names[0], says=says, family=family, free=free)
+    return Field(
+        kind="name", names=names, default=default or names[0], description=description, family=family, free=free
+    )
 
 
 _KERNEL = _integer(1, 31, 3, "side of the convolution kernel, odd", odd=True, family="map")
@@ -90,7 +95,7 @@ _PADDING = _name(
     "same keeps the map (divided by the stride), valid shrinks it by kernel - 1",
     family="map",
 )
-_WIDTH = _integer(1, 4096, 32, "channels that leave, or features of each node")
+_WIDTH = _integer(1, 4096, 32, "output channels, or features of each node")
 _NORM = _name(NORMS, "normalisation after each convolution; layer is over all channels and pixels of a sample")
 _ACTIVATION = _name(ACTIVATIONS, "activation after each normalisation")
 _POOL = _name(
@@ -110,7 +115,7 @@ STAGE_FIELDS: dict[str, Field] = {
     "kernel_depth": _integer(
         0, 31, 0, "depth of a 3-D kernel where it differs, odd; 0: as kernel", odd=True, family="map"
     ),
-    "dilation": _integer(1, 8, 1, "distance between the taps of the kernel", family="map"),
+    "dilation": _integer(1, 8, 1, "distance between the taps of the kernel, in pixels", family="map"),
     "stride": _STRIDE,
     "padding": _PADDING,
     "width": _WIDTH,
@@ -122,20 +127,24 @@ STAGE_FIELDS: dict[str, Field] = {
     "pool": _POOL,
     "dropout": _DROPOUT,
     "skip": _name(("none", "add", "concat"), "how the stage's input joins its output"),
-    "repeats": _name(("own", "shared"), "whether blocks after the first of their shape have weights of their own"),
+    "repeats": _name(
+        ("own", "shared"), "whether blocks of the same shape have weights of their own or share those of the first"
+    ),
     "drop_path": _number(
         0, 0.9, 0.0, "share of samples for which a residual branch is dropped in training", family="map"
     ),
     "squeeze": _integer(
-        0, 64, 0, "squeeze-excite in each block, channels divided by this inside; 0: none", family="map"
+        0, 64, 0, "squeeze-and-excitation in each block, channels divided by this inside; 0: none", family="map"
     ),
-    "reduction": _integer(1, 64, 4, "channels divided by this inside a bottleneck", family="map"),
+    "reduction": _integer(
+        1, 64, 4, "channels divided by this inside a bottleneck, shuffle unit, gate or non-local block", family="map"
+    ),
     "groups": _integer(1, 256, 2, "groups of a grouped convolution or a shuffle unit", family="map"),
     "cardinality": _integer(1, 64, 8, "parallel paths of a ResNeXt block", family="map"),
     "expansion": _integer(1, 10, 4, "channels multiplied by this inside an inverted residual", family="map"),
     "growth": _integer(1, 256, 12, "channels that each layer of a dense block adds", family="map"),
     "layers": _integer(1, 64, 4, "layers of a dense block", family="map"),
-    "affinity": _name(("embedded", "gaussian"), "how a non-local block compares two places", family="map"),
+    "affinity": _name(("embedded", "gaussian"), "how a non-local block compares two positions", family="map"),
     "branches": _integer(1, 8, 2, "branches of a branching block", family="map"),
     "merge": _name(("concat", "add"), "how a branching block joins its branches", family="map"),
     "branch_operation": _name(
@@ -145,27 +154,27 @@ STAGE_FIELDS: dict[str, Field] = {
     ),
     "branch_depth": _integer(1, 4, 1, "operations in a row on each branch", family="map"),
     "branch_reduction": _integer(
-        1, 64, 1, "channels divided by this by a 1×1 convolution before each branch's first; 1: none", family="map"
+        1, 64, 1, "a 1×1 convolution before each branch divides the channels by this; 1: none", family="map"
     ),
     "edge_operation": _name(
         NASBENCH201,
-        "what an edge of a NAS-Bench-201 cell may be; all of them when left out",
+        "the operation on an edge of a NAS-Bench-201 cell; all of them if left out",
         family="map",
         free=True,
     ),
     "nodes": _integer(2, 6, 4, "intermediate nodes of a DARTS cell", family="map"),
     "node_inputs": _name(
         PAIRS,
-        "which two a node of a DARTS cell reads: 0, 1 the cells before the last and the last, 2 the first node, and so"
-        " on; all that stand before it when left out",
+        "which two inputs a node of a DARTS cell reads: 0 the cell before the last, 1 the last cell, 2 the first node,"
+        " and so on; all pairs of what comes before the node if left out",
         family="map",
         free=True,
     ),
     "node_operation": _name(
-        DARTS, "what a node of a DARTS cell may do to each input; all of them when left out", family="map", free=True
+        DARTS, "the operation that a DARTS node applies to an input; all of them if left out", family="map", free=True
     ),
-    "aggregation": _name(("mean", "sum", "max"), "how the messages of a node's neighbours are joined", family="nodes"),
-    "heads": _integer(1, 64, 4, "attentions side by side in a gat block; they share the width", family="nodes"),
+    "aggregation": _name(("mean", "sum", "max"), "how the features of a node's neighbours are joined", family="nodes"),
+    "heads": _integer(1, 64, 4, "attention heads of a gat block; they share the width", family="nodes"),
 }
 
 STEM_FIELDS: dict[str, Field] = {
@@ -176,7 +185,7 @@ STEM_FIELDS: dict[str, Field] = {
 HEAD_FIELDS: dict[str, Field] = {
     "kind": _name(
         ("linear", "capsule"),
-        "capsule: a capsule layer with routing in place of pooling and linear layers",
+        "capsule: a capsule layer with routing instead of pooling and linear layers",
         family="map",
     ),
     "norm": _name(("none", *NORMS[:-1]), "normalisation and activation of the last map, before it is pooled"),
@@ -201,7 +210,7 @@ SPACE_FIELDS: dict[str, Field] = {
     "input_dropout": _number(0, 0.9, 0.0, "share of input values dropped in training"),
     "dead": _name(
         ("drop", "keep"),
-        "whether operations whose result is thrown away, as by a none edge, are left out or built all the same",
+        "whether operations whose result is discarded, as by a none edge, are left out or built anyway",
     ),
 }
 """Decisions that concern all stages; they stand at the top of a document."""
@@ -213,11 +222,11 @@ TRAINING_FIELDS: dict[str, Field] = {
     "augment": _number(0, 1, 1.0, "strength of the augmentation; 0 for none"),
     "label_smoothing": _number(0, 0.9, 0.1, "share of the target spread over all classes"),
 }
-"""The training recipe's own decisions. One that a document leaves out is the job's to set."""
+"""Decisions of the training recipe. What a document leaves out is set by the job."""
 
 
 ONLY = {"readout": "graphs", "decoder": "links", "last": "nodes"}
-"""Fields of the head that make sense for one kind of graph data."""
+"""Fields of the head that make sense for one kind of graph data only."""
 
 
 def of_family(fields: dict[str, Field], family: str, data: str | None = None) -> dict[str, Field]:
@@ -230,5 +239,8 @@ def of_family(fields: dict[str, Field], family: str, data: str | None = None) ->
 
 
 def scaled(width: int, multiplier: float) -> int:
-    """A width times a multiplier, to a multiple of 8 as in MobileNets; of 1 the width itself."""
+    """A width times a multiplier, rounded to a multiple of 8, at least 8, as in MobileNets.
+
+    A multiplier of 1 leaves the width as it is.
+    """
     return width if multiplier == 1 else max(8, int(width * multiplier / 8 + 0.5) * 8)

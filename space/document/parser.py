@@ -34,7 +34,7 @@ from space.document.values import CELL, PER, Options, Per, SpaceDocument, Stage,
 from space.kinds import KINDS
 
 MAX_FAULTS = 100
-"""Beyond this many a document is not being corrected but fuzzed."""
+"""Later faults are dropped: nobody corrects a document with more than that many."""
 
 SECTIONS = (
     "schema",
@@ -50,7 +50,7 @@ SECTIONS = (
     "baseline",
 )
 TAKEN = ("stem", "stages", "head", "training", *SPACE_FIELDS)
-"""Words that decisions begin with already, and so no cell's name."""
+"""Words that the names of other decisions begin with, so a cell may not be called so."""
 
 
 def parse_document(document: object) -> SpaceDocument:
@@ -64,7 +64,7 @@ def parse_document(document: object) -> SpaceDocument:
 
 
 def show(value: object) -> str:
-    """A user's value in a message: short and pure ASCII, whatever it was."""
+    """A user's value as it is shown in a message: short and pure ASCII, whatever it was."""
     if isinstance(value, Mapping):
         return "a mapping"
     if isinstance(value, list | tuple):
@@ -84,7 +84,7 @@ def _join(pointer: str, key: object) -> str:
 
 
 def _most_nodes(stage: Stage) -> int:
-    """Of all blocks of a stage at its deepest."""
+    """The most nodes that the blocks of a stage can have, at its deepest."""
     options = stage.options
     each = max(BLOCKS[str(operation)].most_nodes(options) for operation in options["operation"])
     return cast(int, options["depth"][-1]) * each
@@ -92,7 +92,10 @@ def _most_nodes(stage: Stage) -> int:
 
 @dataclass(slots=True)
 class _Parser:
-    """Reads on after a fault, so that the user sees all of them; what it returns counts only without faults."""
+    """Goes on after a fault, so that the user sees all of them. What its methods return is valid only without faults.
+
+    Each method reads one part of the document; `pointer` is the JSON pointer to it.
+    """
 
     faults: list[Fault] = field(default_factory=list)
 
@@ -133,11 +136,12 @@ class _Parser:
         return None
 
     def training(self, value: object) -> Options:
-        """Only what is named: the rest is the job's to set."""
+        """Options of the fields that the document names; the job sets the others."""
         options = self.options("/training", value, TRAINING_FIELDS, "the training")
         return {name: options[name] for name in options if isinstance(value, Mapping) and name in value}
 
     def mapping(self, pointer: str, value: object, known: Sequence[str], what: str) -> bool:
+        """Whether the value is a mapping; keys that are not `known` are faults. what: its name in messages."""
         if not isinstance(value, Mapping):
             self.fault(pointer, "type_mismatch", f"{what} must be a mapping, got {show(value)}")
             return False
@@ -146,11 +150,12 @@ class _Parser:
                 self.unknown(_join(pointer, key), "unknown_field", f"{what} has no field", key, known)
         return True
 
-    def unknown(self, pointer: str, rule: str, law: str, got: object, known: Iterable[str]) -> None:
+    def unknown(self, pointer: str, rule: str, problem: str, got: object, known: Iterable[str]) -> None:
+        """A fault for a name that is not `known`, with the nearest known one. problem: the sentence before the name."""
         names = list(known)
         close = difflib.get_close_matches(got[:100], names, n=1) if isinstance(got, str) else []
         hint = f"; did you mean {close[0]!r}?" if close else ""
-        self.fault(pointer, rule, f"{law} {show(got)}{hint}", allowed=names[:MAX_OPTIONS])
+        self.fault(pointer, rule, f"{problem} {show(got)}{hint}", allowed=names[:MAX_OPTIONS])
 
     def version(self, raw: Mapping[str, object]) -> None:
         version = raw.get("schema")
@@ -183,7 +188,7 @@ class _Parser:
             self.fault("/stem", "combination_unsupported", "graph data has no stem; give the stages")
             return None
         given = self.options("/stem", value, STEM_FIELDS, "the stem")
-        # the stem is one plain convolution block in everything else
+        # in all other fields the stem is one plain convolution block
         options = {name: given.get(name, kind.left_out) for name, kind in STAGE_FIELDS.items()}
         return Stage(place="stem", options=options, per="stage")
 
@@ -194,15 +199,15 @@ class _Parser:
             return ()
         if len(value) > MAX_STAGES:
             self.fault("/stages", "out_of_range", f"there may be at most {MAX_STAGES} stages, got {len(value)}")
-        stages = tuple(self.stage(i, one, per, family) for i, one in enumerate(value[:MAX_STAGES]))
+        stages = tuple(self.stage(i, stage, per, family) for i, stage in enumerate(value[:MAX_STAGES]))
         deepest = [cast(int, stage.options["depth"][-1]) for stage in stages]
         if not any(deepest):
             self.fault("/stages", "space_empty", "a space needs a stage with at least one block")
         if sum(deepest) > MAX_BLOCKS:
-            detail = f"all stages at their deepest may hold {MAX_BLOCKS} blocks, got {sum(deepest)}"
+            detail = f"all stages at their deepest may have at most {MAX_BLOCKS} blocks together, got {sum(deepest)}"
             self.fault("/stages", "out_of_range", detail)
         elif (nodes := sum(map(_most_nodes, stages))) > MAX_BLOCK_NODES:
-            detail = f"the blocks of all stages may have {MAX_BLOCK_NODES} nodes together, these up to {nodes}"
+            detail = f"the blocks of all stages may have at most {MAX_BLOCK_NODES} nodes together, got up to {nodes}"
             self.fault("/stages", "out_of_range", detail, allowed={"maximum": MAX_BLOCK_NODES})
         return stages
 
@@ -223,14 +228,15 @@ class _Parser:
     def cell(self, pointer: str, value: object) -> str:
         if isinstance(value, str) and CELL.fullmatch(value) and value not in TAKEN:
             return value
-        detail = f"cell must be a word of small letters other than {', '.join(TAKEN)}, got {show(value)}"
+        detail = f"cell must be a lower-case word other than {', '.join(TAKEN)}, got {show(value)}"
         self.fault(pointer, "pattern", detail, allowed=CELL.pattern)
         return "cell"
 
     def cells(self, stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
-        """Stages that share a cell ask alike, the first of them always does, and no answer depends on the map left.
+        """Check the stages that share a cell, and let only the first of each cell ask its decisions.
 
-        Returns the stages; of those that share a cell only the first asks.
+        The stages of a cell must offer the same options, the first must have a block on every path, and the block must
+        be one that always pads, so that no option depends on the map that is left.
         """
         first: dict[str, Stage] = {}
         for stage in stages:
@@ -238,12 +244,12 @@ class _Parser:
                 continue
             if len(stage.options["operation"]) > 1 or not BLOCKS[str(stage.options["operation"][0])].pads:
                 pads = [name for name, block in BLOCKS.items() if block.pads]
-                detail = f"a cell shared by the whole space is one operation out of {', '.join(pads)}"
+                detail = f"a cell that stages share must have exactly one operation, one of {', '.join(pads)}"
                 self.fault(f"{stage.pointer}/operation", "combination_unsupported", detail, allowed=pads)
                 continue
             leader = first.setdefault(stage.cell, stage)
             if leader is stage and stage.options["depth"][0] == 0:
-                detail = f"the first stage of the cell {stage.cell} must have a block in every walk"
+                detail = f"the first stage of the cell {stage.cell} must have a block on every decision path"
                 self.fault(f"{stage.pointer}/depth", "combination_unsupported", detail, allowed={"minimum": 1})
             shared = ("operation", *BLOCKS[str(stage.options["operation"][0])].fields)
             for name in shared:
@@ -254,12 +260,12 @@ class _Parser:
         return tuple(replace(stage, asks=stage.per != "space" or stage.place in leaders) for stage in stages)
 
     def combinations(self, parsed: SpaceDocument) -> None:
-        """What a block cannot do with options that are each fine alone; the block itself knows."""
+        """Options that are valid alone but not together; the blocks know which (`Block.clashes`)."""
         family = "nodes" if parsed.data is not None and KINDS[parsed.data].is_graph else "map"
         multipliers = cast("tuple[float, ...]", parsed.general["width_multiplier"])
         for stage in parsed.all_stages:
             if stage.per == "block" and "shared" in stage.options["repeats"]:
-                detail = "repeats of a block share weights only where they are alike: with per stage or space"
+                detail = "repeats: shared needs blocks that are alike; set per to stage or space, or repeats to own"
                 self.fault(f"{stage.pointer}/repeats", "combination_unsupported", detail)
             widths = cast("tuple[int, ...]", stage.options["width"])
             real = tuple(sorted({scaled(width, by) for width in widths for by in multipliers}))
@@ -268,7 +274,9 @@ class _Parser:
                 if block.family != family:
                     reads = "features of a graph's nodes" if block.family == "nodes" else "maps of images and volumes"
                     pointer = f"{stage.pointer}/operation/{number}"
-                    detail = f"{operation} reads {reads}; this document is for {parsed.data or 'images and volumes'}"
+                    detail = (
+                        f"{operation} reads {reads}, but this document is for {parsed.data or 'images and volumes'}"
+                    )
                     self.fault(pointer, "combination_unsupported", detail)
                     continue
                 for clash in block.clashes(stage.options, real):
@@ -288,20 +296,20 @@ class _Parser:
 
     def choices(self, pointer: str, name: str, value: object, kind: Field) -> tuple[Option, ...]:
         if not isinstance(value, list | tuple):
-            one = self.option(pointer, name, value, kind)
-            return kind.left_out if one is None else (one,)
+            fixed = self.option(pointer, name, value, kind)
+            return kind.left_out if fixed is None else (fixed,)
         detail = ""
         if not value:
             detail = f"{name} needs at least one option, got an empty list"
         elif len(value) > MAX_OPTIONS:
             detail = f"{name} may have at most {MAX_OPTIONS} options, got {len(value)}"
-        elif len({isinstance(one, str) for one in value}) > 1:
+        elif len({isinstance(option, str) for option in value}) > 1:
             detail = f"the options of {name} must be of one type, got words and other values mixed"
         if detail:
             self.fault(pointer, "choices_invalid", detail)
             return kind.left_out
-        good = [self.option(f"{pointer}/{i}", name, one, kind) for i, one in enumerate(value)]
-        options = [one for one in good if one is not None]
+        checked = [self.option(f"{pointer}/{i}", name, option, kind) for i, option in enumerate(value)]
+        options = [option for option in checked if option is not None]
         if len(set(options)) < len(options):
             self.fault(pointer, "choices_invalid", f"the options of {name} must differ, got one twice")
         if kind.ordered:
@@ -309,28 +317,30 @@ class _Parser:
         return tuple(options) or kind.left_out
 
     def option(self, pointer: str, name: str, value: object, kind: Field) -> Option | None:
-        """The value if it is one, else None and a fault."""
+        """The value if it is a valid option, else None and a fault."""
         if kind.kind == "name":
             if not isinstance(value, str):
-                self.fault(pointer, "type_mismatch", f"{name} must be {kind.law}, got {show(value)}", list(kind.names))
+                self.fault(
+                    pointer, "type_mismatch", f"{name} must be {kind.requirement}, got {show(value)}", list(kind.names)
+                )
             elif name == "operation" and (advice := self.plugin(value)) is not None:
                 self.fault(pointer, "plugin_missing", advice)
             elif value not in kind.names and not (name == "operation" and value in BLOCKS):
-                self.unknown(pointer, "choice_unknown", f"{name} must be {kind.law}, got", value, kind.names)
+                self.unknown(pointer, "choice_unknown", f"{name} must be {kind.requirement}, got", value, kind.names)
             else:
                 return value
             return None
         allowed = {"minimum": kind.low, "maximum": kind.high}
         if type(value) is not int and (kind.kind == "integer" or type(value) is not float):
-            self.fault(pointer, "type_mismatch", f"{name} must be {kind.law}, got {show(value)}", allowed)
+            self.fault(pointer, "type_mismatch", f"{name} must be {kind.requirement}, got {show(value)}", allowed)
         elif not kind.low <= value <= kind.high or (kind.odd and value % 2 == 0 and value != 0):
-            self.fault(pointer, "out_of_range", f"{name} must be {kind.law}, got {show(value)}", allowed)
+            self.fault(pointer, "out_of_range", f"{name} must be {kind.requirement}, got {show(value)}", allowed)
         else:
             return value if kind.kind == "integer" else float(value)
         return None
 
     def plugin(self, name: str) -> str | None:
-        """What to install for a plugin's block that is not there; None for every other name."""
+        """What to install for a plugin's block that is missing; None for every other name."""
         return None if name in BLOCKS else BLOCKS.missing(name)
 
     def constraints(self, value: object) -> tuple[Constraint, ...]:
@@ -342,16 +352,16 @@ class _Parser:
             detail = f"there may be at most {MAX_CONSTRAINTS} constraints, got {len(value)}"
             self.fault("/constraints", "out_of_range", detail)
         found = []
-        for i, one in enumerate(value[:MAX_CONSTRAINTS]):
+        for i, expression in enumerate(value[:MAX_CONSTRAINTS]):
             try:
-                found.append(Constraint.parse(one))
+                found.append(Constraint.parse(expression))
             except InvalidExpression as error:
                 for fault in error.faults:
                     self.fault(f"/constraints/{i}", fault.rule, fault.detail, fault.allowed)
         return tuple(found)
 
     def baseline(self, value: object, known: Mapping[str, tuple[Option, ...]] | None) -> Mapping[str, Option]:
-        """known: None when the rest of the document is broken; then names cannot be judged."""
+        """known: options by decision name; None if the rest of the document has faults, since names depend on it."""
         if not isinstance(value, Mapping):
             detail = f"baseline must map decision names to options, got {show(value)}"
             self.fault("/baseline", "type_mismatch", detail)
@@ -363,7 +373,7 @@ class _Parser:
             if options is None:
                 self.unknown(pointer, "baseline_invalid", "the space has no decision", name, known or ())
             elif isinstance(answer, bool) or not isinstance(answer, int | float | str) or answer not in options:
-                detail = f"{name} must be one of its options, got {show(answer)}"
+                detail = f"{name} must be one of the options in the document, got {show(answer)}"
                 self.fault(pointer, "baseline_invalid", detail, allowed=list(options))
             else:
                 answers[name] = options[options.index(answer)]

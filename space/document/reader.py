@@ -1,6 +1,7 @@
 """Text to plain values: strict JSON, or the part of YAML that is JSON with fewer brackets.
 
-Anchors, aliases, tags, merge keys and duplicate keys are refused: a small text stays a small value and means one thing.
+Anchors, aliases, tags, merge keys and duplicate keys are refused, so a small text cannot grow into a large value, and
+has one meaning only.
 """
 
 import json
@@ -14,11 +15,11 @@ from archsmith.errors import Fault, InvalidSpace
 MAX_BYTES = 256 * 1024
 MAX_NESTING = 16
 MAX_VALUES = 10_000
-"""Of a YAML text, keys counted: PyYAML needs a second for 20,000."""
+"""Keys and values of a YAML text; PyYAML needs a second for 20,000."""
 
 
 def read_text(text: str) -> Any:
-    """The value a JSON or YAML text stands for, unchecked. Raises InvalidSpace when it cannot be read."""
+    """The value of a JSON or YAML text, not yet checked. Raises InvalidSpace if it cannot be read."""
     if len(text) > MAX_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise _refuse("out_of_range", f"a space document has at most {MAX_BYTES} bytes")
     if text.lstrip().startswith("{"):
@@ -27,7 +28,7 @@ def read_text(text: str) -> Any:
         except RecursionError:
             raise _too_deep() from None
         except ValueError:
-            pass  # may still be YAML in flow style, and YAML says where it breaks
+            pass  # it may still be YAML in flow style, and the YAML reader says where it breaks
     return _read_yaml(text)
 
 
@@ -44,7 +45,7 @@ def _read_yaml(text: str) -> Any:
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """SafeLoader that refuses what makes YAML surprising, and counts the depth (PyYAML recurses) and the values."""
+    """SafeLoader without YAML's surprising parts. It limits the depth, since PyYAML recurses, and the values."""
 
     nesting = 0
     values = 0
@@ -69,14 +70,14 @@ class _StrictLoader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         keys = [self.construct_object(key) for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
         if any(isinstance(key, yaml.Node) and not isinstance(key, yaml.ScalarNode) for key, _ in node.value):
-            raise _refuse("yaml_unsupported", f"a key must be a word (line {node.start_mark.line + 1})")
+            raise _refuse("yaml_unsupported", f"a key must be a plain word (line {node.start_mark.line + 1})")
         if any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value):
             raise _refuse("yaml_unsupported", f"merge keys are not supported (line {node.start_mark.line + 1})")
         _no_repeats(keys)
         return super().construct_mapping(node, deep=deep)
 
 
-# dates would become objects that are not JSON; as words they meet the document's own rules
+# Dates would become objects that are not JSON. As text they are checked by the rules of the document.
 _StrictLoader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()

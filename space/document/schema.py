@@ -1,8 +1,8 @@
-"""The JSON Schema (2020-12) of a space document, made from the field table. `python -m space.document.schema` prints
-it.
+"""The JSON Schema (2020-12) of a space document, made from the field table.
 
-It is published as space/schema.json for editors and other programs. The parser stays the judge: it also checks what a
-schema cannot say (expressions, the baseline's names, whether the map is large enough) and says it in better words.
+`python -m space.document.schema` prints it; it is published as space/schema.json for editors and other programs. The
+parser has the last word: it also checks what a schema cannot express (constraints, the names in the baseline, whether
+the map is large enough), and its messages are better.
 """
 
 import json
@@ -31,6 +31,7 @@ Json = dict[str, Any]
 
 
 def _option(kind: Field) -> Json:
+    """The schema of one option of a field."""
     if kind.kind == "name":
         named: Json = {"type": "string", "enum": list(kind.names)}
         return {"anyOf": [named, _PLUGIN]} if kind is STAGE_FIELDS["operation"] else named
@@ -47,11 +48,11 @@ _PLUGIN: Json = {
 
 
 def _field(kind: Field) -> Json:
-    """A value, or a list of options."""
+    """The schema of a field: a value, or a list of options."""
     option = _option(kind)
     several = {"type": "array", "items": option, "minItems": 1, "maxItems": MAX_OPTIONS, "uniqueItems": True}
     default = list(kind.names) if kind.free else kind.default
-    return {"description": kind.says, "default": default, "anyOf": [option, several]}
+    return {"description": kind.description, "default": default, "anyOf": [option, several]}
 
 
 def _object(properties: Mapping[str, Json], required: tuple[str, ...] = ()) -> Json:
@@ -61,18 +62,22 @@ def _object(properties: Mapping[str, Json], required: tuple[str, ...] = ()) -> J
 
 def _schema() -> Json:
     per = {
-        "description": "whether a block's questions are asked once for the space, for its stage, or for each block",
+        "description": "whether a block's decisions are asked once for the space, for its stage, or for each block",
         "enum": list(PER),
         "default": "stage",
     }
-    cell = {"description": "of per: space, which stages ask together", "type": "string", "pattern": CELL.pattern}
+    cell = {
+        "description": "with per: space, the stages that name the same cell share its decisions",
+        "type": "string",
+        "pattern": CELL.pattern,
+    }
     stage = _object({**{name: _field(kind) for name, kind in STAGE_FIELDS.items()}, "per": per, "cell": cell})
     stem = _object({name: _field(kind) for name, kind in STEM_FIELDS.items()})
     document = _object(
         {
             "schema": {"description": "version of this format", "const": VERSION},
             "name": {"type": "string", "minLength": 1, "maxLength": MAX_NAME, "default": "space"},
-            "data": {"description": "what it is for; images and volumes if left out", "enum": list(KINDS)},
+            "data": {"description": "the kind of data; images and volumes if left out", "enum": list(KINDS)},
             "per": per,
             "stem": {"description": "one plain convolution block before the stages", "anyOf": [stem, {"type": "null"}]},
             "stages": {"type": "array", "items": stage, "minItems": 1, "maxItems": MAX_STAGES},
@@ -80,7 +85,7 @@ def _schema() -> Json:
             **{name: _field(kind) for name, kind in SPACE_FIELDS.items()},
             "training": _object({name: _field(kind) for name, kind in TRAINING_FIELDS.items()}),
             "constraints": {
-                "description": "laws that every architecture keeps, such as 'params <= 2e6'",
+                "description": "expressions that must hold for every architecture, such as 'params <= 2e6'",
                 "type": "array",
                 "items": {"type": "string", "minLength": 1, "maxLength": MAX_LENGTH},
                 "maxItems": MAX_CONSTRAINTS,

@@ -1,7 +1,4 @@
-"""The space document: what may be searched, as data; checked and frozen. `space.document.parser` reads it.
-
-See docs/spaces.md for the document itself.
-"""
+"""The space document as a checked, frozen value. `space.document.parser` makes it; docs/spaces.md describes it."""
 
 import re
 from collections.abc import Mapping
@@ -16,18 +13,19 @@ Per = Literal["space", "stage", "block"]
 PER: tuple[Per, ...] = ("space", "stage", "block")
 
 CELL = re.compile(r"[a-z][a-z0-9_]{0,30}")
-"""What a cell may be called: decisions begin with it."""
+"""The name of a cell; the names of its decisions begin with it."""
 
 Options = Mapping[str, tuple[Option, ...]]
-"""Per field, what it may be; one option means fixed."""
+"""The options of each field; a single option means that the field is fixed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stage:
     """Blocks of one width. `place` names it in decisions and nodes: "stem" or "stages.0".
 
-    per: "stage" asks the block's questions once for all blocks, "block" asks them for each, "space" once for all stages
-    that name the same cell. asks: whether this stage asks them, and no earlier one has.
+    per: "stage" asks the block's decisions once for all blocks of the stage, "block" for each block, "space" once for
+        all stages that name the same cell.
+    asks: whether this stage asks them; False if an earlier stage of the same cell does.
     """
 
     place: str
@@ -41,11 +39,11 @@ class Stage:
         return "/" + self.place.replace(".", "/")
 
     def block_place(self, index: int) -> str:
-        """Where block `index` stands in the graph; the stem is its own block."""
+        """The path of block `index` in the graph; the stem is itself a block."""
         return self.place if self.place == "stem" else f"{self.place}.blocks.{index}"
 
     def question_place(self, index: int) -> str:
-        """What the decisions about block `index` start with."""
+        """What the names of the decisions about block `index` begin with."""
         return {"block": self.block_place(index), "stage": self.place, "space": self.cell}[self.per]
 
 
@@ -53,8 +51,9 @@ class Stage:
 class SpaceDocument:
     """A checked document.
 
-    data: the kind of data it is for; None: images and volumes. head, general, training: options of their fields; of
-    training only those that the document names. baseline: answers by decision name, may be partial.
+    data: the kind of data it is for; None: images and volumes.
+    head, general, training: options of their fields; of `training` only the fields that the document names.
+    baseline: answers by decision name; it may leave decisions open.
     """
 
     name: str
@@ -74,7 +73,10 @@ class SpaceDocument:
 
 
 def questions(document: SpaceDocument) -> dict[str, tuple[Option, ...]]:
-    """Everything that any walk could ask or holds fixed, by decision name, with the options the document gives it."""
+    """All decisions that any path could reach, fixed ones too: name -> the options that the document gives.
+
+    What a path really offers may be fewer: only what fits the map.
+    """
     of_blocks = {"operation", *(name for block in BLOCKS.values() for name in block.fields)}
     found: dict[str, tuple[Option, ...]] = {}
     for stage in document.all_stages:

@@ -34,8 +34,8 @@ class Attend(Layer):
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
         queries, keys, values = (require_map(self.name, shape) for shape in inputs)
         if queries != keys or keys[1:] != values[1:]:
-            law = "queries and keys of one shape and values of the same size"
-            raise Misfit(f"attend expects {law}, got {' and '.join(str(shape) for shape in inputs)}")
+            rule = "queries and keys of one shape and values of the same size"
+            raise Misfit(f"attend expects {rule}, got {' and '.join(str(shape) for shape in inputs)}")
         if cast(int, attrs["pool"]) > min(values[1:]):
             raise Misfit(f"attend pool {attrs['pool']} does not fit in the {values[1:]} left", values[1:])
         return values

@@ -9,7 +9,10 @@ Value = bool | int | float | str | tuple[int, ...]
 
 
 class Misfit(ValueError):
-    """An operation cannot be had so. The sentence says law and value; `size` is the sides left, if that is why."""
+    """An operation cannot have these attributes or read these inputs.
+
+    The message says what must hold and what was given. size: the sides of the map that is left, if it is too small.
+    """
 
     def __init__(self, message: str, size: tuple[int, ...] | None = None) -> None:
         super().__init__(message)
@@ -62,8 +65,8 @@ class Extent(Attribute):
     def check(self, what: str, value: object) -> int | tuple[int, ...]:
         lengths = (value,) if _whole(value) else tuple(value) if isinstance(value, list | tuple) else ()
         if len(lengths) not in (1, 2, 3) or not all(_whole(v) and self.low <= v <= self.high for v in lengths):
-            law = f"a whole number or a list of 2 or 3 of them from {self.low} to {self.high}"
-            raise Misfit(f"{what} must be {law}, got {_shown(value)}")
+            rule = f"a whole number or a list of 2 or 3 of them from {self.low} to {self.high}"
+            raise Misfit(f"{what} must be {rule}, got {_shown(value)}")
         return cast(int, lengths[0]) if len(set(lengths)) == 1 else cast("tuple[int, ...]", lengths)
 
 

@@ -5,11 +5,11 @@ from typing import ClassVar, cast
 
 from space.operations.attributes import Attribute, Flag, Misfit, Whole
 from space.operations.base import Argument, Attrs, Call, Channels, Example, Shape
-from space.operations.messages import Messages, require_node
+from space.operations.message_passing import MessagePassing, require_node
 from space.operations.saved import FLOAT, INDEX, Bytes, Saved
 
 
-class GATConv(Messages):
+class GATConv(MessagePassing):
     """(F,), edges -> (out,): `heads` attentions of out / heads features side by side; a node attends to itself too."""
 
     name = "gat_conv"

@@ -5,11 +5,11 @@ from typing import ClassVar, cast
 
 from space.operations.attributes import Attribute, Flag, Whole
 from space.operations.base import Attrs, Call, Channels, Example, Shape
-from space.operations.messages import Messages, require_node
+from space.operations.message_passing import MessagePassing, require_node
 from space.operations.saved import FLOAT, INDEX, Bytes, Saved
 
 
-class GCNConv(Messages):
+class GCNConv(MessagePassing):
     """(F,), edges -> (out,): D^-1/2 (A + I) D^-1/2 X W + b, where D counts the neighbours and the node itself."""
 
     name = "gcn_conv"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from space.operations.attributes import Attribute, Choice
 from space.operations.base import Attrs, Call, Channels, Example, Layer, Shape
-from space.operations.messages import require_node
+from space.operations.message_passing import require_node
 from space.operations.saved import FLOAT, Bytes, Saved
 
 if TYPE_CHECKING:

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from space.operations.base import Attrs, Example, Shape
-from space.operations.ends import Ends
+from space.operations.link_decoder import LinkDecoder
 from space.operations.saved import FLOAT, Bytes, Saved
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class LinkConcat(Ends):
+class LinkConcat(LinkDecoder):
     """(F,) of each node, pairs -> (2 F,) of each pair, the first end's features first."""
 
     name = "link_concat"

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from space.operations.base import Attrs, Channels, Example, Shape
-from space.operations.ends import Ends
+from space.operations.link_decoder import LinkDecoder
 from space.operations.saved import FLOAT, Bytes, Saved
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class LinkDot(Ends):
+class LinkDot(LinkDecoder):
     """(F,) of each node, pairs -> (2,) of each pair: 0 and the product, so that softmax gives the product's sigmoid."""
 
     name = "link_dot"

@@ -5,11 +5,11 @@ from typing import ClassVar, cast
 
 from space.operations.attributes import Attribute, Choice, Flag
 from space.operations.base import Argument, Attrs, Call, Channels, Example, Shape
-from space.operations.messages import Messages, require_node
+from space.operations.message_passing import MessagePassing, require_node
 from space.operations.saved import FLOAT, Bytes, Saved
 
 
-class Neighbours(Messages):
+class Neighbours(MessagePassing):
     """(F,), edges -> (F,). A node without neighbours gets zeros; `own` adds its own features to the result.
 
     With linear layers around it, this is what layers of GraphSAGE (Hamilton et al. 2017) and GIN (Xu et al. 2019) do.

@@ -14,7 +14,7 @@ MAX_POSITIONS = 2**22
 MAX_SIDE = 4096
 """Of a resized map, as of an input."""
 
-LAW = f"a resized map has at most {MAX_POSITIONS:,} positions and sides of {MAX_SIDE}"
+LIMIT = f"a resized map has at most {MAX_POSITIONS:,} positions and sides of {MAX_SIDE}"
 
 MODES = {2: "bilinear", 3: "trilinear"}
 
@@ -51,7 +51,7 @@ class Resize(Layer):
         channels, *sides = require_map(self.name, inputs[0])
         size = tuple(cast(int, attrs["factor"]) * side for side in sides)
         if too_large(size):
-            raise Misfit(f"resize to {times(size)}: {LAW}")
+            raise Misfit(f"resize to {times(size)}: {LIMIT}")
         return channels, *size
 
     def window(self, attrs: Attrs, inputs: Sequence[Shape]) -> Window:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from archsmith.errors import ImpossibleShape, InvalidArchitecture
 from space.architecture import MAX_NODES, Architecture, GraphBuilder
-from space.names import TAKEN
+from space.node_names import TAKEN
 from tests.effort import share
 from tests.unit.space.strategies import architectures
 

@@ -34,8 +34,8 @@ def check_name(name: object) -> tuple[str, ...]:
 @lru_cache(maxsize=16_384)  # the networks of a space name their nodes alike; 16,384 names of usual length are 3 MB
 def _folders(name: str) -> tuple[str, ...]:
     if len(name) > MAX_LENGTH or not _PATH.fullmatch(name):
-        law = f"a path of at most {MAX_DEPTH} lower-case words or numbers joined by dots, the first one a word"
-        raise Misfit(f"a node's name must be {law}, got {name[:60]!r}")
+        rule = f"a path of at most {MAX_DEPTH} lower-case words or numbers joined by dots, the first one a word"
+        raise Misfit(f"a node's name must be {rule}, got {name[:60]!r}")
     for part in name.split("."):
         if part in TAKEN or keyword.iskeyword(part):
             raise Misfit(f"a node's name cannot hold the word {part!r}: a module has it already")

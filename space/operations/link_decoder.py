@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from space.operations.base import Attrs, Function, Shape
-from space.operations.messages import require_node
+from space.operations.message_passing import require_node
 
 
-class Ends(Function):
+class LinkDecoder(Function):
     """Rows of nodes (N, F) and pairs (2, P) -> rows of pairs (P, …)."""
 
     arity: ClassVar[tuple[int, int]] = (2, 2)

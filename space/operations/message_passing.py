@@ -7,7 +7,7 @@ from space.operations.attributes import Misfit
 from space.operations.base import Attrs, Layer, Shape, Window
 
 
-class Messages(Layer):
+class MessagePassing(Layer):
     """Rows of nodes (N, F) and edges (2, E), from node edges[0] to node edges[1] -> rows of nodes.
 
     torch_geometric passes the messages. Measured on Cora beside plain `index_add` (benchmarks/graphs.py), a graph

@@ -1,4 +1,4 @@
-"""What an architecture costs, exactly, before any tensor exists."""
+"""What an architecture costs: exact figures, computed before any tensor exists."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from space.peak_memory import MIB, peak_memory
 
 
 class NodeCost(NamedTuple):
-    """One node's part. shape: of its output, without the batch. See Analysis for the units."""
+    """The costs of one node. shape: of its output, without the batch. See Analysis for the units."""
 
     name: str
     shape: Shape
@@ -27,17 +27,18 @@ class Analysis:
 
     params: trainable parameters.
     macs: multiply-accumulates of convolutions and linear layers in one sample's forward pass.
-    receptive_field: side in input pixels of the square that one position of the last feature map can see, on an input
-        without edges (so it may exceed the input); the longer side if it is no square. Global pooling, flatten and
-        linear layers read all positions and leave the figure as it stands before them. Behind a resize positions see
-        different widths, and the figure may be off by one position of the smaller map. Of graph data: hops from a node
-        that its row can see.
-    output_stride: input pixels between two neighbours on the last feature map, on its longer side; 1 for graph data.
+    receptive_field: side, in input pixels, of the square that one position of the last feature map can see, on an input
+        without edges (so it may exceed the input); the longer side if it is not a square. Global pooling, flatten and
+        linear layers read all positions and leave the figure unchanged. After a resize the positions see different
+        widths, and the figure may be off by one position of the smaller map. For graph data: how many hops a row sees.
+    output_stride: input pixels between two neighbours on the last feature map, along the axis where they are furthest
+        apart; 1 for graph data.
     depth: convolutions, message passings and linear layers on the longest path.
+    nodes: the costs of each node, in the order of the graph.
 
-    peak_memory_mb, found when it is asked for: MiB (2^20 bytes) that the tensors of one training step take at its peak:
-        AdamW in float32 on 128 samples, whatever the job's own batch; `space.peak_memory` says what that is of graph
-        data.
+    peak_memory_mb, computed when first read: MiB (2^20 bytes) that the tensors of one training step take at the peak,
+        with AdamW in float32 on 128 samples, whatever the job's own batch; `space.peak_memory` gives the sizes that are
+        assumed for graph data.
     """
 
     params: int
@@ -58,12 +59,12 @@ class Analysis:
 
     @property
     def measures(self) -> "Measures":
-        """What constraint expressions may speak of."""
+        """The figures that constraint expressions may use."""
         return Measures(self)
 
 
 class Measures(Mapping[str, float]):
-    """An analysis by the names of `MEASURES`; what nobody looks at costs nothing."""
+    """An analysis by the names of `MEASURES`; a figure that is not read is not computed."""
 
     def __init__(self, analysis: Analysis) -> None:
         self._analysis = analysis
@@ -81,21 +82,21 @@ class Measures(Mapping[str, float]):
 
 
 class _View(NamedTuple):
-    """Along one axis: position i of a map sees the input pixels i·jump + low to i·jump + high."""
+    """The view along one axis: position i of a map sees the input pixels i · jump + low to i · jump + high."""
 
     jump: int = 1
     low: int = 0
     high: int = 0
 
     def through(self, window: Window, axis: int) -> "_View":
-        """After a window has slid over the map."""
+        """The view of a map that a window makes of this one."""
         jump, low, high = self
-        before = window.padding[axis] * jump
+        before = window.padding[axis] * jump  # both in input pixels
         reach = window.dilation * (window.kernel[axis] - 1) * jump
         return _View(max(1, jump * window.stride // window.up), low - before, high - before + reach)
 
     def joined(self, other: "_View") -> "_View":
-        """What both see together. Maps that meet have one size, so one jump, unless borders were cut unevenly."""
+        """The view of both together. Maps that are joined have one size and so one jump, unless borders were cut."""
         return _View(max(self.jump, other.jump), min(self.low, other.low), max(self.high, other.high))
 
 
@@ -103,7 +104,7 @@ _Views = tuple[_View, ...]
 
 
 def analyse(architecture: Architecture) -> Analysis:
-    """Walk the graph once; the output is its last node. Never fails: an Architecture was checked when it was made."""
+    """The costs, in one pass over the graph. Raises nothing: an `Architecture` was checked when it was made."""
     graph = KINDS[architecture.data].is_graph
     itself = 0 if graph else 1
     start = (_View(),) * (1 if graph else len(architecture.input_shape) - 1)
@@ -131,12 +132,13 @@ def analyse(architecture: Architecture) -> Analysis:
 
 
 def _view(window: Window | None, inputs: list[_Views]) -> _Views:
+    """The view of a node's output, by axis. inputs: those of what it reads; window: None if it changes nothing."""
     views = inputs[0]
     for other in inputs[1:]:
         if other is not views and other != views:
             views = tuple(mine.joined(theirs) for mine, theirs in zip(views, other, strict=True))
     if window is None:
         return views
-    if len(set(views)) == len(set(window.kernel)) == len(set(window.padding)) == 1:
+    if len(set(views)) == len(set(window.kernel)) == len(set(window.padding)) == 1:  # all axes alike: compute one
         return (views[0].through(window, 0),) * len(views)
     return tuple(view.through(window, axis) for axis, view in enumerate(views))

@@ -1,7 +1,7 @@
 """The architecture: a frozen graph of operations that knows its shapes and its canonical hash.
 
-Builders use `GraphBuilder`, readers of JSON `Architecture.from_json`; both check every node as it comes, so that an
-`Architecture` in hand is one that tensors can flow through.
+`GraphBuilder` builds one node by node, `Architecture.from_json` reads one; both check every node as it is added, so
+tensors can flow through any `Architecture` there is.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,21 +30,21 @@ TRAINING: dict[str, type | tuple[type, ...]] = {
     "augment": (int, float),
     "label_smoothing": (int, float),
 }
-"""What an architecture may say of its own training, and the types."""
+"""The decisions about its training that an architecture may carry, with their types."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Architecture:
-    """A network as data: maps a batch to logits, one row of `classes` for each sample, node, graph or pair.
+    """A network as data. It maps a batch to logits: a row of `classes` for each sample, node, graph or pair.
 
-    data: the kind of data it reads, a name of `space.kinds.KINDS`; the network is called with what the kind names.
-    nodes: in topological order, the first is the input, then the kind's indices; no other is dead.
+    data: the kind of data it reads, a name of `space.kinds.KINDS`, which also gives the arguments of the network.
+    nodes: in topological order: the input, the indices of the kind of data, then the others, none of them dead.
     output: name of the node that gives the logits.
     input_shape: of one sample: (C, H, W), (C, D, H, W), or (F,) for each node of a graph.
     shapes: output shape of every node by name, without the batch.
-    training: what the space decided about the training of this network, by the names of `TRAINING`; often nothing.
+    training: what the space decided about the training of this network, by the names of `TRAINING`; often empty.
 
-    Equal when every node is equal, names included; `hash` is equal for all spellings of the same network.
+    Two are equal if every node is equal, names included; `hash` is equal for all spellings of the same network.
     """
 
     nodes: tuple[Node, ...]
@@ -61,7 +61,7 @@ class Architecture:
 
     @property
     def hash(self) -> str:
-        """32 hex digits; see `space/canonical.py` for what counts as the same network. Computed once."""
+        """32 hex digits, computed once; `space/canonical.py` says which networks count as the same."""
         if not self._hash:
             header = (SCHEMA_VERSION, self.data, self.input_shape, self.classes, sorted(self.training.items()))
             self._hash.append(canonical_hash(self.nodes, self.output, header))
@@ -90,7 +90,10 @@ class Architecture:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "Architecture":
-        """Read what `to_json` wrote, or a person. Dead nodes are dropped. Raises InvalidArchitecture."""
+        """The architecture of a JSON document, written by `to_json` or by hand. Dead nodes are dropped.
+
+        Raises InvalidArchitecture, which names the node or the member that is wrong, and ImpossibleShape.
+        """
         members = {"schema_version", "data", "input_shape", "classes", "output", "training", "nodes"}
         _members("an architecture", document, members)
         if document["schema_version"] != SCHEMA_VERSION:
@@ -101,7 +104,7 @@ class Architecture:
             raise InvalidArchitecture(f"nodes must be a list of 2 to {MAX_NODES} nodes")
         for number, node in enumerate(nodes):
             _check_node(f"node {number}", node)
-        if document["data"] is None:  # which the builder would take as a question
+        if document["data"] is None:  # for the builder None means: by the shape
             raise InvalidArchitecture(f"data must be one of {', '.join(KINDS)}, got None")
         if not isinstance(document["training"], dict):
             raise InvalidArchitecture("training must be an object")
@@ -119,11 +122,11 @@ class Architecture:
 
 
 def _check_node(what: str, node: object) -> None:
-    """The types of a node's JSON; what they mean is the builder's to check."""
+    """Check the types in the JSON of a node; the builder checks the rest. what: the node, for messages."""
     _members(what, node, {"name", "op", "attrs", "inputs"}, optional={"weights"})
     value = cast("Mapping[str, Any]", node)
     if not isinstance(value["name"], str) or not isinstance(value["op"], str):
-        raise InvalidArchitecture(f"{what}: name and op must be words")
+        raise InvalidArchitecture(f"{what}: name and op must be strings")
     if not isinstance(value["attrs"], dict) or not isinstance(value["inputs"], list):
         raise InvalidArchitecture(f"{what}: attrs must be an object and inputs a list")
     if not all(isinstance(source, str) for source in (*value["inputs"], value.get("weights", ""))):
@@ -131,6 +134,7 @@ def _check_node(what: str, node: object) -> None:
 
 
 def _members(what: str, value: object, names: set[str], optional: frozenset[str] | set[str] = frozenset()) -> None:
+    """Check that a value is an object with all members of `names` and no others but `optional` ones."""
     if not isinstance(value, Mapping):
         raise InvalidArchitecture(f"{what} must be an object, got {type(value).__name__}")
     if set(value) - optional != names:
@@ -139,18 +143,21 @@ def _members(what: str, value: object, names: set[str], optional: frozenset[str]
 
 
 class GraphBuilder:
-    """Assembles an architecture node by node; shapes are known as nodes are added.
+    """Builds an architecture node by node; shapes are known as nodes are added.
 
         g = GraphBuilder((3, 32, 32), 10)
         x = g.add("stem.conv", "conv2d", {"out": 16, "kernel": 3}, g.input)
         g.shape(x)  # (16, 32, 32)
 
-    Every error names the node: `ImpossibleShape` where a map has become too small (`place` is the node, `size` the
-    (H, W) left), `InvalidArchitecture` for everything else.
+    Every error names the node. `ImpossibleShape`: a map has become too small (`place` is the node, `size` the sides
+    that are left). `InvalidArchitecture`: everything else.
     """
 
     def __init__(self, input_shape: Sequence[int], classes: int, *, data: str | None = None) -> None:
-        """data: the kind of data; None for pictures and volumes, which the shape tells apart."""
+        """data: the kind of data; None for images and volumes, which the shape tells apart.
+
+        Raises InvalidArchitecture if the shape does not fit the kind, or the number of classes is out of range.
+        """
         shape = tuple(input_shape) if isinstance(input_shape, list | tuple) else ()
         self.kind = _kind(kind_of(shape) or "image" if data is None else data, shape)
         if not _size(classes) or classes > MAX_CHANNELS:
@@ -164,7 +171,10 @@ class GraphBuilder:
         self.rename(["input", *self.kind.indices])
 
     def rename(self, names: Sequence[str]) -> tuple[Node, ...]:
-        """Give the nodes that stand there from the beginning other names, before any other is added; returns them."""
+        """Rename the nodes that every graph begins with, the input and the indices, before others are added.
+
+        Returns those nodes. Raises InvalidArchitecture.
+        """
         self._nodes.clear()
         self._folders.clear()
         for name, of in zip(names, ("", *self.kind.indices), strict=False):
@@ -181,16 +191,16 @@ class GraphBuilder:
         return own
 
     def index(self, of: str) -> str:
-        """The node of an index: "edges", "graph" or "pairs". Raises InvalidArchitecture where the data has none."""
+        """The node of an index: "edges", "graph" or "pairs". Raises InvalidArchitecture if the data has none."""
         if of not in self._indices:
             raise InvalidArchitecture(f"data of the kind {self.kind.name} has no index {of}")
         return self._indices[of]
 
     @contextmanager
     def sharing(self, place: str, owner: str) -> Iterator[None]:
-        """Layers added below `place` inside use the weights of their namesakes below `owner`, a repeat beside it.
+        """A context in which layers added below `place` use the weights of the layers of the same names below `owner`.
 
-        Raises InvalidArchitecture, where a layer is added, when it has no namesake of the same kind and shapes.
+        `add` raises InvalidArchitecture if there is no such layer, or if it differs in operation or shapes.
         """
         self._shared = (place, owner)
         try:
@@ -211,7 +221,7 @@ class GraphBuilder:
         try:
             shapes = tuple([self._nodes[source].use.shape for source in inputs])
         except KeyError as missing:
-            raise InvalidArchitecture(f"{name} reads {str(missing)[:60]}, which does not stand before it") from None
+            raise InvalidArchitecture(f"{name} reads {str(missing)[:60]}, which is not a node before it") from None
         if not fewest <= len(inputs) <= most:
             count = str(fewest) if fewest == most else f"{fewest} to {most}"
             raise InvalidArchitecture(f"{name}: {op} expects {count} inputs, got {len(inputs)}")
@@ -240,7 +250,10 @@ class GraphBuilder:
         return operation
 
     def _rows_of(self, operation: Operation, inputs: Sequence[str]) -> str:
-        """What a row of the output is. Raises Misfit when the inputs' rows are not of one kind, or no indices."""
+        """What a row of the output is: a sample, node, graph or pair.
+
+        Raises Misfit if the rows of the inputs differ, or if the indices that the operation reads do not come last.
+        """
         if not operation.indices and (len(inputs) == 1 or len({self._rows[source] for source in inputs}) == 1):
             return operation.rows or self._rows[inputs[0]]
         features = inputs[: len(inputs) - len(operation.indices)]
@@ -249,23 +262,23 @@ class GraphBuilder:
             raise Misfit(f"{operation.name} reads the indices {', '.join(operation.indices)} last, got {read}")
         rows = {self._rows[source] for source in features}
         if len(rows) > 1:
-            raise Misfit(f"{operation.name} reads rows of different things: {', '.join(sorted(rows))}")
+            raise Misfit(f"{operation.name} reads rows of different kinds: {', '.join(sorted(rows))}")
         given = rows.pop()
         if operation.indices and given != "node":
             raise Misfit(f"{operation.name} reads nodes of a graph, got rows of {given}")
         return operation.rows or given
 
     def shape(self, name: str) -> Shape:
-        """Output shape of a node added before: a map, (F,), or () for an index."""
+        """Output shape of a node added before, without the batch: (C, H, W), (C, D, H, W), (F,), or () for an index."""
         return self._nodes[name].use.shape
 
     def finish(
         self, output: str, *, training: Mapping[str, float | str] | None = None, drop: bool = False
     ) -> Architecture:
-        """The architecture whose logits are `output`; nodes that do not lead there are dropped.
+        """The architecture whose logits are `output`; nodes that the output does not depend on are dropped.
 
-        drop: what only zeros make of it is dropped as well (see `space.simplify`), unless repeats share weights:
-        their layers must stay alike.
+        training: see `Architecture`. drop: also drop operations on zeros (see `space.simplify`), unless repeats share
+        weights, because all repeats must then have the same layers. Raises InvalidArchitecture.
         """
         self._check_output(output)
         nodes = list(self._nodes.values())
@@ -292,7 +305,7 @@ class GraphBuilder:
 
     def _check_output(self, output: str) -> None:
         if output not in self._nodes:
-            raise InvalidArchitecture(f"output {output[:60]!r} is no node")
+            raise InvalidArchitecture(f"output {output[:60]!r} is not a node")
         if self.shape(output) != (self._classes,):
             wanted = f"one value per class, ({self._classes},)"
             raise InvalidArchitecture(f"{output} must give {wanted}, got {self.shape(output)}")
@@ -301,7 +314,7 @@ class GraphBuilder:
             raise InvalidArchitecture(f"{output} must give {wanted}, got one per {self._rows[output]}")
 
     def _place(self, name: str) -> None:
-        """Check the name and its place in the tree: no repeats, no node inside a node, no overcrowding."""
+        """Check a new name: well formed, not taken, not inside another node; and that there are not too many nodes."""
         try:
             folders = check_name(name)
         except Misfit as misfit:
@@ -309,7 +322,7 @@ class GraphBuilder:
         if name in self._nodes or name in self._folders:
             raise InvalidArchitecture(f"the name {name!r} is taken")
         if len(self._nodes) >= MAX_NODES:
-            raise InvalidArchitecture(f"more than {MAX_NODES} nodes")
+            raise InvalidArchitecture(f"an architecture has at most {MAX_NODES} nodes; {name!r} would be one more")
         for folder in folders:
             if folder in self._folders:
                 break
@@ -336,7 +349,8 @@ def _training(given: object) -> dict[str, float | str]:
         raise InvalidArchitecture("training must be an object")
     for name, value in given.items():
         if name not in TRAINING or isinstance(value, bool) or not isinstance(value, TRAINING[name]):
-            raise InvalidArchitecture(f"training has no {str(name)[:40]!r} of {str(value)[:40]}")
+            known = ", ".join(TRAINING)
+            raise InvalidArchitecture(f"training has no {str(name)[:40]!r} of {str(value)[:40]}; known are {known}")
     return {name: given[name] for name in TRAINING if name in given}
 
 

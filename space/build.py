@@ -1,4 +1,4 @@
-"""The torch builder: an architecture as a module that trains."""
+"""The torch builder: an architecture as a trainable module."""
 
 from typing import NamedTuple
 
@@ -10,11 +10,11 @@ from space.operations.base import Function, Layer
 
 
 class _Step(NamedTuple):
-    """One node of the forward pass. Values are kept by the node's number.
+    """One node of the forward pass. Values are kept by the number of the node that gives them.
 
-    home, key: where its layer stands in the tree (looked up at each call, so that a layer may be swapped for a
-        quantised or pruned one); home is None for a function.
-    spent: values that nobody reads afterwards, dropped to keep memory low.
+    home, key: the module that holds its layer, and the layer's name there. The layer is looked up at each call, so that
+        it may be replaced by a quantised or pruned one. home is None for a function.
+    sources: the values it reads. spent: values that no later node reads; they are dropped to save memory.
     """
 
     home: nn.Module | None
@@ -25,7 +25,7 @@ class _Step(NamedTuple):
 
 
 class Network(nn.Module):
-    """Maps a batch to logits (rows, classes). Layers stand in the tree that the nodes' paths draw."""
+    """Maps a batch to logits (rows, classes). Its tree of modules is that of the nodes' paths."""
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
@@ -48,7 +48,11 @@ class Network(nn.Module):
             self._steps.append(_Step(home, key, function, sources, spent))
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        """The features, then the indices of the kind of data (see `space.kinds`) -> (rows, classes)."""
+        """The logits of a batch, (rows, classes).
+
+        inputs: features (B, C, H, W), (B, C, D, H, W) or (N, F), then the indices of the kind of data: edges (2, E),
+        graph (N,), pairs (2, P); see `space.kinds`.
+        """
         values = dict(enumerate(inputs))
         number = self._inputs - 1
         for number, step in enumerate(self._steps, start=self._inputs):  # the last one is the output
@@ -62,7 +66,7 @@ class Network(nn.Module):
 
 
 def _folder(root: nn.Module, path: str) -> tuple[nn.Module, str]:
-    """The module that holds `path`, made if need be, and the last part of the path."""
+    """The module that holds `path`, with the modules above it created where missing, and the last part of the path."""
     *folders, key = path.split(".")
     home = root
     for folder in folders:
@@ -73,5 +77,5 @@ def _folder(root: nn.Module, path: str) -> tuple[nn.Module, str]:
 
 
 def build(architecture: Architecture) -> nn.Module:
-    """A module with fresh weights, drawn by torch's default rules from the global generator."""
+    """A module with fresh weights, drawn from torch's global generator by the default rules of each layer."""
     return Network(architecture)

@@ -1,8 +1,8 @@
 """Constraint expressions on an architecture's measures, such as `1e4 <= params <= 2e6 and macs / params < 400`.
 
-Parsed by a small grammar into a postfix program; never evaluated as Python. The program is flat, so neither parsing nor
-evaluation recurses, whatever the text. What is made of numbers alone is computed while parsing; a division by a number
-that is zero, and a comparison of numbers with numbers, which says nothing of any architecture, are refused.
+A small grammar turns them into a postfix program; they are never evaluated as Python. The program is flat, so neither
+parsing nor evaluation recurses, whatever the text. Parts without measures are computed while parsing. Refused are a
+division by the number zero and a comparison between numbers, which no architecture could change.
 """
 
 import difflib
@@ -18,10 +18,10 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedTok
 from archsmith.errors import Fault, InvalidExpression
 
 MEASURES = ("params", "macs", "receptive_field", "output_stride", "depth", "peak_memory_mb")
-"""The names an expression may use; `space.analysis.Analysis` says what they are."""
+"""The names that an expression may use; `space.analysis.Analysis` defines them."""
 
 MEASURED_LATER = ("latency_ms", "score", "seconds", "accuracy")
-"""What people ask for that is not known before a network is built and run."""
+"""Names that users may try, but that are not known before a network is built and run."""
 
 MAX_LENGTH = 500
 MAX_NESTING = 50
@@ -82,7 +82,7 @@ class Constraint:
 
     @classmethod
     def parse(cls, text: object) -> "Constraint":
-        """Read one expression. Raises InvalidExpression (rule expression_invalid) that says what was expected where."""
+        """Read one expression. Raises InvalidExpression (rule expression_invalid), which gives the position."""
         if not isinstance(text, str):
             raise _invalid(f"a constraint is text like 'params <= 2e6', got {type(text).__name__}")
         if len(text) > MAX_LENGTH:
@@ -100,15 +100,16 @@ class Constraint:
         return cls(text=text.strip(), comparisons=cast(tuple[Comparison, ...], tree))
 
     def holds(self, measures: Mapping[str, float]) -> bool:
-        """Whether every comparison is true. A division by zero makes the constraint false."""
+        """Whether every comparison is true; False if a divisor is zero. measures: by the names of `MEASURES`."""
         return self.violation(measures) == 0.0
 
     def violation(self, measures: Mapping[str, float]) -> float:
-        """By how much it is broken: 0 when it holds, else the largest relative distance to a bound (inf: undefined)."""
+        """By how much it is violated: 0 if it holds, else the largest relative distance to a bound (inf: undefined)."""
         return max(_violation(comparison, measures) for comparison in self.comparisons)
 
 
 def _violation(comparison: Comparison, measures: Mapping[str, float]) -> float:
+    """|left - right| / max(|right|, 1) if the comparison is false, else 0."""
     try:
         left, right = _value(comparison.left, measures), _value(comparison.right, measures)
     except ZeroDivisionError:
@@ -118,11 +119,12 @@ def _violation(comparison: Comparison, measures: Mapping[str, float]) -> float:
     if _COMPARE[comparison.op](left, right):
         return 0.0
     distance = abs(left - right) / max(abs(right), 1.0)
-    # a strict bound that is met exactly is still broken
+    # a strict bound that is met exactly is violated too, at distance 0
     return max(distance, 1e-12) if math.isfinite(distance) else math.inf
 
 
 def _value(code: Code, measures: Mapping[str, float]) -> float:
+    """Run a postfix program. Raises ZeroDivisionError."""
     stack: list[float] = []
     for step in code:
         if isinstance(step, float):
@@ -139,7 +141,10 @@ def _value(code: Code, measures: Mapping[str, float]) -> float:
 
 @v_args(inline=True)
 class _Assemble(Transformer[Token, Any]):
-    """Runs inside the parser at each reduction, so that no tree is built and nothing recurses."""
+    """Runs inside the parser at each reduction, so that no tree is built and nothing recurses.
+
+    One method for each rule or alias of `GRAMMAR`.
+    """
 
     def number(self, token: Token) -> Code:
         value = float(token)
@@ -181,11 +186,12 @@ def _is_number(code: Code) -> bool:
 
 
 def _folded(code: Code) -> Code:
-    """Computed, if it is an operator on numbers."""
+    """The program with its value in place of it, if it is one operator on numbers."""
     return (_value(code, {}),) if len(code) <= 3 and all(isinstance(step, float) for step in code[:-1]) else code
 
 
 def _position(token: Token) -> int:
+    """The position of a token as users count, from 1."""
     return (token.start_pos or 0) + 1
 
 
@@ -206,6 +212,7 @@ def _invalid(detail: str) -> InvalidExpression:
 
 
 def _explain(error: UnexpectedInput, text: str) -> str:
+    """A parser's error in plain words."""
     position = cast(int, error.pos_in_stream)
     if isinstance(error, UnexpectedCharacters):
         return f"character {text[position]!a} at position {position + 1} has no meaning in a constraint"

@@ -1,4 +1,4 @@
-"""A decision: one question that a space asks on the way to an architecture."""
+"""A decision: one choice that a space asks for on the way to an architecture."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ Option = bool | int | float | str
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decision:
-    """One choice, alive on the path walked so far.
+    """One choice to be made at this point of a decision path.
 
-    name: unique on any one walk and the same on every walk that meets it ("stages.1.depth",
-        "stages.1.blocks.0.kernel"), so that controllers can learn per name.
-    options: what `choose` may return; at least one, no repeats.
-    ordered: whether the options stand on a scale (kernel, width, depth) or are kinds (operation, norm).
+    name: unique on a path, and the same on every path that reaches the decision ("stages.1.depth",
+        "stages.1.blocks.0.kernel"), so that controllers can learn by name.
+    options: what `choose` may return; at least one, all different.
+    ordered: whether the options stand on a scale (kernel, width, depth) or are categories (operation, norm).
     """
 
     name: str
@@ -28,7 +28,7 @@ class Decision:
 
 
 Choose = Callable[[Decision], Option]
-"""How a controller answers: given a decision, return one of `decision.options`."""
+"""How a controller answers: given a decision, it returns one of `decision.options`."""
 
 Choices = dict[str, Option]
-"""The answers of one walk by the name of the decision, in the order asked."""
+"""The answers on one decision path, by the name of the decision, in the order asked."""

@@ -1,4 +1,4 @@
-"""The asker: puts the questions of a walk to a controller and keeps the answers."""
+"""Asks a controller for the decisions of one path and records the answers."""
 
 from dataclasses import dataclass, field
 
@@ -7,9 +7,9 @@ from space.decision import Choices, Choose, Decision, Option
 
 @dataclass(slots=True)
 class DecisionRecorder:
-    """Asks `choose` and keeps the answers.
+    """Asks `choose` and records the answers.
 
-    answers: every question that was reached, fixed ones included. choices: those with more than one option.
+    answers: of every decision that was reached, fixed ones too. choices: of those with more than one option.
     """
 
     choose: Choose
@@ -17,14 +17,16 @@ class DecisionRecorder:
     choices: Choices = field(default_factory=dict)
 
     def ask(self, name: str, options: tuple[Option, ...], *, ordered: bool, idle: bool = False) -> Option:  # noqa: ARG002
-        """One of the options. idle: no later question or map size depends on the answer (for counting).
+        """The answer, one of `options`; a single option is not asked for.
 
-        Raises ValueError when `choose` returns something that is none of the options.
+        idle: whether no later decision and no size of a map depends on the answer; `space/size.py` counts by that.
+        Raises ValueError if `choose` returns something else.
         """
         answer = options[0]
         if len(options) > 1:
             decision = Decision(name=name, options=options, ordered=ordered)
             chosen = self.choose(decision)
+            # by type as well: True and 1.0 are equal to 1
             found = [option for option in options if type(option) is type(chosen) and option == chosen]
             if not found:
                 raise ValueError(f"{name} offers {', '.join(map(repr, options))}, but the answer was {chosen!r:.60}")

@@ -1,8 +1,9 @@
-"""The exporter: a trained network as an ONNX model that any runtime runs, or a program of torch.export; open batches.
+"""The exporter: a trained network as an ONNX model or a program of torch.export, for batches of any size.
 
-It rests on torch.export, not on torch's older tracer (`dynamo=False`). The tracer is ten times faster, but deprecated,
-it refuses a seventh of the operations here (what scatters, pooling to sides that do not divide) and leaves out inputs
-that a network does not happen to read. A product is exported once, so what lasts wins: about a second for 50 nodes.
+It uses torch.export, not torch's older tracer (`dynamo=False`). The tracer is ten times faster, but deprecated; it
+refuses a seventh of the operations here (those that scatter, and pooling to sides that do not divide) and leaves out
+inputs that a network does not read. A model is exported once, so the lasting way is worth its time: about a second for
+50 nodes.
 """
 
 import contextlib
@@ -25,30 +26,30 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
 OPSET = 18
-"""The lowest that the exporter writes, so that the most runtimes read it (ONNX 1.13, December 2022)."""
+"""The lowest that the exporter writes, so that most runtimes can read it (ONNX 1.13, December 2022)."""
 
 INDICES: Mapping[str, tuple[Tensor, int, str]] = {
     "edges": (torch.tensor([[0, 1, 1, 2, 4], [1, 0, 2, 1, 3]]), 1, "edges"),
     "graph": (torch.tensor([0, 0, 0, 1, 1, 2]), 0, "nodes"),
     "pairs": (torch.tensor([[0, 3, 5], [1, 4, 2]]), 1, "pairs"),
 }
-"""Index -> one to follow through the network, of 6 nodes; its open axis, and the name of that axis in the model."""
+"""Index -> an example of 6 nodes for the export; its dynamic axis; the name of that axis in the model."""
 
 
 def export_onnx(architecture: Architecture, module: nn.Module, path: Path) -> None:
-    """Write the network for inference in float32, in one file with its weights; checked before it is written.
+    """Write the network for inference in float32, in one file with its weights; the model is checked before.
 
-    module: with the architecture's state dict, on the processor; it is left in the mode it was in.
-    Inputs of the model are x and, for graph data, edges, graph, pairs, as `space.kinds` lists them, whether the network
-    reads them or not; the output is logits. Shapes are the network's own, and these axes are open: batch (images,
-    volumes), nodes, edges, pairs. Raises ValueError for a network above the 2 GB that one ONNX file can hold.
+    module: with the architecture's state dict, on the CPU; its training mode is left as it was.
+    The inputs of the model are x and, for graph data, edges, graph, pairs, as `space.kinds` lists them, whether the
+    network reads them or not; the output is logits. Dynamic axes are batch (images, volumes), nodes, edges, pairs.
+    Raises ValueError if the network exceeds the 2 GB that one ONNX file can hold.
     """
     _check_size(module.state_dict())
     path.write_bytes(onnx_bytes(architecture, to_program(architecture, module)))
 
 
 def onnx_bytes(architecture: Architecture, program: "ExportedProgram") -> bytes:
-    """What `export_onnx` writes, of the network as `to_program` gives it. Raises as that does."""
+    """What `export_onnx` writes. program: the network, from `to_program`. Raises ValueError as `export_onnx` does."""
     import onnx
 
     _check_size(program.state_dict)
@@ -65,10 +66,10 @@ def _check_size(state: Mapping[str, Tensor]) -> None:
 
 
 def program_bytes(program: "ExportedProgram") -> bytes:
-    """The program as a `.pt2` archive, the same bytes for the same network, for `torch.export.load`.
+    """The program as a `.pt2` archive for `torch.export.load`; the same network gives the same bytes.
 
-    Left out is what the exporter notes of the machine (stacks with paths of files), and the inputs it was traced with.
-    The archive's inner folder is named after the file it is written to; a buffer has no name.
+    What the exporter records about the machine (stack traces with file paths) is left out, and so are the example
+    inputs. It is written to a buffer, because the archive's inner folder is named after the file.
     """
     for node in program.graph.nodes:
         node.meta.pop("stack_trace", None)
@@ -79,7 +80,7 @@ def program_bytes(program: "ExportedProgram") -> bytes:
 
 
 def to_onnx(architecture: Architecture, program: "ExportedProgram") -> "ModelProto":
-    """The model that `export_onnx` writes, unchecked. program: of `to_program`."""
+    """The model that `export_onnx` writes, not checked. program: from `to_program`."""
     kind = KINDS[architecture.data]
     with _quietly():
         made = torch.onnx.export(
@@ -91,7 +92,7 @@ def to_onnx(architecture: Architecture, program: "ExportedProgram") -> "ModelPro
             output_names=["logits"],
             verbose=False,
         )
-    assert made is not None  # noqa: S101 - without a path the exporter returns what it made
+    assert made is not None  # noqa: S101 - the exporter returns the model if it is given no path
     model = made.model_proto
     _name_axes(model, kind)
     _tidy(model, architecture)
@@ -99,7 +100,7 @@ def to_onnx(architecture: Architecture, program: "ExportedProgram") -> "ModelPro
 
 
 def to_program(architecture: Architecture, module: nn.Module) -> "ExportedProgram":
-    """The network for inference as a program of torch.export, its axes as open as those of the model."""
+    """The network for inference as a program of torch.export, with the same dynamic axes as the ONNX model."""
     kind, training = KINDS[architecture.data], module.training
     open_ = torch.export.Dim.DYNAMIC
     x = torch.zeros(6 if kind.is_graph else 2, *architecture.input_shape)
@@ -117,9 +118,9 @@ def to_program(architecture: Architecture, module: nn.Module) -> "ExportedProgra
 
 
 def _pool_by_slices(x: Tensor, size: list[int]) -> Tensor:
-    """Adaptive average pooling (B, C, D, H, W) -> (B, C, *size), which the exporter knows in two dimensions only.
+    """Adaptive average pooling (B, C, D, H, W) -> (B, C, *size), which the exporter supports in two dimensions only.
 
-    A mean over a box is one over each of its sides, so the bins are joined along one side after the other.
+    The mean over a box is the mean of means along each of its sides, so one side is pooled after the other.
     """
     for axis, bins in zip((2, 3, 4), size, strict=True):
         side = int(x.shape[axis])
@@ -129,7 +130,7 @@ def _pool_by_slices(x: Tensor, size: list[int]) -> Tensor:
 
 
 def _name_axes(model: "ModelProto", kind: Kind) -> None:
-    """Give the open axes their names in place of the exporter's symbols, wherever a shape speaks of them."""
+    """Name the dynamic axes, in place of the exporter's symbols, in all shapes that have them."""
     graph = model.graph
     given = {value.name: value.type.tensor_type.shape.dim for value in graph.input}
     words = {given["x"][0].dim_param: "nodes" if kind.is_graph else "batch"}
@@ -144,7 +145,7 @@ def _name_axes(model: "ModelProto", kind: Kind) -> None:
 
 
 def _tidy(model: "ModelProto", architecture: Architecture) -> None:
-    """Say what the model is, and drop what the exporter notes of the machine it ran on (paths of files, stacks)."""
+    """Set the model's metadata, and remove what the exporter records about the machine (file paths, stack traces)."""
     for node in model.graph.node:
         del node.metadata_props[:]
     for value in (*model.graph.input, *model.graph.value_info, *model.graph.output):
@@ -157,7 +158,7 @@ def _tidy(model: "ModelProto", architecture: Architecture) -> None:
 
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
-    """Without the exporter's remarks: that torchvision is absent, that something of torch calls something old of it."""
+    """Without the exporter's warnings: that torchvision is missing, and torch's own calls of deprecated functions."""
     logger: Any = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)

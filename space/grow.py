@@ -1,4 +1,4 @@
-"""From the answers of a walk to the architecture: stage by stage, then the head."""
+"""From the answers on a decision path to the architecture: stage by stage, then the head."""
 
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -19,7 +19,10 @@ Answers = Mapping[str, Option]
 
 
 def grow(document: SpaceDocument, answers: Answers, data: str, input_shape: Shape, classes: int) -> Architecture:
-    """The architecture of one walk. Raises InvalidArchitecture, ImpossibleShape where a plugin's block does not fit."""
+    """The architecture of one decision path. answers: of all decisions on it, fixed ones too.
+
+    Raises InvalidArchitecture or ImpossibleShape if a plugin's block does not fit.
+    """
     g = GraphBuilder(input_shape, classes, data=data)
     x = g.input
     if answers["input_dropout"]:
@@ -32,7 +35,10 @@ def grow(document: SpaceDocument, answers: Answers, data: str, input_shape: Shap
 
 
 def _grow_stage(g: GraphBuilder, stage: Stage, answers: Answers, x: str, before: str) -> tuple[str, str]:
-    """The stage's last node, and the one before its last block."""
+    """Add a stage that reads `x`. before: the node that the last block before it read (see `Style.before`).
+
+    Returns the stage's last node, and the node that its last block read.
+    """
     place = stage.place
     depth = cast(int, answers[f"{place}.depth"])
     if depth == 0:
@@ -53,6 +59,7 @@ def _grow_stage(g: GraphBuilder, stage: Stage, answers: Answers, x: str, before:
         )
         asked, here = stage.question_place(i), stage.block_place(i)
         block = BLOCKS[str(answers[f"{asked}.operation"])]
+        # blocks of one stride that read maps of one shape have the same layers: the first of them owns the weights
         owner = seen.setdefault((style.stride, g.shape(x), block.looks_back and g.shape(before)), here)
         with g.sharing(here, owner) if shared and owner != here else nullcontext():
             x, before = block.grow(g, here, x, partial(_answer, answers, asked), style), x
@@ -60,7 +67,7 @@ def _grow_stage(g: GraphBuilder, stage: Stage, answers: Answers, x: str, before:
     word = str(answers[f"{place}.pool"])
     x = pool(g, f"{place}.pool", x, word)
     if POOLS[word].doubles:
-        before = x  # nothing before a larger map can be brought to its size
+        before = x  # what was before the resize is smaller, and pooling cannot bring it to the new size
     if answers[f"{place}.dropout"]:
         x = g.add(f"{place}.dropout", "dropout", {"rate": answers[f"{place}.dropout"]}, x)
     return x, before
@@ -71,7 +78,7 @@ def _answer(answers: Answers, place: str, name: str) -> Option:
 
 
 def _skip(g: GraphBuilder, place: str, first: str, last: str, how: str) -> str:
-    """Join what entered a stage with what leaves it, brought to the same size."""
+    """Join the input of a stage, projected to the size of its output, with that output."""
     if how == "none":
         return last
     target = g.shape(last) if how == "add" else (g.shape(first)[0], *g.shape(last)[1:])

@@ -1,4 +1,4 @@
-"""The head: from the last map, or the last features of nodes, to the logits. What it asks and what it grows."""
+"""The head: from the last map, or the last features of nodes, to the logits. Its decisions and its nodes."""
 
 from collections.abc import Mapping, Sequence
 from typing import cast
@@ -12,11 +12,11 @@ Options = Mapping[str, tuple[Option, ...]]
 Answers = Mapping[str, Option]
 
 CAPSULE_SIDE = {2: 6, 3: 3}
-"""Places of primary capsules along a side, by the sides of the map: 36 or 27 in all, as the 36 of the paper."""
+"""Positions of primary capsules along a side, by the number of sides: 36 in all as in the paper, 27 on volumes."""
 
 
 def ask_head(head: Options, data: str, size: Sequence[int], recorder: DecisionRecorder) -> None:
-    """The head's questions. size: the sides of the last map."""
+    """Ask for the decisions of the head. data: the kind of data. size: the sides of the last map."""
 
     def ask(name: str, *, ordered: bool = False, options: tuple[Option, ...] | None = None) -> Option:
         return recorder.ask(
@@ -40,7 +40,7 @@ def ask_head(head: Options, data: str, size: Sequence[int], recorder: DecisionRe
         if norm != "none":
             ask("activation")
         return
-    if not graph:  # of one pixel the mean, the maximum and the pixels themselves are the same
+    if not graph:  # for one pixel the mean, the maximum and the pixel itself are the same
         ask("pool", options=head["pool"] if max(size) > 1 else head["pool"][:1])
     if ask("hidden", ordered=True) or norm != "none":
         ask("activation")
@@ -50,7 +50,7 @@ def ask_head(head: Options, data: str, size: Sequence[int], recorder: DecisionRe
 
 
 def grow_head(g: GraphBuilder, source: str, answers: Answers, classes: int) -> str:
-    """Adds the head's nodes; returns the logits."""
+    """Add the nodes of the head, from (C, sides) or (F,) of `source` to the logits (classes,); returns the last."""
     x = source
     if answers.get("head.kind") == "capsule":
         return _capsules(g, x, answers, classes)
@@ -81,9 +81,9 @@ def grow_head(g: GraphBuilder, source: str, answers: Answers, classes: int) -> s
 def _capsules(g: GraphBuilder, source: str, answers: Answers, classes: int) -> str:
     """Primary capsules by a convolution of the map, then one capsule for each class (Sabour et al. 2017, figure 1).
 
-    A class's capsule is twice as long as a primary one, as 16 is to 8 in the paper. Every primary capsule has matrices
-    of its own, so there are at most CAPSULE_SIDE places of them along a side: a map over that is strided by 2, one over
-    twice that is averaged down to it first.
+    The capsule of a class is twice as long as a primary one, like the 16 and 8 of the paper. Every primary capsule has
+    matrices of its own, so their number is limited to CAPSULE_SIDE positions along a side: on a larger map the
+    convolution has stride 2, and a map of more than twice that size is first averaged down to it.
     """
     size = cast(int, answers["head.capsule_size"])
     sides = g.shape(source)[1:]

@@ -1,4 +1,4 @@
-"""The kinds of data that a network can be built for, and what comes in with a sample of each."""
+"""The kinds of data that a network can be built for, and the inputs of a network for each."""
 
 from dataclasses import dataclass
 
@@ -7,10 +7,11 @@ from space.operations.base import Shape
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Kind:
-    """axes: of the input shape, without the batch. limits: the largest length of each.
+    """One kind of data.
 
-    indices: what a network is called with beside the features (see `Operation.indices`).
-    rows: what a row of the logits is; samples of graph data begin as rows of nodes.
+    axes: of the input shape, without the batch. limits: the largest length of each axis.
+    indices: what a network is called with besides the features (see `Operation.indices`).
+    rows: what a row of the logits is. The input of graph data always has a row for each node.
     """
 
     name: str
@@ -37,13 +38,13 @@ KINDS: dict[str, Kind] = {
         Kind(name="links", axes=("F",), limits=(MAX_CHANNELS,), indices=("edges", "pairs"), rows="pair"),
     )
 }
-"""image: a picture (C, H, W). volume: a volume, or a clip of D frames. nodes: each node of one graph gets a class.
-graphs: each graph of a batch does. links: each pair of nodes of one graph gets "no link" or "link"."""
+"""image: (C, H, W). volume: (C, D, H, W), a volume or a clip of D frames. nodes: classes of the nodes of one graph.
+graphs: classes of whole graphs. links: for each pair of nodes of one graph the classes "no link" and "link"."""
 
 INDEX_SHAPES = {"edges": "(2, E)", "graph": "(N,)", "pairs": "(2, P)"}
-"""edges: from and to, both directions listed. graph: number of each node's graph. pairs: the two ends of each."""
+"""edges: from and to, both directions listed. graph: number of each node's graph. pairs: both nodes of each pair."""
 
 
 def kind_of(input_shape: Shape) -> str | None:
-    """The kind that an input shape alone tells: pictures and volumes. None for the others."""
+    """The kind of data, if the input shape alone tells it: images and volumes. None for all others."""
     return {3: "image", 4: "volume"}.get(len(input_shape))

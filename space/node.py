@@ -13,9 +13,10 @@ class Node:
 
     name: dotted path ("stages.0.blocks.1.conv"); the tree of paths is the module tree, so a layer's weight is
         `f"{name}.weight"` in the state dict of the built module and of the generated code.
+    op: name of the operation. attrs: its attributes in normal form.
     inputs: names of the nodes it reads, in order.
-    weights: name of the node whose layer, weights and all, it uses instead of one of its own.
-    use: the operation with its attributes on inputs of these shapes.
+    weights: name of the node whose layer it uses, weights included, instead of one of its own.
+    use: the operation with these attributes on inputs of these shapes.
     """
 
     name: str
@@ -27,12 +28,15 @@ class Node:
 
 
 def node_of(name: str, use: Use, inputs: tuple[str, ...], weights: str | None = None) -> Node:
-    """The node that makes this use of an operation."""
+    """A node of this use of an operation."""
     return Node(name=name, op=use.operation.name, attrs=use.attrs, inputs=inputs, weights=weights, use=use)
 
 
 def row_kinds(nodes: Sequence[Node]) -> dict[str, str]:
-    """What a row of each node's output is, by name: "sample", "node", "graph" or "pair"; of an index its name."""
+    """What a row of each node's output is, by the node's name: "sample", "node", "graph" or "pair".
+
+    For the node of an index it is the index: "edges", "graph" or "pairs".
+    """
     graph = any(node.op == "index" for node in nodes)
     rows: dict[str, str] = {}
     for node in nodes:

@@ -1,4 +1,4 @@
-"""Names of nodes: dotted paths that become attribute paths of a torch module, so not every word will do."""
+"""Names of nodes: dotted paths that become attribute paths of a torch module, so some words are not allowed."""
 
 import keyword
 import re
@@ -23,15 +23,15 @@ _WORDS = """
     setdefault share_memory state_dict super to to_empty torch train training type update values xpu zero_grad
 """
 TAKEN = frozenset(_WORDS.split())
-"""Attributes that torch's modules and containers have already, and names the generated code uses itself."""
+"""Attributes that torch's modules and containers already have, and names that the generated code uses itself."""
 
 
 def check_name(name: object) -> tuple[str, ...]:
-    """The folders that a module of this name lies in, the innermost first. Raises Misfit when no module can have it."""
+    """The folders that a module of this name lies in, innermost first. Raises Misfit if no module can have the name."""
     return _folders(name if isinstance(name, str) else f"<{type(name).__name__}>")
 
 
-@lru_cache(maxsize=16_384)  # the networks of a space name their nodes alike; 16,384 names of usual length are 3 MB
+@lru_cache(maxsize=16_384)  # the networks of a space use the same names; 16,384 of usual length take 3 MB
 def _folders(name: str) -> tuple[str, ...]:
     if len(name) > MAX_LENGTH or not _PATH.fullmatch(name):
         rule = f"a path of at most {MAX_DEPTH} lower-case words or numbers joined by dots, the first one a word"

@@ -1,10 +1,9 @@
 """Registries: operations and blocks by name, found in this package and among installed plugins.
 
-What ships with archsmith is every file of the package: a class with a `name` in a new file is registered by being
-there.
-A plugin is an installed distribution with an entry point in the group of the registry; its name is
-"DISTRIBUTION.word" ("acme.gated"), so that it can never stand for something that archsmith has itself, and so that
-whoever reads the name knows what to install. It is imported when first asked for.
+Built in are all classes with a `name` in the files of the package: a new file is registered by being there. A plugin is
+an installed distribution with an entry point in the registry's group. The entry point's name is "DISTRIBUTION.word"
+("acme.gated"), so that it can never replace something built in, and so that whoever reads the name knows what to
+install. A plugin is imported when it is first looked up.
 """
 
 import importlib
@@ -19,17 +18,17 @@ T = TypeVar("T")
 
 
 class Registry(Mapping[str, T], Generic[T]):
-    """Instances by name. Iterating gives the built-in ones, in the order of their names."""
+    """Instances by name. Iteration gives the built-in ones only, sorted by name."""
 
     def __init__(self, package: ModuleType, base: type[T], group: str) -> None:
-        """base: what all of them must be. group: the entry points' group of plugins."""
+        """base: the class that all of them derive from. group: of the plugins' entry points."""
         self._base, self.group = base, group
         self._known: dict[str, T] = dict(sorted(_built_in(package, base)))
         self._built_in = tuple(self._known)
         self._broken: dict[str, str] = {}
 
     def __getitem__(self, name: str) -> T:
-        """Raises KeyError for what is neither built in nor installed."""
+        """Raises KeyError if the name is neither built in nor installed, TypeError if a plugin is of a wrong class."""
         if name not in self._known and "." in name:
             self._load(name)
         return self._known[name]
@@ -44,7 +43,7 @@ class Registry(Mapping[str, T], Generic[T]):
         return len(self._built_in)
 
     def missing(self, name: str) -> str | None:
-        """Why a plugin's name is not there and what to do; None for a name that no plugin could have."""
+        """Why a plugin is missing and what to do about it; None for a name that no plugin could have."""
         if name in self._broken:
             return f"the package that offers {name!r} ({self.group}) cannot be imported: {self._broken[name]}"
         distribution, dot, word = name.partition(".")

@@ -1,4 +1,4 @@
-"""Layers that several nodes share: repeats of one part of the module tree that are calls of one module."""
+"""Layers that several nodes share: repeats of a part of the module tree that are calls of one module."""
 
 from collections.abc import Mapping
 
@@ -8,19 +8,23 @@ from space.operations.base import Layer
 
 
 def repeat_of(name: str, owner: str) -> tuple[str, str]:
-    """The two repeats that a layer and the one whose weights it uses stand in: the paths up to where they differ."""
+    """The repeats that hold a layer and the owner of its weights: both paths up to the first part that differs.
+
+    "stages.0.blocks.2.conv" and "stages.0.blocks.0.conv" are in "stages.0.blocks.2" and "stages.0.blocks.0".
+    """
     mine, theirs = name.split("."), owner.split(".")
     end = 1 + next(i for i, (a, b) in enumerate(zip(mine, theirs, strict=True)) if a != b)
     return ".".join(mine[:end]), ".".join(theirs[:end])
 
 
 def check_sharing(node: Node, owner: Node | None) -> None:
-    """A layer may use another's weights when it stands in a repeat beside it and is the same layer.
+    """Check that a layer may use the weights of another: the same layer, in a repeat beside it.
 
-    Raises InvalidArchitecture.
+    owner: None if there is no node of that name. Raises InvalidArchitecture.
     """
     if owner is None or owner.weights is not None or not isinstance(node.use.operation, Layer):
-        raise InvalidArchitecture(f"{node.name} cannot use the weights of {str(node.weights)[:60]!r}, no such layer")
+        wanted = str(node.weights)[:60]
+        raise InvalidArchitecture(f"{node.name} cannot use the weights of {wanted!r}: there is no such layer before it")
     parts = list(zip(node.name.split("."), owner.name.split("."), strict=False))
     numbers = [mine.isdigit() and theirs.isdigit() for mine, theirs in parts if mine != theirs]
     same = (node.use.text, node.use.inputs) == (owner.use.text, owner.use.inputs)
@@ -30,9 +34,9 @@ def check_sharing(node: Node, owner: Node | None) -> None:
 
 
 def check_repeats(nodes: Mapping[str, Node]) -> None:
-    """A repeat shares the weights of all its layers or of none, so that it is one call of one module.
+    """Check that a repeat shares the weights of all its layers or of none, so that it is one call of one module.
 
-    Raises InvalidArchitecture.
+    nodes: of the whole graph, by name. Raises InvalidArchitecture.
     """
     repeats = {repeat_of(node.name, node.weights) for node in nodes.values() if node.weights is not None}
     layers = [node for node in nodes.values() if isinstance(node.use.operation, Layer)] if repeats else []
@@ -45,7 +49,7 @@ def check_repeats(nodes: Mapping[str, Node]) -> None:
 
 
 def _exits(nodes: Mapping[str, Node], place: str) -> int:
-    """How many values the nodes below a path hand out to others."""
+    """How many nodes below a path are read by nodes outside of it."""
     inside = {name for name in nodes if name.startswith(f"{place}.")}
     read = {source for name, node in nodes.items() if name not in inside for source in node.inputs}
     return len(inside & read)

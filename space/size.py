@@ -1,4 +1,4 @@
-"""How large a space is: walks counted exactly where that is cheap, else estimated from random probes."""
+"""How large a space is: decision paths counted exactly where that is cheap, else estimated from random probes."""
 
 import math
 import random
@@ -15,16 +15,16 @@ T = TypeVar("T")
 
 MIN_PROBES = 30
 PROBED = 10_000
-"""Decisions asked in all probes together, more only for the fewest probes: some tenths of a second."""
+"""Decisions in all probes together (more if `MIN_PROBES` need more): some tenths of a second."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SizeEstimate:
-    """The number of walks (different answers), at least the number of architectures.
+    """The number of decision paths (different answers); there are at most as many architectures.
 
     exact: whether `count` is known. log10: of the number. log10_error: standard error of an estimated log10, else 0.
-    An estimate is more often too low than too high, and by more than its error where a few long walks hold most of the
-    count: 15.1 ± 0.2 was estimated for `branching`, which has 17.7.
+    An estimate is more often too low than too high, and by more than its error where a few long paths make up most of
+    the count: for `branching`, which has 17.7, the estimate is 15.1 ± 0.2.
     """
 
     exact: bool
@@ -34,10 +34,10 @@ class SizeEstimate:
 
 
 def every(run: Callable[[Choose], T]) -> Iterator[T]:
-    """Call `run` once for each way to answer what it asks, the first option first (depth first, like an odometer)."""
-    script: list[int] = []
+    """Call `run` once for each way to answer what it asks, the first options first (depth first, like an odometer)."""
+    script: list[int] = []  # indices of the options to choose; beyond its end the first option is chosen
     while True:
-        trail: list[tuple[int, int]] = []
+        trail: list[tuple[int, int]] = []  # for each decision met: index of the option, number of options
 
         def choose(decision: Decision, script: list[int] = script, trail: list[tuple[int, int]] = trail) -> Option:
             index = script[len(trail)] if len(trail) < len(script) else 0
@@ -45,6 +45,7 @@ def every(run: Callable[[Choose], T]) -> Iterator[T]:
             return decision.options[index]
 
         yield run(choose)
+        # the last decision that has a next option takes it; those after it start anew
         while trail and trail[-1][0] + 1 == trail[-1][1]:
             trail.pop()
         if not trail:
@@ -54,12 +55,12 @@ def every(run: Callable[[Choose], T]) -> Iterator[T]:
 
 
 def every_walk(program: Program) -> Iterator[Choices]:
-    """The choices of every walk."""
+    """The choices of every decision path."""
     return every(lambda choose: program.walk(choose).choices)
 
 
 def measure(program: Program, limit: int) -> SizeEstimate:
-    """The size of the space, exact when at most `limit` short steps have to be tried out."""
+    """The size of the space, exact if at most `limit` short steps have to be tried."""
     count = _count(program, limit)
     if count is None:
         return _probe(program)
@@ -68,7 +69,7 @@ def measure(program: Program, limit: int) -> SizeEstimate:
 
 @dataclass(slots=True)
 class _Counter(DecisionRecorder):
-    """Does not try the options of idle questions one by one, but multiplies by their number."""
+    """Multiplies by the number of options of an idle decision instead of trying them one by one."""
 
     ways: int = 1
 
@@ -80,11 +81,14 @@ class _Counter(DecisionRecorder):
 
 
 def _count(program: Program, limit: int) -> int | None:
-    """Ways to the end, added up cursor by cursor: walks that meet at one cursor have the same future."""
-    ways: dict[Cursor, int] = {program.start: 1}
+    """The number of paths, by dynamic programming over cursors: paths that meet at one cursor have the same future.
+
+    None if more than `limit` steps would have to be tried.
+    """
+    ways: dict[Cursor, int] = {program.start: 1}  # how many ways lead to each open cursor
     total = tried = 0
     while ways:
-        cursor = min(ways)  # every step moves on, so nothing can still lead here
+        cursor = min(ways)  # every step moves on, so no open cursor can still lead to the first one
         arrived = ways.pop(cursor)
         for after, alike in every(partial(_step, program, cursor)):
             tried += 1
@@ -98,16 +102,16 @@ def _count(program: Program, limit: int) -> int | None:
 
 
 def _step(program: Program, cursor: Cursor, choose: Choose) -> tuple[Cursor, int]:
-    """Where one step leads, and how many ways alike lead there."""
+    """Where one step leads, and in how many ways that differ in idle decisions only."""
     counter = _Counter(choose)
     return program.step(cursor, counter), counter.ways
 
 
 def _probe(program: Program) -> SizeEstimate:
-    """Knuth 1975, Estimating the Efficiency of Backtrack Programs.
+    """An estimate from random paths (Knuth 1975, Estimating the Efficiency of Backtrack Programs).
 
-    The product of the numbers of options met on a random walk has the number of walks as its mean. Products may exceed
-    a float, so they are averaged relative to the largest.
+    The product of the numbers of options on a random path has the number of paths as its expected value. Products may
+    exceed a float, so they are averaged relative to the largest.
     """
     logs: list[float] = []
     asked = 0
@@ -126,7 +130,7 @@ def _probe(program: Program) -> SizeEstimate:
 
 
 def _probe_once(program: Program, draw: random.Random) -> tuple[float, int]:
-    """Natural logarithm of the product, and how many decisions were asked."""
+    """The natural logarithm of the product on one random path, and how many decisions were asked."""
     log = 0.0
 
     def choose(decision: Decision) -> Option:

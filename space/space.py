@@ -1,4 +1,4 @@
-"""The space: a program of choices. `sample(choose)` walks the document and returns the architecture that was chosen."""
+"""The space: a program of choices. `sample(choose)` follows one decision path and returns the architecture."""
 
 import copy
 import itertools
@@ -24,7 +24,7 @@ from space.walk import Program
 class Space:
     """What can be built for inputs of one shape.
 
-    document: the space document as plain JSON. parsed: the same, checked. program: the walk for this input size.
+    document: the space document as plain JSON. parsed: the same, checked. program: its decisions for this input size.
     data: the kind of data. input_shape: (C, H, W), (C, D, H, W) or (F,). classes: length of the logits.
     """
 
@@ -46,9 +46,9 @@ class Space:
     ) -> "Space":
         """Check a document (mapping, YAML or JSON text) against itself and against the input's shape.
 
-        tasks: the kinds of data that the data set can be read as, the usual one first; None: what the document says,
-        or what the shape tells of images and volumes. Raises InvalidSpace with every fault; one that only the input's
-        size brings out names the stage and the size left.
+        tasks: the kinds of data that the data set can be read as, the usual one first; None: by the shape for images
+        and volumes, else by the document. Raises InvalidSpace with all faults; one that depends on the input's size
+        names the stage and the size that is left there.
         """
         value = read_text(document) if isinstance(document, str) else document
         parsed = parse_document(value)
@@ -74,9 +74,9 @@ class Space:
     def sample(self, choose: Choose) -> Architecture:
         """The architecture that `choose` picks.
 
-        Every decision offers only what fits the map that is left, so options may be fewer on one walk than on another;
-        their order is always the same. A question with one option is not asked. Raises ValueError when `choose`
-        returns something that was not offered.
+        Every decision offers only what fits the map that is left, so it may have fewer options on one path than on
+        another; their order is always the same. A decision with one option is not asked for. Raises ValueError if
+        `choose` returns something that was not offered.
         """
         return self.walk(choose)[0]
 
@@ -86,23 +86,26 @@ class Space:
         return grow(self.parsed, recorder.answers, self.data, self.input_shape, self.classes), recorder.choices
 
     def baseline(self) -> Choices:
-        """The document's baseline on this input; what it leaves open is the middle of a scale or the first of kinds."""
+        """The choices of the document's baseline on this input.
+
+        For decisions that it leaves open: the middle of a scale, or the first category.
+        """
         return self.program.walk(replay(dict(self.parsed.baseline), otherwise=_middle)).choices
 
     def size(self, limit: int = 5_000) -> SizeEstimate:
-        """How many walks there are, exact when counting needs at most `limit` short steps, about a second."""
+        """How many decision paths there are; exact if counting needs at most `limit` short steps, about a second."""
         return measure(self.program, limit)
 
     def enumerate(self, limit: int | None = None) -> Iterator[Choices]:
-        """The choices of every walk, at most `limit`, in a fixed order. For small spaces: see `size`."""
+        """The choices of every decision path, at most `limit`, in a fixed order. For small spaces: see `size`."""
         return itertools.islice(every_walk(self.program), limit)
 
 
 def replay(choices: Choices, *, otherwise: Choose | None = None) -> Choose:
     """A `choose` that repeats earlier answers by name.
 
-    An answer that is not offered now gives the nearest option on a scale. Without any usable answer, `otherwise` is
-    asked, the first option if that is None.
+    If an answer is not offered now, the nearest option on the scale is chosen. Where no answer can be used, `otherwise`
+    is asked; if that is None, the first option is chosen.
     """
 
     def choose(decision: Decision) -> Option:
@@ -121,7 +124,7 @@ def _middle(decision: Decision) -> Option:
 
 
 def _data(parsed: SpaceDocument, input_shape: tuple[int, ...], tasks: tuple[str, ...] | None) -> str:
-    """The kind of data. Raises InvalidSpace when the document is for another."""
+    """The kind of data. Raises InvalidSpace if the document is for another kind."""
     there = tasks or (kind_of(input_shape) or parsed.data or "image",)
     wanted = (parsed.data,) if parsed.data else ("image", "volume")
     for task in there:
@@ -132,6 +135,7 @@ def _data(parsed: SpaceDocument, input_shape: tuple[int, ...], tasks: tuple[str,
 
 
 def _check_input(kind: Kind, input_shape: tuple[int, ...], classes: int) -> tuple[int, ...]:
+    """The input shape, if it and the number of classes suit the kind of data. Raises InvalidSpace."""
     shape, limits = tuple(input_shape), kind.limits
     whole = all(type(n) is int and n >= 1 for n in (*shape, classes))
     if not whole or len(shape) != len(limits) or any(n > top for n, top in zip(shape, limits, strict=True)):
@@ -147,7 +151,7 @@ def _check_input(kind: Kind, input_shape: tuple[int, ...], classes: int) -> tupl
 
 
 def _plain(value: object) -> dict[str, Any]:
-    """A checked document as dict, list and scalars of its own."""
+    """A deep copy of a checked document, made of dict, list and scalars."""
 
     def plain(part: object) -> object:
         if isinstance(part, Mapping):

@@ -238,7 +238,7 @@ def test_torch_geometric_is_imported_by_those_who_build() -> None:
     code = (
         "import sys; from space.space import Space; from space import presets;"
         "one = Space.parse(presets.load('graph_node'), input_shape=(5,), classes=3);"
-        "from space.codegen import generate; generate(one.sample(lambda decision: decision.options[0]));"
+        "from space.codegen.writer import generate; generate(one.sample(lambda decision: decision.options[0]));"
         "assert not {'torch', 'torch_geometric'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
@@ -292,7 +292,7 @@ def test_layers_of_nodes_read_nodes() -> None:
     pooled = g.add("pool", "graph_pool", {}, g.input)
     for op, inputs, law in (
         ("gcn_conv", (pooled,), "reads nodes of a graph, got rows of graph"),
-        ("add", (pooled, g.input), "reads rows of different things"),
+        ("add", (pooled, g.input), "reads rows of different kinds"),
         ("gcn_conv", (g.input, g.index("graph")), "reads the indices edges last"),
         ("link_dot", (g.input,), "has no index pairs"),
     ):

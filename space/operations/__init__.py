@@ -1,4 +1,4 @@
-"""All operations by name. A new one is one file beside this one; see docs/adding-a-block-or-operation.md."""
+"""All operations by name. A new one is one new file in this folder; see docs/adding-a-block-or-operation.md."""
 
 import sys
 

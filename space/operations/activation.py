@@ -21,7 +21,10 @@ TARGETS: dict[str, tuple[str, dict[str, Argument]]] = {
 
 
 class Activation(Layer):
-    """Any shape -> the same."""
+    """(B, C, sides) or (B, F) -> the same, element by element; `kind` is a key of `TARGETS`.
+
+    leaky_relu has slope 0.1 below zero; the others have torch's defaults.
+    """
 
     name = "activation"
     attributes: ClassVar[Mapping[str, Attribute]] = {"kind": Choice(options=tuple(TARGETS))}

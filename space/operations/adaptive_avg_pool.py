@@ -1,4 +1,4 @@
-"""adaptive_avg_pool: means over windows chosen so that the map comes out at a given size (Lin, Chen, Yan 2013)."""
+"""adaptive_avg_pool: means over windows chosen for a given output size (He et al. 2014, Spatial Pyramid Pooling)."""
 
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
@@ -9,7 +9,11 @@ from space.operations.saved import INPUTS, NO_TENSOR, Saved
 
 
 class AdaptiveAvgPool(Layer):
-    """(C, sides) -> (C, size); no side may grow. It adds nothing to the receptive field of the path beside it."""
+    """(B, C, sides) -> (B, C, size).
+
+    Output i of a side is the mean of the inputs from floor(i · side / size) to below ceil((i + 1) · side / size). It is
+    used in shortcuts, and does not count in the receptive field. Raises Misfit if a side would grow.
+    """
 
     name = "adaptive_avg_pool"
     attributes: ClassVar[Mapping[str, Attribute]] = {"size": Extent(low=1, high=4096)}

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Add(Function):
-    """Shapes must be equal; so is the output's."""
+    """2 to 64 inputs (B, C, sides) or (B, F) -> the same shape: their sum. Raises Misfit if the shapes differ."""
 
     name = "add"
     arity: ClassVar[tuple[int, int]] = (2, 64)

@@ -1,4 +1,4 @@
-"""attend: every place of a map gathers from all places, weighed by likeness (Wang et al. 2018, eqs. 1 to 4)."""
+"""attend: each position of a map takes a weighted mean over all positions (Wang et al. 2018, equations 1 to 4)."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,12 +13,15 @@ if TYPE_CHECKING:
 
 
 class Attend(Layer):
-    """Queries (K, sides), keys (K, sides), values (V, sides) -> (V, sides).
+    """Queries (B, K, sides), keys (B, K, sides), values (B, V, sides) -> (B, V, sides).
 
-    y_i is the mean of the values v_j with weights exp(q_i · k_j). `pool` takes keys and values from the largest of each
-    window of so many places per side (the paper's subsampling). The weights are never held as a whole: rows of one
-    length lie together, as torch's fused kernels ask (4096 queries, 256 keys, a batch of 64: 0.34 s, else 1.33 s).
-    The receptive field, which is the whole map, is left out as that of a global pooling is.
+    y_i is the mean of the values v_j with weights exp(q_i · k_j), normalised over j (equation 1). With `pool` above 1,
+    keys and values are max-pooled over windows of `pool` positions along each side, the paper's subsampling.
+    The weights are never stored as a whole: queries, keys and values are padded to rows of one length, which torch's
+    fused kernels need (4096 queries, 256 keys, a batch of 64: 0.34 s instead of 1.33 s). It reads the whole map, and
+    like global pooling it does not count in the receptive field.
+
+    Raises Misfit if the shapes do not agree, or if `pool` is larger than the shorter side.
     """
 
     name = "attend"
@@ -44,9 +47,9 @@ class Attend(Layer):
         return zero[2]
 
     def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:
-        """Kept: queries and output in rows of one length, and where keys and values are pooled what they were before.
+        """Kept: queries, keys, values and output in rows of one length; if pooled, also the maps before the pooling.
 
-        Maps of 14 to 64 pixels and of 12×12×12, 16 and 32 channels: 0.87 to 1.00 of what torch's allocator saw.
+        Maps of 14 to 64 pixels and of 12×12×12, with 16 and 32 channels: 0.87 to 1.00 of what torch's allocator saw.
         """
         by, places = cast(int, attrs["pool"]), math.prod(output[1:])
         keys = math.prod(side // by for side in output[1:])

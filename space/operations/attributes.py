@@ -1,4 +1,4 @@
-"""Rules for the attributes of operations: type, bounds, default. A rule turns a JSON value into its normal form."""
+"""Rules for the attributes of operations: type, limits, default. A rule turns a JSON value into its normal form."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ class Misfit(ValueError):
 
 
 class Attribute(ABC):
-    """The rule of one attribute. `default` None: it must be given."""
+    """The rule of one attribute. default: None if the attribute must be given."""
 
     default: Value | None
 
     @abstractmethod
     def check(self, what: str, value: object) -> Value:
-        """The value in normal form. Raises Misfit; `what` names the attribute in the sentence."""
+        """The value in normal form. what: the attribute, for the message. Raises Misfit."""
 
 
 def _whole(value: object) -> bool:
@@ -55,7 +55,7 @@ class Whole(Attribute):
 class Extent(Attribute):
     """A length along each side of a map, from low to high: one number for all sides, or a list of 2 or 3.
 
-    Normal form: the number where all sides agree, else the tuple; `sides` gives it back for a map of known rank.
+    Normal form: one number if all sides are equal, else the tuple; `sides` expands it for a map of known rank.
     """
 
     low: int
@@ -71,7 +71,7 @@ class Extent(Attribute):
 
 
 def sides(what: str, value: Value, rank: int) -> tuple[int, ...]:
-    """An `Extent` for each of the `rank` sides of a map. Raises Misfit when it lists another number of them."""
+    """The value of an `Extent` for each of the `rank` sides of a map. Raises Misfit if it lists more or fewer."""
     if not isinstance(value, tuple):
         return (cast(int, value),) * rank
     if len(value) != rank:
@@ -81,7 +81,7 @@ def sides(what: str, value: Value, rank: int) -> tuple[int, ...]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fraction(Attribute):
-    """A number from 0 up to, not including, 1."""
+    """A number from 0 to below 1."""
 
     default: float | None = None
 

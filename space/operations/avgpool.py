@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class AvgPool(Pooling):
-    """Padding is left out of the mean, so that edges are not darkened."""
+    """(B, C, sides) -> (B, C, sides'), see `Pooling`. Padding is not part of the mean, so the edges do not fade."""
 
     name = "avgpool"
     target = "AvgPool"

@@ -1,4 +1,4 @@
-"""batch_norm: each channel to zero mean, unit variance over the batch; scaled and shifted (Ioffe, Szegedy 2015)."""
+"""batch_norm: each channel to zero mean and unit variance over the batch (Ioffe, Szegedy 2015, algorithm 1)."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,11 @@ from space.operations.saved import FLOAT, Bytes, Saved
 
 
 class BatchNorm(Layer):
-    """A map or a vector -> the same. Two trainable parameters per channel; running statistics do not count."""
+    """(B, C, sides) or (B, F) -> the same, then scaled and shifted: two trainable parameters per channel.
+
+    In evaluation the running statistics take the place of the batch's; they are buffers, not parameters. In training
+    torch raises ValueError if a channel has a single value.
+    """
 
     name = "batch_norm"
     colour = "#a9873a"

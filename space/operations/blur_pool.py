@@ -1,8 +1,8 @@
-"""blur_pool: pooling that a shift of the picture by one pixel changes little (Zhang 2019, Shift-Invariant Again).
+"""blur_pool: pooling that changes little if the image is shifted (Zhang 2019, Making CNNs Shift-Invariant Again).
 
-A 2×2 pooling that moves by one pixel, then a blur with the binomial taps 1, 2, 1 along each side, of which every second
-position is kept: what would be aliased is gone before positions are dropped. After means both together are the
-binomial taps 1, 3, 3, 1.
+A 2×2 pooling with stride 1, then a blur with the binomial taps 1, 2, 1 along each side and stride 2 (section 3.2): the
+blur removes what would be aliased before positions are dropped. After average pooling the two together are the binomial
+taps 1, 3, 3, 1.
 """
 
 import math
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 class BlurPool(Layer):
-    """A map (C, sides) -> (C, floor(sides / 2)), from 2 pixels on. The blur has no trainable weights.
+    """(B, C, sides) -> (B, C, floor(sides / 2)), without trainable weights. of: "max" or "average" pooling.
 
-    Beyond the edge the blur reads the edge.
+    The blur repeats the edge as its padding. Raises Misfit if a side is shorter than 2.
     """
 
     name = "blur_pool"

@@ -1,4 +1,4 @@
-"""channel_shuffle: deals the channels of each group out over all groups (Zhang et al. 2018, ShuffleNet, figure 1)."""
+"""channel_shuffle: distributes the channels of each group over all groups (Zhang et al. 2018, ShuffleNet, figure 1)."""
 
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, cast
@@ -9,7 +9,10 @@ from space.operations.saved import NO_TENSOR, Saved
 
 
 class ChannelShuffle(Layer):
-    """A map (C, sides) -> the same; with G groups, channel i of group j becomes channel j of place i: i · G + j."""
+    """(B, C, sides) -> the same shape: with G groups, channel i of group j becomes channel i · G + j.
+
+    Raises Misfit if the groups do not divide C.
+    """
 
     name = "channel_shuffle"
     attributes: ClassVar[Mapping[str, Attribute]] = {"groups": Whole(low=1, high=65_536)}

@@ -1,4 +1,4 @@
-"""class_capsules: from primary capsules to one capsule for each class, by routing (Sabour, Frosst, Hinton 2017)."""
+"""class_capsules: from primary capsules to one capsule per class (Sabour, Frosst, Hinton 2017, procedure 1)."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,14 +13,16 @@ if TYPE_CHECKING:
 
 
 class ClassCapsules(Layer):
-    """A map (kinds · size, sides) -> logits (out,).
+    """(B, kinds · size, sides) -> logits (B, out), by `routing` rounds of routing by agreement.
 
-    At each place of the map `size` channels in a row are one capsule; `wide` values make a class's capsule. A logit is
-    log ‖s‖², s being what the paper squashes to v with ‖v‖ = ‖s‖² / (1 + ‖s‖²). That is the log odds of the length,
-    log(‖v‖ / (1 - ‖v‖)), so the length that the paper reads as a probability is the sigmoid of the logit, and the
-    classes are ranked as by their lengths. Cross entropy then sees each class's share of all ‖s‖². Lengths themselves,
-    between 0 and 1, would leave it at 1.60 on digits after 8 epochs; the log odds bring it to 0.51, 0.50 being the
-    least that smoothed labels allow.
+    At each position of the map, `size` consecutive channels are one primary capsule; the capsule of a class has `wide`
+    values. A logit is log ‖s‖², where s is what the paper squashes to v with ‖v‖ = ‖s‖² / (1 + ‖s‖²) (equation 1). It
+    is the log odds of that length, log(‖v‖ / (1 - ‖v‖)): the length, which the paper reads as a probability, is the
+    sigmoid of the logit, and the classes are ranked by length. Cross entropy then sees each class's share of all ‖s‖².
+    With the lengths themselves, between 0 and 1, as logits it stays at 1.60 on digits after 8 epochs; with the log odds
+    it comes to 0.51, and 0.50 is the minimum for smoothed labels.
+
+    Raises Misfit if `size` does not divide the channels.
     """
 
     name = "class_capsules"
@@ -40,18 +42,18 @@ class ClassCapsules(Layer):
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
         channels, size = require_map(self.name, inputs[0])[0], cast(int, attrs["size"])
         if channels % size:
-            raise Misfit(f"class_capsules of {size} values do not divide the {channels} channels")
+            raise Misfit(f"class_capsules size {size} must divide the {channels} channels")
         return (cast(int, attrs["out"]),)
 
     def params(self, attrs: Attrs, inputs: Sequence[Shape]) -> int:
-        """A matrix for each pair of a primary capsule and a class; it is applied once, so as many MACs."""
+        """A matrix (size, wide) for each pair of a primary capsule and a class. Each is applied once: as many MACs."""
         return math.prod(inputs[0]) * cast(int, attrs["out"]) * cast(int, attrs["wide"])
 
     def macs(self, attrs: Attrs, inputs: Sequence[Shape]) -> int:
         return self.params(attrs, inputs)
 
     def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:
-        """Kept: primary capsules in rows and squashed, the votes. While it runs: another copy of the votes."""
+        """Kept: primary capsules before and after squashing, and the votes. In passing: one more copy of the votes."""
         capsules = math.prod(inputs[0]) // cast(int, attrs["size"])
         votes = FLOAT * capsules * cast(int, attrs["out"]) * cast(int, attrs["wide"])
         rows = FLOAT * math.prod(inputs[0])

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 
 class Concat(Function):
-    """(C1, H, W), (C2, H, W), … -> (C1 + C2 + …, H, W)."""
+    """2 to 64 inputs (B, C1, sides), (B, C2, sides), … -> (B, C1 + C2 + …, sides); vectors (B, F1), (B, F2), … alike.
+
+    Raises Misfit if the sides differ.
+    """
 
     name = "concat"
     arity: ClassVar[tuple[int, int]] = (2, 64)

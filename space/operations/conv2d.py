@@ -1,4 +1,4 @@
-"""conv2d: convolution over pictures and their maps."""
+"""conv2d: convolution over images and their maps."""
 
 from typing import ClassVar
 
@@ -7,7 +7,7 @@ from space.operations.convolution import Convolution
 
 
 class Conv2d(Convolution):
-    """(C, H, W) -> (out, H', W')."""
+    """(B, C, H, W) -> (B, out, H', W'); see `Convolution`."""
 
     name = "conv2d"
     rank = 2

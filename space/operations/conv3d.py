@@ -7,7 +7,7 @@ from space.operations.convolution import Convolution
 
 
 class Conv3d(Convolution):
-    """(C, D, H, W) -> (out, D', H', W'); of a clip D counts the frames."""
+    """(B, C, D, H, W) -> (B, out, D', H', W'); see `Convolution`. D: the depth of a volume, or the frames of a clip."""
 
     name = "conv3d"
     rank = 3

@@ -23,14 +23,16 @@ from space.operations.saved import FLOAT, Bytes, Saved
 
 DEFAULTS: dict[str, Argument] = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "bias": True}
 BLOCK = 16
-"""Channels in a block of the convolution library's own layout with AVX-512: the same on every machine, so that a space
-keeps the same networks everywhere. With AVX2 it is 8, and narrow maps take less."""
+"""Channels in a block of oneDNN's own memory layout with AVX-512. With AVX2 it is 8, and narrow maps take less; one
+value is used for all machines, so that a constraint on memory allows the same networks everywhere."""
 
 
 class Convolution(Layer):
-    """(C, sides) -> (out, sides'). Padding "same" keeps ceil(side / stride) of odd kernels, "valid" pads nothing.
+    """(B, C, sides) -> (B, out, sides'), with out · C / groups · k · l weights (and · d on volumes), and `out` biases.
 
-    Depthwise is `groups` = C; the weights are out · C / groups · k · l.
+    Padding "same" gives sides' = ceil(sides / stride) for odd kernels, "valid" does not pad. A depthwise convolution
+    has `groups` = C. Raises Misfit if the map has another number of sides, if the groups do not divide both C and
+    `out`, or if the kernel does not fit into the map.
     """
 
     rank: ClassVar[int]
@@ -83,9 +85,10 @@ class Convolution(Layer):
         return Channels.KEEPS if attrs["groups"] == inputs[0][0] == attrs["out"] else Channels.BINDS
 
     def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:
-        """The library works on copies in a layout of its own, channels in blocks of 16, and reads few ones as they are.
+        """The copies that oneDNN makes in its own layout, with channels in blocks of 16.
 
-        That is oneDNN on a processor with AVX-512; measured for both ranks, 1 to 64 channels, grouped and depthwise.
+        Measured on a CPU with AVX-512, for images and volumes, 1 to 64 channels, grouped and depthwise. Groups that do
+        not fill whole blocks are computed without it. Up to 8 channels are read as they are, unless the kernel is 1.
         """
         channels, out, groups = inputs[0][0], cast(int, attrs["out"]), cast(int, attrs["groups"])
         before, after = (FLOAT * math.prod(shape[1:]) for shape in (inputs[0], output))
@@ -130,5 +133,5 @@ class Convolution(Layer):
 
 
 def _blocked(channels: int) -> int:
-    """Channels once the last block is filled up."""
+    """The number of channels, rounded up to whole blocks."""
     return -(-channels // BLOCK) * BLOCK

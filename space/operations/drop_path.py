@@ -1,7 +1,7 @@
-"""drop_path: leaves a residual branch out for a share of the samples while training.
+"""drop_path: drops a residual branch for a share of the samples in training.
 
-Stochastic depth (Huang et al. 2016, Deep Networks with Stochastic Depth), for each sample of a batch by itself. What is
-kept is divided by the share kept, so that nothing changes in evaluation.
+Stochastic depth (Huang et al. 2016, Deep Networks with Stochastic Depth, section 3), drawn for each sample of a batch.
+What is kept is divided by the share that is kept, so that nothing has to change in evaluation.
 """
 
 import math
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class DropPath(Layer):
-    """Any shape -> the same."""
+    """(B, C, sides) or (B, F) -> the same shape. rate: share of samples that are set to zero in training."""
 
     name = "drop_path"
     attributes: ClassVar[Mapping[str, Attribute]] = {"rate": Fraction()}

@@ -1,4 +1,4 @@
-"""dropout: sets each value to zero with probability `rate` while training (Srivastava et al. 2014)."""
+"""dropout: sets each value to zero with probability `rate` in training (Srivastava et al. 2014, Dropout, section 4)."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from space.operations.saved import FLOAT, SAME_MEMORY, Bytes, Saved
 
 
 class Dropout(Layer):
-    """Any shape -> the same."""
+    """(B, C, sides) or (B, F) -> the same shape. In training the values that stay are divided by 1 - rate."""
 
     name = "dropout"
     attributes: ClassVar[Mapping[str, Attribute]] = {"rate": Fraction()}

@@ -1,4 +1,4 @@
-"""flatten: a map as one long vector."""
+"""flatten: a map as one vector."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from space.operations.saved import SAME_MEMORY, Saved
 
 
 class Flatten(Layer):
-    """A map (C, sides) -> (C · sides,); a vector stays as it is."""
+    """(B, C, H, W) -> (B, C · H · W), likewise for volumes; a vector (B, F) stays as it is."""
 
     name = "flatten"
     keeps_zero = True

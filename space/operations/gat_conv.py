@@ -1,4 +1,4 @@
-"""gat_conv: each node weighs its neighbours by attention (Veličković et al. 2018, equations 1 to 5)."""
+"""gat_conv: each node weights its neighbours by attention (Veličković et al. 2018, equations 1 to 5)."""
 
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, cast
@@ -10,7 +10,10 @@ from space.operations.saved import FLOAT, INDEX, Bytes, Saved
 
 
 class GATConv(MessagePassing):
-    """(F,), edges -> (out,): `heads` attentions of out / heads features side by side; a node attends to itself too."""
+    """Nodes (N, F), edges (2, E) -> (N, out): `heads` attention heads of out / heads features each, concatenated.
+
+    A node attends to itself as well. Raises Misfit if the heads do not divide `out`.
+    """
 
     name = "gat_conv"
     attributes: ClassVar[Mapping[str, Attribute]] = {
@@ -33,11 +36,11 @@ class GATConv(MessagePassing):
         return (out,)
 
     def params(self, attrs: Attrs, inputs: Sequence[Shape]) -> int:
-        """The linear layer, two weights of attention for each feature that leaves (sender and receiver), the bias."""
+        """The linear layer, two attention weights for each output feature (sender and receiver), the bias."""
         return self.macs(attrs, inputs) + cast(int, attrs["out"]) * (3 if attrs["bias"] else 2)
 
     def macs(self, attrs: Attrs, inputs: Sequence[Shape]) -> int:
-        """Of the linear layer, for one node; the attention is a sum over edges."""
+        """Of the linear layer, for one node. The attention is a sum over edges and depends on the graph."""
         return inputs[0][0] * cast(int, attrs["out"])
 
     def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:
@@ -47,7 +50,7 @@ class GATConv(MessagePassing):
         return all(zero) and not attrs["bias"]
 
     def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:
-        """Every message is kept, and of each attention the steps of its softmax."""
+        """Kept: every message, and the steps of the softmax of each head."""
         row, weights = FLOAT * cast(int, attrs["out"]), FLOAT * cast(int, attrs["heads"])
         kept = row + 5 * weights + 2 * INDEX
         return Saved(

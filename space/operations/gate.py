@@ -1,4 +1,4 @@
-"""gate: a mixture of two maps, weighed at each position of each channel (Srivastava et al. 2015, equation 3)."""
+"""gate: a mixture of two maps, with a weight for each value (Srivastava et al. 2015, Highway Networks, equation 3)."""
 
 import math
 from collections.abc import Sequence
@@ -13,10 +13,11 @@ if TYPE_CHECKING:
 
 
 class Gate(Function):
-    """Three of one shape, gate z, new h and old x -> T·h + (1 - T)·x with T = sigmoid(z - 2).
+    """Gate z, new h and old x, all (B, C, sides) or (B, F) -> T · h + (1 - T) · x with T = sigmoid(z - 2), same shape.
 
-    The 2 is the negative bias that the paper starts its gates with: a fresh network carries 88 % of x through, however
-    deep it is, and what is learned is counted from there (so that weight decay does not pull the gates open).
+    The 2 is the negative bias with which the paper initialises its gates (section 2.2): an untrained gate passes 88 %
+    of x on. It is a constant here and not a weight, because weight decay would reduce it and open the gates. Raises
+    Misfit if the shapes differ.
     """
 
     name = "gate"

@@ -10,7 +10,10 @@ from space.operations.saved import FLOAT, INDEX, Bytes, Saved
 
 
 class GCNConv(MessagePassing):
-    """(F,), edges -> (out,): D^-1/2 (A + I) D^-1/2 X W + b, where D counts the neighbours and the node itself."""
+    """Nodes (N, F), edges (2, E) -> (N, out): D^-1/2 (A + I) D^-1/2 X W + b.
+
+    A is the adjacency matrix; D counts the neighbours of each node and the node itself.
+    """
 
     name = "gcn_conv"
     attributes: ClassVar[Mapping[str, Attribute]] = {"out": Whole(low=1, high=65_536), "bias": Flag(default=True)}
@@ -28,7 +31,7 @@ class GCNConv(MessagePassing):
         return self.macs(attrs, inputs) + (cast(int, attrs["out"]) if attrs["bias"] else 0)
 
     def macs(self, attrs: Attrs, inputs: Sequence[Shape]) -> int:
-        """Of the linear layer, for one node; the sum over neighbours has no weights and depends on the graph."""
+        """Of the linear layer, for one node. The sum over neighbours has no weights and depends on the graph."""
         return inputs[0][0] * cast(int, attrs["out"])
 
     def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:
@@ -38,7 +41,7 @@ class GCNConv(MessagePassing):
         return all(zero) and not attrs["bias"]
 
     def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:
-        """Edges and loops with their weights are kept; messages are there twice, before and after they are weighed."""
+        """Kept: edges and loops with their weights. In passing: every message, before and after it is weighted."""
         row = FLOAT * cast(int, attrs["out"])
         looped = 2 * INDEX + FLOAT
         return Saved(

@@ -1,4 +1,4 @@
-"""global_avg_pool: the mean of each channel over the whole map (Lin, Chen, Yan 2013)."""
+"""global_avg_pool: the mean of each channel over the whole map (Lin, Chen, Yan 2013, section 3.2)."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -8,7 +8,7 @@ from space.operations.saved import NO_TENSOR, Saved
 
 
 class GlobalAvgPool(Layer):
-    """(C, sides) -> (C, 1, …), as many sides as before."""
+    """(B, C, H, W) -> (B, C, 1, 1), likewise (B, C, 1, 1, 1) for volumes."""
 
     name = "global_avg_pool"
     keeps_zero = True

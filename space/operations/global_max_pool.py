@@ -8,7 +8,7 @@ from space.operations.saved import Bytes, Saved
 
 
 class GlobalMaxPool(Layer):
-    """(C, sides) -> (C, 1, …), as many sides as before."""
+    """(B, C, H, W) -> (B, C, 1, 1), likewise (B, C, 1, 1, 1) for volumes."""
 
     name = "global_max_pool"
     keeps_zero = True

@@ -1,4 +1,4 @@
-"""graph_pool: the nodes of each graph become one vector, their mean, sum or maximum (the readout)."""
+"""graph_pool: the mean, sum or maximum over the nodes of each graph, the readout (Xu et al. 2019, section 4.2)."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, cast
@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
 
 class GraphPool(Layer):
-    """(F,) of each node, graph -> (F,) of each graph.
+    """Nodes (N, F), graph (N,), the number of each node's graph, ascending -> graphs (G, F).
 
-    An own class, since torch_geometric reads the number of graphs back from the device, which torch.export cannot do.
+    It has a class of its own because torch_geometric's reads the number of graphs back from the device, which
+    torch.export cannot follow.
     """
 
     name = "graph_pool"
@@ -40,7 +41,7 @@ class GraphPool(Layer):
         return Channels.KEEPS
 
     def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:
-        """There is a row for as many graphs as nodes until the end, which a maximum keeps."""
+        """Until the end there are as many rows as nodes, since there could be as many graphs; a maximum keeps them."""
         row = FLOAT * inputs[0][0]
         if attrs["how"] == "max":
             return Saved(inputs=True, own=Bytes(into=2 * row), to_inputs=Bytes(into=9 * row))

@@ -1,4 +1,4 @@
-"""group_norm: groups of channels to zero mean and unit variance within one sample (Wu, He 2018)."""
+"""group_norm: groups of channels to zero mean and unit variance within one sample (Wu, He 2018, section 3.1)."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
 
 class GroupNorm(Layer):
-    """A map or a vector -> the same; `groups` must divide C. Two trainable parameters per channel."""
+    """(B, C, sides) or (B, F) -> the same, then scaled and shifted: two trainable parameters per channel.
+
+    With one group it is layer norm, with C groups instance norm. Raises Misfit if the groups do not divide C, or if a
+    group has a single value.
+    """
 
     name = "group_norm"
     attributes: ClassVar[Mapping[str, Attribute]] = {"groups": Whole(low=1, high=65_536)}
@@ -60,10 +64,10 @@ class GroupNorm(Layer):
 
 
 def _plain(_: "nn.Module", inputs: "tuple[Tensor]") -> "tuple[Tensor]":
-    """The map with its channels apart, where training begins here.
+    """Make the input contiguous if this is the first layer that learns.
 
-    Torch 2.13 on a CPU ends the process with a segmentation fault in the backward pass of a group norm whose input has
-    its channels last and wants no gradient.
+    Torch 2.13 on a CPU crashes with a segmentation fault in the backward pass of a group norm whose input is
+    channels-last and needs no gradient.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""identity: hands its input on; the canonical hash looks through it."""
+"""identity: its input, unchanged; the canonical hash leaves it out."""
 
 from collections.abc import Sequence
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""index: an index of graph data as it comes in; the nodes after the input, one for each the kind of data has."""
+"""index: an index of graph data, an input of the network. There is one node for each that the kind of data has."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Index(Function):
-    """ "edges" (2, E), "graph" (N,) or "pairs" (2, P), whole numbers; its shape in the graph is ()."""
+    """The int64 tensor "edges" (2, E), "graph" (N,) or "pairs" (2, P); its shape in the graph is ()."""
 
     name = "index"
     attributes: ClassVar[Mapping[str, Attribute]] = {"of": Choice(options=("edges", "graph", "pairs"))}

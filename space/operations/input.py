@@ -1,4 +1,4 @@
-"""input: where the sample enters; the first node of every architecture."""
+"""input: the features, an input of the network; the first node of every architecture."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Input(Function):
-    """The sample itself. Its "input" shape is the architecture's input shape."""
+    """The batch itself: (B, C, H, W), (B, C, D, H, W) or (N, F). `shape` is given the architecture's input shape."""
 
     name = "input"
     arity: ClassVar[tuple[int, int]] = (0, 0)

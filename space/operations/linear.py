@@ -1,4 +1,4 @@
-"""linear: every output a weighted sum of all inputs."""
+"""linear: each output is a weighted sum of all inputs."""
 
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, cast
@@ -9,7 +9,7 @@ from space.operations.saved import INPUTS, Saved
 
 
 class Linear(Layer):
-    """(F,) -> (out,)."""
+    """(B, F) -> (B, out): F · out weights, and `out` biases. Raises Misfit for a map."""
 
     name = "linear"
     attributes: ClassVar[Mapping[str, Attribute]] = {"out": Whole(low=1, high=65_536), "bias": Flag(default=True)}

@@ -1,4 +1,4 @@
-"""link_concat: the features of a pair's two ends, end to end."""
+"""link_concat: the features of both nodes of a pair, concatenated."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class LinkConcat(LinkDecoder):
-    """(F,) of each node, pairs -> (2 F,) of each pair, the first end's features first."""
+    """Nodes (N, F), pairs (2, P) -> (P, 2 · F), the features of the first node first; see `LinkDecoder`."""
 
     name = "link_concat"
     examples: ClassVar[tuple[Example, ...]] = (Example(inputs=((12,),)),)

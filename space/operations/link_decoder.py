@@ -1,4 +1,4 @@
-"""What the decoders of links share: they read the features of both ends of each pair of nodes."""
+"""What the link decoders share: they read the features of both nodes of each pair."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -8,7 +8,7 @@ from space.operations.message_passing import require_node
 
 
 class LinkDecoder(Function):
-    """Rows of nodes (N, F) and pairs (2, P) -> rows of pairs (P, …)."""
+    """Nodes (N, F) and pairs (2, P) -> pairs (P, …). Raises Misfit for anything but features of nodes and an index."""
 
     arity: ClassVar[tuple[int, int]] = (2, 2)
     indices: ClassVar[tuple[str, ...]] = ("pairs",)

@@ -1,4 +1,4 @@
-"""link_dot: the inner product of a pair's two ends as logits of "no link", "link" (Kipf, Welling 2016, equation 2)."""
+"""link_dot: the inner product of both nodes of a pair as logits of "no link", "link" (Kipf, Welling 2016, eq. 2)."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 
 class LinkDot(LinkDecoder):
-    """(F,) of each node, pairs -> (2,) of each pair: 0 and the product, so that softmax gives the product's sigmoid."""
+    """Nodes (N, F), pairs (2, P) -> logits (P, 2): 0 and the product, so that softmax gives the product's sigmoid.
+
+    See `LinkDecoder`.
+    """
 
     name = "link_dot"
     examples: ClassVar[tuple[Example, ...]] = (Example(inputs=((12,),)),)
@@ -22,7 +25,7 @@ class LinkDot(LinkDecoder):
         return (2,)
 
     def channels(self, attrs: Attrs, inputs: Sequence[Shape]) -> Channels:
-        return Channels.MIXES  # both ends are in one order, whichever it is
+        return Channels.MIXES  # both nodes have their features in the same order, so the order does not matter
 
     def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:
         row = FLOAT * inputs[0][0]

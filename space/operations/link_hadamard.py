@@ -1,4 +1,4 @@
-"""link_hadamard: the features of a pair's two ends, multiplied one by one (Grover, Leskovec 2016, table 1)."""
+"""link_hadamard: the element-wise product of the features of both nodes of a pair (Grover, Leskovec 2016, table 1)."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class LinkHadamard(LinkDecoder):
-    """(F,) of each node, pairs -> (F,) of each pair, the same for (a, b) and (b, a)."""
+    """Nodes (N, F), pairs (2, P) -> (P, F), the same for (a, b) and (b, a); see `LinkDecoder`."""
 
     name = "link_hadamard"
     examples: ClassVar[tuple[Example, ...]] = (Example(inputs=((12,),)),)
@@ -22,7 +22,7 @@ class LinkHadamard(LinkDecoder):
 
     def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:
         row = FLOAT * inputs[0][0]
-        return Saved(own=Bytes(out=2 * row), to_inputs=Bytes(into=row))  # both ends
+        return Saved(own=Bytes(out=2 * row), to_inputs=Bytes(into=row))  # the features of both nodes
 
     def apply(self, tensors: Sequence["Tensor"]) -> "Tensor":
         x, pairs = tensors

@@ -10,7 +10,7 @@ from space.operations.saved import Bytes, Saved
 
 
 class MaxPool(Pooling):
-    """Padding counts as minus infinity: it never wins."""
+    """(B, C, sides) -> (B, C, sides'), see `Pooling`. Padding counts as minus infinity, so it is never the maximum."""
 
     name = "maxpool"
     target = "MaxPool"

@@ -1,4 +1,4 @@
-"""multiply: the element-wise product of maps or vectors, as of a map and the gate that weighs its channels."""
+"""multiply: the element-wise product of maps or vectors, such as a map and the gate of its channels."""
 
 import math
 from collections.abc import Sequence
@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 class Multiply(Function):
-    """(C, H, W), (C, H, W) or (C, 1, 1), … -> (C, H, W); of vectors (F,), (F,), … -> (F,)."""
+    """2 to 64 inputs, each (B, C, sides) or (B, C, 1, …) -> (B, C, sides); vectors (B, F) -> (B, F).
+
+    Raises Misfit if the channels differ, or if sides differ that are not all 1.
+    """
 
     name = "multiply"
     arity: ClassVar[tuple[int, int]] = (2, 64)
@@ -38,7 +41,7 @@ class Multiply(Function):
         return any(zero)
 
     def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:
-        spread = len(set(inputs)) > 1  # the gradient of what was spread is summed up from one as large as the map
+        spread = len(set(inputs)) > 1  # the gradient of a broadcast input is summed over a tensor as large as the map
         return Saved(inputs=True, to_inputs=Bytes(out=FLOAT * math.prod(output) if spread else 0))
 
     def apply(self, tensors: Sequence["Tensor"]) -> "Tensor":

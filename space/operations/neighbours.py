@@ -10,9 +10,10 @@ from space.operations.saved import FLOAT, Bytes, Saved
 
 
 class Neighbours(MessagePassing):
-    """(F,), edges -> (F,). A node without neighbours gets zeros; `own` adds its own features to the result.
+    """Nodes (N, F), edges (2, E) -> (N, F). A node without neighbours gets zeros; `own` adds its own features.
 
-    With linear layers around it, this is what layers of GraphSAGE (Hamilton et al. 2017) and GIN (Xu et al. 2019) do.
+    With linear layers around it, this is the aggregation of GraphSAGE (Hamilton et al. 2017, algorithm 1, line 4) and
+    of GIN (Xu et al. 2019, equation 4.1).
     """
 
     name = "neighbours"
@@ -35,7 +36,7 @@ class Neighbours(MessagePassing):
         return Channels.KEEPS
 
     def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:
-        """A maximum keeps every message, to find again where it came from."""
+        """A maximum keeps every message, because its gradient goes to the node where the maximum came from."""
         row = FLOAT * inputs[0][0]
         if attrs["aggregation"] == "max":
             messages = Bytes(edge=row, into=row)

@@ -1,4 +1,4 @@
-"""What maxpool and avgpool share: a window without weights that slides over each channel."""
+"""What maxpool and avgpool share: a window without weights that moves over each channel."""
 
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, cast
@@ -21,9 +21,10 @@ from space.operations.saved import INPUTS, Saved
 
 
 class Pooling(Layer):
-    """(C, sides) -> (C, sides'). Padding "valid" drops what does not fill a window, "same" keeps ceil(side / stride).
+    """(B, C, sides) -> (B, C, sides'). Padding "valid" drops what does not fill a window.
 
-    Padded windows of an even kernel would lose a pixel, so "same" asks for odd ones.
+    Padding "same" gives sides' = ceil(sides / stride) for odd kernels; an even kernel loses a pixel. Raises Misfit if
+    the window does not fit into the map.
     """
 
     attributes: ClassVar[Mapping[str, Attribute]] = {

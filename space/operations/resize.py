@@ -1,4 +1,4 @@
-"""resize: a map to a multiple of its size, each position repeated or the ones between interpolated."""
+"""resize: a map enlarged to a multiple of its size, by repeating positions or by interpolation."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,10 +9,10 @@ from space.operations.base import Argument, Attrs, Call, Channels, Example, Laye
 from space.operations.saved import NO_TENSOR, Saved
 
 MAX_POSITIONS = 2**22
-"""Of a resized map: 2048×2048 or 161×161×161, in 16 channels of float32 a quarter of a gigabyte for each sample."""
+"""Of a resized map: 2048×2048 or 161×161×161. With 16 channels of float32 that is 256 MiB for each sample."""
 
 MAX_SIDE = 4096
-"""Of a resized map, as of an input."""
+"""Of a resized map, the same as for an input."""
 
 LIMIT = f"a resized map has at most {MAX_POSITIONS:,} positions and sides of {MAX_SIDE}"
 
@@ -20,15 +20,16 @@ MODES = {2: "bilinear", 3: "trilinear"}
 
 
 def too_large(size: Sequence[int]) -> bool:
-    """Whether a map of these sides is more than resizing may make."""
+    """Whether a map of these sides exceeds the limits of a resized map."""
     return math.prod(size) > MAX_POSITIONS or max(size) > MAX_SIDE
 
 
 class Resize(Layer):
-    """A map (C, sides) -> (C, factor · sides).
+    """(B, C, sides) -> (B, C, factor · sides).
 
-    nearest: each position `factor` times along each side. linear: bilinear, in 3-D trilinear, between the centres of
-    the positions; the edges are held.
+    mode "nearest" repeats each position `factor` times along each side; "linear" interpolates between the centres of
+    the positions (bilinear, trilinear on volumes) and repeats the edge. Raises Misfit if the result exceeds
+    MAX_POSITIONS or MAX_SIDE.
     """
 
     name = "resize"

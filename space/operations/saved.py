@@ -1,22 +1,23 @@
-"""What an operation holds in memory during a training step, in the words that `space/peak_memory.py` adds up.
+"""What an operation holds in memory during a training step, in a form that `space/peak_memory.py` can add up.
 
-Measured on torch's CPU allocator (`benchmarks/memory.py`); another device keeps the same tensors and differs in the
-copies that live only while a layer runs.
+The figures are measured on torch's CPU allocator (`benchmarks/memory.py`). Other devices keep the same tensors and
+differ in the copies that live only while a layer runs.
 """
 
 from typing import NamedTuple
 
 FLOAT = 4
-"""Bytes of a float32, which everything is counted in."""
+"""Bytes of a float32, the type of all values here."""
 
 INDEX = 8
 """Bytes of an int64."""
 
 
 class Bytes(NamedTuple):
-    """An amount: bytes for each row of the output, for each row of the first input, for each edge, and once.
+    """An amount of memory in bytes.
 
-    A row is what a batch has many of: a sample, a node, a graph or a pair of nodes.
+    out: for each row of the output. into: for each row of the first input. edge: for each edge. once: in addition.
+    A row is one entry of the batch: a sample, a node, a graph or a pair of nodes.
     """
 
     out: int = 0
@@ -29,16 +30,16 @@ NOTHING = Bytes()
 
 
 class Saved(NamedTuple):
-    """What is held beside the output and the gradients of the inputs, which every operation makes.
+    """What an operation holds in addition to its output and the gradients of its inputs, which every operation has.
 
-    inputs, output: whether they are kept until the backward pass. A tensor kept by two operations is there once.
-    own: tensors of its own kept until then (a mask, indices, statistics).
-    forward: copies that live only while it runs.
-    backward: copies while the gradients of its weights are computed; to_inputs: while those of its inputs are, which
-        a layer that reads the data itself need not do.
-    shares: the output is the first input's memory (flatten).
-    passes: the gradient of an input is the gradient of the output or a part of its memory (add, concat).
-    cuts: no gradient comes to its inputs.
+    inputs, output: whether they are kept until the backward pass. A tensor that two operations keep counts once.
+    own: other tensors that are kept until then (a mask, indices, statistics).
+    forward: copies that live only during the forward pass of the operation.
+    backward: copies while the gradients of its weights are computed.
+    to_inputs: copies while the gradients of its inputs are computed; not needed by a layer that reads the data itself.
+    shares: the output shares the memory of the first input (flatten).
+    passes: the gradient of an input is that of the output, or a part of its memory (add, concat).
+    cuts: its inputs get no gradient.
     """
 
     inputs: bool = False

@@ -1,7 +1,7 @@
-"""A use of an operation: what follows from its attributes and the shapes it reads, wherever in a network it stands.
+"""A use of an operation: all that follows from its attributes and input shapes, wherever in a network it stands.
 
-The networks of a space are made of the same few hundred uses, so each is checked and measured once and then looked up;
-growing, measuring and hashing a network is then a walk along its edges.
+The networks of a space are made of the same few hundred uses. Each is checked and measured once and then looked up, so
+that building, measuring and hashing a network costs little more than following its edges.
 """
 
 from collections.abc import Mapping
@@ -13,15 +13,16 @@ from space.operations.base import Attrs, Channels, Operation, Shape, Window
 from space.operations.saved import Saved
 
 REMEMBERED = 16_384
-"""Uses, some 20 MB of them; the presets have 30 to 600 each."""
+"""Uses in the cache, about 20 MB; a preset has 30 to 600."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Use:
-    """attrs: in normal form. inputs, shape: what it reads and gives, without the batch.
+    """An operation with attributes and input shapes.
 
-    params, macs, window, channels, saved: see `Operation`. text: operation and attributes, equal for equal ones. mark:
-    of it.
+    attrs: in normal form. inputs, shape: shapes of the inputs and of the output, without the batch.
+    params, macs, window, channels, saved: see `Operation`.
+    text: operation and attributes as text. mark: its hash, 8 bytes. Both are for the canonical hash.
     """
 
     operation: Operation
@@ -38,10 +39,13 @@ class Use:
 
 
 def use(operation: Operation, attrs: Mapping[str, object], inputs: tuple[Shape, ...]) -> Use:
-    """attrs: as given. Raises Misfit when the attributes are wrong or the inputs do not fit."""
+    """The use of an operation, from the cache if it is there. attrs: as a user gives them.
+
+    Raises Misfit if the attributes are wrong or the inputs do not fit.
+    """
     try:
         hash(key := tuple(attrs.items()))
-    except TypeError:  # lists, as JSON has them, cannot be looked up
+    except TypeError:  # lists, as in JSON, are not hashable
         return _use(operation, attrs, inputs)
     return _known(operation, key, tuple(map(type, attrs.values())), inputs)
 
@@ -50,7 +54,7 @@ def use(operation: Operation, attrs: Mapping[str, object], inputs: tuple[Shape, 
 def _known(
     operation: Operation,
     attrs: tuple[tuple[str, object], ...],
-    types: tuple[type, ...],  # noqa: ARG001 - True and 1.0 are equal to 1, but not what an attribute may be
+    types: tuple[type, ...],  # noqa: ARG001 - part of the key: True and 1.0 equal 1, but may not stand for it
     inputs: tuple[Shape, ...],
 ) -> Use:
     return _use(operation, dict(attrs), inputs)

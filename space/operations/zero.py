@@ -1,4 +1,4 @@
-"""zero: zeros in the shape of its input, the "none" of cell spaces (Dong, Yang 2020); nothing comes through it."""
+"""zero: zeros in the shape of its input, the "none" of cell spaces (Dong, Yang 2020, NAS-Bench-201, section 2.1)."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Zero(Function):
-    """Any shape -> the same."""
+    """(B, C, sides) or (B, F) -> zeros of the same shape; no gradient passes it."""
 
     name = "zero"
     examples: ClassVar[tuple[Example, ...]] = (Example(), Example(inputs=((2, 3, 5, 4),)), Example(inputs=((12,),)))

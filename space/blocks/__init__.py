@@ -1,4 +1,4 @@
-"""All blocks by the name they have in a document. A new one is one file beside this one."""
+"""All blocks by the name they have in a document. A new one is one new file in this folder."""
 
 import sys
 

@@ -1,13 +1,17 @@
 """The contract of a block: a named piece of architecture that a stage repeats.
 
-Law, held to every registered block by `tests/unit/space/test_blocks.py`:
+`tests/unit/space/test_blocks.py` checks every registered block against it:
 
-1. `fields` names the document's fields whose options the block asks about, `questions` every question it may ask with
-   the field that gives the options. Questions that only some paths reach (the kernel of branch 3) are asked there only.
+1. `fields` lists the document's fields that give the block's decisions their options; `questions` lists every decision
+   it may ask for, with its field. Decisions that only some paths reach (the kernel of branch 3) are asked only there.
 2. `ask` asks through `pick` and never looks at the map: the space narrows the options to what fits before they are
-   offered. It asks the same questions after the same answers, whatever the answers about kernels were.
-3. `grow` adds the nodes below `place` and returns the last one. The map that leaves has `style.width` channels; its
-   side is what `padding` gives for the kernel when `pads` is false, and ceil(side / stride) always when it is true.
+   offered. The same answers lead to the same further decisions, whatever the answers about kernels.
+3. `grow` adds the nodes below `place` and returns the last one. The map that leaves has `style.width` channels. If
+   `pads` is true its sides are ceil(sides / stride), else what `padding` leaves for the kernel.
+
+In the docstrings of the classes B is the batch, C the channels and N the nodes of a graph; "sides" stands for H, W of
+images and D, H, W of volumes; k is the kernel. `clashes` reports options that a block cannot take; `grow` raises what
+`GraphBuilder.add` raises.
 """
 
 import math
@@ -20,22 +24,23 @@ from space.architecture import GraphBuilder
 from space.decision import Option
 
 Pick = Callable[..., Option]
-"""`pick("kernel")` asks the question of that name; `pick("branch0.kernel", "kernel")` takes the options of a field.
+"""`pick("kernel")` asks for the decision of that name; `pick("branch0.kernel", "kernel")` with the options of a field.
 
-`among` leaves only those of the field's options that it holds; a block that gives it must see to it, by `clashes`, that
-some are always left.
+`among` leaves only those of the field's options that are in it. A block that uses it must make sure, by `clashes`, that
+at least one is always left.
 """
 
 Answers = Callable[[str], Option]
-"""`answers("kernel")`: what was picked for the question of that name."""
+"""`answers("kernel")`: the answer to the decision of that name."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Style:
     """What the stage has decided for all of its blocks.
 
-    stride: of this block: 1 but for the first. bias: "auto" (where no norm follows), "always", "never".
-    before: the node that the block before this one read, the input at the beginning.
+    width: output channels. stride: of this block; above 1 only for the first of a stage.
+    padding, norm, activation: as in the document. bias: "auto" (where no norm follows), "always", "never".
+    before: the node that the block before this one read; the input for the first block.
     """
 
     width: int
@@ -48,13 +53,13 @@ class Style:
 
     @property
     def biased(self) -> bool:
-        """Whether convolutions have a bias: a norm subtracts the mean, so a bias before it has no effect."""
+        """Whether convolutions have a bias. A norm subtracts the mean, so a bias before it would have no effect."""
         return self.bias == "always" or (self.bias == "auto" and self.norm == "none")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Clash:
-    """Why a field's options will not do. field: its name; rule: of the fault; allowed: what would do."""
+    """Why the options of a field are not possible. field: its name. detail, rule, allowed: of the fault."""
 
     field: str
     detail: str
@@ -63,12 +68,12 @@ class Clash:
 
 
 class Block(ABC):
-    """See the module's text for the law."""
+    """One kind of block; the module's docstring is the contract."""
 
     name: ClassVar[str]
     fields: ClassVar[tuple[str, ...]] = ("kernel",)
     structural: ClassVar[tuple[str, ...]] = ()
-    """Those of its fields on whose answers its later questions depend."""
+    """Those of its decisions on whose answers later ones depend."""
     looks_back: ClassVar[bool] = False
     """Whether it reads `Style.before`."""
     family: ClassVar[str] = "map"
@@ -77,11 +82,11 @@ class Block(ABC):
     """Whether it pads its convolutions to "same" whatever the document says, because paths must meet at one size."""
 
     def questions(self, options: Mapping[str, tuple[Option, ...]]) -> dict[str, str]:
-        """Every question it may ask of a stage with these options: name -> field."""
+        """Every decision it may ask for in a stage with these options: name -> field."""
         return {name: name for name in self.fields}
 
     def ask(self, pick: Pick) -> None:
-        """Ask what must be known before it can grow."""
+        """Ask for all decisions that `grow` needs."""
         for name in self.fields:
             pick(name)
 
@@ -90,16 +95,19 @@ class Block(ABC):
         options: Mapping[str, tuple[Option, ...]],
         widths: tuple[int, ...],
     ) -> Iterator["Clash"]:
-        """Options of a stage that cannot stand together. widths: every width the stage may have, multiplied."""
+        """Options of a stage that are not possible together. widths: all widths of the stage, ascending, multiplied."""
         return iter(())
 
     def most_nodes(self, options: Mapping[str, tuple[Option, ...]]) -> int:
-        """How many nodes one block of a stage with these options adds at most, for the limit of a document."""
+        """The most nodes that one block of a stage with these options adds; a document has a limit for all blocks."""
         return 24
 
     @abstractmethod
     def grow(self, g: GraphBuilder, place: str, source: str, answers: Answers, style: Style) -> str:
-        """Add the nodes, reading (C, H, W) from node `source`; return the name of the last one."""
+        """Add the nodes of the block below `place`, reading node `source`; returns the name of the last one.
+
+        The source is a map (C, H, W) or (C, D, H, W), or features (F,) of the nodes of a graph.
+        """
 
 
 def conv(
@@ -115,7 +123,7 @@ def conv(
     groups: int = 1,
     bias: bool = True,
 ) -> str:
-    """The convolution of the map's rank as node `place`."""
+    """A convolution (B, C, sides) -> (B, out, sides') as node `place`: conv2d or conv3d, by the rank of the map."""
     attrs: dict[str, object] = {
         "out": out,
         "kernel": list(kernel) if isinstance(kernel, tuple) else kernel,
@@ -143,7 +151,10 @@ def conv_norm_act(
     depthwise: bool = False,
     activate: bool = True,
 ) -> str:
-    """Convolution, normalisation, activation as `place`.conv, .norm, .act; what is not given comes from the style."""
+    """Convolution, norm, activation as `place`.conv, .norm, .act: (B, C, sides) -> (B, width, sides').
+
+    Width, stride and padding are the style's unless given. depthwise: one filter for each channel, so the width is C.
+    """
     channels = g.shape(source)[0]
     x = conv(
         g,
@@ -167,10 +178,10 @@ def activation(g: GraphBuilder, place: str, source: str, kind: str) -> str:
 
 
 def normalise(g: GraphBuilder, place: str, source: str, norm: str) -> str:
-    """The norm as node `place`, or the source itself for "none" and where there is nothing to normalise.
+    """The norm as node `place`, or the source itself for "none" and if there is nothing to normalise; keeps the shape.
 
-    layer and instance are group norms with one group and with one for each channel: over all values of a sample, over
-    one channel of it. Of a vector each channel is one value, so instance is layer there.
+    layer is a group norm with one group: over all values of a sample. instance is one with a group for each channel. On
+    vectors and maps of a single position a channel has only one value, so instance is layer there.
     """
     if norm == "none":
         return source
@@ -179,15 +190,15 @@ def normalise(g: GraphBuilder, place: str, source: str, norm: str) -> str:
     channels, *size = g.shape(source)
     single = math.prod(size) == 1
     groups = {"layer": 1, "instance": 1 if single else channels}.get(norm) or group_count(channels)
-    if channels // groups * math.prod(size) > 1:  # a single value has no spread to normalise
+    if channels // groups * math.prod(size) > 1:  # a single value has no variance
         return g.add(place, "group_norm", {"groups": groups}, source)
     return source
 
 
 def project(g: GraphBuilder, place: str, source: str, target: tuple[int, ...]) -> str:
-    """The source brought to the shape of `target`: average pooling while it is larger, then a 1×1 convolution.
+    """The source brought to the shape `target`, without batch: average pooling of the sides, then a 1×1 convolution.
 
-    Of nodes: a linear layer. The source itself where it has the shape already.
+    For features of nodes it is a linear layer. Steps that are not needed are left out. Sides cannot grow.
     """
     if g.shape(source) == target:
         return source
@@ -200,5 +211,5 @@ def project(g: GraphBuilder, place: str, source: str, target: tuple[int, ...]) -
 
 
 def group_count(channels: int) -> int:
-    """At most 8 groups, of 4 channels or more where there are that many, that divide the channels."""
+    """The largest number of groups up to 8 that divides the channels and leaves each at least 4 of them, else 1."""
     return next(n for n in range(max(1, min(8, channels // 4)), 0, -1) if channels % n == 0)

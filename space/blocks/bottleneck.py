@@ -1,4 +1,4 @@
-"""bottleneck: a k×k convolution between two 1×1 ones that narrow and widen the map, and a shortcut (He et al. 2016)."""
+"""bottleneck: 1×1, k×k, 1×1 convolutions that narrow and widen the map, and a shortcut (He et al. 2016, figure 5)."""
 
 from typing import ClassVar, cast
 
@@ -8,10 +8,10 @@ from space.blocks.pieces import residual_join, squeeze_excite
 
 
 class Bottleneck(Block):
-    """(C, sides) -> (width, sides'); inside it works on width / reduction channels, a quarter in the paper.
+    """(B, C, sides) -> (B, width, ceil(sides / stride)); width / reduction channels inside, a quarter in the paper.
 
-    The stride is that of the k×k convolution, so that no pixel is left unread (the paper's own code has it in the first
-    one; Gross, Wilber 2016). Optional: a squeeze-excite gate before the sum, stochastic depth.
+    The k×k convolution has the stride, so that every pixel is read (the paper's own code has it in the first one;
+    Gross, Wilber 2016). Optional: a squeeze-and-excitation gate before the sum, stochastic depth.
     """
 
     name = "bottleneck"
@@ -26,7 +26,10 @@ class Bottleneck(Block):
 def narrow_and_widen(
     g: GraphBuilder, place: str, source: str, answers: Answers, style: Style, *, inner: int, groups: int
 ) -> str:
-    """1×1 to `inner` channels, k×k in `groups`, 1×1 to the width, the gate if there is one, and the shortcut."""
+    """1×1 to `inner` channels, k×k in `groups` groups, 1×1 to the width, the gate if there is one, the shortcut.
+
+    (B, C, sides) -> (B, width, ceil(sides / stride)); returns the last node.
+    """
     kernel, squeeze = cast(int, answers("kernel")), cast(int, answers("squeeze"))
     x = conv_norm_act(g, f"{place}.reduce", source, style, kernel=1, width=inner, stride=1)
     x = conv_norm_act(g, f"{place}.middle", x, style, kernel=kernel, width=inner, padding="same", groups=groups)

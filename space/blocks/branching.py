@@ -1,11 +1,12 @@
 """branching: parallel paths of their own kinds, kernels and lengths, joined again (Szegedy et al. 2015, Going Deeper).
 
-How many branches, what each is made of, its kernel and its depth, and whether they are concatenated (each gives its
-share of the width) or added (each gives the whole width) are decisions; a branch's are asked only where the branch is.
+The decisions are: how many branches there are; the operation, kernel and depth of each; and whether they are
+concatenated (each gives its share of the width) or added (each gives the whole width). Those of a branch are asked for
+only where the branch exists.
 
     conv        k×k
     separable   k×k on each channel, then 1×1 (Chollet 2017, Xception: an extreme inception)
-    factorised  1×k, then k×1; of volumes one along each of three axes (Szegedy et al. 2016, Rethinking, section 3.2)
+    factorised  1×k, then k×1; on volumes one along each of three axes (Szegedy et al. 2016, Rethinking, section 3.2)
     dilated     k×k with taps 2 apart (Yu, Koltun 2016)
     maxpool, avgpool   k×k pooling, after the last one a 1×1 convolution: the paper's pool projection
 
@@ -21,15 +22,15 @@ from space.blocks.base import Answers, Block, Clash, Pick, Style, conv_norm_act
 from space.decision import Option
 
 Step = Callable[[GraphBuilder, str, str], str]
-"""Adds a layer as a place, reading a source; returns the last node."""
+"""(graph, place, source) -> last node: adds one layer of a branch below `place`."""
 
 POOLS = ("maxpool", "avgpool")
 NODES = {"conv": 3, "separable": 6, "factorised": 9, "dilated": 3, "maxpool": 1, "avgpool": 1}
-"""Of one operation of a branch, norm and activation counted; those of the 1×1 convolution beside it are not."""
+"""Nodes of one operation of a branch, with its norm and activation, but without the 1×1 convolution before or after."""
 
 
 class Branching(Block):
-    """(C, sides) -> (width, sides')."""
+    """(B, C, sides) -> (B, width, ceil(sides / stride)); the first operation of each branch has the stride."""
 
     name = "branching"
     fields: ClassVar[tuple[str, ...]] = (
@@ -92,7 +93,7 @@ class Branching(Block):
 
 
 def _row(g: GraphBuilder, place: str, source: str, steps: list[Step]) -> str:
-    """The steps one after the other as 0, 1, 2 … below the place; a single one as the place itself."""
+    """The steps one after the other, as 0, 1, 2 … below the place; a single step is the place itself."""
     x = source
     for number, step in enumerate(steps):
         x = step(g, f"{place}.{number}" if len(steps) > 1 else place, x)
@@ -100,16 +101,17 @@ def _row(g: GraphBuilder, place: str, source: str, steps: list[Step]) -> str:
 
 
 def _own(answers: Answers, branch: int, name: str) -> Option:
+    """The answer to a decision of one branch."""
     return answers(f"branch{branch}.{name}")
 
 
 def _wide(own: Answers) -> bool:
-    """Whether a branch begins with a convolution that a reduction before it makes cheaper."""
+    """Whether a branch begins with a convolution above 1×1, which a reduction before it makes cheaper."""
     return own("operation") not in POOLS and own("kernel") != 1
 
 
 def _steps(own: Answers, style: Style, *, rank: int, width: int) -> list[Step]:
-    """The layers of a branch, in order. rank: sides of the map."""
+    """The layers of a branch, in order. rank: number of sides of the map. width: output channels of the branch."""
     operation, kernel = str(own("operation")), cast(int, own("kernel"))
     strides = [style.stride] + [1] * (cast(int, own("depth")) - 1)
     convolve = partial(_convolution, style, width)
@@ -128,7 +130,7 @@ def _steps(own: Answers, style: Style, *, rank: int, width: int) -> list[Step]:
 def _convolution(
     style: Style, width: int | None, kernel: int | tuple[int, ...], stride: int = 1, dilation: int = 1
 ) -> Step:
-    """Convolution, norm, activation. width: None for a depthwise one."""
+    """A layer of convolution, norm, activation. width: output channels, None for a depthwise convolution."""
 
     def step(g: GraphBuilder, place: str, source: str) -> str:
         return conv_norm_act(

@@ -1,6 +1,7 @@
-"""conv: one convolution, norm, activation; square, k×l or k×l×m, with or without gaps between its taps.
+"""conv: one convolution, norm, activation; square, k×l or d×k×l, with or without dilation.
 
-A kernel with gaps reaches dilation · (k - 1) + 1 pixels with the weights of k (Yu, Koltun 2016, Dilated Convolutions).
+A dilated kernel reaches dilation · (k - 1) + 1 pixels with the weights of k (Yu, Koltun 2016, Multi-Scale Context
+Aggregation by Dilated Convolutions, section 2).
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,7 +14,7 @@ from space.decision import Option
 
 
 class Conv(Block):
-    """A map (C, sides) -> (width, sides'): k · l · C · width weights."""
+    """(B, C, sides) -> (B, width, sides'): k · l · C · width weights (times d on volumes)."""
 
     name = "conv"
     fields: ClassVar[tuple[str, ...]] = ("kernel", "kernel_width", "kernel_depth", "dilation")

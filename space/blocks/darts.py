@@ -1,8 +1,9 @@
 """darts: the cell of DARTS (Liu, Simonyan, Yang 2019, section 2.1), a small graph over the outputs of two cells.
 
-Each intermediate node adds what two operations make of two of its predecessors: the cell before the last (0), the last
-cell (1) and the nodes before it (2, 3 …). The nodes side by side are the output. A stage with a stride begins with a
-reduction cell: operations on 0 and 1 have the stride there. Give it a `cell` of its own for decisions of its own.
+Each intermediate node is the sum of two operations on two of its predecessors: the cell before the last (0), the last
+cell (1) and the nodes before it (2, 3 …). The output is the concatenation of the nodes. A stage with a stride begins
+with a reduction cell, where the operations on 0 and 1 have the stride. Give it a `cell` of its own for decisions of its
+own.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,10 +17,10 @@ from space.decision import Option
 
 
 class Darts(Block):
-    """(C, sides) -> (width, ceil(sides / stride)).
+    """(B, C, sides) -> (B, width, ceil(sides / stride)).
 
-    Every node has width / nodes channels; where that leaves a remainder, a 1×1 convolution makes up for it. Both inputs
-    pass a 1×1 convolution first, which also brings the cell before the last to the sides of the last.
+    Every node has floor(width / nodes) channels; if that leaves a remainder, a 1×1 convolution at the end gives the
+    width. Both inputs pass a 1×1 convolution first; the cell before the last is also pooled to the sides of the last.
     """
 
     name = "darts"
@@ -55,7 +56,7 @@ class Darts(Block):
     def grow(self, g: GraphBuilder, place: str, source: str, answers: Answers, style: Style) -> str:
         count = cast(int, answers("nodes"))
         inside = replace(style, width=style.width // count)
-        before = source if style.before in ("", g.input) else style.before  # of the first cell both are the last map
+        before = source if style.before in ("", g.input) else style.before  # the first cell reads the last map twice
         sides = g.shape(source)[1:]
         states = [
             fitted(g, f"{place}.{name}", state, (inside.width, *sides), style)

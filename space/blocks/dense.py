@@ -1,4 +1,4 @@
-"""dense: each layer reads the outputs of all layers before it (Huang, Liu, van der Maaten, Weinberger 2017)."""
+"""dense: each layer reads the outputs of all layers before it (Huang et al. 2017, DenseNet, section 3)."""
 
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, cast
@@ -10,11 +10,11 @@ from space.operations.base import Shape
 
 
 class Dense(Block):
-    """(C, sides) -> (width, ceil(sides / stride)): one dense block with its transition.
+    """(B, C, sides) -> (B, width, ceil(sides / stride)): one dense block with its transition.
 
-    Each of the `layers` adds `growth` channels to what it read; the transition brings C + layers · growth channels to
-    the width by a 1×1 convolution and, with a stride, averages. In the paper's order (section 3): norm, activation,
-    convolution, so each reader normalises the shared channels in its own way.
+    Each of the `layers` adds `growth` channels to what it read. The transition brings C + layers · growth channels to
+    the width by a 1×1 convolution and, with a stride, average-pools. The order is the paper's: norm, activation,
+    convolution, so that each layer normalises the shared channels in its own way.
     """
 
     name = "dense"
@@ -43,7 +43,8 @@ def _norm_act_conv(g: GraphBuilder, place: str, source: str, style: Style, *, ou
 
 
 def _shrink(shape: Shape, stride: int) -> dict[str, object]:
-    """The mean that leaves ceil(side / stride): the paper's 2×2 where the stride divides, else a padded odd window."""
+    """The average pooling that leaves ceil(side / stride): as wide as the stride if that divides every side (2×2 in the
+    paper), else a padded odd window."""
     sides: Sequence[int] = shape[1:]
     if all(side % stride == 0 for side in sides):
         return {"kernel": stride, "stride": stride}

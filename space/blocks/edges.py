@@ -1,8 +1,8 @@
-"""What an edge of a searched cell may be, by the words of NAS-Bench-201 and DARTS.
+"""The operations on the edges of a cell, by their names in NAS-Bench-201 and DARTS.
 
 Convolutions come as activation, convolution, norm (Dong, Yang 2020, NAS-Bench-201, section 2.1; Liu, Simonyan, Yang
-2019, DARTS, section 3.1), pooling as it is, "none" as zeros: the node stays in the graph so that what an edge throws
-away can still be counted (`space/simplify.py` drops it).
+2019, DARTS, section 3.1). Pooling has no norm. "none" is a node of zeros, so that the operations whose result it
+discards can still be counted; `space/simplify.py` drops it.
 """
 
 from collections.abc import Callable
@@ -30,18 +30,21 @@ PAIRS = tuple(f"{first}+{second}" for second in range(1, MAX_NODES + 1) for firs
 """Two different inputs of a node of a DARTS cell. Node j may read the first (j + 1)(j + 2) / 2 of these pairs."""
 
 Edge = Callable[[GraphBuilder, str, str, Style], str]
-"""(graph, place, source, style) -> last node. Width and stride are the style's; the source may have other channels."""
+"""(graph, place, source, style) -> last node. Width and stride are the style's."""
 
 
 def grow_edge(g: GraphBuilder, word: str, place: str, source: str, style: Style) -> str:
-    """The nodes of one edge below `place`, to (width, ceil(sides / stride)); returns the last one."""
+    """Add the operation `word` of one edge below `place`: (B, width, sides) -> (B, width, ceil(sides / stride))."""
     return EDGES[word](g, place, source, style)
 
 
 def pre_activated(
     g: GraphBuilder, place: str, source: str, style: Style, *, kernel: int, dilation: int = 1, separable: bool = False
 ) -> str:
-    """Activation, convolution, norm. separable: a depthwise convolution, then a 1×1 one across channels."""
+    """Activation, convolution, norm: (B, C, sides) -> (B, width, ceil(sides / stride)).
+
+    separable: a depthwise convolution, then a 1×1 one across channels.
+    """
     x = activation(g, f"{place}.act", source, style.activation)
     stride = style.stride
     if separable:
@@ -63,16 +66,16 @@ def pre_activated(
 
 
 def fitted(g: GraphBuilder, place: str, source: str, target: tuple[int, ...], style: Style) -> str:
-    """The source as activation, average pooling, 1×1 convolution, norm in the shape of `target`.
+    """Activation, average pooling, 1×1 convolution, norm: the source brought to the shape `target`, without batch.
 
-    Pooling stands in for DARTS' factorized reduction, two strided 1×1 convolutions that read half of the pixels.
+    The pooling replaces the factorized reduction of DARTS, two strided 1×1 convolutions that read half of the pixels.
     """
     x = activation(g, f"{place}.act", source, style.activation)
     return normalise(g, f"{place}.norm", matched(g, place, x, target, style), style.norm)
 
 
 def matched(g: GraphBuilder, place: str, source: str, target: tuple[int, ...], style: Style) -> str:
-    """The source as average pooling, where the sides are others, and a 1×1 convolution in the shape of `target`."""
+    """Average pooling, if the sides differ, and a 1×1 convolution: the source brought to the shape `target`."""
     x = source
     if g.shape(x)[1:] != target[1:]:
         x = g.add(f"{place}.pool", "adaptive_avg_pool", {"size": list(target[1:])}, x)
@@ -107,7 +110,7 @@ def _conv(kernel: int) -> Edge:
 
 def _separable(kernel: int) -> Edge:
     def grow(g: GraphBuilder, place: str, source: str, style: Style) -> str:
-        """Twice, the second time without the stride."""
+        """Twice, the second time without the stride (as in DARTS)."""
         x = pre_activated(g, f"{place}.first", source, style, kernel=kernel, separable=True)
         return pre_activated(g, f"{place}.second", x, replace(style, stride=1), kernel=kernel, separable=True)
 

@@ -1,6 +1,6 @@
-"""factorised: a convolution along each side of the map instead of one over all of them.
+"""factorised: a convolution along each side of the map instead of one over all sides.
 
-1×k, then k×1 (Szegedy et al. 2016, Rethinking the Inception Architecture, section 3.2); in 3-D 1×1×k, 1×k×1, k×1×1.
+1×k, then k×1 (Szegedy et al. 2016, Rethinking the Inception Architecture, section 3.2); on volumes 1×1×k, 1×k×1, k×1×1.
 """
 
 from typing import cast
@@ -13,9 +13,9 @@ PARTS = ("across", "down", "through")
 
 
 class Factorised(Block):
-    """A map (C, sides) -> (width, sides'): k · width · (C + width) weights, in 3-D k · width · (C + 2 · width).
+    """(B, C, sides) -> (B, width, sides'): k · width · (C + width) weights, on volumes k · width · (C + 2 · width).
 
-    The last convolution has the stride, so that every pixel is read by those before it.
+    The last convolution has the stride, so that those before it read every pixel.
     """
 
     name = "factorised"

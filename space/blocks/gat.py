@@ -1,4 +1,4 @@
-"""gat: attention over the neighbours, norm, activation (Veličković et al. 2018, Graph Attention Networks)."""
+"""gat: attention over the neighbours, norm, activation (Veličković et al. 2018, section 2.1)."""
 
 from collections.abc import Iterator, Mapping
 from typing import ClassVar, cast
@@ -10,7 +10,7 @@ from space.decision import Option
 
 
 class GAT(Block):
-    """(F,) of each node -> (width,), the results of `heads` attentions side by side."""
+    """Nodes (N, F) -> (N, width): `heads` attention heads of width / heads features each; see `gat_conv`."""
 
     name = "gat"
     fields: ClassVar[tuple[str, ...]] = ("heads",)

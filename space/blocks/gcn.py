@@ -1,4 +1,4 @@
-"""gcn: one graph convolution, norm, activation (Kipf, Welling 2017, Semi-Supervised Classification with GCNs)."""
+"""gcn: one graph convolution, norm, activation (Kipf, Welling 2017, Semi-Supervised Classification, equation 2)."""
 
 from typing import ClassVar
 
@@ -8,7 +8,7 @@ from space.blocks.pieces import norm_act
 
 
 class GCN(Block):
-    """(F,) of each node -> (width,): its own features and its neighbours', weighted by their numbers of neighbours."""
+    """Nodes (N, F) -> (N, width): a node and its neighbours, weighted by their degrees; see `gcn_conv`."""
 
     name = "gcn"
     fields: ClassVar[tuple[str, ...]] = ()

@@ -1,7 +1,7 @@
-"""gin: a node plus the sum of its neighbours, through two linear layers (Xu et al. 2019, How Powerful Are GNNs, GIN-0).
+"""gin: a node plus the sum of its neighbours, through two linear layers (Xu et al. 2019, equation 4.1, GIN-0).
 
-The norm and the activation follow each of the two. Where the features are wider than the block, and no bias stands in
-between, the first linear layer comes before the sum: the same function, for fewer numbers to add up along the edges.
+Norm and activation follow each of the two. If the features are wider than the block and there is no bias in between,
+the first linear layer comes before the sum: the same function, with fewer numbers to add up along the edges.
 """
 
 from typing import ClassVar
@@ -12,7 +12,7 @@ from space.blocks.pieces import norm_act
 
 
 class GIN(Block):
-    """(F,) of each node -> (width,)."""
+    """Nodes (N, F) -> (N, width)."""
 
     name = "gin"
     fields: ClassVar[tuple[str, ...]] = ()

@@ -1,6 +1,6 @@
-"""grouped: a convolution within groups of channels, then a shuffle across them (Zhang et al. 2018, ShuffleNet).
+"""grouped: a convolution in groups of channels, then a shuffle across them (Zhang et al. 2018, section 3.1).
 
-Without the shuffle each group of outputs would depend on one group of inputs alone, however many blocks follow.
+Without the shuffle each group of outputs would depend on one group of inputs only, however many blocks follow.
 """
 
 import math
@@ -14,10 +14,10 @@ from space.decision import Option
 
 
 class Grouped(Block):
-    """A map (C, sides) -> (width, sides'): k · k · C · width / groups weights.
+    """(B, C, sides) -> (B, width, sides'): k · k · C · width / groups weights.
 
-    Where the groups do not divide the C channels that come in, their greatest common divisor is taken: an image of 3
-    channels is read in 1 group or in 3.
+    If the groups do not divide the C input channels, the greatest common divisor of both is used: an image of 3
+    channels is read in 1 or in 3 groups.
     """
 
     name = "grouped"

@@ -1,4 +1,4 @@
-"""highway: a convolution and a learned gate that says how much of it replaces the input (Srivastava et al. 2015)."""
+"""highway: a learned gate mixes a convolution with its input (Srivastava et al. 2015, Highway Networks, equation 3)."""
 
 from typing import cast
 
@@ -7,9 +7,10 @@ from space.blocks.base import Answers, Block, Style, conv_norm_act
 
 
 class Highway(Block):
-    """(C, sides) -> (width, sides'): T·h + (1 - T)·x, h and T by a convolution each, T through a sigmoid.
+    """(B, C, sides) -> (B, width, ceil(sides / stride)): T · h + (1 - T) · x.
 
-    x is the input, or a 1×1 projection of it when channels or size change. See the operation `gate` for the bias.
+    h is a convolution with norm and activation, T the sigmoid of another. x is the input, or a 1×1 projection of it if
+    channels or sides change. The operation `gate` holds the sigmoid and its negative bias.
     """
 
     name = "highway"

@@ -1,6 +1,6 @@
-"""inverted_residual: thin maps between blocks, wide ones inside (Sandler et al. 2018, MobileNetV2, table 1).
+"""inverted_residual: narrow maps between blocks, wide ones inside (Sandler et al. 2018, MobileNetV2, table 1).
 
-With `squeeze` the wide map is weighed after its depthwise convolution (Howard et al. 2019, MobileNetV3, figure 4).
+With `squeeze` the wide map is gated after its depthwise convolution (Howard et al. 2019, MobileNetV3, figure 4).
 """
 
 from typing import ClassVar, cast
@@ -11,11 +11,11 @@ from space.blocks.pieces import residual_join, squeeze_excite
 
 
 class InvertedResidual(Block):
-    """A map (C, sides) -> (width, ceil(sides / stride)): t · C · (C + k · k + width) weights with expansion t > 1.
+    """(B, C, sides) -> (B, width, ceil(sides / stride)): t · C · (C + k · k + width) weights for an expansion t > 1.
 
-    1×1 convolution to t · C channels (left out for t = 1), depthwise k×k, 1×1 to the width without activation: a thin
-    map that is activated would lose what it holds. A shortcut only where stride 1 and equal channels allow the
-    identity.
+    A 1×1 convolution to t · C channels (left out for t = 1), a depthwise k×k, and a 1×1 to the width without
+    activation, because an activation would destroy information in a narrow map (section 3.2). There is a shortcut only
+    if the stride is 1 and the channels are equal, so that it is the identity.
     """
 
     name = "inverted_residual"

@@ -1,4 +1,4 @@
-"""mlp: one linear layer for each node alone, norm, activation; no edges."""
+"""mlp: one linear layer for each node alone, norm, activation. It reads no edges: the baseline for graph blocks."""
 
 from typing import ClassVar
 
@@ -8,7 +8,7 @@ from space.blocks.pieces import norm_act
 
 
 class MLP(Block):
-    """(F,) of each node -> (width,)."""
+    """Nodes (N, F) -> (N, width): F · width weights."""
 
     name = "mlp"
     fields: ClassVar[tuple[str, ...]] = ()

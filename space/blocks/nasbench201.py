@@ -1,4 +1,4 @@
-"""nasbench201: the cell of NAS-Bench-201 (Dong, Yang 2020), and the block that stands between its stages."""
+"""nasbench201: the cell of NAS-Bench-201 (Dong, Yang 2020, section 2.1), and the block between its stages."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,13 +10,14 @@ from space.blocks.edges import fitted, grow_edge, matched, pre_activated
 from space.decision import Option
 
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
-"""From, to; in the published order of the six."""
+"""(from, to) of the six edges, in the published order."""
 
 
 class NasBench201(Block):
-    """(width, sides) -> the same: node 0 is what comes in, each further node the sum of the edges that lead to it.
+    """(B, width, sides) -> the same shape: node 0 is the input, each further node the sum of the edges that lead to it.
 
-    Where channels or sides differ (the published cell never meets that), a 1×1 convolution brings them into line first.
+    If channels or sides differ, which never happens in the published network, a 1×1 convolution adapts the input first:
+    (B, C, sides) -> (B, width, ceil(sides / stride)).
     """
 
     name = "nasbench201"
@@ -45,10 +46,10 @@ class NasBench201(Block):
 
 
 class NasBench201Reduction(Block):
-    """(C, sides) -> (width, ceil(sides / stride)): the residual block between the stages of NAS-Bench-201.
+    """(B, C, sides) -> (B, width, ceil(sides / stride)): the residual block between the stages of NAS-Bench-201.
 
-    Twice activation, 3×3 convolution, norm; the shortcut is 2×2 average pooling and a 1×1 convolution without a norm;
-    nothing follows the sum. (For other strides than 2 the pooling is over as many pixels as the stride.)
+    Twice activation, 3×3 convolution, norm. The shortcut is 2×2 average pooling and a 1×1 convolution without a norm;
+    nothing follows the sum. For other strides than 2 the pooling window is as wide as the stride.
     """
 
     name = "nasbench201_reduction"

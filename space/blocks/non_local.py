@@ -1,4 +1,4 @@
-"""nonlocal: each place of the map is told about all places (Wang, Girshick, Gupta, He 2018, figure 2)."""
+"""nonlocal: each position of a map receives a weighted mean over all positions (Wang et al. 2018, figure 2)."""
 
 import math
 from typing import ClassVar, cast
@@ -7,16 +7,16 @@ from space.architecture import GraphBuilder
 from space.blocks.base import Answers, Block, Style, conv, conv_norm_act, normalise
 
 MAX_PLACES = 256
-"""Keys that each query is compared with, 16×16: 28×28 and 14×14 maps are treated as in the paper."""
+"""The most keys that a query is compared with, 16×16: so 28×28 and 14×14 maps are treated as in the paper."""
 
 
 class NonLocal(Block):
-    """(C, sides) -> (width, sides'): z = W y + x, y_i the mean of g(x_j) over all places j, weighed by likeness.
+    """(B, C, sides) -> (B, width, ceil(sides / stride)): z = W y + x (equation 6), y_i a weighted mean of all g(x_j).
 
-    `affinity`: gaussian compares the maps themselves, exp(x_i · x_j); embedded compares 1×1 convolutions of them,
-    exp(θ(x_i) · φ(x_j)). θ, φ and g have width / reduction channels (the paper's reduction is 2). Larger maps have
-    their keys and values subsampled by max pooling to at most MAX_PLACES. The map is brought to the width and stride
-    by a 1×1 convolution first, where it has another.
+    affinity: the weights. "gaussian" compares the maps themselves, exp(x_i · x_j) (equation 2); "embedded" compares 1×1
+    convolutions of them, exp(θ(x_i) · φ(x_j)) (equation 3). θ, φ and g have width / reduction channels; the paper's
+    reduction is 2. On larger maps keys and values are max-pooled to at most MAX_PLACES positions. If channels or stride
+    change, a 1×1 convolution comes first.
     """
 
     name = "nonlocal"
@@ -40,6 +40,6 @@ class NonLocal(Block):
 
 
 def subsampling(size: tuple[int, ...]) -> int:
-    """The smallest window that leaves at most MAX_PLACES places, no longer than the shorter side."""
+    """The smallest pooling window that leaves at most MAX_PLACES positions, at most the shorter side. size: sides."""
     windows = range(1, min(size) + 1)
     return next((by for by in windows if math.prod(side // by for side in size) <= MAX_PLACES), windows[-1])

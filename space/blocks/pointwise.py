@@ -1,4 +1,4 @@
-"""pointwise: a 1×1 convolution, a linear layer at each position (Lin, Chen, Yan 2013, Network In Network)."""
+"""pointwise: a 1×1 convolution, a linear layer at each position (Lin, Chen, Yan 2013, section 3.1)."""
 
 from typing import ClassVar
 
@@ -7,7 +7,7 @@ from space.blocks.base import Answers, Block, Style, conv_norm_act
 
 
 class Pointwise(Block):
-    """A map (C, sides) -> (width, ceil(sides / stride)): C · width weights. It has no kernel to ask about."""
+    """(B, C, sides) -> (B, width, ceil(sides / stride)): C · width weights. It has no decisions of its own."""
 
     name = "pointwise"
     fields: ClassVar[tuple[str, ...]] = ()

@@ -1,7 +1,7 @@
-"""residual: two convolutions and a shortcut around them (He et al. 2016, Deep Residual Learning, the basic block).
+"""residual: two convolutions and a shortcut around them (He et al. 2016, Deep Residual Learning, figure 5 left).
 
-With `squeeze` the branch is weighed before the sum (Hu et al. 2018, SE-ResNet); with `drop_path` it is left out for a
-share of the samples in training (Huang et al. 2016, Stochastic Depth).
+With `squeeze` the branch is gated before the sum (Hu et al. 2018, SE-ResNet, figure 3); with `drop_path` it is dropped
+for a share of the samples in training (Huang et al. 2016, Stochastic Depth).
 """
 
 from typing import ClassVar, cast
@@ -12,9 +12,9 @@ from space.blocks.pieces import residual_join, squeeze_excite
 
 
 class Residual(Block):
-    """A map (C, sides) -> (width, ceil(sides / stride)).
+    """(B, C, sides) -> (B, width, ceil(sides / stride)): k · k · width · (C + width) weights without shortcut and gate.
 
-    The shortcut is a 1×1 projection when channels or size change, else the input.
+    The shortcut is a 1×1 projection if channels or sides change, else the input.
     """
 
     name = "residual"

@@ -11,9 +11,10 @@ from space.decision import Option
 
 
 class ResNeXt(Block):
-    """(C, sides) -> (width, sides'); the paths share width / reduction channels (the paper's reduction is 2).
+    """(B, C, sides) -> (B, width, ceil(sides / stride)); the paths share width / reduction channels (2 in the paper).
 
-    Every width must give every cardinality whole channels, since each is asked by itself.
+    Each cardinality must divide width / reduction for every width and reduction of the stage, because they are separate
+    decisions.
     """
 
     name = "resnext"

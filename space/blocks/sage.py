@@ -1,8 +1,8 @@
 """sage: a node and the aggregate of its neighbours, each through weights of its own (Hamilton et al. 2017, GraphSAGE).
 
-The weights of the neighbours come before the aggregation. For mean and sum that is algorithm 1 of the paper with the
-matrix drawn into the sum, and for wide features it is much cheaper: see benchmarks/graphs.py. For max it is the paper's
-pooling (equation 3) without its inner activation.
+The weights of the neighbours are applied before the aggregation. For mean and sum that is algorithm 1 of the paper with
+the matrix moved into the sum, and for wide features it is much cheaper: see benchmarks/graphs.py. For max it is the
+paper's pooling (equation 3) without its inner activation.
 """
 
 from typing import ClassVar
@@ -13,7 +13,7 @@ from space.blocks.pieces import norm_act
 
 
 class SAGE(Block):
-    """(F,) of each node -> (width,)."""
+    """Nodes (N, F) -> (N, width): 2 · F · width weights."""
 
     name = "sage"
     fields: ClassVar[tuple[str, ...]] = ("aggregation",)

@@ -1,4 +1,4 @@
-"""separable: a depthwise convolution per channel, then a 1×1 one across channels (Howard et al. 2017, MobileNets)."""
+"""separable: a depthwise convolution, then a 1×1 one across channels (Howard et al. 2017, MobileNets, section 3.1)."""
 
 from collections.abc import Iterator, Mapping
 from typing import ClassVar, cast
@@ -10,7 +10,7 @@ from space.decision import Option
 
 
 class Separable(Block):
-    """A map (C, sides) -> (width, sides'): k · k · C + C · width weights instead of k · k · C · width."""
+    """(B, C, sides) -> (B, width, sides'): k · k · C + C · width weights instead of k · k · C · width."""
 
     name = "separable"
     fields: ClassVar[tuple[str, ...]] = ("kernel", "dilation")

@@ -11,13 +11,15 @@ from space.decision import Option
 
 
 class ShuffleUnit(Block):
-    """A map (C, sides) -> (width, ceil(sides / stride)).
+    """(B, C, sides) -> (B, width, ceil(sides / stride)).
 
-    Grouped 1×1 convolution to width / reduction channels (rounded up to whole groups), shuffle, depthwise k×k without
-    activation, grouped 1×1. Of equal shapes input and branch are added. A map that gets wider keeps its C channels,
-    averaged where there is a stride, and the branch gives the others. One that gets no wider but changes its shape,
-    which the paper has not, is projected and added. Where the groups do not divide channels that come in, their
-    greatest common divisor is taken: the paper's first unit has one group too.
+    The branch is a grouped 1×1 convolution to width / reduction channels (rounded up to whole groups), a shuffle, a
+    depthwise k×k without activation, and a grouped 1×1. If the shape stays, input and branch are added. If the map gets
+    wider, its C channels are kept, average-pooled if there is a stride, and the branch gives the others. If the shape
+    changes but the map gets no wider, which the paper does not have, the input is projected and added.
+
+    If the groups do not divide the input channels, the greatest common divisor of both is used; the paper's first unit
+    has one group as well.
     """
 
     name = "shuffle_unit"
@@ -51,7 +53,7 @@ class ShuffleUnit(Block):
 
 
 def _averaged(g: GraphBuilder, place: str, source: str, stride: int) -> str:
-    """The paper's 3×3 means, wider for strides above 3 so that every pixel is read; the source itself for stride 1."""
+    """The paper's 3×3 average pooling, wider for strides above 3 so that it reads every pixel; nothing for stride 1."""
     if stride == 1:
         return source
     window = {"kernel": max(3, stride | 1), "stride": stride, "padding": "same"}

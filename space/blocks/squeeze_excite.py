@@ -1,4 +1,4 @@
-"""squeeze_excite: channels weighed by a gate that sees the whole map (Hu et al. 2018, Squeeze-and-Excitation)."""
+"""squeeze_excite: each channel weighted by a gate that sees the whole map (Hu et al. 2018, equations 2 to 4)."""
 
 from typing import ClassVar, cast
 
@@ -8,9 +8,9 @@ from space.blocks.pieces import squeeze_excite
 
 
 class SqueezeExcite(Block):
-    """A map (C, sides) -> (width, ceil(sides / stride)).
+    """(B, C, sides) -> (B, width, ceil(sides / stride)): 2 · width² / reduction weights in the gate.
 
-    The gate alone where the map keeps its shape; where it does not, after a 1×1 convolution that gives it the new one.
+    If the shape changes, a 1×1 convolution comes before the gate.
     """
 
     name = "squeeze_excite"

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from space.architecture import Architecture
 from space.kinds import KINDS, Kind
+from space.third_party import ExportFailure, third_party
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -42,7 +43,7 @@ def export_onnx(architecture: Architecture, module: nn.Module, path: Path) -> No
     module: with the architecture's state dict, on the CPU; its training mode is left as it was.
     The inputs of the model are x and, for graph data, edges, graph, pairs, as `space.kinds` lists them, whether the
     network reads them or not; the output is logits. Dynamic axes are batch (images, volumes), nodes, edges, pairs.
-    Raises ValueError if the network exceeds the 2 GB that one ONNX file can hold.
+    Raises ExportFailure if the exporter fails, or if the network exceeds the 2 GB that one ONNX file can hold.
     """
     _check_size(module.state_dict())
     path.write_bytes(onnx_bytes(architecture, to_program(architecture, module)))
@@ -54,15 +55,16 @@ def onnx_bytes(architecture: Architecture, program: "ExportedProgram") -> bytes:
 
     _check_size(program.state_dict)
     model = to_onnx(architecture, program)
-    onnx.checker.check_model(model, full_check=True)
-    data: bytes = model.SerializeToString(deterministic=True)
+    with third_party("onnx"):
+        onnx.checker.check_model(model, full_check=True)
+        data: bytes = model.SerializeToString(deterministic=True)
     return data
 
 
 def _check_size(state: Mapping[str, Tensor]) -> None:
     needed = sum(tensor.numel() * tensor.element_size() for tensor in state.values())
     if needed >= 2**31 - 2**20:
-        raise ValueError(f"an ONNX file holds less than 2 GB, the weights take {needed / 1e9:.1f} GB")
+        raise ExportFailure(f"an ONNX file holds less than 2 GB, the weights take {needed / 1e9:.1f} GB")
 
 
 def program_bytes(program: "ExportedProgram") -> bytes:
@@ -75,14 +77,15 @@ def program_bytes(program: "ExportedProgram") -> bytes:
         node.meta.pop("stack_trace", None)
     program.example_inputs = None
     buffer = io.BytesIO()
-    torch.export.save(program, buffer)
+    with third_party("torch.export"):
+        torch.export.save(program, buffer)
     return buffer.getvalue()
 
 
 def to_onnx(architecture: Architecture, program: "ExportedProgram") -> "ModelProto":
     """The model that `export_onnx` writes, not checked. program: from `to_program`."""
     kind = KINDS[architecture.data]
-    with _quietly():
+    with _quietly(), third_party("torch.onnx"):
         made = torch.onnx.export(
             program,
             (),
@@ -107,7 +110,7 @@ def to_program(architecture: Architecture, module: nn.Module) -> "ExportedProgra
     inputs = (x, *(INDICES[index][0] for index in kind.indices))
     axes = ({0: open_}, *({INDICES[index][1]: open_} for index in kind.indices))
     pool = torch.ops.aten.adaptive_avg_pool3d.default
-    with torch.no_grad(), _quietly():
+    with torch.no_grad(), _quietly(), third_party("torch.export"):
         try:
             program: ExportedProgram = torch.export.export(module.eval(), inputs, dynamic_shapes=(axes,), strict=False)
         finally:

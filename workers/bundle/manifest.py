@@ -1,6 +1,6 @@
 """`bundle.json`: what a program must know of a bundle before it gives the model anything. Numbers and words only."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -106,30 +106,24 @@ class Manifest:
     def from_json(cls, document: Any, labels: Any) -> "Manifest":
         """Raises InvalidBundle for what this version did not write."""
         try:
-            if document["schema_version"] != SCHEMA_VERSION:
-                raise _wrong(f"schema_version must be {SCHEMA_VERSION!r}, got {document['schema_version']!r}")
-            given = document["preprocessing"]
-            preprocessing = Preprocessing(
-                mean=_numbers(given["mean"]),
-                std=_numbers(given["std"]),
-                dtype=str(np.dtype(given["dtype"])),
-                labels=tuple(str(label) for label in labels),
-                pictures="fit" if given["pictures"] == "fit" else "exact",
-                low=float(given["low"]),
-                high=float(given["high"]),
-            )
+            fields = _object(document, "the manifest")
+            if fields["schema_version"] != SCHEMA_VERSION:
+                raise _wrong(f"schema_version must be {SCHEMA_VERSION!r}, got {fields['schema_version']!r}")
+            names = tuple(str(label) for label in _list(labels, "labels.json"))
             made = cls(
-                data=str(document["data"]),
-                input_shape=tuple(int(side) for side in document["input_shape"]),
-                classes=int(document["classes"]),
-                architecture=str(document["architecture"]),
-                preprocessing=preprocessing,
-                left_out={str(name): str(reason) for name, reason in document["left_out"].items()},
+                data=str(fields["data"]),
+                input_shape=tuple(int(side) for side in _numbers(fields, "input_shape")),
+                classes=int(_number(fields["classes"], "classes")),
+                architecture=str(fields["architecture"]),
+                preprocessing=_preprocessing(_object(fields["preprocessing"], "preprocessing"), names),
+                left_out={name: str(reason) for name, reason in _object(fields["left_out"], "left_out").items()},
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise _wrong(f"this is no manifest of a bundle: {type(error).__name__}: {error}") from error
-        if len(labels) != made.classes:
-            detail = f"{made.classes} classes need as many labels, got {len(labels)}"
+        except KeyError as error:
+            raise _wrong(f"the manifest has no field {error}") from error
+        except ValueError as error:
+            raise _wrong(str(error)) from error
+        if len(names) != made.classes:
+            detail = f"{made.classes} classes need as many labels, got {len(names)}"
             raise InvalidBundle(Fault(pointer="/labels.json", rule="length_mismatch", detail=detail))
         return made
 
@@ -158,8 +152,48 @@ def _range(x: Array) -> tuple[float, float]:
     return min(float(piece.min()) for piece in pieces), max(float(piece.max()) for piece in pieces)
 
 
-def _numbers(values: Any) -> tuple[float, ...]:
-    return tuple(float(value) for value in values)
+def _preprocessing(fields: Mapping[str, Any], labels: tuple[str, ...]) -> Preprocessing:
+    return Preprocessing(
+        mean=_numbers(fields, "mean"),
+        std=_numbers(fields, "std"),
+        dtype=_dtype(fields["dtype"]),
+        labels=labels,
+        pictures="fit" if fields["pictures"] == "fit" else "exact",
+        low=_number(fields["low"], "low"),
+        high=_number(fields["high"], "high"),
+    )
+
+
+# What follows raises ValueError for a value of another type. name: of the field, for the message.
+
+
+def _object(value: Any, name: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{name} must be an object, got {value!r:.100}")
+    return value
+
+
+def _list(value: Any, name: str) -> Sequence[Any]:
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"{name} must be an array, got {value!r:.100}")
+    return value
+
+
+def _number(value: Any, name: str) -> float:
+    if not isinstance(value, int | float):
+        raise ValueError(f"{name} must be a number, got {value!r:.100}")
+    return float(value)
+
+
+def _numbers(fields: Mapping[str, Any], name: str) -> tuple[float, ...]:
+    return tuple(_number(each, name) for each in _list(fields[name], name))
+
+
+def _dtype(value: Any) -> str:
+    try:
+        return str(np.dtype(str(value)))
+    except TypeError:
+        raise ValueError(f"dtype must be the name of a NumPy type, got {value!r:.100}") from None
 
 
 def _wrong(detail: str) -> InvalidBundle:

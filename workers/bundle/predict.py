@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from archsmith.errors import Fault, InvalidBundle, InvalidInput
-from workers.bundle.exports import ONNX, failures, network_inputs, run_onnx
+from space.third_party import ExportFailure
+from workers.bundle.exports import ONNX, network_inputs, run_onnx
 from workers.bundle.inputs import Given, read
 from workers.bundle.manifest import Array
 from workers.bundle.opened import Opened, open_bundle
@@ -55,9 +56,9 @@ def probabilities(opened: Opened, given: Given) -> Array:
     starts = [0] if whole else range(0, len(inputs["x"]), BATCH)
     try:
         logits = [run_onnx(model, inputs if whole else {"x": inputs["x"][start : start + BATCH]}) for start in starts]
-    except failures() as error:
-        detail = f"{ONNX} does not run: {str(error).splitlines()[0][:300]}"
-        raise InvalidBundle(Fault(pointer=f"/{ONNX}", rule="model_unsuitable", detail=detail)) from error
+    except ExportFailure as failure:
+        detail = f"{ONNX} does not run: {failure}"
+        raise InvalidBundle(Fault(pointer=f"/{ONNX}", rule="model_unsuitable", detail=detail)) from failure
     found = _softmax(np.concatenate(logits))
     if found.shape != (len(given.rows), opened.manifest.classes):
         detail = f"{ONNX} gave {found.shape}, wanted are {(len(given.rows), opened.manifest.classes)}"

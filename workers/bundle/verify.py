@@ -21,9 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from archsmith.errors import ArchsmithError, Fault, InvalidBundle, InvalidInput
+from space.third_party import ExportFailure
 from workers.bundle import torch_only
 from workers.bundle.example import GIVEN, apart, within
-from workers.bundle.exports import EXAMPLE, ONNX, PROGRAM, failures, network_inputs, run_onnx
+from workers.bundle.exports import EXAMPLE, ONNX, PROGRAM, network_inputs, run_onnx
 from workers.bundle.manifest import TOLERANCES, Array, Manifest
 from workers.bundle.opened import Opened, document, open_bundle
 from workers.bundle.publish import SUMS
@@ -117,8 +118,8 @@ def _of_onnx(opened: Opened, inputs: dict[str, Array], logits: Array) -> Check:
         return _absent(opened.manifest, ONNX)
     try:
         found = run_onnx(opened.files[ONNX], inputs)
-    except failures() as error:
-        return Check(what=ONNX, ok=False, detail=f"does not run in ONNX Runtime: {str(error).splitlines()[0][:300]}")
+    except ExportFailure as failure:
+        return Check(what=ONNX, ok=False, detail=f"does not run: {failure}")
     return _compared(ONNX, found, logits, TOLERANCES[ONNX], "in ONNX Runtime")
 
 

@@ -47,6 +47,7 @@ def _result(item: Any) -> Any:
         return ray.get(item)
     except RayTaskError as error:
         connection.check()
+        log.error("a task crashed: %s", error)  # the text ends with the traceback of the process
         first = (str(error.cause).splitlines() or [""])[0]
         return TrialFailure(f"crashed: {type(error.cause).__name__}: {first[:300]}", cause="crashed")
     except RayError as error:

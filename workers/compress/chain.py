@@ -14,7 +14,7 @@ from typing import Any
 from archsmith.errors import JobFailure, TrialFailure
 from search.compress import STEPS, complete
 from search.spec import CompressSpec, CompressStep, Json
-from workers.bundle.exports import failures
+from space.third_party import ExportFailure
 from workers.compress import record
 from workers.compress.tasks import LastTask, StepResult, StepTask, TestEvaluation
 from workers.train.job_data import JobData
@@ -45,14 +45,18 @@ Run = Callable[[Callable[[Any, JobData], Any], Any, JobData], Any]
 
 
 def attempted(function: Callable[[Any, JobData], Any], task: Any, data: JobData) -> Any:
-    """In this process. What exporters and runtimes raise ends that step alone: what others came to is not lost."""
+    """In this process. A training that fails, or an exporter or runtime that does, ends that step alone.
+
+    A bug of ours is neither, and is not caught: the chain's task crashes on the cluster and the driver logs the
+    traceback. The trained winner is not lost by it: `product.compress` makes the crash the report's "failed", and
+    `Finish` publishes the bundle without `compressed/`. A job that does nothing but compress fails with that reason.
+    """
     try:
         return function(task, data)
     except TrialFailure as failure:
         return failure
-    except failures() as error:
-        first = next(iter(str(error).splitlines()), "")
-        return TrialFailure(f"crashed: {type(error).__name__}: {first[:300]}", cause="crashed")
+    except ExportFailure as failure:
+        return TrialFailure(f"crashed: {failure}", cause="crashed")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

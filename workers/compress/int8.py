@@ -14,6 +14,7 @@ trained on those samples, so only differences count.)
 """
 
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -27,6 +28,7 @@ from torch import Tensor, nn
 
 from space.export import export_onnx
 from space.kinds import KINDS
+from space.third_party import third_party
 from workers.compress.lab import FineTuner, StepOutput
 from workers.compress.state import State
 
@@ -54,20 +56,22 @@ def session(model: bytes, state: State, lab: FineTuner) -> "Session":
 
 
 def quantised(state: State, lab: FineTuner, *, samples: int) -> bytes:
-    """The bytes of the ONNX file."""
+    """The bytes of the ONNX file. Raises ExportFailure."""
+    given = _Samples(lab, state, samples)
     with TemporaryDirectory() as folder:
         plain, ready, made = (Path(folder) / name for name in ("plain.onnx", "ready.onnx", FILE))
         export_onnx(state.architecture, state.module(), plain)
-        quant_pre_process(str(plain), str(ready), skip_symbolic_shape=True)
-        quantize_static(
-            str(ready),
-            str(made),
-            _Samples(lab, state, samples),
-            quant_format=QuantFormat.QDQ,
-            per_channel=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-        )
+        with third_party("onnxruntime.quantization"):
+            quant_pre_process(str(plain), str(ready), skip_symbolic_shape=True)
+            quantize_static(
+                str(ready),
+                str(made),
+                given,
+                quant_format=QuantFormat.QDQ,
+                per_channel=True,
+                activation_type=QuantType.QUInt8,
+                weight_type=QuantType.QInt8,
+            )
         return made.read_bytes()
 
 
@@ -79,19 +83,28 @@ class Session(nn.Module):
         options = SessionOptions()
         options.intra_op_num_threads = threads
         options.graph_optimization_level = GraphOptimizationLevel.ORT_ENABLE_ALL
-        self._session, self._names = InferenceSession(model, options, providers=["CPUExecutionProvider"]), names
+        with third_party("ONNX Runtime"):
+            self._session = InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self._names = names
         self.nothing = nn.Parameter(torch.zeros(1))
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        return torch.from_numpy(self._session.run(None, _arrays(self._names, inputs))[0]).to(inputs[0].device)
+        arrays = _arrays(self._names, inputs)
+        with third_party("ONNX Runtime"):
+            logits: np.ndarray = self._session.run(None, arrays)[0]
+        return torch.from_numpy(logits).to(inputs[0].device)
 
 
 class _Samples(CalibrationDataReader):  # type: ignore[misc]
-    """Training samples as the network sees them, in batches."""
+    """Training samples as the network sees them, in batches.
+
+    The first batch is drawn here and not by the quantiser, where a bug of ours would pass for an error of its own.
+    """
 
     def __init__(self, lab: FineTuner, state: State, samples: int) -> None:
         self._names = ["x", *KINDS[state.architecture.data].indices]
-        self._batches = _seen(lab, state, samples)
+        batches = _seen(lab, state, samples)
+        self._batches = chain([next(batches)], batches)
 
     def get_next(self) -> dict[str, np.ndarray] | None:
         inputs = next(self._batches, None)

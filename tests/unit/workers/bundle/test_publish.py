@@ -14,8 +14,9 @@ import pytest
 import torch
 from safetensors.numpy import load
 
+from archsmith.errors import InvalidBundle
 from space.architecture import Architecture
-from tests.bundle.made import REPORT, preprocessing, published, small, small_bundle, small_exported, trained
+from tests.bundle.made import REPORT, exported, preprocessing, published, small, small_bundle, small_exported, trained
 from workers import bundle
 from workers.bundle import code, exports
 from workers.bundle.example import GIVEN
@@ -105,11 +106,11 @@ def test_every_form_gives_the_stored_logits(kind: str) -> None:
     np.testing.assert_allclose(exports.run_onnx(made.files["model.onnx"], inputs), logits, rtol=1e-4, atol=1e-4)
 
 
-def test_a_form_that_cannot_be_made_is_told_in_the_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: Any) -> bytes:
-        raise NotImplementedError("no rule for aten::odd\nand a long story")
+def test_a_form_that_cannot_be_made_is_listed_in_the_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> bytes:
+        raise TypeError("no rule for aten::odd\nand a long story")
 
-    monkeypatch.setattr("space.export.onnx_bytes", refuse)
+    monkeypatch.setattr(torch.onnx, "export", refuse)
     monkeypatch.setattr(exports, "run_program", lambda data, inputs: np.zeros((2, 3), np.float32))
     architecture = small("image")
     zipped = published(tmp_path, architecture)
@@ -117,10 +118,19 @@ def test_a_form_that_cannot_be_made_is_told_in_the_card(tmp_path: Path, monkeypa
         assert not {"model.onnx", "model.pt2"} & set(archive.namelist())
         card = archive.read("model_card.md").decode()
         left_out = json.loads(archive.read("bundle.json"))["left_out"]
-    assert left_out["model.onnx"] == "NotImplementedError: no rule for aten::odd"
-    assert re.fullmatch(r"Differs: its logits are .* away, 1e-05 is allowed", left_out["model.pt2"])
-    assert "`model.onnx` could not be made: NotImplementedError: no rule for aten::odd" in card
+    assert left_out["model.onnx"] == "torch.onnx: TypeError: no rule for aten::odd"
+    assert re.fullmatch(r"its logits are .* from the network's, 1e-05 is allowed", left_out["model.pt2"])
+    assert "`model.onnx` could not be made: torch.onnx: TypeError: no rule for aten::odd" in card
     assert "| `model.onnx` |" not in card
+
+
+def test_a_bug_of_ours_does_not_pass_for_a_form_that_cannot_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    def slip(*_: Any) -> None:
+        raise TypeError("takes 1 positional argument but 2 were given")
+
+    monkeypatch.setattr("space.export._tidy", slip)
+    with pytest.raises(TypeError, match="takes 1 positional argument"):
+        exported(small("image"), preprocessing(small("image")))
 
 
 # --- every kind of data
@@ -221,3 +231,17 @@ def test_preprocessing_of_a_data_set(tmp_path: Path) -> None:
 def test_the_report_lies_in_the_bundle(tmp_path: Path) -> None:
     small_bundle(tmp_path, "image")
     assert json.loads((tmp_path / "bundle" / "report.json").read_text()) == REPORT
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("preprocessing", []), ("left_out", ["model.onnx"]), ("input_shape", 3), ("classes", None), ("data", ...)],
+)
+def test_a_manifest_with_a_value_of_another_type_is_refused(field: str, value: Any) -> None:
+    written = Manifest.of(small("image"), preprocessing(small("image")), {}).to_json()
+    document = {**written, field: value}
+    if value is ...:
+        del document[field]
+    for wrong in (document, [], None):
+        with pytest.raises(InvalidBundle, match=r"must be an? (object|array|number), got|has no field 'data'"):
+            Manifest.from_json(wrong, ["a", "b", "c"])

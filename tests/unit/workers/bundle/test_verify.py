@@ -103,8 +103,8 @@ def _other_version(files: Files) -> None:
     [
         (_other_weights, "weights.safetensors", "from the stored logits"),
         (_weights_of_another, "weights.safetensors", "do not fit architecture.json"),
-        (_onnx_of_another, "model.onnx", "does not run in ONNX Runtime"),
-        (_onnx_cut, "model.onnx", "does not run in ONNX Runtime"),
+        (_onnx_of_another, "model.onnx", "does not run: ONNX Runtime: "),
+        (_onnx_cut, "model.onnx", "does not run: ONNX Runtime: "),
         (_onnx_gone, "model.onnx", "does not say why"),
         (_no_example, "example.safetensors", "holds no example"),
         (_other_example, "weights.safetensors", "does not take the example"),

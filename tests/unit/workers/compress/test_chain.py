@@ -223,20 +223,33 @@ def test_a_step_that_fails_is_left_out_and_said(digits: Dataset, trained: State,
     ]
 
 
-def test_a_step_that_crashes_takes_no_other_with_it(
+def test_a_runtime_that_raises_ends_its_step_alone(
     digits: Dataset, trained: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def crash(*_: Any, **__: Any) -> Any:
-        raise RuntimeError("no such operator\nand a long trace")
+        raise TypeError("no such operator\nand a long trace")
 
-    monkeypatch.setattr(int8, "quantised", crash)
+    monkeypatch.setattr(int8, "quantize_static", crash)
     steps = (CompressStep(name="prune_magnitude", options={"sparsity": 0.3, "epochs": 1}), INT8)
     chain = Chain(CompressSpec(max_drop=1.0, steps=steps), winner_of(trained), folder=tmp_path, recipe=SHORT)
     made = chain.compress(search_data(digits), final_data(digits))
     assert [(step["kept"], step["stopped_because"]) for step in made.entry["steps"]] == [
         (True, None),
-        (False, "crashed: RuntimeError: no such operator"),
+        (False, "crashed: onnxruntime.quantization: TypeError: no such operator"),
     ]
+
+
+@pytest.mark.parametrize("broken", ["quantised", "_seen"])
+def test_a_bug_of_ours_in_a_step_is_not_taken_for_a_failed_step(
+    digits: Dataset, trained: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    def slip(*_: Any, **__: Any) -> Any:
+        raise TypeError("unsupported operand")
+
+    monkeypatch.setattr(int8, broken, slip)
+    chain = Chain(CompressSpec(max_drop=1.0, steps=(INT8,)), winner_of(trained), folder=tmp_path, recipe=SHORT)
+    with pytest.raises(TypeError, match="unsupported operand"):
+        chain.compress(search_data(digits), final_data(digits))
 
 
 def test_eight_bits_beside_have_scores_of_their_own(

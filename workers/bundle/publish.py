@@ -5,8 +5,8 @@ model_card.md  report.json  requirements.txt  weights.safetensors  SHA256SUMS, a
 """
 
 import hashlib
+import io
 import json
-import os
 import shutil
 import zipfile
 from collections.abc import Mapping
@@ -16,6 +16,7 @@ from typing import Any
 
 from space.architecture import Architecture
 from space.picture.drawing import draw
+from workers.atomic import write_whole
 from workers.bundle.card import card, requirements
 from workers.bundle.code import model_source
 from workers.bundle.exports import Exports
@@ -115,17 +116,15 @@ def with_card(files: Mapping[str, bytes], report: dict[str, Any]) -> dict[str, b
 
 def _zip(path: Path, files: Mapping[str, bytes]) -> Published:
     """Same files, same bytes: names sorted, times fixed at the zip format's first day."""
-    part = path.with_suffix(".zip.part")
-    with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in sorted(files.items()):
             entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, data)
-    with part.open("rb+") as file:
-        os.fsync(file.fileno())
-    data = part.read_bytes()
-    part.replace(path)
+    data = stream.getvalue()
+    write_whole(path, data)
     return Published(path=path, sha256=hashlib.sha256(data).hexdigest(), bytes=len(data))
 
 

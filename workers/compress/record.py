@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from workers.atomic import write_whole
 from workers.compress.tasks import StepResult
 
 
@@ -13,9 +14,7 @@ def write(folder: Path, key: str, result: StepResult) -> None:
     for name, content in {"safetensors": result.weights, **result.files}.items():
         (folder / f"{key}.{name}").write_bytes(content)
     document = {**asdict(result), "weights": None, "files": sorted(result.files)}
-    part = folder / f"{key}.json.part"
-    part.write_text(json.dumps(document))
-    part.replace(folder / f"{key}.json")
+    write_whole(folder / f"{key}.json", json.dumps(document))
 
 
 def read(folder: Path, key: str) -> StepResult | None:

@@ -9,6 +9,7 @@ A data set is written to a hidden folder and renamed, so it is there whole or no
 """
 
 import contextlib
+import io
 import json
 import os
 import re
@@ -23,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from archsmith.errors import AlreadyExists, Fault, InvalidDataset, NotFound
+from workers.atomic import write_whole
 from workers.datasets import digits, graph_store, sample_store
 from workers.datasets.dataset import Dataset
 from workers.datasets.graph_splits import GivenNodes, LinkSplits
@@ -210,16 +212,14 @@ def _read_splits(path: Path, kind: type[Splits]) -> Stored | None:
 
 
 def _write_splits(path: Path, splits: Splits, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".npz", delete=False) as file:
-        np.savez(
-            file,
-            search_train=splits.search_train,
-            search_val=splits.search_val,
-            test=splits.test,
-            hashes=np.array(list(splits.hashes.values())),
-            mean=np.array(mean),
-            std=np.array(std),
-        )
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(file.name, path)
+    stream = io.BytesIO()
+    np.savez(
+        stream,
+        search_train=splits.search_train,
+        search_val=splits.search_val,
+        test=splits.test,
+        hashes=np.array(list(splits.hashes.values())),
+        mean=np.array(mean),
+        std=np.array(std),
+    )
+    write_whole(path, stream.getvalue())

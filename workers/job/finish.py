@@ -22,6 +22,7 @@ from search.streams import Stream, seed_of
 from search.trial import JobState
 from space.architecture import Architecture
 from workers import bundle
+from workers.atomic import write_whole
 from workers.cluster.tasks import run_tasks
 from workers.compress.chain import Winner
 from workers.compress.product import compress
@@ -114,14 +115,11 @@ class Finish:
             result = FinalistResult(test_score=None, weights=b"", seconds=0.0, reason=str(result))
         if result.test_score is not None:
             path = self._weights(task.rank, task.seed)
-            path.parent.mkdir(parents=True, exist_ok=True)
             files = {path: result.weights, _measures(path): json.dumps(result.measures).encode()}
             if result.shares is not None:
                 files[_shares(path)] = _npy(result.shares)
             for file, content in files.items():
-                part = file.with_suffix(".part")
-                part.write_bytes(content)
-                part.replace(file)
+                write_whole(file, content)
         state: FinalistState = "completed" if result.test_score is not None else "failed"
         row = replace(
             self._row(task), state=state, test_score=result.test_score, seconds=result.seconds, reason=result.reason

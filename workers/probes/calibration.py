@@ -10,6 +10,7 @@ from typing import Any
 
 from archsmith.errors import TrialFailure
 from search.spec import JobSpec
+from workers.atomic import write_whole
 from workers.cluster.tasks import run_tasks
 from workers.datasets import Dataset
 from workers.probes.numerics import Numerics
@@ -56,10 +57,7 @@ def _measured(spec: JobSpec, shape: tuple[int, ...], state: Path) -> dict[str, A
     [(_, measured)] = run_tasks(_calibrate, [task], shared=None, cpus=spec.trial.cpus, gpus=spec.trial.gpus)
     if isinstance(measured, TrialFailure):
         raise measured
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(f".{os.getpid()}.part")
-    part.write_text(json.dumps(measured), encoding="utf-8")
-    part.replace(path)
+    write_whole(path, json.dumps(measured))
     return measured
 
 

@@ -10,7 +10,6 @@ it can be had again: a lost file costs a measurement and is asked for only while
 import json
 import logging
 import math
-import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from search.surrogate.zero_cost import COLUMNS, chosen, combined
 from space.analysis import analyse
 from space.architecture import Architecture
 from space.space import replay
+from workers.atomic import write_whole
 from workers.cluster import connection
 from workers.cluster.tasks import run_tasks
 from workers.datasets import Dataset, Split
@@ -127,9 +127,7 @@ class ZeroCostRanking:
             return {hash_: row for hash_, row in stored.items() if hash_ in hashes}
         rows = self._measured(hashes)
         if not self.stop.stopping:
-            part = path.with_suffix(f".{os.getpid()}.part")
-            part.write_text(json.dumps(rows), encoding="utf-8")
-            part.replace(path)
+            write_whole(path, json.dumps(rows))
         return rows
 
     def _measured(self, hashes: Mapping[str, Architecture]) -> dict[str, Row]:

@@ -7,11 +7,12 @@ the case that the newest is torn or flipped.
 
 import hashlib
 import io
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from workers.atomic import write_whole
 
 MAGIC = f"archsmith checkpoint 1, torch {torch.__version__}\n".encode()
 _HEAD = len(MAGIC) + hashlib.sha256().digest_size
@@ -22,20 +23,8 @@ def save(path: Path, state: dict[str, Any]) -> None:
     buffer = io.BytesIO()
     torch.save(state, buffer)
     payload = buffer.getbuffer()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temp = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        with temp.open("wb") as file:
-            file.write(MAGIC + hashlib.sha256(payload).digest())
-            file.write(payload)
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            os.replace(path, _previous(path))
-        os.replace(temp, path)
-    finally:
-        temp.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+    content = b"".join([MAGIC, hashlib.sha256(payload).digest(), payload])
+    write_whole(path, content, previous=_previous(path))
 
 
 def load(path: Path) -> dict[str, Any] | None:
@@ -67,11 +56,3 @@ def _read(path: Path) -> dict[str, Any] | None:
         return None
     state: dict[str, Any] = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
     return state
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

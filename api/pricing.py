@@ -10,6 +10,7 @@ from api.context import Context
 from api.errors import Refused
 from api.views import View
 from search.spec import JobSpec
+from workers.cluster import slots as fitting
 
 LIMIT_S = 300.0
 MODULE = "workers.pricing.dry_run"
@@ -95,5 +96,4 @@ def _measured(context: Context, spec: JobSpec) -> dict[str, Any]:
 def slots(context: Context, spec: JobSpec) -> int:
     """How many trials of this size the whole cluster holds at once."""
     pool, trial = context.edge.pool, spec.trial
-    by_gpu = pool.gpus / trial.gpus if trial.gpus else float("inf")
-    return max(1, int(min(pool.cpus / trial.cpus, by_gpu)))
+    return fitting.slots(cpus=pool.cpus, gpus=pool.gpus, trial_cpus=trial.cpus, trial_gpus=trial.gpus)

@@ -24,7 +24,7 @@ from search.proposing import enqueue
 from search.proposing.controller import Controller, Proposal
 from search.proposing.in_order import DeterministicOrder
 from search.streams import Stream, seed_of
-from search.trial import JobState, Outcome, TrialState
+from search.trial import JobState, TrialState
 from space.analysis import analyse
 from space.architecture import Architecture
 from space.constraint import Constraint
@@ -35,6 +35,7 @@ from workers.cluster.searcher import LedgerSearcher
 from workers.cluster.trial import Start, TrialTask
 from workers.datasets import Dataset, DataStore
 from workers.finalists.plan import is_its_own
+from workers.job import open_trials
 from workers.job.compress_again import CompressAgain
 from workers.job.context import JobContext
 from workers.job.finish import Finish
@@ -152,7 +153,7 @@ class Driver:
         self._stop.start()
         run_search(searcher, context=self._context, data=self._data(dataset), start=self._start)
         self._stop.halt()
-        self._settle(searcher)
+        self._end_search(searcher)
 
     def _data(self, dataset: Dataset) -> JobData:
         """Of the trials, of the search and of its random arm alike."""
@@ -234,18 +235,12 @@ class Driver:
         for path in self._checkpoint(number).parent.glob(f"{number}.pt*"):
             path.unlink(missing_ok=True)
 
-    def _settle(self, searcher: LedgerSearcher) -> None:
-        """Close what Tune stopped without a word, by the reason why the search ended."""
-        if self._stop.suspending:
-            for number, attempt in searcher.open_attempts():
-                self._ledger.interrupt(self._lease, number, attempt)
-            return
+    def _end_search(self, searcher: LedgerSearcher) -> None:
+        """Write how the search ended, unless the job is suspended and the search goes on later."""
         reason = self._stop.reason or "budget_trials"
-        for trial in self._ledger.history(self._context.job_id):
-            if not trial.state.terminal:
-                why = f"the search ended: {reason}"
-                outcome = Outcome(number=trial.number, state=TrialState.CANCELLED, epochs=trial.epochs, reason=why)
-                self._ledger.finish_trial(self._lease, trial.number, None, outcome)
+        trials = self._ledger.history(self._context.job_id)
+        if not open_trials.settle(self._context, searcher, trials, why=f"the search ended: {reason}"):
+            return
         detail = searcher.exhausted if reason == "space_exhausted" else None
         self._ledger.end_search(self._lease, reason, detail=detail, seconds_used=self._stop.seconds_used())
         shutil.rmtree(self._context.folder / "checkpoints", ignore_errors=True)

@@ -15,6 +15,8 @@ from workers.cluster.node_folder import NodeFolder
 
 log = logging.getLogger(__name__)
 
+from workers.cluster import slots as fitting
+
 ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_worker_niceness": "0",  # at Ray's default of 15 a trial starves beside other work: 1 epoch in 10 minutes
@@ -116,9 +118,7 @@ def dead_part() -> str | None:
 def slots(cpus: float, gpus: float) -> int:
     """How many trials of this size the whole cluster can hold at once, at least one."""
     total: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    by_cpu = total.get("CPU", 0.0) / cpus if cpus else float("inf")
-    by_gpu = total.get("GPU", 0.0) / gpus if gpus else float("inf")
-    return max(1, int(min(by_cpu, by_gpu)))
+    return fitting.slots(cpus=total.get("CPU", 0.0), gpus=total.get("GPU", 0.0), trial_cpus=cpus, trial_gpus=gpus)
 
 
 def shortage(cpus: float, gpus: float) -> str | None:

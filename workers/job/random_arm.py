@@ -26,7 +26,7 @@ from search.proposing.controller import Proposal
 from search.spec import Budget, JobSpec, StopSpec
 from search.stopping import end_of_search
 from search.streams import Stream
-from search.trial import RANDOM_ARM, RANDOM_ARM_FROM, Outcome, TrialState
+from search.trial import RANDOM_ARM, RANDOM_ARM_FROM
 from space.constraint import Constraint
 from space.space import Space
 from workers.cluster import connection
@@ -34,6 +34,7 @@ from workers.cluster.search import run_search
 from workers.cluster.searcher import LedgerSearcher
 from workers.cluster.trial import Start, TrialTask
 from workers.finalists.plan import LONGEST
+from workers.job import open_trials
 from workers.job.context import JobContext
 from workers.job.restore import Restored, measured, replayed
 
@@ -95,21 +96,8 @@ class RandomArm:
         context.stop.start()
         if not context.stop.stopping:
             run_search(searcher, context=context, data=data, start=start)
-        self._settle(searcher)
-
-    def _settle(self, searcher: LedgerSearcher) -> None:
-        """What is open goes on later where the job is suspended, and ends where the arm's time is over."""
-        ledger, lease, stop = self._context.ledger, self._context.lease, self._context.stop
-        reason = stop.reason
-        if stop.suspending:
-            for number, attempt in searcher.open_attempts():
-                ledger.interrupt(lease, number, attempt)
-            return
-        for trial in ledger.random_arm(lease.job_id):
-            if not trial.state.terminal:
-                why = f"the random arm ended: {reason}"
-                outcome = Outcome(number=trial.number, state=TrialState.CANCELLED, epochs=trial.epochs, reason=why)
-                ledger.finish_trial(lease, trial.number, None, outcome)
+        trials = context.ledger.random_arm(context.job_id)
+        open_trials.settle(context, searcher, trials, why=f"the random arm ended: {context.stop.reason}")
 
     def _restored(self, space: Space, constraints: Sequence[Constraint]) -> Restored:
         ledger, job_id, spec = self._context.ledger, self._context.job_id, self._context.spec

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from search.compress import epochs_of
+from search.proposing.in_order import LAG
 from search.spec import JobSpec
 from workers.finalists.plan import LONGEST, NOISE_SEEDS, is_its_own
 from workers.train.prepare import final_epochs
@@ -139,7 +140,7 @@ class Price:
 def price(spec: JobSpec, look: Look, *, slots: int) -> Price:
     """slots: how many trials the cluster holds at once."""
     if spec.reproducible:
-        slots = min(slots, 4)  # see `search/proposing/in_order.py`
+        slots = min(slots, LAG)
     trials, search, unlimited = _search(spec, look, slots)
     arm = spec.finalists.random_arm and not is_its_own(spec)
     trainings = _trainings(spec)

@@ -72,7 +72,7 @@ def winner(dataset: Dataset, recipe: Recipe, folder: Path) -> Winner:
 
 def told(function: Callable[[Any, JobData], Any], task: Any, data: JobData) -> Any:
     """Takes a step and says so."""
-    name = task.name if isinstance(task, StepTask) else "the look at the test split"
+    name = task.name if isinstance(task, StepTask) else "the evaluation on the test split"
     print(f"{name}, {'search' if data.val is not None else 'final'} pass", file=sys.stderr, flush=True)
     return attempted(function, task, data)
 

@@ -2,8 +2,8 @@
 
     assemble -> search -> random arm -> finalists -> bundle -> end
 
-Everything it knows comes from the ledger, and every step is written there first, so that after a crash at any line a
-new driver does what is left: finished trials are replayed into the controller, lost ones go on from their checkpoint.
+All its knowledge comes from the ledger, and every step is written there first, so after a crash at any line a new
+driver does what is left: finished trials are replayed into the controller, lost ones resume from their checkpoints.
 """
 
 import argparse
@@ -49,7 +49,7 @@ from workers.settings import Settings
 from workers.tracking.writer import OutboxWriter
 from workers.train.job_data import JobData, search_data
 from workers.train.prepare import recipe
-from workers.weights.inherit import donor_of
+from workers.weights.inherit import find_donor
 
 log = logging.getLogger("archsmith.driver")
 
@@ -71,14 +71,14 @@ class Driver:
         return self._context
 
     def run(self) -> None:
-        """Do what is left of the job. Any of our errors becomes the job's reason to fail, but for two.
+        """Do what is left of the job. An ArchsmithError becomes the reason why the job failed, except for two.
 
-        Raises LeaseLost, and Unavailable when the ledger or the cluster does not answer: the next driver goes on where
-        this one stood.
+        Raises LeaseLost, and Unavailable when the ledger or the cluster does not answer: the next driver continues from
+        here.
         """
         context = self._context
         context.folder.mkdir(parents=True, exist_ok=True)
-        heartbeat = Heartbeat(context, waiting_for=self._waiting_for, away=connection.away, put_back=self._put_back)
+        heartbeat = Heartbeat(context, waiting_for=self._shortage, away=connection.away, put_back=self._put_back)
         url = context.settings.mlflow_url
         writer = OutboxWriter(context.settings, self._ledger, context.job_id) if url else None
         heartbeat.start()
@@ -128,11 +128,11 @@ class Driver:
             Finish(self._context).run(dataset, numerics)
 
     def _on_signals(self) -> None:
-        """After Ray's own handlers are set. SIGTERM: the service stops, the job goes back to the queue."""
+        """Called after Ray has set its own handlers. On SIGTERM the service stops and the job returns to the queue."""
         signal.signal(signal.SIGTERM, lambda *_: self._stop.suspend("shutdown"))
         signal.signal(signal.SIGINT, lambda *_: self._stop.suspend("shutdown"))
 
-    def _waiting_for(self) -> str | None:
+    def _shortage(self) -> str | None:
         if not self._stop.searching or self._measuring or self._context.job().counts.get(TrialState.RUNNING):
             return None
         return connection.shortage(self._spec.trial.cpus, self._spec.trial.gpus)
@@ -140,7 +140,7 @@ class Driver:
     # ---- the search
 
     def _search(self, dataset: Dataset, numerics: Numerics) -> None:
-        self._context.enter("search")
+        self._context.begin_phase("search")
         self._ledger.recover(self._lease)
         restored = self._restored(dataset)
         searcher = LedgerSearcher(
@@ -148,7 +148,7 @@ class Driver:
             restored,
             slots=connection.slots(self._spec.trial.cpus, self._spec.trial.gpus),
             make_task=lambda proposal, attempt: self._task(proposal, attempt, dataset, numerics),
-            forget=self._forget,
+            on_end=self._remove_checkpoints,
         )
         self._stop.start()
         run_search(searcher, context=self._context, data=self._data(dataset), start=self._start)
@@ -156,11 +156,11 @@ class Driver:
         self._end_search(searcher)
 
     def _data(self, dataset: Dataset) -> JobData:
-        """Of the trials, of the search and of its random arm alike."""
-        return replace(search_data(dataset), donor=donor_of(self._spec.init_from, self._context.settings.job_folder))
+        """The data of all trials, both of the search and of its random arm."""
+        return replace(search_data(dataset), donor=find_donor(self._spec.init_from, self._context.settings.job_folder))
 
     def _restored(self, dataset: Dataset) -> Restored:
-        """The controller as it was, and what else the ledger says of the search so far."""
+        """The controller in its last state, and the rest of the search as the ledger has it."""
         spec, objective = self._spec, Objective.of(self._spec.objective)
         space, constraints = self._space(dataset)
         controller = make_controller(
@@ -175,7 +175,7 @@ class Driver:
         recall(controller, self._ledger, self._lease, spec, space, constraints)
         own = [trial for trial in self._ledger.history(self._context.job_id) if trial.provenance != "prior"]
         if spec.controller.options.get("warm") == "zero_cost":
-            self._warm_up(controller, dataset, asked=len(own))
+            self._rank_starts(controller, dataset, asked=len(own))
         if spec.reproducible:
             controller = DeterministicOrder(controller)
         return replayed(controller, own, measured(self._ledger, self._context.job_id, objective), objective)
@@ -189,27 +189,27 @@ class Driver:
         arm = RandomArm(
             self._context,
             make_task=lambda proposal, attempt: self._task(proposal, attempt, dataset, numerics),
-            forget=self._forget,
+            on_end=self._remove_checkpoints,
         )
         arm.run(*self._space(dataset), data=self._data(dataset), start=self._start)
         if not self._stop.suspending:
             shutil.rmtree(self._context.folder / "checkpoints", ignore_errors=True)
 
-    def _warm_up(self, controller: Controller, dataset: Dataset, *, asked: int) -> None:
-        """Give it measured guesses for the starts it has still to propose. Their seconds are the search's."""
+    def _rank_starts(self, controller: Controller, dataset: Dataset, *, asked: int) -> None:
+        """Rank the random starts that the controller has yet to propose. Their seconds count as the search's."""
         from search.surrogate.controller import SurrogateController
         from workers.probes.zero_cost import ZeroCostRanking
 
         if not isinstance(controller, SurrogateController) or not controller.starting(asked):
             return
-        self._context.enter("proxies")
+        self._context.begin_phase("proxies")
         self._stop.start()
         self._measuring = True
-        warm_up = ZeroCostRanking(spec=self._spec, dataset=dataset, folder=self._context.folder, stop=self._stop)
-        controller.guesses = warm_up.guesses(controller)
+        ranking = ZeroCostRanking(spec=self._spec, dataset=dataset, folder=self._context.folder, stop=self._stop)
+        controller.guesses = ranking.guesses(controller)
         self._measuring = False
         self._stop.halt()
-        self._context.enter("search")
+        self._context.begin_phase("search")
 
     def _task(self, proposal: Proposal, attempt: int, dataset: Dataset, numerics: Numerics) -> TrialTask:
         spec, number = self._spec, proposal.number
@@ -231,7 +231,7 @@ class Driver:
     def _checkpoint(self, number: int) -> Path:
         return self._context.folder / "checkpoints" / f"{number}.pt"
 
-    def _forget(self, number: int) -> None:
+    def _remove_checkpoints(self, number: int) -> None:
         for path in self._checkpoint(number).parent.glob(f"{number}.pt*"):
             path.unlink(missing_ok=True)
 
@@ -246,19 +246,20 @@ class Driver:
         shutil.rmtree(self._context.folder / "checkpoints", ignore_errors=True)
 
     def _put_back(self) -> None:
-        """The cluster is away, through no fault of the job. (A job's own private cluster may have been ended by it.)"""
+        """Suspend the job until the cluster is back. A private cluster may have been ended by the job itself, so there
+        it counts as a failure of the driver."""
         if self._context.settings.ray_address:
             self._suspend(waiting_for=THE_CLUSTER)
 
     def _suspend(self, waiting_for: str | None = None) -> None:
-        """Suspend the job: paused or cancelled as the user wants, else queued for the next driver."""
-        self._context.costs.enter(None)
-        phases = self._context.costs.look()
+        """Suspend the job: paused or cancelled if the user asked for it, else queued for the next driver."""
+        self._context.costs.begin(None)
+        phases = self._context.costs.snapshot()
         self._ledger.update_job(self._lease, seconds_used=self._stop.seconds_used(), phases=phases)
         self._ledger.pause_job(self._lease, waiting_for=waiting_for)
 
     def _failures(self) -> str:
-        """What kept all trials from succeeding, most frequent first."""
+        """The reasons of the failed trials, most frequent first."""
         reasons = Counter(
             (t.reason or t.state.value).split(":")[0]
             for t in self._ledger.history(self._context.job_id)
@@ -268,7 +269,7 @@ class Driver:
 
 
 def _known(architecture: Architecture, objective: Objective) -> dict[str, float]:
-    """What the objective needs and the analysis tells."""
+    """The measures that the objective needs and that the analysis computes without training."""
     costs = analyse(architecture).measures
     names = {"params": "params", "macs": "macs", "memory_mb": "peak_memory_mb"}
     return {name: float(costs[own]) for name, own in names.items() if name in objective.needs}
@@ -305,4 +306,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 if __name__ == "__main__":
     code = main()
     logging.shutdown()
-    os._exit(code)  # Ray's and gRPC's threads may outlive their use; all that matters is written
+    os._exit(code)  # Ray's and gRPC's threads may still run; everything that matters is written

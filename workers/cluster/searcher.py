@@ -1,7 +1,7 @@
-"""Between Ray Tune and our controller: asks go down, outcomes come up, and every step is a row of the ledger first.
+"""Between Ray Tune and our controller: asks go down, outcomes come up, and every step is written to the ledger first.
 
 Tune calls `suggest` when it has room and `on_trial_result` / `on_trial_complete` as results arrive, all from the
-driver's main thread. Passed twice on the walk of a job: once down (ask), once up (tell).
+driver's main thread. Every trial passes here twice: on its way down (ask) and back up (tell).
 """
 
 import time
@@ -27,14 +27,14 @@ from workers.job.restore import Restored
 
 @dataclass(slots=True)
 class _Open:
-    """One attempt now in Tune's hands."""
+    """An attempt that Tune is running."""
 
     number: int
     attempt: int
     started: float
     last: Measurement | None = None
     failure: str | None = None
-    stopped: str | None = None  # why it goes on no longer
+    stopped: str | None = None  # why early stopping ended it
 
     @property
     def epochs(self) -> int:
@@ -46,7 +46,7 @@ class LedgerSearcher(Searcher):
 
     context: the job, with the budget of this search. restored: the controller, and what the ledger knows of the search
     so far: proposals stored earlier whose trial has no outcome yet (lost or interrupted) are handed out first.
-    slots: trials at a time. make_task: (proposal, attempt) -> TrialTask. forget: called with the number of a trial that
+    slots: trials at a time. make_task: (proposal, attempt) -> TrialTask. on_end: called with the number of a trial that
     has ended. publish: whether the controller's state is shown as the job's.
     """
 
@@ -57,13 +57,13 @@ class LedgerSearcher(Searcher):
         *,
         slots: int,
         make_task: Callable[[Proposal, int], TrialTask],
-        forget: Callable[[int], None] = lambda _: None,
+        on_end: Callable[[int], None] = lambda _: None,
         publish: bool = True,
     ) -> None:
         super().__init__(metric="score", mode="max")
         self._ledger, self._lease, self._spec = context.ledger, context.lease, context.spec
         self._stop_signal, self._controller = context.stop, restored.controller
-        self._slots, self._make_task, self._forget, self._publish = slots, make_task, forget, publish
+        self._slots, self._make_task, self._on_end, self._publish = slots, make_task, on_end, publish
         self._pending = deque(restored.pending)
         self._next, self._told, self._curves = restored.next_number, list(restored.told), restored.curves
         self._proposals: dict[int, Proposal] = {}
@@ -79,18 +79,18 @@ class LedgerSearcher(Searcher):
             self._curves,
         )
         self._exhausted: str | None = None  # why, once nothing new can be found
-        self._trouble: str | None = None  # of the controller, told already
+        self._trouble: str | None = None  # of the controller, as last written to the ledger
         self._stop()
 
-    # Tune pickles its searcher to resume from it. We resume from the ledger, so nothing is to be saved.
+    # Tune pickles its searcher to resume from it. We resume from the ledger, so there is nothing to save.
     def __getstate__(self) -> dict[str, Any]:
         return {}
 
     def save(self, checkpoint_path: str) -> None:
-        """Nothing: the ledger is the truth."""
+        """Does nothing: a search is restored from the ledger."""
 
     def restore(self, checkpoint_path: str) -> None:
-        """Nothing: the ledger is the truth."""
+        """Does nothing: a search is restored from the ledger."""
 
     # ---- down: ask
 
@@ -102,7 +102,7 @@ class LedgerSearcher(Searcher):
             return None
         proposal = self._pending.popleft() if self._pending else self._propose()
         if proposal is None:
-            # A trial in flight may yet be lost and asked for again, so the end is only when none is open.
+            # A running trial may still be lost and retried, so the search ends only when none is open.
             return None if self._open else self._finish()
         attempt = self._ledger.start_attempt(self._lease, proposal.number)
         self._proposals[proposal.number] = proposal
@@ -125,14 +125,14 @@ class LedgerSearcher(Searcher):
         return proposal
 
     def _warn(self, number: int) -> None:
-        """Once for each trouble of the controller, not for each ask that it lasts."""
+        """Write a new trouble of the controller once, not at every ask while it lasts."""
         trouble = self._controller.trouble
         if trouble and trouble != self._trouble:
             self._ledger.warn(self._lease, number, trouble)
         self._trouble = trouble
 
     def store(self, proposal: Proposal) -> None:
-        """Write a proposal as a waiting trial. Its cost is arithmetic on the graph, before any tensor exists."""
+        """Write a proposal as a waiting trial. Its costs are computed from the graph, before any tensor exists."""
         costs = analyse(proposal.architecture)
         self._ledger.add_trial(
             self._lease,
@@ -152,7 +152,7 @@ class LedgerSearcher(Searcher):
         return str(Searcher.FINISHED)
 
     def _stop(self) -> None:
-        """End the search at once where what was told says so."""
+        """End the search at once if the outcomes so far meet a stop rule."""
         if self._spec.reproducible:
             return
         if reason := end_of_search.ended(self._spec.stop, self._told, self._objective):
@@ -166,17 +166,17 @@ class LedgerSearcher(Searcher):
 
     @property
     def exhausted(self) -> str | None:
-        """The controller's sentence, where it found nothing new."""
+        """Why the controller found no new architecture, else None."""
         return self._exhausted
 
     # ---- up: tell
 
     def on_trial_start(self, trial_id: str) -> None:
-        """A trial may wait long for a place beside other jobs; its own time begins now."""
+        """The time limit starts here, since a trial may wait long for a slot beside other jobs."""
         self._open[trial_id].started = time.monotonic()
 
     def goes_on(self, trial_id: str, result: dict[str, Any]) -> bool:
-        """Whether a trial shall be trained on after this epoch. Asked before the epoch is in the ledger."""
+        """Whether a trial is trained further after this epoch. Called before the epoch is in the ledger."""
         if result.get("failure"):
             return True
         trial, measurement = self._open[trial_id], _measurement(result)
@@ -215,9 +215,9 @@ class LedgerSearcher(Searcher):
         self._curves.add(trial.number, measurement.epoch, self._objective.point(measurement))
 
     def _first(self, number: int, repeated: Measurement) -> Measurement:
-        """A resumed attempt repeats an epoch: what was measured first stands, as it does in the rungs."""
+        """The first measurement of an epoch that a resumed attempt repeats: it stands, as it does in the rungs."""
         stored = self._ledger.trial(self._lease.job_id, number).measurements
-        first = next(one for one in stored if one.epoch == repeated.epoch)
+        first = next(measurement for measurement in stored if measurement.epoch == repeated.epoch)
         return first if self._objective.knows(first.facts) else repeated
 
     def _outcome(self, trial: _Open) -> Outcome:
@@ -236,9 +236,10 @@ class LedgerSearcher(Searcher):
         )
 
     def _process_died(self, trial: _Open) -> None:
-        """The trial's process is gone: past its limit it was ended by us; before, its machine lost it.
+        """The trial's process is gone: after its time limit we ended it; before that, its machine lost it.
 
-        With the cluster go all processes, and each new one. That is no attempt of any trial: the search is put down.
+        If the cluster is away, all processes are gone and new ones end at once. Such an end is no attempt of the trial,
+        and the search is suspended.
         """
         if connection.away():
             self._stop_signal.suspend("shutdown")
@@ -255,7 +256,7 @@ class LedgerSearcher(Searcher):
         self._count(self._failed(trial, reason))
 
     def _failed(self, trial: _Open, reason: str) -> Outcome:
-        """epochs: measured before it failed; they are used up."""
+        """Counts the epochs measured before the failure, since they are spent."""
         return Outcome(number=trial.number, state=TrialState.FAILED, epochs=trial.epochs, reason=reason)
 
     def _tell(self, trial: _Open, outcome: Outcome) -> None:
@@ -270,13 +271,13 @@ class LedgerSearcher(Searcher):
         self._controller.tell(outcome)
         if self._publish:
             self._ledger.set_controller_state(self._lease, len(self._told), self._controller.state())
-        self._forget(outcome.number)
+        self._on_end(outcome.number)
         self._stop()
 
     # ---- the end
 
     def open_attempts(self) -> list[tuple[int, int]]:
-        """(number, attempt) of what Tune stopped without a word: the search was paused, cancelled or out of time."""
+        """(number, attempt) of what Tune stopped without reporting: the search was paused, cancelled or out of time."""
         return [(trial.number, trial.attempt) for trial in self._open.values()]
 
 

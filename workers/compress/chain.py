@@ -1,8 +1,8 @@
 """The chain of compression: the steps one after the other, twice, and what comes out for bundle and report.
 
-Why twice stands in `workers/compress/lab.py`. The chain is one task on the cluster. Each step is files in the job's
-folder before the next one begins, so that after a crash, or when the job was put down, another process goes on behind
-the last finished one. A step that failed is left out.
+`workers/compress/fine_tuner.py` says why twice. The chain is one task on the cluster. Each step's result is written to
+the job's folder before the next step begins, so after a crash or a pause another process continues from the last
+finished step. A step that failed is left out.
 """
 
 import time
@@ -16,7 +16,7 @@ from search.compress import STEPS, complete
 from search.spec import CompressSpec, CompressStep, Json
 from space.third_party import ExportFailure
 from workers.compress import record
-from workers.compress.tasks import LastTask, StepResult, StepTask, TestEvaluation
+from workers.compress.tasks import EvaluationTask, StepResult, StepTask, TestEvaluation
 from workers.train.job_data import JobData
 from workers.train.recipe import Recipe
 
@@ -84,45 +84,45 @@ class Chain:
         first = self._search_pass(search)
         if isinstance(first[0].searched, TrialFailure):
             return Compressed(entry={"failed": f"the reference training: {first[0].searched}"})
-        passages = self._final_pass(first, final)
-        finals = [one.final for one in passages if isinstance(one.final, StepResult)]
-        files = {name: content for one in finals for name, content in one.files.items()}
-        look: TestEvaluation | TrialFailure = self._run(_last_look, self._last_task(finals[-1], files), final)
-        if isinstance(look, TrialFailure):
-            return Compressed(entry={"failed": f"the look at the test split: {look}"})
-        entry = self._entry(passages, look) | {"seconds": round(time.monotonic() - began, 3)}
-        return Compressed(architecture=finals[-1].architecture, packed=look.packed, files=files, entry=entry)
+        outcomes = self._final_pass(first, final)
+        finals = [outcome.final for outcome in outcomes if isinstance(outcome.final, StepResult)]
+        files = {name: content for result in finals for name, content in result.files.items()}
+        tested: TestEvaluation | TrialFailure = self._run(_evaluate, self._evaluation_task(finals[-1], files), final)
+        if isinstance(tested, TrialFailure):
+            return Compressed(entry={"failed": f"the evaluation on the test split: {tested}"})
+        entry = self._entry(outcomes, tested) | {"seconds": round(time.monotonic() - began, 3)}
+        return Compressed(architecture=finals[-1].architecture, packed=tested.packed, files=files, entry=entry)
 
     # ---- the two passes
 
     def _search_pass(self, data: JobData) -> list[StepOutcome]:
         """The reference and every step where decisions are made; ends with the reference if that failed."""
-        task, passages = self._first_task(), []
+        task, outcomes = self._first_task(), []
         for number, step in enumerate(self._steps):
             result = self._step(f"search-{number}", _of(task, step), data)
-            passages.append(StepOutcome(step=step, searched=result))
+            outcomes.append(StepOutcome(step=step, searched=result))
             if isinstance(result, StepResult):
                 task = _after(task, result)
                 if number == 0:
                     task = replace(task, floor=result.scores[0] - self._spec.max_drop)
             elif number == 0:
                 break
-        return passages
+        return outcomes
 
     def _final_pass(self, first: Sequence[StepOutcome], data: JobData) -> list[StepOutcome]:
         """The winner itself, and the steps that were kept."""
-        task, passages = self._first_task(), []
-        for number, passage in enumerate(first):
-            found, result = passage.searched, None
+        task, outcomes = self._first_task(), []
+        for number, outcome in enumerate(first):
+            found, result = outcome.searched, None
             if isinstance(found, StepResult) and found.kept:
-                asked = replace(_of(task, passage.step), verdicts=found.verdicts)
-                result = self._step(f"final-{number}", asked, data)
+                final_task = replace(_of(task, outcome.step), verdicts=found.verdicts)
+                result = self._step(f"final-{number}", final_task, data)
             if isinstance(result, StepResult):
                 task = _after(task, result)
             elif number == 0:
                 raise JobFailure(f"the winner cannot be measured: {result}")
-            passages.append(replace(passage, final=result))
-        return passages
+            outcomes.append(replace(outcome, final=result))
+        return outcomes
 
     def _first_task(self) -> StepTask:
         return StepTask(
@@ -134,8 +134,8 @@ class Chain:
             recipe=self._recipe,
         )
 
-    def _last_task(self, last: StepResult, files: Mapping[str, bytes]) -> LastTask:
-        return LastTask(
+    def _evaluation_task(self, last: StepResult, files: Mapping[str, bytes]) -> EvaluationTask:
+        return EvaluationTask(
             architecture=last.architecture,
             weights=last.weights,
             form=last.form,
@@ -155,29 +155,29 @@ class Chain:
 
     # ---- the report
 
-    def _entry(self, passages: Sequence[StepOutcome], look: TestEvaluation) -> Json:
-        start, *others = passages
+    def _entry(self, outcomes: Sequence[StepOutcome], tested: TestEvaluation) -> Json:
+        start, *others = outcomes
         score, steps = _accepted(start.searched, 0.0), []
-        for one in others:
-            score = _accepted(one.searched, score)
-            told = _told(one, score)
-            if one.step.name in look.of_files:
-                told["final_score"] = look.of_files[one.step.name]
-            steps.append({"name": one.step.name, "options": complete(one.step), **told})
+        for outcome in others:
+            name, score = outcome.step.name, _accepted(outcome.searched, score)
+            row = {"name": name, "options": complete(outcome.step), **_row(outcome, score)}
+            if name in tested.of_files:
+                row["final_score"] = tested.of_files[name]
+            steps.append(row)
         before = len(self._winner.weights)
         return {
             "max_drop": self._spec.max_drop,
             "validation_score": _accepted(start.searched, 0.0),
             "steps": steps,
-            "final_score": look.score,
-            "measures": look.measures,
-            "lost": self._winner.final_score - look.score,
+            "final_score": tested.score,
+            "measures": tested.measures,
+            "lost": self._winner.final_score - tested.score,
             "bytes_before": before,
-            "bytes": len(look.packed),
-            "smaller": before / len(look.packed),
-            "latency_before_ms": look.latency_before_ms,
-            "latency_ms": look.latency_ms,
-            "faster": look.latency_before_ms / look.latency_ms,
+            "bytes": len(tested.packed),
+            "smaller": before / len(tested.packed),
+            "latency_before_ms": tested.latency_before_ms,
+            "latency_ms": tested.latency_ms,
+            "faster": tested.latency_before_ms / tested.latency_ms,
             "before": start.final.measured if isinstance(start.final, StepResult) else {},
         }
 
@@ -199,15 +199,15 @@ def _accepted(result: StepResult | TrialFailure, before: float) -> float:
     return passed[-1] if passed and result.changed else before
 
 
-def _told(passage: StepOutcome, score: float) -> Json:
+def _row(outcome: StepOutcome, score: float) -> Json:
     """What the report says of a step beside its name and options.
 
     score: of the network that goes on. A step that changes nothing of it and leaves a file beside has the file's.
     """
-    found, final = passage.searched, passage.final
+    found, final = outcome.searched, outcome.final
     if isinstance(found, TrialFailure):
         return {"kept": False, "stopped_because": str(found), "validation_score": score}
-    told = {
+    row = {
         "kept": isinstance(final, StepResult),
         "stopped_because": _why(found),
         "validation_score": found.scores[-1] if found.kept and found.scores and not found.changed else score,
@@ -215,9 +215,9 @@ def _told(passage: StepOutcome, score: float) -> Json:
         **found.detail,
     }
     if isinstance(final, TrialFailure):
-        return told | {"stopped_because": f"in the final pass: {final}"}
+        return row | {"stopped_because": f"in the final pass: {final}"}
     seconds = found.seconds + (final.seconds if final else 0.0)
-    return told | (final.measured | final.detail if final else {}) | {"seconds": round(seconds, 3)}
+    return row | (final.measured | final.detail if final else {}) | {"seconds": round(seconds, 3)}
 
 
 def _why(found: StepResult) -> str | None:
@@ -250,8 +250,8 @@ def _take(task: StepTask, data: JobData) -> StepResult:
     return steps.take(task, data)
 
 
-def _last_look(task: LastTask, data: JobData) -> TestEvaluation:
-    """Pack what came out and look at the test split. Raises TrialFailure."""
+def _evaluate(task: EvaluationTask, data: JobData) -> TestEvaluation:
+    """Pack what came out and measure it on the test split. Raises TrialFailure."""
     from workers.compress import steps
 
-    return steps.last_look(task, data)
+    return steps.evaluate(task, data)

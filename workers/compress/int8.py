@@ -29,35 +29,35 @@ from torch import Tensor, nn
 from space.export import export_onnx
 from space.kinds import KINDS
 from space.third_party import third_party
-from workers.compress.lab import FineTuner, StepOutput
+from workers.compress.fine_tuner import FineTuner, StepOutput
 from workers.compress.state import State
 
 FILE = "model-int8.onnx"
 BATCH = 64
 
 
-def quantise_int8(state: State, lab: FineTuner, *, samples: int) -> StepOutput:
+def quantise_int8(state: State, tuner: FineTuner, *, samples: int) -> StepOutput:
     """The network with 8-bit weights and activations as an ONNX file beside; the network itself goes on as it was.
 
     samples: of the training split, whose activations give the ranges.
     """
-    model = quantised(state, lab, samples=samples)
-    runs = session(model, state, lab)
-    kept = lab.judge(lambda: lab.score(state, runs))
+    model = quantised(state, tuner, samples=samples)
+    runs = session(model, state, tuner)
+    kept = tuner.judge(lambda: tuner.score(state, runs))
     detail: dict[str, Any] = {"bytes": len(model)}
-    if not lab.deciding:
-        detail |= lab.latency(state, runs)
+    if not tuner.deciding:
+        detail |= tuner.latency(state, runs)
     return StepOutput(state=state, kept=kept, detail=detail, files={FILE: model} if kept else {})
 
 
-def session(model: bytes, state: State, lab: FineTuner) -> "Session":
+def session(model: bytes, state: State, tuner: FineTuner) -> "Session":
     """The ONNX file in the place of the network."""
-    return Session(model, ["x", *KINDS[state.architecture.data].indices], threads=lab.recipe.threads)
+    return Session(model, ["x", *KINDS[state.architecture.data].indices], threads=tuner.recipe.threads)
 
 
-def quantised(state: State, lab: FineTuner, *, samples: int) -> bytes:
+def quantised(state: State, tuner: FineTuner, *, samples: int) -> bytes:
     """The bytes of the ONNX file. Raises ExportFailure."""
-    given = _Samples(lab, state, samples)
+    given = _Samples(tuner, state, samples)
     with TemporaryDirectory() as folder:
         plain, ready, made = (Path(folder) / name for name in ("plain.onnx", "ready.onnx", FILE))
         export_onnx(state.architecture, state.module(), plain)
@@ -101,9 +101,9 @@ class _Samples(CalibrationDataReader):  # type: ignore[misc]
     The first batch is drawn here and not by the quantiser, where a bug of ours would pass for an error of its own.
     """
 
-    def __init__(self, lab: FineTuner, state: State, samples: int) -> None:
+    def __init__(self, tuner: FineTuner, state: State, samples: int) -> None:
         self._names = ["x", *KINDS[state.architecture.data].indices]
-        batches = _seen(lab, state, samples)
+        batches = _seen(tuner, state, samples)
         self._batches = chain([next(batches)], batches)
 
     def get_next(self) -> dict[str, np.ndarray] | None:
@@ -115,9 +115,9 @@ def _arrays(names: list[str], inputs: tuple[Tensor, ...]) -> dict[str, np.ndarra
     return {name: tensor.cpu().contiguous().numpy() for name, tensor in zip(names, inputs, strict=True)}
 
 
-def _seen(lab: FineTuner, state: State, samples: int) -> Iterator[tuple[Tensor, ...]]:
+def _seen(tuner: FineTuner, state: State, samples: int) -> Iterator[tuple[Tensor, ...]]:
     left = samples
-    for inputs in lab.still(state).seen():
+    for inputs in tuner.still(state).seen():
         if KINDS[state.architecture.data].is_graph:
             yield inputs
             return

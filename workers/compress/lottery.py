@@ -13,42 +13,42 @@ from functools import partial
 from typing import Any
 
 from workers.compress import masks
-from workers.compress.lab import FineTuner, StepOutput, shares
+from workers.compress.fine_tuner import FineTuner, StepOutput, shares
 from workers.compress.masks import Masks
 from workers.compress.state import State
 from workers.train.trainer import Trainer
 
 
-def lottery(state: State, lab: FineTuner, *, sparsity: float, rounds: int, rewind_epoch: int) -> StepOutput:
+def lottery(state: State, tuner: FineTuner, *, sparsity: float, rounds: int, rewind_epoch: int) -> StepOutput:
     """Trains rounds + 1 times (and once more for the random mask) from scratch; the given weights are left."""
-    trainer = lab.fresh(state)
+    trainer = tuner.fresh(state)
     keep = masks.all_ones(trainer.module)
     masks.put(trainer.module, keep)
-    trainer = lab.trainer(state, trainer.module, epochs=lab.epochs, rate=1.0)
-    early = min(rewind_epoch, lab.epochs - 1)
+    trainer = tuner.trainer(state, trainer.module, epochs=tuner.epochs, rate=1.0)
+    early = min(rewind_epoch, tuner.epochs - 1)
     _train(trainer, until=early)
     start = copy.deepcopy(trainer.state_dict())
-    _train(trainer, until=lab.epochs)
+    _train(trainer, until=tuner.epochs)
     made, done = state, 0
     for wanted in shares(sparsity, rounds):
         trained = masks.weights_of(trainer.module)
         chosen = masks.least({name: trained[f"{name}.weight"] for name in keep}, keep, wanted)
-        ticket = lab.attempt(partial(_rewound, trainer, start, chosen, state, lab))
+        ticket = tuner.attempt(partial(_rewound, trainer, start, chosen, state, tuner))
         if ticket is None:
             break
         made, keep, done = ticket, chosen, done + 1
     detail: dict[str, Any] = {"rounds": done, "sparsity": masks.share_gone(keep), "rewind_epoch": early}
-    if done and lab.deciding:
-        drawn = _rewound(trainer, start, masks.shuffled(keep, seed=lab.recipe.seed), state, lab)
-        detail["random_mask_score"] = lab.score(drawn)
+    if done and tuner.deciding:
+        drawn = _rewound(trainer, start, masks.shuffled(keep, seed=tuner.recipe.seed), state, tuner)
+        detail["random_mask_score"] = tuner.score(drawn)
     return StepOutput(state=made, kept=done > 0, detail=detail)
 
 
-def _rewound(trainer: Trainer, start: dict[str, Any], keep: Masks, state: State, lab: FineTuner) -> State:
+def _rewound(trainer: Trainer, start: dict[str, Any], keep: Masks, state: State, tuner: FineTuner) -> State:
     """The network after a training from the early weights under these masks."""
     module = {**start["module"], **{f"{name}.weight_mask": mask for name, mask in keep.items()}}
     trainer.load_state_dict({**copy.deepcopy(start), "module": module})
-    _train(trainer, until=lab.epochs)
+    _train(trainer, until=tuner.epochs)
     weights = masks.weights_of(trainer.module)
     return state.having({name: weights[name] for name in state.weights}, form="sparse")
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from workers.compress import masks
-from workers.compress.lab import FineTuner, StepOutput
+from workers.compress.fine_tuner import FineTuner, StepOutput
 from workers.compress.packed import LARGEST_BOOK
 from workers.compress.state import State, matrices, plain
 
@@ -48,10 +48,10 @@ class Book(nn.Module):
         return self._values.to(weight)
 
 
-def cluster(state: State, lab: FineTuner, *, clusters: int, epochs: int) -> StepOutput:
+def cluster(state: State, tuner: FineTuner, *, clusters: int, epochs: int) -> StepOutput:
     """Gives each layer a book of at most `clusters` values, zero not counted."""
     while True:
-        shared = lab.attempt(partial(_shared, state, lab, clusters, epochs))
+        shared = tuner.attempt(partial(_shared, state, tuner, clusters, epochs))
         if shared is not None:
             return StepOutput(state=shared, kept=True, detail={"clusters": clusters})
         if 2 * clusters >= LARGEST_BOOK:
@@ -59,7 +59,7 @@ def cluster(state: State, lab: FineTuner, *, clusters: int, epochs: int) -> Step
         clusters *= 2
 
 
-def _shared(state: State, lab: FineTuner, clusters: int, epochs: int) -> State:
+def _shared(state: State, tuner: FineTuner, clusters: int, epochs: int) -> State:
     module = state.module()
     layers = matrices(module)
     large = {name: layer for name, layer in layers.items() if layer.get_parameter("weight").numel() >= FEW}
@@ -68,7 +68,7 @@ def _shared(state: State, lab: FineTuner, clusters: int, epochs: int) -> State:
         parametrize.register_parametrization(layer, "weight", book, unsafe=True)
     small = {name: state.weights[f"{name}.weight"] != 0 for name in layers if name not in large}
     masks.put(module, {name: there.float() for name, there in small.items() if not there.all()})
-    lab.tune(state, module, epochs=epochs, rate=RATE)
+    tuner.tune(state, module, epochs=epochs, rate=RATE)
     books = {f"{name}.weight": cast(Tensor, layer.weight) for name, layer in large.items()}
     trained = {**masks.weights_of(module), **books}
     weights = plain({name: trained[name] for name in state.weights})

@@ -14,31 +14,31 @@ from space.analysis import analyse
 from space.architecture import Architecture
 from space.build import build
 from workers.compress import int8
-from workers.compress.lab import FineTuner, StepOutput
+from workers.compress.fine_tuner import FineTuner, StepOutput
 from workers.compress.loader import unpack
 from workers.compress.lottery import lottery
 from workers.compress.magnitude import prune_magnitude
 from workers.compress.sharing import cluster
 from workers.compress.state import State, plain
 from workers.compress.structured import prune_structured
-from workers.compress.tasks import LastTask, StepResult, StepTask, TestEvaluation
+from workers.compress.tasks import EvaluationTask, StepResult, StepTask, TestEvaluation
 from workers.train.job_data import JobData
 
 
-def reference(state: State, lab: FineTuner) -> StepOutput:
+def reference(state: State, tuner: FineTuner) -> StepOutput:
     """The winner's architecture trained on the training split alone, by which the search stage judges; in the final
     stage the winner itself."""
-    if not lab.deciding:
+    if not tuner.deciding:
         return StepOutput(state=state, kept=True)
-    trainer = lab.fresh(state)
-    for _ in range(lab.epochs):
+    trainer = tuner.fresh(state)
+    for _ in range(tuner.epochs):
         trainer.train_epoch()
     trained = state.having(trainer.module.state_dict())
-    lab.judge(lambda: lab.score(trained))
+    tuner.judge(lambda: tuner.score(trained))
     return StepOutput(state=trained, kept=True)
 
 
-def huffman(state: State, lab: FineTuner) -> StepOutput:  # noqa: ARG001 - no weight changes, so there is nothing to ask
+def huffman(state: State, tuner: FineTuner) -> StepOutput:  # noqa: ARG001 - no weight changes, so there is nothing to ask
     """The places in the books, and the runs of zeros, in Huffman codes (Han et al. 2016, section 5)."""
     return StepOutput(state=state.having(state.weights, form="coded"), kept=True)
 
@@ -54,73 +54,73 @@ STEPS: Mapping[str, Callable[..., StepOutput]] = {
 }
 
 
-def state_of(asked: StepTask | LastTask) -> State:
+def state_of(task: StepTask | EvaluationTask) -> State:
     """The network that a step begins with, its tensors in the order of the state dict, which the file does not keep."""
-    graph, tensors = Architecture.from_json(asked.architecture), load(asked.weights)
+    graph, tensors = Architecture.from_json(task.architecture), load(task.weights)
     ordered = {name: tensors[name] for name in build(graph).state_dict()}
-    return State(architecture=graph, weights=ordered, form=asked.form)
+    return State(architecture=graph, weights=ordered, form=task.form)
 
 
 def take(task: StepTask, data: JobData) -> StepResult:
     """Do one step. Raises TrialFailure."""
     began = time.monotonic()
-    told = list(task.verdicts) if data.val is None else []
-    lab = FineTuner(data=data, recipe=task.recipe, floor=task.floor, verdicts=told)
+    verdicts = list(task.verdicts) if data.val is None else []
+    tuner = FineTuner(data=data, recipe=task.recipe, floor=task.floor, verdicts=verdicts)
     before = state_of(task)
-    made = STEPS[task.name](before, lab, **task.options)
+    made = STEPS[task.name](before, tuner, **task.options)
     return StepResult(
         architecture=made.state.architecture.to_json(),
         weights=save(dict(made.state.weights)),
         form=made.state.form,
         kept=made.kept,
         changed=made.state is not before,
-        verdicts=tuple(lab.verdicts),
-        scores=tuple(lab.scores),
+        verdicts=tuple(tuner.verdicts),
+        scores=tuple(tuner.scores),
         detail=dict(made.detail),
         seconds=time.monotonic() - began,
-        measured={} if lab.deciding else costs(made.state, lab, before=before),
+        measured={} if tuner.deciding else costs(made.state, tuner, before=before),
         files=made.files,
     )
 
 
-def costs(state: State, lab: FineTuner, *, before: State) -> Json:
+def costs(state: State, tuner: FineTuner, *, before: State) -> Json:
     """What a network costs: bytes of its packed file, parameters, how many are not zero, MACs, latency.
 
     latency_before_ms: of the network that the step began with, measured in the same process a moment earlier, since
     what other work a machine does changes every figure but their ratio.
     """
     analysis = analyse(state.architecture)
-    earlier = lab.latency(before)["latency_ms"]
+    earlier = tuner.latency(before)["latency_ms"]
     return {
         "bytes": len(state.pack()),
         "params": analysis.params,
         "nonzero": state.nonzero,
         "macs": analysis.macs,
         "latency_before_ms": earlier,
-        **lab.latency(state),
+        **tuner.latency(state),
     }
 
 
-def last_look(task: LastTask, data: JobData) -> TestEvaluation:
+def evaluate(task: EvaluationTask, data: JobData) -> TestEvaluation:
     """Pack what came out, and measure on the test split what reads back from the file. Raises TrialFailure.
 
     Latencies are the better of two turns each, taken alternately.
     """
     if data.test is None:
-        raise ValueError("the last look needs the final splits")
-    lab = FineTuner(data=data, recipe=task.recipe)
+        raise ValueError("the evaluation needs the final splits, data.test is None")
+    tuner = FineTuner(data=data, recipe=task.recipe)
     made = state_of(task)
     packed = made.pack()
     state = made.having(unpack(packed))
-    score, measures = lab.still(state).final_score(data.test)
+    score, measures = tuner.still(state).final_score(data.test)
     first = Architecture.from_json(task.before)
     winner = State(architecture=first, weights=plain(build(first).state_dict()))
-    turns = [(lab.latency(winner)["latency_ms"], lab.latency(state)["latency_ms"]) for _ in range(2)]
+    turns = [(tuner.latency(winner)["latency_ms"], tuner.latency(state)["latency_ms"]) for _ in range(2)]
     before, after = (min(column) for column in zip(*turns, strict=True))
     beside = {}
     if int8.FILE in task.files:
-        runs = int8.session(task.files[int8.FILE], state, lab)
-        beside["quantise_int8"], _ = lab.still(state, runs).final_score(data.test)
+        runs = int8.session(task.files[int8.FILE], state, tuner)
+        beside["quantise_int8"], _ = tuner.still(state, runs).final_score(data.test)
     return TestEvaluation(
         packed=packed, score=score, measures=measures, latency_before_ms=before, latency_ms=after, of_files=beside
     )

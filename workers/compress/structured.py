@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from workers.compress.lab import FineTuner, StepOutput, shares
+from workers.compress.fine_tuner import FineTuner, StepOutput, shares
 from workers.compress.state import State
 from workers.weights.channels import Numbers, Ties
 from workers.weights.narrow import narrow
@@ -30,7 +30,7 @@ Floats = NDArray[np.float64]
 
 
 def prune_structured(
-    state: State, lab: FineTuner, *, share: float, rounds: int, epochs: int, importance: str
+    state: State, tuner: FineTuner, *, share: float, rounds: int, epochs: int, importance: str
 ) -> StepOutput:
     """Removes up to `share` of the channels of each family, in rounds of `epochs` epochs of fine-tuning."""
     sizes = {writers: len(groups) for writers, groups in Ties(state.architecture).families().items()}
@@ -40,7 +40,7 @@ def prune_structured(
         removed = least(ties, made, sizes, gone, by=importance)
         if not len(removed):
             continue
-        smaller = lab.attempt(partial(_tuned, ties, made, removed, lab, epochs))
+        smaller = tuner.attempt(partial(_tuned, ties, made, removed, tuner, epochs))
         if smaller is None:
             break
         made, done = smaller, done + 1
@@ -51,11 +51,11 @@ def prune_structured(
     return StepOutput(state=made, kept=done > 0, detail=detail)
 
 
-def _tuned(ties: Ties, state: State, removed: Numbers, lab: FineTuner, epochs: int) -> State:
+def _tuned(ties: Ties, state: State, removed: Numbers, tuner: FineTuner, epochs: int) -> State:
     architecture, weights = narrow(ties, state.weights, removed)
     smaller = State(architecture=architecture, weights=weights, form=state.form)
     module = smaller.module()
-    lab.tune(smaller, module, epochs=epochs)
+    tuner.tune(smaller, module, epochs=epochs)
     return smaller.having(module.state_dict())
 
 

@@ -1,7 +1,7 @@
 """What the steps of compression are asked and what they answer: plain values and bytes, without torch.
 
 StepTask  ->  StepResult     one step, see `workers/compress/steps.py`
-LastTask  ->  LastLook       what came out, on the test split
+EvaluationTask  ->  TestEvaluation       what came out, on the test split
 """
 
 from collections.abc import Mapping
@@ -50,10 +50,10 @@ class StepResult:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class LastTask:
-    """The look at the test split. architecture, weights, form: of what came out. before: the winner's graph.
+class EvaluationTask:
+    """The network that came out of the chain, to be measured once on the test split.
 
-    files: that steps leave beside the network.
+    architecture, weights, form: of that network. before: the winner's graph. files: that steps wrote beside it.
     """
 
     architecture: Json

@@ -1,4 +1,4 @@
-"""A job that searches nothing: the winner of an earlier one, made smaller."""
+"""A job without a search: it compresses the winner of an earlier job."""
 
 import json
 import logging
@@ -16,22 +16,24 @@ from workers.probes.numerics import Numerics
 from workers.report.contents import SCHEMA_VERSION
 from workers.report.costs import of_phase
 from workers.train.prepare import final_epochs, recipe
-from workers.weights.inherit import donor_of
+from workers.weights.inherit import find_donor
 
 log = logging.getLogger(__name__)
 
 
 class CompressAgain:
-    """The one phase of such a job."""
+    """The only phase of such a job."""
 
     def __init__(self, context: JobContext) -> None:
         self._context, self._ledger, self._lease = context, context.ledger, context.lease
 
     def run(self, dataset: Dataset, numerics: Numerics) -> None:
-        """Raises JobFailure where the earlier bundle is gone, its data set is another by now, or nothing came out.
-        Returns early to be suspended."""
+        """Raises JobFailure where the earlier bundle is gone, its data set has changed, or nothing came out.
+
+        Returns early when the job must be suspended.
+        """
         spec, folder = self._context.spec, self._context.folder
-        self._context.enter("compress")
+        self._context.begin_phase("compress")
         source = self._source()
         old = read_bundle(source)
         report = json.loads(old["report.json"])
@@ -40,7 +42,9 @@ class CompressAgain:
         trained_on = report["dataset"]
         if (trained_on["sha256"], trained_on["split_hashes"]) != (dataset.info.sha256, dataset.split_hashes):
             name, of = dataset.info.name, source.parent.name
-            raise JobFailure(f"{name!r} is not the data set any more that job {of} was trained on")
+            raise JobFailure(
+                f"the data set {name!r} has changed since job {of} was trained on it: run its search again"
+            )
         values = recipe(
             spec,
             numerics,
@@ -49,7 +53,7 @@ class CompressAgain:
             seed=seed_of(Stream.FINAL, spec.seed, int(report["winner"]["trial"]), 0),
         )
         # the bundle's weights are those of the winner's first full training, so its own score is what may be lost
-        first = next(one for one in report["finalists"] if one["trial"] == report["winner"]["trial"])
+        first = next(row for row in report["finalists"] if row["trial"] == report["winner"]["trial"])
         winner = Winner(
             architecture=json.loads(old["architecture.json"]),
             weights=old["weights.safetensors"],
@@ -60,7 +64,7 @@ class CompressAgain:
             winner,
             dataset,
             recipe=values,
-            donor=donor_of(spec.init_from, self._context.settings.job_folder),
+            donor=find_donor(spec.init_from, self._context.settings.job_folder),
             folder=folder,
             should_stop=lambda: self._context.stop.suspending,
         )
@@ -69,9 +73,9 @@ class CompressAgain:
         files, entry = made
         if "failed" in entry:
             raise JobFailure(f"nothing came out: {entry['failed']}")
-        phases = self._context.costs.look()
+        phases = self._context.costs.snapshot()
         self._ledger.update_job(self._lease, phases=phases)
-        costs = [one for one in report["costs"] if one["phase"] != "compress"]
+        costs = [row for row in report["costs"] if row["phase"] != "compress"]
         report |= {
             "compression": entry | {"job": self._context.job_id},
             "costs": [*costs, of_phase(phases, "compress")],

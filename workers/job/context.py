@@ -14,9 +14,9 @@ from workers.stop_signal import StopSignal
 class JobContext:
     """One job under one lease.
 
-    lease: every write to the ledger carries it. stop: why the search, or the whole job, is to stop now.
-    costs: of each phase. spec: the job's document; a phase of its own may put another budget into its copy.
-    folder: the job's own, below the state folder.
+    lease: every write to the ledger carries it. stop: whether the search or the whole job must stop, and why.
+    costs: of each phase. spec: the job's document; the random arm has a copy with a budget of its own.
+    folder: of the job, in the state folder.
     """
 
     settings: Settings
@@ -29,7 +29,7 @@ class JobContext:
 
     @classmethod
     def of(cls, settings: Settings, ledger: Ledger, lease: Lease) -> "JobContext":
-        """Goes on where the job's last driver stood. Raises NotFound."""
+        """Continues from where the job's last driver stopped. Raises NotFound."""
         job = ledger.job(lease.job_id)
         return cls(
             settings=settings,
@@ -49,7 +49,7 @@ class JobContext:
         """The job's row as it is now."""
         return self.ledger.job(self.job_id)
 
-    def enter(self, phase: str) -> None:
-        """The next phase begins: it is shown, and what is spent from now on is its cost. Raises LeaseLost."""
-        self.costs.enter(phase)
-        self.ledger.update_job(self.lease, phase=phase, phases=self.costs.look())
+    def begin_phase(self, phase: str) -> None:
+        """Shows `phase` as the job's, and charges it from now on. Raises LeaseLost."""
+        self.costs.begin(phase)
+        self.ledger.update_job(self.lease, phase=phase, phases=self.costs.snapshot())

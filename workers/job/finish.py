@@ -1,6 +1,7 @@
 """After the search: final trainings on the cluster, then the report and the bundle, then the end of the job.
 
-Each final training is a row and files beside it before the next step looks at it; a new driver repeats what is missing.
+The result of a final training is stored as files and a row before the next step reads it, so a new driver repeats only
+what is missing.
 """
 
 import io
@@ -36,12 +37,12 @@ from workers.report.page import render
 from workers.report.trained import Trained, Training
 from workers.train.job_data import final_data
 from workers.train.prepare import final_epochs, recipe
-from workers.weights.inherit import donor_of, told
+from workers.weights.inherit import find_donor, inherited_shares
 
 log = logging.getLogger(__name__)
 
 EXPORT_S = 900
-"""Of wall clock, then the bundle goes without. Small networks of the presets need 10 to 12 s of one processor."""
+"""Seconds of wall clock for the exports, after which the bundle goes without. Small networks need 10 to 12 s."""
 
 
 class Finish:
@@ -50,7 +51,7 @@ class Finish:
     def __init__(self, context: JobContext) -> None:
         self._context, self._spec = context, context.spec
         self._ledger, self._lease = context.ledger, context.lease
-        self._donor = donor_of(context.spec.init_from, context.settings.job_folder)
+        self._donor = find_donor(context.spec.init_from, context.settings.job_folder)
 
     def run(self, dataset: Dataset, numerics: Numerics) -> None:
         """Raises JobFailure when no finalist could be trained. Returns early when the job must be suspended."""
@@ -58,12 +59,12 @@ class Finish:
         searched = list(self._ledger.history(self._context.job_id))
         arm = random_trials(spec, self._ledger, self._context.job_id) if spec.finalists.random_arm else []
         finals = plan(spec, searched, arm)
-        self._context.enter("finalists")
+        self._context.begin_phase("finalists")
         self._train(self._tasks(finals, numerics, dataset), dataset)
         if self._context.stop.suspending:
             return
         trained = self._trained(finals)
-        if not any(one.final.role == "finalist" for one in trained):
+        if not any(entry.final.role == "finalist" for entry in trained):
             reasons = {f.reason for f in self._ledger.finalists(self._context.job_id) if f.role == "finalist"}
             raise JobFailure(f"no finalist could be trained: {'; '.join(str(r) for r in reasons)[:300]}")
         self._publish(dataset, numerics, searched, arm, trained)
@@ -141,7 +142,7 @@ class Finish:
         return self._context.folder / "finalists" / f"{rank}-{seed}.safetensors"
 
     def _trained(self, finals: Sequence[Final]) -> list[Trained]:
-        """What of the plan was trained well at least once, with its files."""
+        """The planned architectures that were trained successfully at least once, with their files."""
         rows = [
             f for f in self._ledger.finalists(self._context.job_id)
             if f.test_score is not None and self._weights(f.rank, f.seed).is_file()
@@ -171,14 +172,14 @@ class Finish:
     ) -> None:
         """The winner is the first whose final training succeeded: the test split chooses nothing. The first is the
         best by the search's value; of several objectives, the one with the best search_score on the front."""
-        winner = next(one for one in trained if one.final.role == "finalist")
+        winner = next(entry for entry in trained if entry.final.role == "finalist")
         first = winner.trainings[0].row
         weights = self._weights(first.rank, first.seed).read_bytes()
         made = self._compressed(dataset, numerics, winner, weights)
         if made is None:
             return
         smaller, compression = made
-        self._ledger.update_job(self._lease, phase="bundle", phases=self._context.costs.look())
+        self._ledger.update_job(self._lease, phase="bundle", phases=self._context.costs.snapshot())
         preprocessing = bundle.Preprocessing.of(dataset)
         exports = self._exports(
             bundle.ExportTask(architecture=winner.trial.architecture, weights=weights, preprocessing=preprocessing)
@@ -196,7 +197,7 @@ class Finish:
             winner=winner,
             references=self._references(searched, arm),
             duplicates=DataStore(self._context.settings.datasets).duplicates(dataset),
-            transfer=told(winner.trial.architecture, self._donor) if self._donor else None,
+            transfer=inherited_shares(winner.trial.architecture, self._donor) if self._donor else None,
             compression=compression or None,
         )
         report = assemble(found, self._ledger)
@@ -220,7 +221,7 @@ class Finish:
         )
 
     def _exports(self, task: bundle.ExportTask) -> bundle.Exports:
-        """The exported forms, made on the cluster; a network that cannot be exported is a product all the same."""
+        """The exported forms, made on the cluster. A bundle is published without a form that cannot be exported."""
         if not self._context.settings.exports:
             return bundle.Exports.none("the service has ARCHSMITH_EXPORTS=0")
         deadline = time.monotonic() + EXPORT_S
@@ -239,10 +240,10 @@ class Finish:
     def _compressed(
         self, dataset: Dataset, numerics: Numerics, winner: Trained, weights: bytes
     ) -> tuple[dict[str, bytes], dict[str, Any]] | None:
-        """What the job's `compress` section makes of the winner; None where the job must be suspended."""
+        """The winner after the job's `compress` section; None where the job must be suspended."""
         if self._spec.compress is None:
             return {}, {}
-        self._context.enter("compress")
+        self._context.begin_phase("compress")
         first = winner.trainings[0]
         [task] = [t for t in self._tasks([winner.final], numerics, dataset) if t.seed == first.row.seed]
         given = Winner(architecture=winner.trial.architecture, weights=weights, final_score=first.score)
@@ -257,7 +258,7 @@ class Finish:
         )
 
     def _references(self, searched: Sequence[Trial], arm: Sequence[Trial]) -> dict[Role, Trial | None]:
-        """What the winner is compared with, as far as the job asks for it."""
+        """The trials that the winner is compared with, as far as the job asks for them."""
         wanted, references = self._spec.finalists, dict[Role, Trial | None]()
         if wanted.random_arm:
             references["random"] = next(iter(choose(arm, 1, Objective.of(self._spec.objective))), None)
@@ -267,12 +268,12 @@ class Finish:
 
 
 def _measures(weights: Path) -> Path:
-    """Where the scores of a final training lie, beside its weights."""
+    """File of a final training's scores."""
     return weights.with_suffix(".json")
 
 
 def _shares(weights: Path) -> Path:
-    """Where it lies what each sample of the test split gave to the score."""
+    """File of what each sample of the test split contributed to the score."""
     return weights.with_suffix(".npy")
 
 

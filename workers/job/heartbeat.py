@@ -1,4 +1,4 @@
-"""The driver's pulse: renews the lease, carries the user's wishes, and stops a driver that lost its job."""
+"""The driver's heartbeat: renews the lease, passes on pause and cancel, and stops a driver that lost its job."""
 
 import logging
 import os
@@ -18,7 +18,7 @@ THE_CLUSTER = "the cluster"
 
 
 class Heartbeat(threading.Thread):
-    """Beats six times within a lease.
+    """A thread that beats six times within a lease.
 
     A driver that cannot renew for two thirds of its lease, or whose job has another owner, ends its own process at
     once: two drivers writing one job would be worse than none. So does one whose cluster is away, once its job is put
@@ -67,7 +67,7 @@ class Heartbeat(threading.Thread):
             self._lease,
             seconds_used=self._stop_signal.seconds_used(),
             waiting_for=self._waiting_for(),
-            phases=self._costs.look(),
+            phases=self._costs.snapshot(),
         )
 
     def _abandon(self, why: str, code: int = EXIT_LEASE_LOST) -> None:

@@ -1,7 +1,7 @@
-"""What each phase of a job costs: wall clock, and joules where the driver's machine tells them.
+"""What each phase of a job costs: wall clock, and joules where the driver's machine can measure them.
 
-The counters are looked at with every beat of the driver's heart, because RAPL's begin anew after some 262 kJ, which is
-an hour of a busy processor. A killed driver loses what it spent since its last beat, at most a sixth of its lease.
+The energy counters are read with every heartbeat, because RAPL's wrap around after some 262 kJ, which is an hour of a
+busy processor. A killed driver loses the costs since its last heartbeat, at most a sixth of its lease.
 """
 
 import threading
@@ -15,7 +15,7 @@ Phases = dict[str, dict[str, float]]
 
 
 class PhaseCosts:
-    """Thread-safe. before: what earlier drivers of the job spent, by phase."""
+    """Costs by phase. Thread-safe. before: those of the job's earlier drivers."""
 
     def __init__(self, before: Mapping[str, Any], *, rapl: Rapl | None = None) -> None:
         self._lock = threading.Lock()
@@ -30,13 +30,13 @@ class PhaseCosts:
         found = meter("cpu")
         return cls(before, rapl=found if isinstance(found, Rapl) else None)
 
-    def enter(self, phase: str | None) -> None:
-        """What is spent from now on is spent on `phase`; None: on nothing."""
-        self.look()
+    def begin(self, phase: str | None) -> None:
+        """Charge `phase` from now on; None: charge no phase."""
+        self.snapshot()
         self._phase = phase
 
-    def look(self) -> Phases:
-        """Everything up to now."""
+    def snapshot(self) -> Phases:
+        """The costs of all phases up to now: seconds, and energy_j in joules where it is measured."""
         with self._lock:
             now, joules = time.monotonic(), self._rapl.counters() if self._rapl else ()
             if self._phase is not None:

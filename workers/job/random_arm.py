@@ -1,13 +1,13 @@
 """The random arm: what the same cost buys without a controller.
 
-A search is worth its cost only if it beats uniformly random architectures that were given as much (Li & Talwalkar
+A search is worth its cost only if it beats uniformly random architectures of the same cost (Li & Talwalkar
 2019; Yang, Esperança & Carlucci 2020). They are drawn from the same space under the same constraints, trained by the
 same recipe with the same early stopping, and the best of them is chosen by the same rule.
 
-Cost is counted in epochs of training: a search on a busy machine and its replay on a quiet one have the same arm. The
-seconds of both stand in the report. The arm ends when less is left than one whole trial takes, so it never has more
-epochs than the search; and, unless the job is reproducible, after LONGEST times the search's wall clock: where a search
-has learned to take small networks, random ones may take many times as long. A search whose controller is `random` is
+Cost is counted in epochs of training, so a search on a busy machine and its replay on a quiet one have the same arm.
+The report has the seconds of both. The arm ends when fewer epochs are left than one whole trial takes, so it never has
+more than the search; and, unless the job is reproducible, after LONGEST times the search's wall clock: where a search
+has learned to choose small networks, random ones may take many times as long. A search whose controller is `random` is
 its own arm, and nothing is trained twice.
 
 Its trials are rows of the ledger with provenance `RANDOM_ARM`, numbered from RANDOM_ARM_FROM: after a crash they are
@@ -39,11 +39,11 @@ from workers.job.context import JobContext
 from workers.job.restore import Restored, measured, replayed
 
 MOST = 4
-"""Trials of the arm for each of the search's, at most: where early stopping or failures leave many epochs over."""
+"""Trials of the arm for each of the search's, at most: a bound where early stopping or failures leave epochs over."""
 
 
 def budget(spec: JobSpec, searched: Sequence[Trial]) -> Budget:
-    """As many epochs as the search's own trials took."""
+    """A budget of as many epochs as the search's own trials took."""
     own = [trial for trial in searched if trial.provenance != "prior"]
     return Budget(
         trials=max(1, MOST * len(own)), epochs=spec.budget.epochs, total_epochs=sum(trial.epochs for trial in own)
@@ -58,14 +58,14 @@ class _Uniform(RandomController):
 
 
 class RandomArm:
-    """The arm of one job. make_task, forget: as `LedgerSearcher` takes them."""
+    """The arm of one job. make_task, on_end: as `LedgerSearcher` takes them."""
 
     def __init__(
         self,
         context: JobContext,
         *,
         make_task: Callable[[Proposal, int], TrialTask],
-        forget: Callable[[int], None],
+        on_end: Callable[[int], None],
     ) -> None:
         job, spec = context.job(), context.spec
         limit_s = math.inf if spec.reproducible else LONGEST * job.seconds_used
@@ -75,7 +75,7 @@ class RandomArm:
             spec=replace(spec, budget=budget(spec, list(context.ledger.history(job.id))), stop=StopSpec()),
             stop=context.stop.part(used_s=used_s, limit_s=limit_s),
         )
-        self._make_task, self._forget = make_task, forget
+        self._make_task, self._on_end = make_task, on_end
 
     def run(self, space: Space, constraints: Sequence[Constraint], *, data: Any, start: Start | None) -> None:
         """Train what is missing. Returns early when the job must be suspended."""
@@ -84,13 +84,13 @@ class RandomArm:
         restored = self._restored(space, constraints)
         if not restored.pending and end_of_search.full(spec.budget, restored.told, 0):
             return
-        context.enter(RANDOM_ARM)
+        context.begin_phase(RANDOM_ARM)
         searcher = LedgerSearcher(
             context,
             restored,
             slots=connection.slots(spec.trial.cpus, spec.trial.gpus),
             make_task=self._make_task,
-            forget=self._forget,
+            on_end=self._on_end,
             publish=False,
         )
         context.stop.start()

@@ -1,4 +1,4 @@
-"""A search as its ledger left it: what a new driver goes on from; and the trials of earlier jobs that it begins with.
+"""A search as the ledger has it, from which a new driver continues, and the trials of earlier jobs it starts with.
 
 The controller is replayed from the outcomes of all trials that have ended, and the rungs from all measurements.
 """
@@ -20,10 +20,10 @@ from space.space import Space
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Restored:
-    """controller: as it was. pending: proposals without an outcome. told: how the job's own trials ended so far.
+    """controller: in its last state. pending: proposals without an outcome. told: outcomes of the job's own trials.
 
-    next_number: the first that no trial of the job has. curves: what was measured, epoch by epoch.
-    With a controller alone it is a search that begins.
+    next_number: the first number that no trial of the job has. curves: the measurements, epoch by epoch.
+    With nothing but a controller, a search that starts from the beginning.
     """
 
     controller: Controller
@@ -36,11 +36,11 @@ class Restored:
 def recall(
     controller: Controller, ledger: Ledger, lease: Lease, spec: JobSpec, space: Space, constraints: Sequence[Constraint]
 ) -> None:
-    """Teach the trials of earlier jobs, and write the best of those whose scores hold here beside our own."""
+    """Pass the trials of earlier jobs to the controller, and store the best whose scores are valid for this job."""
     earlier = [prior.look(ledger, job_id) for job_id in spec.warm_start.jobs]
     found = prior.gather(spec, space, [job for job in earlier if job is not None])
-    controller.recall([one for one, _ in found])
-    there = {one.number for one in ledger.trials(lease.job_id, after=prior.FIRST_NUMBER - 1, limit=1_000)}
+    controller.recall([values for values, _ in found])
+    there = {trial.number for trial in ledger.trials(lease.job_id, after=prior.FIRST_NUMBER - 1, limit=1_000)}
     objective = Objective.of(spec.objective)
     best = prior.best_settled(found, space, constraints, spec.finalists.top)
     for number, trial in enumerate(best, prior.FIRST_NUMBER):
@@ -63,7 +63,7 @@ def replayed(controller: Controller, own: Sequence[Trial], curves: Curves, objec
 
 
 def measured(ledger: Ledger, job_id: str, objective: Objective, *, first: int = 0) -> Curves:
-    """What all trials so far came to, epoch by epoch, from number `first` on."""
+    """The learning curves of all trials so far, from number `first` on."""
     curves = Curves()
     for row in ledger.measurements(job_id):
         if row.number >= first and objective.knows(row.measurement.facts):

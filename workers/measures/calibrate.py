@@ -19,19 +19,19 @@ from workers.train.trainer import Trainer
 
 BUDGET_S = 2.5
 MARGIN = 1.05
-"""A setting must beat the plain one by this factor: below it the difference is noise, and fp32 is the safer choice."""
+"""Other numerics must beat PLAIN by this factor: below it the difference is noise, and fp32 is the safer choice."""
 PLAIN = ("fp32", "nchw")
 _PIXELS = 64 * 28 * 28
 """Pixels in one measured batch: 64 samples of 28 x 28."""
 _BATCHES = 8
-"""In one turn of one setting: about 0.1 s on one core."""
+"""Batches in one timed turn of one candidate: about 0.1 s on one core."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Timing:
-    """Best training throughput seen of one setting: what disturbs a measurement only ever makes it slower.
+    """Best training throughput of one candidate, since a disturbance can only make a measurement slower.
 
-    images_per_second: on a CPU per second of processor time, so that waiting for a busy machine does not count.
+    images_per_second: on a CPU per second of processor time, so that waiting on a busy machine does not count.
     """
 
     precision: str
@@ -41,7 +41,7 @@ class Timing:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Calibration:
-    """The fastest setting, and the table it was chosen from. threads: with how many it was measured."""
+    """The fastest numerics, and the table they were chosen from. threads: number used for the measurement."""
 
     precision: str
     layout: str
@@ -54,8 +54,11 @@ class Calibration:
 
 
 def reference_network(input_shape: tuple[int, ...], classes: int) -> nn.Module:
-    """Convolutions of 3 along each side, with 16, 32, 64 channels, each with batch norm, ReLU and, while it can be,
-    a max-pool of 2. input_shape: (C, H, W) or (C, D, H, W)."""
+    """Three blocks of convolution (kernel 3), batch norm and ReLU with 16, 32, 64 channels, then a linear layer.
+
+    Each block ends with a max-pool of 2 while its sides allow. input_shape: (C, H, W) or (C, D, H, W), in pixels.
+    The module maps (B, *input_shape) float32 to logits (B, classes).
+    """
     channels, *sides = input_shape
     volume = len(sides) == 3
     convolution, norm = (nn.Conv3d, nn.BatchNorm3d) if volume else (nn.Conv2d, nn.BatchNorm2d)
@@ -70,15 +73,18 @@ def reference_network(input_shape: tuple[int, ...], classes: int) -> nn.Module:
 
 
 def candidates(device: str) -> tuple[tuple[str, str], ...]:
-    """(precision, layout), the plain one first. fp16 needs loss scaling and pays on a GPU only."""
-    settings = (PLAIN, ("fp32", "nhwc"), ("bf16", "nhwc"))
-    return (*settings, ("fp16", "nhwc")) if device.startswith("cuda") else settings
+    """Pairs of (precision, layout), PLAIN first. fp16 needs loss scaling and pays on a GPU only."""
+    pairs = (PLAIN, ("fp32", "nhwc"), ("bf16", "nhwc"))
+    return (*pairs, ("fp16", "nhwc")) if device.startswith("cuda") else pairs
 
 
 def calibrate(
     input_shape: tuple[int, ...], *, device: str = "cpu", threads: int = 1, budget_s: float = BUDGET_S
 ) -> Calibration:
-    """Trains the reference network on noise of `input_shape` (C, H, W) in turns with each setting, about `budget_s`."""
+    """Times the candidates by training the reference network on noise, in turns, for about `budget_s` seconds.
+
+    input_shape: (C, H, W) or (C, D, H, W). Raises TrialFailure (`out_of_memory`).
+    """
     deadline = time.perf_counter() + budget_s
     runs = {numerics: _run(input_shape, numerics, device=device, threads=threads) for numerics in candidates(device)}
     for run in runs.values():
@@ -93,14 +99,14 @@ def calibrate(
 
 
 def choose(table: tuple[Timing, ...]) -> tuple[str, str]:
-    """The fastest (precision, layout), but the plain one unless it is beaten by MARGIN."""
+    """The fastest (precision, layout), or PLAIN unless that is beaten by MARGIN."""
     speed = {(t.precision, t.layout): t.images_per_second for t in table}
     fastest = max(speed, key=lambda numerics: speed[numerics])
     return fastest if speed[fastest] >= MARGIN * speed[PLAIN] else PLAIN
 
 
 def _run(input_shape: tuple[int, ...], numerics: tuple[str, str], *, device: str, threads: int) -> Callable[[], float]:
-    """One epoch of a few batches at each call; gives images per second."""
+    """A function that trains one epoch of a few batches and returns images per second."""
     fewest, batches = (8, _BATCHES) if len(input_shape) == 3 else (2, _BATCHES // 4)  # a volume has many more voxels
     batch = max(fewest, _PIXELS // math.prod(input_shape[1:]))
     generator = np.random.default_rng(0)

@@ -19,9 +19,10 @@ log = logging.getLogger(__name__)
 
 
 def calibrated(spec: JobSpec, dataset: Dataset, state: Path) -> Numerics:
-    """The user's setting where it is fixed; the rest by a measurement of 3 s on the cluster, kept below `state`.
+    """The numerics that the user fixed; what is left at "auto" is measured for 3 s on the cluster and kept in `state`.
 
-    Graphs are trained in fp32 whatever was asked for: their sums over neighbours have no other number type.
+    Graphs are trained in fp32 whatever the job says: sums over neighbours are implemented in no other number type.
+    Raises TrialFailure where the measurement fails.
     """
     if dataset.info.kind == "graph":
         return Numerics(precision="fp32", layout="nchw", source="fixed")

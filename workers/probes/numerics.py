@@ -6,9 +6,9 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Numerics:
-    """precision: "fp32", "bf16" or "fp16"; layout: "nchw" or "nhwc"; source: "fixed" by the user or "calibration".
+    """precision: "fp32", "bf16" or "fp16". layout: "nchw" or "nhwc". source: "fixed" by the user, or "calibration".
 
-    table: what was measured, images per second of each candidate.
+    table: the measured candidates with their images per second, empty where nothing was measured.
     """
 
     precision: str

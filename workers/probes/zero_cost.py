@@ -1,10 +1,10 @@
-"""Measured guesses for the starts of a controller with a surrogate (`warm: "zero_cost"`), before its first trial.
+"""The zero-cost ranking: which random starts a surrogate controller proposes first (its option `warm: "zero_cost"`).
 
-    the controller's pool -> 64 architectures -> proxies, on the cluster -> proxies.json -> one number each
+    the controller's pool -> 64 architectures -> proxies, on the cluster -> proxies.json -> a guess for each
 
-The file lies in the job's folder, beside checkpoints and weights, and is written once, when the measurement is over: a
-new driver reads the same numbers, so the controller stays a function of what is stored. It is not in the ledger because
-it can be had again: a lost file costs a measurement and is asked for only while starts are left to propose.
+The file is in the job's folder, beside checkpoints and weights, and is written once, when the measurement is complete:
+a new driver reads the same numbers, so the controller stays a function of what is stored. It is not in the ledger
+because it can be measured again: that is needed only while starts are left to propose.
 """
 
 import json
@@ -42,23 +42,23 @@ MEASURED = 64
 """Architectures of the pool that are measured, at most."""
 
 FEWEST = 16
-"""Where fewer were measured in time the best of them say less than the largest of the whole pool."""
+"""With fewer measured in time, the best of them are a worse guess than the largest of the whole pool."""
 
 SHARE = 0.05
-"""Of the seconds of the budget, at most. A reproducible job measures all of them: there no clock may decide."""
+"""Share of the budget's seconds, at most. A reproducible job measures all of them, since no clock may decide there."""
 
 CHUNK, START_S = 32, 5.0
-"""Architectures for one process, which takes this long to begin: a process that dies takes its measurements along."""
+"""Architectures per process, and seconds until a process starts. A process that dies loses its measurements."""
 
 BATCH = 64
-"""Samples, as in the published measurements. Graphs: the nodes and edges of one evaluation batch."""
+"""Samples per proxy, as in the published measurements. For graphs: the nodes and edges of one evaluation batch."""
 
 Row = dict[str, float | None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProxyTask:
-    """Some of the architectures: (hash, JSON). seconds: after which no further one is begun; None = all are."""
+    """Some of the architectures: (hash, JSON). seconds: after which no further one is started; None = no limit."""
 
     architectures: tuple[tuple[str, dict[str, Any]], ...]
     seconds: float | None
@@ -68,7 +68,7 @@ class ProxyTask:
 
 
 def measure(task: ProxyTask, data: JobData) -> dict[str, Row]:
-    """Hash -> proxies by name, in a process of the cluster. All networks have their weights from the same seed."""
+    """Hash -> proxies by name. Runs in a process of the cluster; all networks are initialised from the same seed."""
     import torch
 
     from space.build import build
@@ -87,7 +87,7 @@ def measure(task: ProxyTask, data: JobData) -> dict[str, Row]:
 
 
 def _inputs(data: JobData, where: str) -> Sequence[Any]:
-    """What a network is called with: the first batch of the training samples, normalised as the trainer does it."""
+    """The network's inputs for the first batch of training samples, normalised as the trainer does it."""
     from workers.train.data import TrainData
     from workers.train.recipe import Recipe
     from workers.train.trainer import TASKS
@@ -99,7 +99,7 @@ def _inputs(data: JobData, where: str) -> Sequence[Any]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ZeroCostRanking:
-    """The measurement of one job. folder: of the job."""
+    """The ranking of one job. folder: the job's."""
 
     spec: JobSpec
     dataset: Dataset
@@ -107,20 +107,25 @@ class ZeroCostRanking:
     stop: StopSignal
 
     def guesses(self, controller: SurrogateController) -> dict[Key, float]:
-        """By the answers of an architecture of its pool. Empty when there are too few, or the search has to stop."""
+        """A guess for each measured architecture of the controller's pool, by the key of its choices.
+
+        Empty where too few were measured in time, or the search has to stop.
+        """
         found = _picked(controller)
         hashes = {architecture.hash: architecture for architecture in found.values()}
         rows = self._known(hashes)
         if len(rows) < min(FEWEST, len(hashes)):
-            log.warning("%d of %d architectures measured in time: starts by parameters", len(rows), len(hashes))
+            log.warning(
+                "only %d of %d architectures measured in time: ranking starts by parameters", len(rows), len(hashes)
+            )
             return {}
         for hash_, row in rows.items():
             row["macs"] = analyse(hashes[hash_]).macs
         values = combined({hash_: row.get(name) for hash_, row in rows.items()} for name in COLUMNS)
-        return {key: values[one.hash] for key, one in found.items() if one.hash in values}
+        return {key: values[graph.hash] for key, graph in found.items() if graph.hash in values}
 
     def _known(self, hashes: Mapping[str, Architecture]) -> dict[str, Row]:
-        """From the file, or measured and put there."""
+        """The proxies of these architectures, from the file if it is there, else measured and written to it."""
         path = self.folder / FILE
         if path.is_file():
             stored: dict[str, Row] = json.loads(path.read_text(encoding="utf-8"))
@@ -133,7 +138,7 @@ class ZeroCostRanking:
     def _measured(self, hashes: Mapping[str, Architecture]) -> dict[str, Row]:
         spec, began = self.spec, time.monotonic()
         limit = math.inf if spec.reproducible else SHARE * spec.budget.seconds
-        tasks = self._tasks([(hash_, one.to_json()) for hash_, one in hashes.items()], limit)
+        tasks = self._tasks([(hash_, graph.to_json()) for hash_, graph in hashes.items()], limit)
         rows: dict[str, Row] = {}
         for _, result in run_tasks(
             measure,
@@ -151,7 +156,7 @@ class ZeroCostRanking:
         return rows
 
     def _tasks(self, named: Sequence[tuple[str, dict[str, Any]]], limit: float) -> list[ProxyTask]:
-        """Large ones and random ones for each process, in turns; no task where there is no time to begin one."""
+        """Deals large and random architectures out to the processes; no task where there is no time to start one."""
         slots = connection.slots(self.spec.trial.cpus, self.spec.trial.gpus)
         count = max(min(slots, len(named)), math.ceil(len(named) / CHUNK))
         seconds = limit / math.ceil(count / slots) - START_S
@@ -159,7 +164,7 @@ class ZeroCostRanking:
             return []
         return [
             ProxyTask(
-                architectures=tuple(one for place, one in enumerate(named) if place // 2 % count == first),
+                architectures=tuple(pair for place, pair in enumerate(named) if place // 2 % count == first),
                 seconds=seconds if math.isfinite(seconds) else None,
                 seed=seed_of(Stream.PROXIES, self.spec.seed),
                 device=self.spec.trial.device,
@@ -170,14 +175,14 @@ class ZeroCostRanking:
 
 
 def _picked(controller: SurrogateController) -> dict[Key, Architecture]:
-    """Those that are measured, by their answers, in the order of importance."""
-    pool = list({one.key: one for one in controller.pool if not one.broken}.values())
-    picked = [pool[place] for place in chosen([one.size for one in pool], MEASURED)]
-    return {one.key: controller.space.sample(replay(one.choices)) for one in picked}
+    """The architectures to measure by the key of their choices, most important first."""
+    pool = list({draw.key: draw for draw in controller.pool if not draw.broken}.values())
+    picked = [pool[place] for place in chosen([draw.size for draw in pool], MEASURED)]
+    return {draw.key: controller.space.sample(replay(draw.choices)) for draw in picked}
 
 
 def _one_batch(dataset: Dataset, seed: int) -> JobData:
-    """The search's data with no more of the training split than a batch needs, and without validation."""
+    """The search's data with one batch of the training split and no validation split, to send less to the workers."""
     data = search_data(dataset)
     train = data.train
     if isinstance(train, Split):

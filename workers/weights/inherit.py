@@ -1,14 +1,14 @@
-"""Knowledge transfer: a network starts from the weights of an earlier job's winner as far as they fit.
+"""Weight inheritance: a network starts from the weights of an earlier job's winner as far as they fit.
 
-A layer takes over the weights of its namesake there when it is the same kind of layer. Where shapes agree they are
-copied. Where a layer has become wider, new channels begin as copies of old ones, and whatever reads a channel that now
-exists c times takes a c-th of its weights for it: the wider network computes what the old one did, and learns on from
-there (Chen, Goodfellow, Shlens 2016, Net2Net, section 3.1). A little noise on the copies tells them apart, for without
-it twins would get the same gradients for ever. All other weights are drawn as usual: of layers that are new, of another
-kernel, narrower, or behind a flatten of another size.
+A layer inherits from the donor's layer of the same name when both are the same operation. Weights of equal shape are
+copied. Where a layer has become wider, new channels start as copies of old ones, and a layer that reads a channel which
+now exists c times divides its weights for it by c: the wider network computes what the old one did, and training
+continues from there (Chen, Goodfellow, Shlens 2016, Net2Net, section 3.1). A little noise on the copies breaks the
+symmetry, since identical channels would get identical gradients for ever. All other weights are drawn as usual: of
+layers that are new, have another kernel, are narrower, or follow a flatten of another size.
 
-The function is preserved through convolutions, linear layers, batch norms and what treats each channel alike, as long
-as all of a network that differs is wider. A group norm's mean over copies weighs them anew, and so does attention.
+The function is preserved through convolutions, linear layers, batch norms and element-wise operations, as long as the
+network differs only by being wider. A group norm's mean weighs copies differently, and so does attention.
 """
 
 import json
@@ -48,7 +48,7 @@ class Donor:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Inherited:
-    """How many values of a network's weights come from the donor as they are, by widening, and not at all."""
+    """How many values of a network's weights were copied from the donor, widened from it, or drawn fresh."""
 
     copied: int = 0
     widened: int = 0
@@ -61,7 +61,7 @@ class Inherited:
 
 
 def read_donor(folder: Path, job: str) -> Donor:
-    """From the bundle in a job's folder. Raises JobFailure where there is none any more."""
+    """Reads the donor from the bundle in a job's folder. Raises JobFailure where the bundle was deleted."""
     path = folder / "bundle.zip"
     if not path.is_file():
         raise JobFailure(f"job {job}, whose weights this one starts from, has no bundle any more")
@@ -70,13 +70,13 @@ def read_donor(folder: Path, job: str) -> Donor:
         return Donor(job=job, architecture=architecture, weights=archive.read("weights.safetensors"))
 
 
-def donor_of(init_from: str | None, folder: Callable[[str], Path]) -> Donor | None:
-    """Of a job's document. folder: of a job by its id."""
+def find_donor(init_from: str | None, folder: Callable[[str], Path]) -> Donor | None:
+    """The donor that a job's `init_from` names, if any. folder: id of a job -> its folder. Raises JobFailure."""
     return None if init_from is None else read_donor(folder(init_from), init_from)
 
 
-def told(architecture: Json, donor: Donor) -> Json:
-    """For the report: what share of a network's weights began as the donor's."""
+def inherited_shares(architecture: Json, donor: Donor) -> Json:
+    """For the report: which share of a network's weights was copied or widened from the donor's."""
     from space.build import build
 
     graph = Architecture.from_json(architecture)
@@ -84,9 +84,11 @@ def told(architecture: Json, donor: Donor) -> Json:
 
 
 def inherit(module: "nn.Module", architecture: Architecture, donor: Donor, *, noise: float = NOISE) -> Inherited:
-    """Give a fresh module of this architecture what it can have of the donor's weights; says how much that was.
+    """Overwrites, in place, the weights of a fresh module that the donor can provide; returns how many those were.
 
-    Random numbers come from torch's global generator.
+    module: built from `architecture`; its state dict is changed. noise: on the copies of a widened layer, as a share of
+    the standard deviation of the donor's tensor. Random numbers come from torch's global generator.
+    (Chen et al. 2016, Net2Net, section 3.1.)
     """
     import torch
     from safetensors.torch import load

@@ -96,7 +96,7 @@ class Table:
                 timeout_s=LIMIT_S,
                 checkpoint="",
             ),
-            forget=self.forgotten.append,
+            on_end=self.forgotten.append,
         )
 
     def suggest(self, name: str) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from space.architecture import Architecture, GraphBuilder
 from space.build import build
 from workers.compress import int8, masks
 from workers.compress.chain import Chain, Winner, attempted
-from workers.compress.lab import FineTuner
+from workers.compress.fine_tuner import FineTuner
 from workers.compress.loader import unpack
 from workers.compress.sharing import Book, centres, folded
 from workers.compress.state import State
@@ -56,9 +56,9 @@ def trained(digits: Dataset) -> State:
 
 
 def test_channels_leave_and_the_logits_of_a_smaller_network_come_out(digits: Dataset, trained: State) -> None:
-    lab = FineTuner(data=search_data(digits), recipe=RECIPE, floor=0.0)
+    tuner = FineTuner(data=search_data(digits), recipe=RECIPE, floor=0.0)
     for importance in ("l1", "bn_scale"):
-        made = STEPS["prune_structured"](trained, lab, share=0.5, rounds=2, epochs=1, importance=importance)
+        made = STEPS["prune_structured"](trained, tuner, share=0.5, rounds=2, epochs=1, importance=importance)
         assert made.kept
         assert made.detail["channels"] == {"part.0.conv": [16, 8], "part.1.conv": [24, 12]}
         before, after = analyse(trained.architecture), analyse(made.state.architecture)
@@ -71,8 +71,8 @@ def test_the_least_important_channels_are_those_that_leave(digits: Dataset, trai
     weights = {name: tensor.clone() for name, tensor in trained.weights.items()}
     weak = [1, 2, 5, 7, 8, 11, 13, 14]
     weights["part.0.conv.weight"][weak] *= 1e-3
-    lab = FineTuner(data=search_data(digits), recipe=RECIPE, floor=0.0)
-    made = STEPS["prune_structured"](trained.having(weights), lab, share=0.5, rounds=1, epochs=0, importance="l1")
+    tuner = FineTuner(data=search_data(digits), recipe=RECIPE, floor=0.0)
+    made = STEPS["prune_structured"](trained.having(weights), tuner, share=0.5, rounds=1, epochs=0, importance="l1")
     strong = [number for number in range(16) if number not in weak]
     assert torch.equal(made.state.weights["part.0.conv.weight"], weights["part.0.conv.weight"][strong])
 
@@ -83,16 +83,16 @@ def test_the_stop_rule_refuses_and_nothing_changes(digits: Dataset, trained: Sta
         "prune_magnitude": {"sparsity": 0.9, "rounds": 2, "epochs": 1},
         "cluster": {"clusters": 128, "epochs": 1},
     }.items():
-        lab = FineTuner(data=search_data(digits), recipe=RECIPE, floor=1.1)
-        made = STEPS[name](trained, lab, **options)
+        tuner = FineTuner(data=search_data(digits), recipe=RECIPE, floor=1.1)
+        made = STEPS[name](trained, tuner, **options)
         assert not made.kept
         assert made.state is trained
-        assert lab.verdicts == [False]
+        assert tuner.verdicts == [False]
 
 
 def test_pruned_weights_stay_zero_while_the_others_learn(digits: Dataset, trained: State) -> None:
-    lab = FineTuner(data=search_data(digits), recipe=RECIPE, floor=0.0)
-    made = STEPS["prune_magnitude"](trained, lab, sparsity=0.8, rounds=2, epochs=1)
+    tuner = FineTuner(data=search_data(digits), recipe=RECIPE, floor=0.0)
+    made = STEPS["prune_magnitude"](trained, tuner, sparsity=0.8, rounds=2, epochs=1)
     names = [name for name, tensor in trained.weights.items() if tensor.ndim > 1]
     gone = sum(int((made.state.weights[name] == 0).sum()) for name in names)
     assert gone / sum(trained.weights[name].numel() for name in names) == pytest.approx(0.8, abs=0.01)
@@ -102,8 +102,8 @@ def test_pruned_weights_stay_zero_while_the_others_learn(digits: Dataset, traine
 
 
 def test_a_ticket_begins_from_early_weights_and_is_compared(digits: Dataset) -> None:
-    lab = FineTuner(data=search_data(digits), recipe=RECIPE, floor=0.0)
-    made = STEPS["lottery"](fresh(), lab, sparsity=0.6, rounds=2, rewind_epoch=1)
+    tuner = FineTuner(data=search_data(digits), recipe=RECIPE, floor=0.0)
+    made = STEPS["lottery"](fresh(), tuner, sparsity=0.6, rounds=2, rewind_epoch=1)
     assert made.detail["rounds"] == 2
     assert made.detail["sparsity"] == pytest.approx(0.6, abs=0.01)
     assert 0 < made.detail["random_mask_score"] <= 1
@@ -137,26 +137,26 @@ def test_folded_statistics_change_no_logit(trained: State) -> None:
 
 
 def test_shared_weights_are_few_and_pruned_ones_stay_zero(digits: Dataset, trained: State) -> None:
-    lab = FineTuner(data=search_data(digits), recipe=RECIPE, floor=0.0)
-    sparse = STEPS["prune_magnitude"](trained, lab, sparsity=0.6, rounds=1, epochs=1).state
-    made = STEPS["cluster"](sparse, lab, clusters=8, epochs=1)
+    tuner = FineTuner(data=search_data(digits), recipe=RECIPE, floor=0.0)
+    sparse = STEPS["prune_magnitude"](trained, tuner, sparsity=0.6, rounds=1, epochs=1).state
+    made = STEPS["cluster"](sparse, tuner, clusters=8, epochs=1)
     name = "part.1.conv.weight"
     assert len(made.state.weights[name].unique()) <= 9
     for each in (name, "part.0.conv.weight"):  # one with a book, one too small for it
         assert torch.equal(made.state.weights[each] == 0, sparse.weights[each] == 0)
-    coded = STEPS["huffman"](made.state, lab).state
+    coded = STEPS["huffman"](made.state, tuner).state
     assert len(coded.pack()) < len(made.state.pack()) < len(sparse.pack())
 
 
 def test_eight_bits_answer_as_the_network_does(digits: Dataset, trained: State) -> None:
-    lab = FineTuner(data=search_data(digits), recipe=RECIPE, floor=lab_score(digits, trained) - 0.02)
-    made = STEPS["quantise_int8"](trained, lab, samples=64)
+    tuner = FineTuner(data=search_data(digits), recipe=RECIPE, floor=score_of(digits, trained) - 0.02)
+    made = STEPS["quantise_int8"](trained, tuner, samples=64)
     assert made.kept
     assert made.state is trained
     assert made.detail["bytes"] == len(made.files["model-int8.onnx"])
 
 
-def lab_score(digits: Dataset, state: State) -> float:
+def score_of(digits: Dataset, state: State) -> float:
     return FineTuner(data=search_data(digits), recipe=RECIPE).score(state)
 
 
@@ -266,7 +266,7 @@ def test_eight_bits_beside_have_scores_of_their_own(
 
 
 def test_the_final_stage_has_nothing_to_decide_by(digits: Dataset, trained: State) -> None:
-    lab = FineTuner(data=final_data(digits), recipe=RECIPE, verdicts=[True, False])
-    assert (lab.attempt(lambda: trained), lab.attempt(lambda: trained)) == (trained, None)
+    tuner = FineTuner(data=final_data(digits), recipe=RECIPE, verdicts=[True, False])
+    assert (tuner.attempt(lambda: trained), tuner.attempt(lambda: trained)) == (trained, None)
     with pytest.raises(ValueError, match="no validation split"):
-        lab.score(trained)
+        tuner.score(trained)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from workers.job import phase_costs as spending_module
+from workers.job import phase_costs as phase_costs_module
 from workers.job.phase_costs import PhaseCosts
 from workers.measures.energy import Rapl
 
@@ -21,25 +21,25 @@ def test_seconds_and_joules_go_to_the_phase_and_add_up_over_drivers(
         clock[0] = seconds
         (zone / "energy_uj").write_text(f"{microjoules}\n")
 
-    monkeypatch.setattr(spending_module.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(phase_costs_module.time, "monotonic", lambda: clock[0])
     at(100.0, 5_000_000)
     spent = PhaseCosts({"search": {"seconds": 7.0, "energy_j": 1.0}}, rapl=Rapl(zones=(zone,)))
     at(150.0, 6_000_000)
-    spent.enter("search")  # what went before it is nobody's
+    spent.begin("search")  # what went before it is nobody's
     at(160.0, 9_000_000)
-    assert spent.look() == {"search": {"seconds": 17.0, "energy_j": 4.0}}
+    assert spent.snapshot() == {"search": {"seconds": 17.0, "energy_j": 4.0}}
     at(161.0, 1_000_000)  # it began anew
-    spent.enter("finalists")
+    spent.begin("finalists")
     at(165.0, 3_000_000)
-    spent.enter(None)
+    spent.begin(None)
     at(999.0, 4_000_000)
-    assert spent.look() == {
+    assert spent.snapshot() == {
         "search": {"seconds": 18.0, "energy_j": 6.0},
         "finalists": {"seconds": 4.0, "energy_j": 2.0},
     }
 
 
-def test_a_machine_that_does_not_tell_its_energy_has_none() -> None:
+def test_without_an_energy_counter_only_seconds_are_counted() -> None:
     spent = PhaseCosts({})
-    spent.enter("search")
-    assert set(spent.look()["search"]) == {"seconds"}
+    spent.begin("search")
+    assert set(spent.snapshot()["search"]) == {"seconds"}

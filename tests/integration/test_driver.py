@@ -128,7 +128,7 @@ def test_energy_that_no_worker_can_tell_ends_the_job_before_any_trial(yard: Yard
     yard.submit(trials=2, objective=ObjectiveSpec(minimize=("energy_j",)))
     job = yard.drive(Fake())
     assert job.state is JobState.FAILED
-    assert str(job.reason).startswith("the objective energy_j cannot be told: ")
+    assert str(job.reason).startswith("the objective energy_j cannot be measured: ")
     assert yard.trials(job.id) == {}
 
 

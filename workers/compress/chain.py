@@ -1,4 +1,4 @@
-"""The chain of compression: the steps one after the other, twice, and what comes out for bundle and report.
+"""The chain of compression: the steps one after the other, twice, and the result for bundle and report.
 
 `workers/compress/fine_tuner.py` says why twice. The chain is one task on the cluster. Each step's result is written to
 the job's folder before the next step begins, so after a crash or a pause another process continues from the last
@@ -23,7 +23,7 @@ from workers.train.recipe import Recipe
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Winner:
-    """What is made smaller. weights: a safetensors file. final_score: of the test split."""
+    """The network to compress. weights: a safetensors file. final_score: on the test split."""
 
     architecture: Json
     weights: bytes
@@ -32,7 +32,10 @@ class Winner:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Compressed:
-    """architecture, packed, files: of the network that came out, None where none did. entry: of the report."""
+    """The result. architecture, packed, files: of the compressed network; None and empty where there is none.
+
+    entry: of the report.
+    """
 
     entry: Json
     architecture: Json | None = None
@@ -41,7 +44,7 @@ class Compressed:
 
 
 Run = Callable[[Callable[[Any, JobData], Any], Any, JobData], Any]
-"""How a step is taken: (function, task, data) -> what it returns, or its TrialFailure."""
+"""How a step is run: (function, task, data) -> what the function returns, or its TrialFailure."""
 
 
 def attempted(function: Callable[[Any, JobData], Any], task: Any, data: JobData) -> Any:
@@ -61,7 +64,7 @@ def attempted(function: Callable[[Any, JobData], Any], task: Any, data: JobData)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StepOutcome:
-    """How a step went in both passes. final: None where the first pass found nothing good enough."""
+    """The results of a step in both passes. final: None where the first pass found nothing good enough."""
 
     step: CompressStep
     searched: StepResult | TrialFailure
@@ -69,12 +72,12 @@ class StepOutcome:
 
 
 class Chain:
-    """One winner's way through the steps."""
+    """Takes one winner through the steps."""
 
     def __init__(
         self, spec: CompressSpec, winner: Winner, *, folder: Path, recipe: Recipe, run: Run = attempted
     ) -> None:
-        """folder: for what the steps leave. recipe: of the winner's final training."""
+        """folder: for the results of the steps. recipe: of the winner's final training."""
         self._spec, self._winner, self._folder, self._recipe, self._run = spec, winner, folder, recipe, run
         self._steps = [CompressStep(name="reference"), *spec.steps]
 
@@ -96,7 +99,7 @@ class Chain:
     # ---- the two passes
 
     def _search_pass(self, data: JobData) -> list[StepOutcome]:
-        """The reference and every step where decisions are made; ends with the reference if that failed."""
+        """The reference and every step, with decisions; only the reference if that failed."""
         task, outcomes = self._first_task(), []
         for number, step in enumerate(self._steps):
             result = self._step(f"search-{number}", _of(task, step), data)
@@ -120,7 +123,7 @@ class Chain:
             if isinstance(result, StepResult):
                 task = _after(task, result)
             elif number == 0:
-                raise JobFailure(f"the winner cannot be measured: {result}")
+                raise JobFailure(f"the winner cannot be measured before it is compressed: {result}")
             outcomes.append(replace(outcome, final=result))
         return outcomes
 
@@ -187,12 +190,12 @@ def _of(task: StepTask, step: CompressStep) -> StepTask:
 
 
 def _after(task: StepTask, result: StepResult) -> StepTask:
-    """The network that came out of a step, for the next one to begin with."""
+    """The task with the network that came out of a step, for the next step to start from."""
     return replace(task, architecture=result.architecture, weights=result.weights, form=result.form)
 
 
 def _accepted(result: StepResult | TrialFailure, before: float) -> float:
-    """The validation score of the network that goes on."""
+    """The validation score of the network that the next step starts from."""
     if isinstance(result, TrialFailure):
         return before
     passed = [score for score, kept in zip(result.scores, result.verdicts, strict=True) if kept]
@@ -200,9 +203,10 @@ def _accepted(result: StepResult | TrialFailure, before: float) -> float:
 
 
 def _row(outcome: StepOutcome, score: float) -> Json:
-    """What the report says of a step beside its name and options.
+    """A step's entry in the report, without its name and options.
 
-    score: of the network that goes on. A step that changes nothing of it and leaves a file beside has the file's.
+    score: of the network that the next step starts from. A step that only writes a file beside the network has the
+    file's score instead.
     """
     found, final = outcome.searched, outcome.final
     if isinstance(found, TrialFailure):
@@ -221,7 +225,7 @@ def _row(outcome: StepOutcome, score: float) -> Json:
 
 
 def _why(found: StepResult) -> str | None:
-    """The stop rule's sentence; None where all attempts passed."""
+    """Why the stop rule ended the step; None where all attempts passed."""
     if all(found.verdicts):
         return None
     number = found.verdicts.index(False) + 1
@@ -230,7 +234,7 @@ def _why(found: StepResult) -> str | None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChainTask:
-    """A whole chain, for one process on the cluster. folder: one that all machines see."""
+    """A whole chain, for one process on the cluster. folder: must be visible to all machines."""
 
     spec: CompressSpec
     winner: Winner
@@ -239,19 +243,19 @@ class ChainTask:
 
 
 def go_through(task: ChainTask, data: tuple[JobData, JobData]) -> Compressed:
-    """Runs in a process of its own on the cluster. data: of the search pass and of the final one."""
+    """Runs the chain in a process of its own on the cluster. data: of the search pass and of the final one."""
     return Chain(task.spec, task.winner, folder=Path(task.folder), recipe=task.recipe).compress(*data)
 
 
 def _take(task: StepTask, data: JobData) -> StepResult:
-    """Do one step. Raises TrialFailure."""
+    """Run one step. Raises TrialFailure, ExportFailure."""
     from workers.compress import steps
 
     return steps.take(task, data)
 
 
 def _evaluate(task: EvaluationTask, data: JobData) -> TestEvaluation:
-    """Pack what came out and measure it on the test split. Raises TrialFailure."""
+    """Pack the final network and measure it on the test split. Raises TrialFailure, ExportFailure."""
     from workers.compress import steps
 
     return steps.evaluate(task, data)

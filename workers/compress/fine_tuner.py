@@ -1,15 +1,14 @@
-"""What a step of compression may do with a network: train it, ask whether it is still good enough, and measure it.
+"""What a step of compression may do with a network: train it, check that it is still good enough, and measure it.
 
-Every decision is made on the validation split. The winner itself has been trained on it, so what becomes of it cannot
-be judged there. Therefore the steps are gone through twice:
+Every decision is made on the validation split. The winner itself was trained on that split, so a compressed winner
+cannot be judged there. Therefore the steps run twice:
 
-    search   from a network of the winner's architecture trained on the training split alone; each step asks after each
-             attempt whether the validation score is within `max_drop` of that network's, and the answers are written
-             down
+    search   from a network of the winner's architecture trained on the training split alone; after each attempt a
+             step asks whether the validation score is within `max_drop` of that network's, and the answers are recorded
     final    from the winner's own weights, on training and validation split together; the same steps get the same
-             answers, so that nothing is decided any more
+             answers, so nothing is decided here
 
-The test split is measured once, at the end of the second pass, as of every finalist.
+The test split is used once, at the end of the second pass, as for every finalist.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -26,15 +25,15 @@ from workers.train.recipe import Recipe
 from workers.train.trainer import Trainer
 
 RATE = 0.3
-"""Of the learning rate of a training from scratch, for fine-tuning."""
+"""Learning rate of fine-tuning, as a share of that of a training from scratch."""
 
 
 @dataclass(kw_only=True, slots=True)
 class FineTuner:
     """data: of the search stage (with a validation split) or of the final one (without). recipe: of a full training.
 
-    floor: the validation score that must be kept, of the search stage. verdicts: the answers given so far, or to be
-    given again in the final stage. scores: of the search stage, one for each answer.
+    floor: the lowest validation score allowed, in the search stage. verdicts: the answers given so far, or to be
+    repeated in the final stage. scores: of the search stage, one for each answer.
     """
 
     data: JobData
@@ -51,11 +50,11 @@ class FineTuner:
 
     @property
     def epochs(self) -> int:
-        """Of a training from scratch."""
+        """Epochs of a training from scratch."""
         return self.recipe.epochs
 
     def fresh(self, state: State) -> Trainer:
-        """A trainer of the architecture with new weights, for as long as a final training takes."""
+        """A trainer of the architecture with freshly drawn weights, for as many epochs as a final training."""
         return new_trainer(state.architecture.to_json(), self.data, self.recipe)
 
     def trainer(
@@ -67,52 +66,58 @@ class FineTuner:
         rate: float = RATE,
         changes: Mapping[str, Any] | None = None,
     ) -> Trainer:
-        """Of a network that is there. changes: of the recipe."""
+        """A trainer of an existing module. rate: share of the learning rate. changes: fields of the recipe."""
         values = replace(self.recipe, epochs=epochs, **(changes or {}))
         return trainer_of(module, state.architecture.training, self.data, values, rate=rate)
 
     def tune(self, state: State, module: nn.Module, *, epochs: int, rate: float = RATE) -> None:
-        """Train a network that is there for some epochs. Raises TrialFailure (diverged)."""
+        """Fine-tune an existing module in place. Raises TrialFailure (`diverged`, `out_of_memory`)."""
         trainer = self.trainer(state, module, epochs=epochs, rate=rate)
         for _ in range(epochs):
             trainer.train_epoch()
 
     def attempt(self, make: Callable[[], State]) -> State | None:
-        """What `make` makes, where that is good enough to go on with. What was not is not made again."""
+        """The state that `make` returns if it passes the stop rule, else None.
+
+        In the final stage `make` is not called for an attempt that failed in the search stage.
+        """
         if not self.deciding:
             return make() if self.judge(None) else None
         made = make()
         return made if self.judge(lambda: self.score(made)) else None
 
     def judge(self, score: Callable[[], float] | None) -> bool:
-        """Whether a validation score keeps to the stop rule; in the final stage what was answered before."""
+        """Whether a validation score passes the stop rule; in the final stage, the recorded answer.
+
+        Raises ValueError without a score in the search stage.
+        """
         if not self.deciding:
             self._answered += 1
             return self.verdicts[self._answered - 1]
         if score is None:
-            raise ValueError("the search stage judges by a score")
+            raise ValueError("score is None, but the search stage judges by a validation score")
         self.scores.append(score())
         self.verdicts.append(self.floor is None or self.scores[-1] >= self.floor)
         return self.verdicts[-1]
 
     def score(self, state: State, module: nn.Module | None = None) -> float:
-        """On the validation split, in float32 as the product runs. Raises ValueError in the final stage."""
+        """On the validation split, 0 to 1, in float32 as the bundle runs. Raises ValueError in the final stage."""
         if self.data.val is None:
-            raise ValueError("the final stage has no validation split: nothing may be decided there")
+            raise ValueError("the final stage has no validation split to score on: nothing may be decided there")
         return self.still(state, module).score(self.data.val)
 
     def latency(self, state: State, module: nn.Module | None = None) -> dict[str, float]:
-        """Of one pass, see `workers.measures.latency`."""
+        """Milliseconds of one forward pass, see `workers.measures.latency`."""
         return passes(self.still(state, module), with_energy=False)
 
     def still(self, state: State, module: nn.Module | None = None) -> Trainer:
-        """A trainer that will not train."""
+        """A trainer for evaluation only, in float32."""
         return self.trainer(state, module or state.module(), epochs=0, changes={"precision": "fp32"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StepOutput:
-    """What a step made. state: the network to go on with, the one given where nothing was good enough.
+    """The result of a step. state: the network to continue with, which is the given one if no attempt passed.
 
     detail: for the report. files: of the bundle, by name below `compressed/`.
     """
@@ -124,5 +129,5 @@ class StepOutput:
 
 
 def shares(total: float, rounds: int) -> Sequence[float]:
-    """What is to be gone after each round, so that every round takes the same share of what is left."""
+    """The share removed after each round, such that every round removes the same share of what is left."""
     return [1 - (1 - total) ** (number / rounds) for number in range(1, rounds + 1)]

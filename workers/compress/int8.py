@@ -1,4 +1,4 @@
-"""quantise_int8: weights and activations of 8 bits, for a runtime that computes with them.
+"""quantise_int8: 8-bit weights and activations, for a runtime that computes with them.
 
 Post-training and static: the ranges of activations come from some training samples, those of weights are each output
 channel's own (Jacob et al. 2018, Quantization and Training of Neural Networks). ONNX Runtime was chosen by measurement,
@@ -9,8 +9,8 @@ on a chain of 133,000 parameters trained on Fashion-MNIST, 3,000 validation samp
     int8 weights, torchao 0.18                     0.9247   541 kB   as float32 in torch
     int8 weights and activations, torchao 0.18     0.9247   542 kB   as float32 in torch
 
-torchao's `quantize_` turns linear layers only, and nearly all of such a network is convolutions. (The network had been
-trained on those samples, so only differences count.)
+torchao's `quantize_` converts linear layers only, and nearly all of such a network is convolutions. (The network had
+been trained on those samples, so only differences count.)
 """
 
 from collections.abc import Iterator
@@ -37,9 +37,9 @@ BATCH = 64
 
 
 def quantise_int8(state: State, tuner: FineTuner, *, samples: int) -> StepOutput:
-    """The network with 8-bit weights and activations as an ONNX file beside; the network itself goes on as it was.
+    """An 8-bit version of the network as an ONNX file beside it; the network itself stays as it was.
 
-    samples: of the training split, whose activations give the ranges.
+    samples: number of training samples whose activations give the ranges. Raises ExportFailure, TrialFailure.
     """
     model = quantised(state, tuner, samples=samples)
     runs = session(model, state, tuner)
@@ -51,12 +51,12 @@ def quantise_int8(state: State, tuner: FineTuner, *, samples: int) -> StepOutput
 
 
 def session(model: bytes, state: State, tuner: FineTuner) -> "Session":
-    """The ONNX file in the place of the network."""
+    """The ONNX model as a module. Raises ExportFailure where ONNX Runtime does not load it."""
     return Session(model, ["x", *KINDS[state.architecture.data].indices], threads=tuner.recipe.threads)
 
 
 def quantised(state: State, tuner: FineTuner, *, samples: int) -> bytes:
-    """The bytes of the ONNX file. Raises ExportFailure."""
+    """The bytes of the 8-bit ONNX model. Raises ExportFailure."""
     given = _Samples(tuner, state, samples)
     with TemporaryDirectory() as folder:
         plain, ready, made = (Path(folder) / name for name in ("plain.onnx", "ready.onnx", FILE))
@@ -76,7 +76,7 @@ def quantised(state: State, tuner: FineTuner, *, samples: int) -> bytes:
 
 
 class Session(nn.Module):
-    """An ONNX model in the place of a module: inputs -> logits. It has nothing to train."""
+    """An ONNX model as a module, for evaluation: inputs in order -> logits (B, classes). Raises ExportFailure."""
 
     def __init__(self, model: bytes, names: list[str], *, threads: int) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ class Session(nn.Module):
         with third_party("ONNX Runtime"):
             self._session = InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self._names = names
-        self.nothing = nn.Parameter(torch.zeros(1))
+        self.nothing = nn.Parameter(torch.zeros(1))  # a trainer's optimizer needs a parameter
 
     def forward(self, *inputs: Tensor) -> Tensor:
         arrays = _arrays(self._names, inputs)

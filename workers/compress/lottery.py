@@ -5,7 +5,7 @@ need (Frankle et al. 2020, Linear Mode Connectivity). In rounds: train to the en
 others back to what they were after `rewind_epoch` epochs (the optimizer and its schedule as well), train again.
 
 Beside the ticket, a mask with as many weights of each layer at random places is trained from the same early weights: a
-ticket that is no better than that one has won nothing by its choice of weights, and the report says so.
+ticket that is no better gained nothing from its choice of weights; the report has both scores.
 """
 
 import copy
@@ -20,7 +20,11 @@ from workers.train.trainer import Trainer
 
 
 def lottery(state: State, tuner: FineTuner, *, sparsity: float, rounds: int, rewind_epoch: int) -> StepOutput:
-    """Trains rounds + 1 times (and once more for the random mask) from scratch; the given weights are left."""
+    """Trains rounds + 1 times (and once more for the random mask) from scratch; the given weights are not used.
+
+    sparsity: share of the weights pruned after the last round. rewind_epoch: epochs after which the early weights are
+    taken. Raises TrialFailure (`diverged`, `out_of_memory`).
+    """
     trainer = tuner.fresh(state)
     keep = masks.all_ones(trainer.module)
     masks.put(trainer.module, keep)

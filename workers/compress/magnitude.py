@@ -12,7 +12,10 @@ from workers.compress.state import State
 
 
 def prune_magnitude(state: State, tuner: FineTuner, *, sparsity: float, rounds: int, epochs: int) -> StepOutput:
-    """Sets up to the share `sparsity` of the weights of matrices and kernels to zero."""
+    """Sets up to the share `sparsity` of the weights of matrices and kernels to zero. epochs: of tuning, each round.
+
+    Raises TrialFailure (`diverged`, `out_of_memory`).
+    """
     made, done, gone = state, 0, 0.0
     keep = masks.all_ones(state.module())
     for wanted in shares(sparsity, rounds):

@@ -1,11 +1,11 @@
-"""Writes packed weights: each tensor in the smallest of the codings allowed that gives back every bit.
+"""Writes packed weights: each tensor in the smallest of the allowed codings that restores every bit.
 
-The format is the loader's (`workers/compress/loader.py`, which is also what stands in the bundle as `load.py`). After
-Han et al. 2016, Deep Compression: places in a book of shared values instead of values (section 3), runs of zeros
+The format is described in the loader (`workers/compress/loader.py`, shipped in the bundle as `load.py`). It follows
+Han et al. 2016, Deep Compression: indices into a codebook of shared values instead of values (section 3), runs of zeros
 instead of zeros (section 2), and Huffman codes for both (section 5).
 
-The codes are dahuffman's (pure Python, 50 kB, MIT; it shows its table, so that a few lines of numpy decode what it
-wrote). constriction, the other one looked at, is a compiled coder whose bits only itself reads.
+The Huffman coder is dahuffman (pure Python, 50 kB, MIT): it exposes its table, so a few lines of numpy decode what it
+wrote. constriction, the alternative, is a compiled coder whose bits only constriction itself reads.
 """
 
 import json
@@ -26,7 +26,7 @@ PLAIN = ("fill", "int64", "float16", "float32")
 SPARSE = (*PLAIN, "sparse")
 SHARED = (*SPARSE, "shared")
 CODED = (*SHARED, "huffman", "runs")
-"""The codings that a network may use after each step: the plain ones, and what pruning, sharing and coding add."""
+"""The codings that a network may use after each step: plain ones, then what pruning, sharing and coding add."""
 
 LARGEST_BOOK = 256
 LONGEST_CODE = 24
@@ -37,7 +37,7 @@ Places = NDArray[np.int64]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Part:
-    """A tensor in one coding. numbers: what the header says of it; body: its bytes."""
+    """A tensor in one coding. numbers: what the header holds for it, see the loader. body: its bytes."""
 
     coding: str
     numbers: tuple[int, ...] = ()
@@ -45,35 +45,38 @@ class Part:
 
 
 def pack(weights: Mapping[str, Tensor], codings: Sequence[str]) -> bytes:
-    """A state dict as the bytes of a packed file. Raises ValueError where reading it back does not give every bit."""
+    """A state dict as the bytes of a packed file. Raises ValueError where reading it back does not restore every bit.
+
+    weights: float32 or int64 tensors of any shape, on the CPU. codings: the names allowed, such as `SPARSE`.
+    """
     tensors, body = [], []
     for name, tensor in weights.items():
-        part = min(_parts(tensor, codings), key=lambda one: len(one.body))
+        part = min(_parts(tensor, codings), key=lambda part: len(part.body))
         tensors.append([name, list(tensor.shape), part.coding, *part.numbers])
         body.append(part.body)
     text = json.dumps({"version": 1, "tensors": tensors}, separators=(",", ":")).encode()
     header = zlib.compress(text, 9)
     packed = MAGIC + len(header).to_bytes(4, "little") + header + b"".join(body)
     if not identical(unpack(packed), weights):
-        raise ValueError("the packed weights do not read back as they were")
+        raise ValueError("the packed weights do not read back bit for bit; this is a bug in workers/compress/packed.py")
     return packed
 
 
 def identical(some: Mapping[str, Tensor], others: Mapping[str, Tensor]) -> bool:
     """Whether two state dicts are equal in every bit, names and shapes included."""
     return list(some) == list(others) and all(
-        one.shape == other.shape and one.dtype == other.dtype and one.numpy().tobytes() == other.numpy().tobytes()
-        for one, other in zip(some.values(), others.values(), strict=True)
+        a.shape == b.shape and a.dtype == b.dtype and a.numpy().tobytes() == b.numpy().tobytes()
+        for a, b in zip(some.values(), others.values(), strict=True)
     )
 
 
 def _parts(tensor: Tensor, codings: Sequence[str]) -> Iterator[Part]:
-    """The tensor in every allowed coding that can hold it, one at least."""
+    """The tensor in every allowed coding that can represent it, at least one."""
     if tensor.dtype == torch.int64:
         yield Part(coding="int64", body=tensor.numpy().astype("<i8").tobytes())
         return
     x: Floats = tensor.numpy().reshape(-1)
-    bits = x.view(np.uint32)
+    bits = x.view(np.uint32)  # compared as bits, since -0.0 == 0.0 and NaN != NaN
     yield Part(coding="float32", body=_bytes(x))
     with np.errstate(over="ignore"):
         half = x.astype(np.float16)
@@ -88,12 +91,12 @@ def _parts(tensor: Tensor, codings: Sequence[str]) -> Iterator[Part]:
 
 
 def _shared(bits: NDArray[np.uint32], codings: Sequence[str]) -> Iterator[Part]:
-    """By a book of the different values, where they are few."""
+    """By a codebook of the distinct values, where there are at most LARGEST_BOOK. bits: (n,)."""
     book, places = np.unique(bits, return_inverse=True)
     if len(book) > LARGEST_BOOK:
         return
     width = max(1, int(len(book) - 1).bit_length())
-    spelled = (places[:, None] >> np.arange(width)[::-1]) & 1
+    spelled = (places[:, None] >> np.arange(width)[::-1]) & 1  # (n, width), the highest bit first
     written = _bytes(book.view(np.float32))
     yield Part(
         coding="shared", numbers=(len(book), width), body=written + np.packbits(spelled.astype(np.uint8)).tobytes()
@@ -105,9 +108,9 @@ def _shared(bits: NDArray[np.uint32], codings: Sequence[str]) -> Iterator[Part]:
 
 
 def _runs(book: NDArray[np.uint32], places: Places) -> Iterator[Part]:
-    """The zeros, whose place is 0, as lengths of runs."""
+    """The zeros, whose index is 0, as run lengths. book: (k,) bits, zero first; places: (n,) indices into it."""
     there = np.flatnonzero(places)
-    gaps = np.diff(there, prepend=-1) - 1
+    gaps = np.diff(there, prepend=-1) - 1  # zeros before each value
     runs: list[int] = []
     for gap in gaps.tolist():
         runs += [LONGEST_RUN] * (gap // LONGEST_RUN)
@@ -119,9 +122,9 @@ def _runs(book: NDArray[np.uint32], places: Places) -> Iterator[Part]:
 
 
 def _stream(symbols: Places) -> tuple[int, bytes] | None:
-    """Symbols 0 to 255 with codes of their own -> (how many codes, the bytes of table and codes).
+    """Huffman codes of the symbols, (n,) of 0 to 255 -> (number of codes, the bytes of table and codes).
 
-    None where a code would be longer than the table can say.
+    None where a code would be longer than the 24 bits that the table has for it.
     """
     codec = HuffmanCodec.from_frequencies(Counter(symbols.tolist()))
     codes = [(s, length, code) for s, (length, code) in codec.get_code_table().items() if isinstance(s, int)]

@@ -1,4 +1,4 @@
-"""From a winner to `compressed/` in its bundle and the report's entry, and from an old bundle to one that has them.
+"""From a winner to `compressed/` in its bundle and the entry in the report; and the same for an older bundle.
 
 compressed/model.py  weights.packed  load.py  architecture.json  README.md  (model-int8.onnx)
 """
@@ -57,10 +57,11 @@ def compress(
     folder: Path,
     should_stop: Callable[[], bool],
 ) -> tuple[dict[str, bytes], Json] | None:
-    """The files of a bundle, by their paths in it, and the report's entry; None where the job must be put down.
+    """The files of a bundle, by their paths in it, and the report's entry; None where the job must be suspended.
 
-    recipe: of the winner's final training. donor: whose weights it started from, for what is trained anew beside it.
-    folder: of the job, for what the steps leave. Where nothing came out the entry says why under "failed".
+    recipe: of the winner's final training. donor: whose weights that training started from, if any. folder: of the job,
+    where the steps store their results. Where nothing came out, because the chain failed or crashed, there are no files
+    and the entry has the reason as "failed".
     """
     if spec.compress is None:
         return {}, {}
@@ -82,7 +83,7 @@ def compress(
 
 
 def files(made: Compressed, preprocessing: bundle.Preprocessing, *, name: str, before: float) -> dict[str, bytes]:
-    """What lies below `compressed/`; nothing where nothing came out."""
+    """The files below `compressed/`; none where nothing came out."""
     if made.architecture is None:
         return {}
     architecture = Architecture.from_json(made.architecture)
@@ -108,7 +109,7 @@ def read_bundle(path: Path) -> dict[str, bytes]:
 
 
 def with_compressed(old: Mapping[str, bytes], made: Mapping[str, bytes], report: dict[str, Any]) -> dict[str, bytes]:
-    """The files of an earlier bundle with new papers and what lies below `compressed/`, for new sums."""
+    """The files of an earlier bundle with a new report and card and the new `compressed/`; without the old sums."""
     kept = {name: data for name, data in old.items() if not name.startswith(f"{FOLDER}/") and name != "SHA256SUMS"}
     shown = {"report.json": (json.dumps(report, indent=2) + "\n").encode(), "report.html": render(report).encode()}
     return bundle.with_card({**kept, **made, **shown}, report)

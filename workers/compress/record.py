@@ -1,4 +1,4 @@
-"""A step's result as files below the job's folder, so that a new driver goes on behind the last finished step."""
+"""A step's result as files below the job's folder, so that a new driver continues after the last finished step."""
 
 import json
 from dataclasses import asdict
@@ -9,7 +9,7 @@ from workers.compress.tasks import StepResult
 
 
 def write(folder: Path, key: str, result: StepResult) -> None:
-    """The weights and other files first, the description last and by rename: where it stands, all is there."""
+    """Writes the weights and other files first and the description last, so a description means that all is there."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in {"safetensors": result.weights, **result.files}.items():
         (folder / f"{key}.{name}").write_bytes(content)

@@ -32,7 +32,10 @@ RATE = 0.03
 
 
 class Book(nn.Module):
-    """Values by their places in a book, place 0 being zero: the parameter is the book, (k,) -> a weight."""
+    """A parametrization that looks weights up in a codebook: the parameter is the book, (k,) -> the weight's shape.
+
+    places: of each weight in the book, in the shape of the weight; 0 stands for zero, i for book[i - 1]. values: (k,).
+    """
 
     places: Tensor
 
@@ -49,7 +52,11 @@ class Book(nn.Module):
 
 
 def cluster(state: State, tuner: FineTuner, *, clusters: int, epochs: int) -> StepOutput:
-    """Gives each layer a book of at most `clusters` values, zero not counted."""
+    """Gives each layer a codebook of at most `clusters` values, zero not counted. epochs: to train the books.
+
+    A refused attempt is repeated with twice as many clusters, below LARGEST_BOOK. Raises TrialFailure (`diverged`,
+    `out_of_memory`).
+    """
     while True:
         shared = tuner.attempt(partial(_shared, state, tuner, clusters, epochs))
         if shared is not None:
@@ -76,7 +83,10 @@ def _shared(state: State, tuner: FineTuner, clusters: int, epochs: int) -> State
 
 
 def centres(weight: Tensor, clusters: int) -> tuple[Tensor, Tensor]:
-    """The place of each weight in the book, 0 for zeros, and the values of the places from 1 on."""
+    """Clusters a weight of any shape: the place of each value, in that shape, and the codebook (k,) float32.
+
+    Place 0 stands for zero, place i for book[i - 1]. k is at most `clusters`. (Han et al. 2016, section 3.)
+    """
     x = weight.reshape(-1).numpy()
     there = x != 0
     values = x[there].astype(np.float64)[:, None]
@@ -91,7 +101,10 @@ def centres(weight: Tensor, clusters: int) -> tuple[Tensor, Tensor]:
 
 
 def folded(module: nn.Module, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The weights with every batch norm's mean 0 and variance 1, its scale and shift doing what it did."""
+    """The state dict with every batch norm's statistics folded into its scale and shift: mean 0, variance 1.
+
+    In evaluation mode the module computes the same: y = (x - mean) / sqrt(var + eps) · scale + shift. Shapes stay.
+    """
     changed = dict(weights)
     for name, layer in module.named_modules():
         if isinstance(layer, nn.modules.batchnorm._BatchNorm) and layer.running_var is not None:
@@ -105,7 +118,7 @@ def folded(module: nn.Module, weights: Mapping[str, Tensor]) -> dict[str, Tensor
 
 
 def _halved(weights: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
-    """All but the large matrices in half precision, where its range allows."""
+    """All but the large matrices rounded to half precision, where its range allows."""
     for name, tensor in weights.items():
         half = tensor.half().to(tensor.dtype) if tensor.is_floating_point() else tensor
         small = tensor.ndim < 2 or tensor.numel() < FEW

@@ -1,4 +1,4 @@
-"""A network on its way to being smaller: the graph, the weights, and in which codings they may be packed."""
+"""A network in the course of compression: its graph, its weights, and the codings they may be packed in."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -16,12 +16,12 @@ CODINGS: Mapping[str, tuple[str, ...]] = {
     "shared": packed.SHARED,
     "coded": packed.CODED,
 }
-"""Name of what the steps so far have made of the weights -> the codings that it may be packed in."""
+"""Form that the steps so far have given the weights -> the codings that they may be packed in."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class State:
-    """weights: a state dict on the processor. form: a name of `CODINGS`."""
+    """weights: a state dict on the CPU, in the order of the module's. form: a key of `CODINGS`."""
 
     architecture: Architecture
     weights: Mapping[str, Tensor]
@@ -38,6 +38,7 @@ class State:
         return replace(self, weights=plain(weights), form=form or self.form)
 
     def pack(self) -> bytes:
+        """The bytes of the packed file, see `packed.pack`."""
         return packed.pack(self.weights, CODINGS[self.form])
 
     @property
@@ -47,13 +48,16 @@ class State:
 
 
 def plain(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """On the processor, row by row, and with no zero below zero: what a mask makes of a negative weight is one."""
+    """A state dict on the CPU, contiguous, with -0.0 (which a mask makes of negative weights) turned into 0.0.
+
+    weights: tensors of any shape and device. Returns copies of the same shapes and types.
+    """
     moved = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
     return {name: tensor + 0.0 if tensor.is_floating_point() else tensor.clone() for name, tensor in moved.items()}
 
 
 def matrices(module: nn.Module) -> dict[str, nn.Module]:
-    """The layers whose `weight` is a matrix or a set of kernels: what is pruned and shared. By path."""
+    """By path, the layers whose `weight` has two dimensions or more: those that are pruned and shared."""
     return {
         name: layer
         for name, layer in module.named_modules()

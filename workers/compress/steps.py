@@ -1,7 +1,7 @@
-"""The steps of compression by name, and how one is taken.
+"""The steps of compression by name, and how a step is run.
 
-What they are asked and what they answer stands in `workers/compress/tasks.py`. A step that fails is an end of that step
-and not of the job: the chain goes on from the network before it.
+Their tasks and results are in `workers/compress/tasks.py`. A step that raises TrialFailure ends itself and not the job:
+the chain continues with the network before it.
 """
 
 import time
@@ -26,8 +26,10 @@ from workers.train.job_data import JobData
 
 
 def reference(state: State, tuner: FineTuner) -> StepOutput:
-    """The winner's architecture trained on the training split alone, by which the search stage judges; in the final
-    stage the winner itself."""
+    """The winner's architecture trained on the training split alone, the yardstick of the search stage.
+
+    In the final stage the winner itself. Raises TrialFailure (`diverged`, `out_of_memory`).
+    """
     if not tuner.deciding:
         return StepOutput(state=state, kept=True)
     trainer = tuner.fresh(state)
@@ -38,8 +40,8 @@ def reference(state: State, tuner: FineTuner) -> StepOutput:
     return StepOutput(state=trained, kept=True)
 
 
-def huffman(state: State, tuner: FineTuner) -> StepOutput:  # noqa: ARG001 - no weight changes, so there is nothing to ask
-    """The places in the books, and the runs of zeros, in Huffman codes (Han et al. 2016, section 5)."""
+def huffman(state: State, tuner: FineTuner) -> StepOutput:  # noqa: ARG001 - no weight changes, so there is nothing to judge
+    """Huffman codes for codebook indices and runs of zeros (Han et al. 2016, section 5). Changes no weight."""
     return StepOutput(state=state.having(state.weights, form="coded"), kept=True)
 
 
@@ -55,14 +57,14 @@ STEPS: Mapping[str, Callable[..., StepOutput]] = {
 
 
 def state_of(task: StepTask | EvaluationTask) -> State:
-    """The network that a step begins with, its tensors in the order of the state dict, which the file does not keep."""
+    """The network that a step starts from. A safetensors file is unordered, so the state dict's order is restored."""
     graph, tensors = Architecture.from_json(task.architecture), load(task.weights)
     ordered = {name: tensors[name] for name in build(graph).state_dict()}
     return State(architecture=graph, weights=ordered, form=task.form)
 
 
 def take(task: StepTask, data: JobData) -> StepResult:
-    """Do one step. Raises TrialFailure."""
+    """Run one step. Raises TrialFailure, and ExportFailure where an exporter or runtime fails."""
     began = time.monotonic()
     verdicts = list(task.verdicts) if data.val is None else []
     tuner = FineTuner(data=data, recipe=task.recipe, floor=task.floor, verdicts=verdicts)
@@ -84,10 +86,10 @@ def take(task: StepTask, data: JobData) -> StepResult:
 
 
 def costs(state: State, tuner: FineTuner, *, before: State) -> Json:
-    """What a network costs: bytes of its packed file, parameters, how many are not zero, MACs, latency.
+    """What a network costs: bytes of its packed file, parameters, nonzero parameters, MACs, latency in ms.
 
-    latency_before_ms: of the network that the step began with, measured in the same process a moment earlier, since
-    what other work a machine does changes every figure but their ratio.
+    latency_before_ms: of the network that the step started from, measured in the same process a moment earlier: other
+    load on the machine changes both figures, but hardly their ratio.
     """
     analysis = analyse(state.architecture)
     earlier = tuner.latency(before)["latency_ms"]
@@ -102,9 +104,9 @@ def costs(state: State, tuner: FineTuner, *, before: State) -> Json:
 
 
 def evaluate(task: EvaluationTask, data: JobData) -> TestEvaluation:
-    """Pack what came out, and measure on the test split what reads back from the file. Raises TrialFailure.
+    """Pack the final network, and measure on the test split what is read back from that file.
 
-    Latencies are the better of two turns each, taken alternately.
+    Latencies are the better of two turns each, taken alternately. Raises TrialFailure, ExportFailure.
     """
     if data.test is None:
         raise ValueError("the evaluation needs the final splits, data.test is None")

@@ -1,7 +1,7 @@
-"""prune_structured: channels are removed for real, so that the network is a smaller and faster one of the same kind.
+"""prune_structured: channels are removed for real, so the result is a smaller and faster network of the same kind.
 
-In rounds: of every family of channels that may leave for one another (`workers.weights.channels`) the least important
-go, the rest is fine-tuned, and the next round starts from there if the stop rule allows.
+In rounds: of every family of interchangeable channels (`workers.weights.channels`) the least important are removed, the
+rest is fine-tuned, and the next round starts from there if the stop rule allows.
 
     l1         importance of a channel is the sum of the absolute weights of the filters that write it (Li et al. 2017,
                Pruning Filters for Efficient ConvNets)
@@ -24,7 +24,7 @@ from workers.weights.channels import Numbers, Ties
 from workers.weights.narrow import narrow
 
 BLOCK = 8
-"""Wide families keep a multiple of this many channels, the nearest: processors work on blocks of 8 or 16."""
+"""Wide families keep the nearest multiple of this many channels, since processors work on blocks of 8 or 16."""
 
 Floats = NDArray[np.float64]
 
@@ -32,7 +32,10 @@ Floats = NDArray[np.float64]
 def prune_structured(
     state: State, tuner: FineTuner, *, share: float, rounds: int, epochs: int, importance: str
 ) -> StepOutput:
-    """Removes up to `share` of the channels of each family, in rounds of `epochs` epochs of fine-tuning."""
+    """Removes up to `share` of the channels of each family, in rounds of `epochs` epochs of fine-tuning.
+
+    importance: "l1" or "bn_scale", see above. Raises TrialFailure (`diverged`, `out_of_memory`).
+    """
     sizes = {writers: len(groups) for writers, groups in Ties(state.architecture).families().items()}
     made, done = state, 0
     for gone in shares(share, rounds):
@@ -60,7 +63,10 @@ def _tuned(ties: Ties, state: State, removed: Numbers, tuner: FineTuner, epochs:
 
 
 def least(ties: Ties, state: State, sizes: dict[tuple[str, ...], int], gone: float, *, by: str) -> Numbers:
-    """The groups that must leave so that of each family's first size the share `gone` has left; one always stays."""
+    """The numbers of the groups to remove, (n,), so that each family has lost the share `gone` of its first size.
+
+    sizes: first size by family. by: "l1" or "bn_scale". At least one group of each family stays.
+    """
     scores = importances(ties, state, by=by)
     chosen = []
     for writers, groups in ties.families().items():
@@ -76,9 +82,9 @@ def _kept(size: int, gone: float) -> int:
 
 
 def importances(ties: Ties, state: State, *, by: str) -> Floats:
-    """Of every group by its number: the mean over the layers that have a say."""
-    spoken = {name for writers in ties.families() for name in writers}
-    total, count = _votes(ties, {name: _filters(state, name) for name in spoken})
+    """Importance of every group by its number, (groups,): the mean over the layers that write or scale it."""
+    writing = {name for writers in ties.families() for name in writers}
+    total, count = _votes(ties, {name: _filters(state, name) for name in writing})
     if by == "bn_scale":
         norms = [node for node in ties.architecture.nodes if node.op == "batch_norm"]
         scales = {node.name: _size(state.weights[f"{node.weights or node.name}.weight"]) for node in norms}
@@ -88,7 +94,7 @@ def importances(ties: Ties, state: State, *, by: str) -> Floats:
 
 
 def _votes(ties: Ties, sizes: dict[str, Floats]) -> tuple[Floats, Floats]:
-    """Sum and number of what these layers say of each group; sizes: (C,) of the channels of each."""
+    """Sum and count, (groups,) each, of the relative sizes in these layers. sizes: (C,) of the channels of each."""
     length = 1 + max(int(groups.max()) for groups in ties.groups.values())
     total, count = np.zeros(length), np.zeros(length)
     for name, size in sizes.items():
@@ -102,10 +108,10 @@ def _filters(state: State, name: str) -> Floats:
     owner = node.weights or node.name
     weight = state.weights.get(f"{owner}.weight", state.weights.get(f"{owner}.lin.weight"))
     if weight is None:
-        raise ValueError(f"{name} has no weight to go by")
+        raise ValueError(f"the importance of the channels of {name} cannot be computed: the layer has no weight")
     return _size(weight)
 
 
 def _size(weight: Tensor) -> Floats:
-    """Sum of absolute values of each row."""
+    """Sum of the absolute values of each output channel: (C, ...) -> (C,)."""
     return weight.abs().reshape(len(weight), -1).sum(dim=1).double().numpy()

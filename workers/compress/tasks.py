@@ -1,7 +1,7 @@
-"""What the steps of compression are asked and what they answer: plain values and bytes, without torch.
+"""Tasks and results of the steps of compression: plain values and bytes, without torch.
 
 StepTask  ->  StepResult     one step, see `workers/compress/steps.py`
-EvaluationTask  ->  TestEvaluation       what came out, on the test split
+EvaluationTask  ->  TestEvaluation       the final network on the test split
 """
 
 from collections.abc import Mapping
@@ -30,10 +30,10 @@ class StepTask:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StepResult:
-    """architecture, weights, form: of the network to go on with; changed: whether it is another than before.
+    """architecture, weights, form: of the network to continue with; changed: whether it differs from the given one.
 
-    scores: of the search stage, one for each verdict. detail: what the step says of itself.
-    measured: of the final stage, what the network costs (`costs`). files: of the bundle, below `compressed/`.
+    scores: of the search stage, one for each verdict. detail: for the report, the step's own figures.
+    measured: of the final stage, the network's costs (`steps.costs`). files: of the bundle, below `compressed/`.
     """
 
     architecture: Json
@@ -66,9 +66,10 @@ class EvaluationTask:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TestEvaluation:
-    """packed: the file of weights as it lies in the bundle. score: the job's own; measures: all that apply, by name.
+    """packed: the bundle's file of weights. score: the job's score; measures: all scores that apply, by name.
 
-    latency_before_ms: of the winner, measured beside. of_files: the score of what a step left beside, by its name.
+    latency_before_ms: of the winner, measured in turns with the other. of_files: scores of models that steps wrote
+    beside the network, by step.
     """
 
     packed: bytes

@@ -1,8 +1,8 @@
-"""Joules, where the machine can tell them: processors through Linux's RAPL counters, GPUs through NVML.
+"""Joules, where the machine can measure them: processors through Linux's RAPL counters, GPUs through NVML.
 
-Both count the whole package or card, idle power and whatever else runs on it included: figures compare on one quiet
-machine. RAPL's files are readable by root alone unless an administrator says otherwise (CVE-2020-8694), and most
-virtual machines and containers have none, so a job that asks for energy first asks a worker whether it can tell.
+Both count the whole package or card, including idle power and other work on it, so compare figures of one quiet machine
+only. RAPL's files are readable by root alone unless an administrator changes that (CVE-2020-8694), and most virtual
+machines and containers have none, so a job that asks for energy checks a worker first.
 """
 
 import time
@@ -13,18 +13,18 @@ from typing import Protocol
 
 RAPL = Path("/sys/class/powercap")
 CHUNKS = 20
-"""Looks at a GPU's power within one measurement."""
+"""Readings of a GPU's power within one measurement."""
 
 
 class Meter(Protocol):
     def joules(self, run: Callable[[], None], runs: int) -> float:
-        """What is spent while `run` is called so many times."""
+        """Joules spent while `run` is called `runs` times."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rapl:
-    """zones: folders of the packages, each with energy_uj, which begins anew after max_energy_range_uj."""
+    """zones: folders of the packages, each with the counter energy_uj, which wraps around at max_energy_range_uj."""
 
     zones: tuple[Path, ...]
 
@@ -35,18 +35,18 @@ class Rapl:
         return self.between(before, self.counters())
 
     def counters(self) -> tuple[int, ...]:
-        """Of each zone, microjoules."""
+        """Microjoules of each zone."""
         return tuple(_number(zone / "energy_uj") for zone in self.zones)
 
     def between(self, before: tuple[int, ...], after: tuple[int, ...]) -> float:
-        """Joules from one look to a later one, if no counter began anew twice."""
+        """Joules between two readings, provided that no counter wrapped around twice."""
         ranges = (_number(zone / "max_energy_range_uj") + 1 for zone in self.zones)
         return sum((late - early) % span for early, late, span in zip(before, after, ranges, strict=True)) / 1e6
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Power:
-    """A device that tells its power. milliwatts: now."""
+    """A device whose power can be read. milliwatts: the current power."""
 
     milliwatts: Callable[[], float]
 
@@ -62,7 +62,7 @@ class Power:
 
 
 def meter(device: str, *, folder: Path = RAPL) -> Meter | str:
-    """How to tell the energy of a device of this machine, or why it cannot be told."""
+    """The energy meter of a device of this machine, or why there is none, in words."""
     return _nvml(device) if device.startswith("cuda") else _rapl(folder)
 
 
@@ -84,7 +84,7 @@ def _nvml(device: str) -> Meter | str:
     try:
         torch.cuda.power_draw(device)
     except (ImportError, RuntimeError) as error:
-        return f"NVML does not tell this GPU's power: {str(error).splitlines()[0][:150]}"
+        return f"NVML does not report this GPU's power: {str(error).splitlines()[0][:150]}"
     return Power(milliwatts=lambda: torch.cuda.power_draw(device))
 
 

@@ -1,9 +1,9 @@
-"""What one forward pass costs on this worker, its time and its energy; and on a GPU, what the training takes of it.
+"""The time and energy of one forward pass on this worker; and on a GPU, the memory of the training.
 
-Batch 1, as a service answers: one picture, one volume, one graph of middling size, or for nodes and links the whole
-graph. In float32 and evaluation mode, as the bundle's `model.py` runs, in the memory layout of the training, with the
-trial's threads. It is measured after the first epoch that the process trains, when all kernels are warm: the weights do
-not change what a pass costs, and so trials that a scheduler stops early have their figures as well.
+Batch 1, as in serving: one image, one volume, one graph of median size, or for nodes and links the whole graph. In
+float32 and evaluation mode, as the bundle's `model.py` runs, in the memory layout of the training, with the trial's
+threads. It is measured after the first epoch, when all kernels are warm: the weights do not change what a pass costs,
+and so trials that a scheduler stops early have their figures as well.
 """
 
 import time
@@ -21,20 +21,21 @@ if TYPE_CHECKING:
     from workers.train.trainer import Trainer
 
 WARM_UP, RUNS, SECONDS = 10, 50, 0.3
-"""Passes before anything counts; then at least so many, and further ones up to so many seconds."""
+"""Passes that do not count; then the fewest that do, and the seconds up to which more are run."""
 
 ENERGY_S = 1.0
-"""How long passes are repeated for their energy: the counters move in steps of 1 to 100 ms."""
+"""Seconds for which passes are repeated to measure energy: the counters are updated every 1 to 100 ms."""
 
 Run = Callable[[], None]
 
 
 def measure(trainer: "Trainer", wanted: Sequence[str]) -> dict[str, float]:
-    """Those of the wanted measures that a worker tells, and what says how good they are.
+    """Those of the wanted measures that a worker measures, with figures on their precision.
 
     latency_ms: the median; latency_spread_ms: half of the interquartile range; latency_runs; latency_threads.
-    energy_j: mean of a pass, the idle power of the device included. cuda_peak_mb, where memory_mb is wanted: the most
-    that torch held on the GPU since the training began, the data set included. Raises TrialFailure (`unmeasured`).
+    energy_j: mean joules of a pass, including the idle power of the device. cuda_peak_mb, where memory_mb is wanted:
+    the peak memory in MiB that torch has held on the GPU since the training began, including the data set.
+    Raises TrialFailure (`unmeasured`, `out_of_memory`).
     """
     found: dict[str, float] = {}
     if "memory_mb" in wanted and trainer.device.startswith("cuda"):
@@ -45,10 +46,13 @@ def measure(trainer: "Trainer", wanted: Sequence[str]) -> dict[str, float]:
 
 
 def passes(trainer: "Trainer", *, with_energy: bool) -> dict[str, float]:
-    """The time of one pass, and its energy."""
+    """Milliseconds and, if asked for, joules of one forward pass, by name as in `measure`.
+
+    Raises TrialFailure (`unmeasured`) where the machine has no energy counter that can be read, (`out_of_memory`).
+    """
     gauge = meter(trainer.device) if with_energy else None
     if isinstance(gauge, str):
-        raise TrialFailure(f"energy_j cannot be told: {gauge}", cause="unmeasured")
+        raise TrialFailure(f"energy_j cannot be measured: {gauge}", cause="unmeasured")
     run = forward(trainer)
     with memory_guard(), torch.inference_mode():
         seconds = timed(run)
@@ -59,7 +63,7 @@ def passes(trainer: "Trainer", *, with_energy: bool) -> dict[str, float]:
 
 
 def forward(trainer: "Trainer") -> Run:
-    """One pass, to its very end: a GPU is waited for."""
+    """A function that runs one pass on one sample (`Trainer.example`) and waits for a GPU to finish."""
     module, inputs = trainer.module.eval(), trainer.example()
     cuda = trainer.device.startswith("cuda")
 
@@ -72,7 +76,7 @@ def forward(trainer: "Trainer") -> Run:
 
 
 def timed(run: Run, *, clock: Callable[[], float] = time.perf_counter) -> list[float]:
-    """Seconds of each pass after the warm-up, by the wall's clock: what a caller would wait."""
+    """Wall-clock seconds of each pass after the warm-up, which is what a caller waits."""
     for _ in range(WARM_UP):
         run()
     seconds: list[float] = []
@@ -85,6 +89,7 @@ def timed(run: Run, *, clock: Callable[[], float] = time.perf_counter) -> list[f
 
 
 def described(seconds: Sequence[float]) -> dict[str, float]:
+    """Median, spread and count of the passes, by name as in `measure`."""
     low, middle, high = np.quantile(seconds, (0.25, 0.5, 0.75))
     return {
         "latency_ms": 1000.0 * float(middle),

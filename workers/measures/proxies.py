@@ -1,15 +1,15 @@
-"""Guesses at what an untrained network is worth, from one batch: synflow, the Jacobians' covariance, nwot.
+"""Zero-cost proxies, which guess from one batch how good a network will be: synflow, jacob_cov, nwot.
 
-Each is a function of a module with fresh weights and of what it is called with: features (B, C, H, W), (B, C, D, H, W)
-or (N, F), then the indices of graph data (`space.kinds`). It leaves the module as it was, and gives the same number for
-the same weights and batch. Larger is better. None where there is no such number: an overflow, two samples that the
-network cannot tell apart, or data that the proxy does not speak of.
+Each is a function of a module with fresh weights and of its inputs: features (B, C, H, W), (B, C, D, H, W) or (N, F),
+then the indices of graph data (`space.kinds`). It leaves the module as it was, and returns the same number for the same
+weights and batch. Larger is better. None where the value is undefined: an overflow, two samples that the network does
+not distinguish, or data that the proxy does not apply to.
 
     synflow     images, volumes and graphs
-    jacob_cov   images and volumes: it compares samples, and a graph's nodes are not independent ones
+    jacob_cov   images and volumes: it compares samples, and the nodes of a graph are not independent
     nwot        images and volumes, for the same reason
 
-In single precision but for synflow, and alike on any device; nothing is drawn at random, dropout is off.
+In single precision except for synflow, and the same on any device; nothing is drawn at random, dropout is off.
 """
 
 import copy
@@ -27,7 +27,7 @@ NORMS = (_BatchNorm, _InstanceNorm, nn.GroupNorm, nn.LayerNorm)
 ACTIVATIONS = (
     nn.ReLU, nn.LeakyReLU, nn.ELU, nn.SiLU, nn.GELU, nn.Hardswish, nn.Mish, nn.Tanh, nn.Sigmoid,
 )  # fmt: skip
-"""Modules of the element-wise non-linearities. What an operation does inside of itself is not seen."""
+"""Modules of the element-wise non-linearities. Those inside an operation's own forward are not seen."""
 
 RIDGE = 1e-5
 """Added to eigenvalues, as published."""
@@ -40,12 +40,12 @@ def synflow(module: nn.Module, inputs: Sequence[Tensor]) -> float | None:
 
     (Tanaka et al. 2020, Pruning neural networks without any data; as a proxy: Abdelfattah et al. 2021.) With every
     parameter replaced by its absolute value and an input of ones, R sums over all paths the product of their weights.
-    As in the literature norms are left out: in a fresh batch norm that does not look at its batch nothing else
-    happens, and others would divide out what is summed. Activations are left out too: ReLU is the identity on the
+    As in the literature norms are left out: a fresh batch norm in evaluation mode is the identity anyway, and others
+    would divide out what is summed. Activations are left out too: ReLU is the identity on the
     positive values that flow here, smooth ones approach it, tanh would end the flow. Sigmoids stay, they are gates.
 
-    Of images and volumes the batch gives only the shape, (1, C, H, W); graphs keep their nodes and edges. In double
-    precision: of a deep network the sum is beyond 1e38. None for capsules, which insist on single precision.
+    Of images and volumes only the shape is used, (1, C, H, W); graphs keep their nodes and edges. In double precision,
+    since the sum of a deep network exceeds 1e38. `measured` has None for capsules, which need single precision.
     """
     x, *indices = inputs
     module = copy.deepcopy(module).double().eval()
@@ -63,12 +63,12 @@ def synflow(module: nn.Module, inputs: Sequence[Tensor]) -> float | None:
 
 
 def jacob_cov(module: nn.Module, inputs: Sequence[Tensor]) -> float | None:
-    """How differently the network looks at the samples of a batch: minus the sum of log(v + k) + 1 / (v + k).
+    """How differently the network responds to the samples of a batch: minus the sum of log(v + k) + 1 / (v + k).
 
     (Mellor et al. 2021, Neural architecture search without training, first version; Abdelfattah et al. 2021.) J is
-    (B, inputs): for each sample the gradient of the sum of the outputs in its input; v are the B eigenvalues of the
-    correlations (B, B) of its rows, k = 1e-5. At most -B, for samples looked at in B independent ways. Batch norms use
-    the statistics of the batch, as published.
+    (B, inputs): for each sample the gradient of the sum of the outputs by its input; v are the B eigenvalues of the
+    correlations (B, B) of its rows, k = 1e-5. At most -B, for B uncorrelated gradients. Batch norms use the statistics
+    of the batch, as published. inputs: x (B, C, H, W) or (B, C, D, H, W); None for graphs.
     """
     if len(inputs) > 1:
         return None
@@ -88,20 +88,21 @@ def nwot(module: nn.Module, inputs: Sequence[Tensor]) -> float | None:
     its activation is above 0: for ReLU and leaky ReLU the linear piece that the sample lies on. ELU, SiLU, GELU,
     hardswish, mish, tanh and sigmoid are taken for what they resemble, with their sign before the activation too:
     their two sides are the bent and the nearly linear one, or, for the last two, the halves. Batch norms use the
-    statistics of the batch. None where two samples have the same code, or nothing has an activation of its own.
+    statistics of the batch. inputs: x (B, C, H, W) or (B, C, D, H, W). None for graphs, where two samples have the
+    same code, or where no activation is a module.
     """
     if len(inputs) > 1:
         return None
     kernels: list[Tensor] = []
 
-    def look(_: nn.Module, given: tuple[Tensor]) -> None:
+    def count(_: nn.Module, given: tuple[Tensor]) -> None:
         code = (given[0] > 0).flatten(1).float()  # (B, units); counts are exact to 2^24
         kernels.append((code @ code.T + (1.0 - code) @ (1.0 - code).T).double())
 
     module = _fresh(module)
     for part in module.modules():
         if isinstance(part, ACTIVATIONS):
-            part.register_forward_pre_hook(look)
+            part.register_forward_pre_hook(count)
     with torch.no_grad():
         module(inputs[0])
     if not kernels:
@@ -113,7 +114,7 @@ PROXIES: dict[str, Proxy] = {"synflow": synflow, "jacob_cov": jacob_cov, "nwot":
 
 
 def measured(module: nn.Module, inputs: Sequence[Tensor]) -> dict[str, float | None]:
-    """All of PROXIES. What torch refuses (memory, a type, a decomposition) is None: a guess is never worth a job."""
+    """All of PROXIES by name, see there for `inputs`. None also where torch raises: a guess must not end a job."""
     with torch.backends.cudnn.flags(deterministic=True, allow_tf32=False):
         return {name: _guarded(name, proxy, module, inputs) for name, proxy in PROXIES.items()}
 
@@ -122,7 +123,7 @@ def _guarded(name: str, proxy: Proxy, module: nn.Module, inputs: Sequence[Tensor
     try:
         return proxy(module, inputs)
     except (RuntimeError, ValueError, ArithmeticError, MemoryError) as error:
-        log.info("no %s: %s", name, error)
+        log.info("proxy %s not available: %s", name, error)
         return None
 
 

@@ -1,4 +1,4 @@
-"""Whether a job's energy can be told, asked of a worker before any trial."""
+"""Checks on a worker, before any trial, that a job's energy can be measured."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def check_energy(spec: JobSpec) -> None:
     if isinstance(fault, TrialFailure):
         raise fault
     if fault is not None:
-        raise JobFailure(f"the objective energy_j cannot be told: {fault}")
+        raise JobFailure(f"the objective energy_j cannot be measured: {fault}")
 
 
 def _fault(device: str, shared: Any) -> str | None:  # noqa: ARG001  # run_tasks' signature

@@ -1,8 +1,8 @@
-"""A trainer's state on disk: written beside, made durable, renamed into place; a damaged file is never taken for good.
+"""A trainer's state on disk: replaced in one step, and never loaded from a damaged file.
 
 A file is a line of text, the SHA-256 of what follows, and a `torch.save` that is read back with `weights_only=True`.
-The line names the torch version, because a state is promised to no other. The state before stays as `NAME.prev`, for
-the case that the newest is torn or flipped.
+The line names the torch version, since no other version is promised to read it. The previous state is kept as
+`NAME.prev`, in case the newest is torn or has a flipped bit.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ _HEAD = len(MAGIC) + hashlib.sha256().digest_size
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
-    """Replaces `path` in one step; what stood there becomes the previous one. Raises OSError (disk full)."""
+    """Replaces `path` in one step; the file that was there becomes the previous one. Raises OSError (disk full)."""
     buffer = io.BytesIO()
     torch.save(state, buffer)
     payload = buffer.getbuffer()
@@ -28,7 +28,7 @@ def save(path: Path, state: dict[str, Any]) -> None:
 
 
 def load(path: Path) -> dict[str, Any] | None:
-    """The newest undamaged state, on the CPU: of `path`, else the previous one, else None."""
+    """The newest undamaged state, with tensors on the CPU: that of `path`, else the previous one, else None."""
     for candidate in (path, _previous(path)):
         state = _read(candidate)
         if state is not None:
@@ -37,7 +37,7 @@ def load(path: Path) -> dict[str, Any] | None:
 
 
 def remove(path: Path) -> None:
-    """Removes the checkpoint and its previous one, if there."""
+    """Removes the checkpoint and the previous one, if they exist."""
     path.unlink(missing_ok=True)
     _previous(path).unlink(missing_ok=True)
 

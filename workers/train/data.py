@@ -13,13 +13,14 @@ AnySplit = Split | GraphSplit
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Samples:
-    """x: (N, C, H, W) or (N, C, D, H, W), uint8 or float32, y: (N,) int64, both on one device."""
+    """x: (N, C, H, W) or (N, C, D, H, W), uint8 or float32; y: (N,) int64. Both on one device."""
 
     x: Tensor
     y: Tensor
 
     @classmethod
     def of(cls, split: AnySplit, device: str) -> "Samples":
+        """The split's arrays as tensors on the device, with the same shapes and types."""
         # A copy: the split may be a read-only view of a file or of an object store, which torch warns of.
         x, y = torch.tensor(split.x, device=device), torch.tensor(split.y, device=device)
         if isinstance(split, Split):
@@ -38,7 +39,7 @@ class GraphSamples(Samples):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainData:
-    """What a trial may see, on its device; made once per process and used by many trainers.
+    """The data of a trial on its device; made once per process and shared by many trainers.
 
     task: "image", "volume", "nodes", "graphs" or "links". val: None for a final training.
     mean, std: per channel, or per feature of nodes, in the units of x; see `workers.train.features` for marks.
@@ -52,7 +53,7 @@ class TrainData:
     _windows: dict[tuple[int, bool], Windows] = field(default_factory=dict, repr=False, compare=False)
 
     def windows(self, *, shift: int, channels_last: bool) -> Windows:
-        """The training samples as seen through moving windows; the padded copy is made once and kept."""
+        """The training samples seen through moving windows. shift: in pixels. The padded copy is made once and kept."""
         key = (shift, channels_last)
         if key not in self._windows:
             self._windows.clear()
@@ -78,7 +79,10 @@ class TrainData:
 
 
 def one_of(samples: Samples, task: str) -> Samples:
-    """One sample: a picture, a volume, or the graph of middling size among many; of one graph all there is."""
+    """One sample: the first image or volume, the graph of median size among many, or a whole single graph.
+
+    Shapes as of `Samples`, N being 1 or the nodes of that graph.
+    """
     if not isinstance(samples, GraphSamples):
         return Samples(x=samples.x[:1], y=samples.y[:1])
     if task != "graphs":
@@ -93,7 +97,7 @@ def one_of(samples: Samples, task: str) -> Samples:
 
 
 def graph_of(samples: Samples) -> GraphSamples:
-    """Raises ValueError when a split of images or volumes was given to a task on graphs."""
+    """The samples as graph samples. Raises ValueError for images or volumes."""
     if not isinstance(samples, GraphSamples):
-        raise ValueError("nodes, graphs and links are learned from a GraphSplit, not from a Split")
+        raise ValueError("tasks on nodes, graphs and links need a GraphSplit, got a Split of images or volumes")
     return samples

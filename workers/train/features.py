@@ -1,4 +1,4 @@
-"""What the trainer does to the features of nodes; `predict` of a bundle does the same."""
+"""How the trainer prepares the features of nodes; `predict` of a bundle does the same."""
 
 import torch
 from torch import Tensor
@@ -7,7 +7,7 @@ from workers.conventions import are_marks
 
 
 class Features:
-    """Divides the rows of marks, normalises all else. mean, std: of each of F features, or empty for marks."""
+    """Divides rows of 0/1 marks by their sum, normalises everything else. mean, std: of each of F features."""
 
     def __init__(self, mean: tuple[float, ...], std: tuple[float, ...], *, device: str = "cpu") -> None:
         self.marks = are_marks(mean, std)
@@ -15,7 +15,7 @@ class Features:
         self._scale = 1.0 / torch.tensor(std, device=device)
 
     def __call__(self, x: Tensor) -> Tensor:
-        """(N, F) as stored -> float32."""
+        """(N, F) as stored -> (N, F) float32."""
         x = x.to(torch.float32)
         if self.marks:
             return x / x.sum(1, keepdim=True).clamp_min(1.0)

@@ -1,7 +1,7 @@
-"""Many graphs, each with one label: mini-batches of whole graphs, put together by arithmetic on indices.
+"""Many graphs, each with one label: mini-batches of whole graphs, assembled by arithmetic on indices.
 
 The nodes of graph g are the rows first[g] .. first[g] + nodes[g] of x, its edges as many columns of `edges`, so a batch
-is two gathers on the device and one subtraction; no graph is ever an object of its own.
+is two gathers on the device and one subtraction; no graph is an object of its own.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from workers.train.recipe import Recipe
 from workers.train.task import Batch, batch_length
 
 SCORE_NODES = 2**16
-"""Nodes in one evaluation batch, if all graphs were as large as the largest."""
+"""Most nodes in one evaluation batch, counting every graph as if it were the largest."""
 
 
 class Graphs:
@@ -34,7 +34,7 @@ class Graphs:
         return self._steps
 
     def batches(self, generator: torch.Generator) -> Iterator[Batch]:
-        """Each graph at most once; the last, smaller batch is left out."""
+        """Batches of different graphs, y (B,). The last, smaller batch is left out."""
         order = torch.randperm(len(self._pile), generator=generator).to(self._device)
         for rows in order[: self._steps * self._length].view(self._steps, self._length):
             yield self._pile.batch(rows)

@@ -1,6 +1,6 @@
-"""The arrays of one job on their way to the trials: what crosses the wire, and what a process keeps on its device.
+"""The arrays of one job as they are sent to the trials.
 
-A search trial gets `search_data`, which holds no test split: no code that runs in it can open one.
+A search trial gets `search_data`, which has no test split, so no code in a trial can read one.
 """
 
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from workers.weights.inherit import Donor
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobData:
-    """key: names the content, for the cache of a process. val: None in the final stage. test: None in the search.
+    """key: identifies the content in the cache of a process. val: None in the final stage. test: None in the search.
 
     task: one of the data set's; Split for "image" and "volume", else GraphSplit. mean, std: in the units of x, per
     channel or feature, as `Dataset` says. donor: whose weights new networks start from.
@@ -30,7 +30,7 @@ class JobData:
 
 
 def search_data(dataset: Dataset) -> JobData:
-    """What search trials train and validate on."""
+    """The splits that search trials train and validate on."""
     train = dataset.search_train
     return JobData(
         key=_key(dataset, "search"),
@@ -44,8 +44,10 @@ def search_data(dataset: Dataset) -> JobData:
 
 
 def final_data(dataset: Dataset) -> JobData:
-    """What finalists train on (train + validation; the source's training nodes alone where it names them) and are
-    measured on, once."""
+    """The splits that finalists train on and are measured on, once.
+
+    Training is on train + validation, or on the source's training nodes alone where it names them.
+    """
     train = dataset.final_train
     return JobData(
         key=_key(dataset, "final"),
@@ -59,7 +61,7 @@ def final_data(dataset: Dataset) -> JobData:
 
 
 def _sharing(split: Split | GraphSplit, other: Split | GraphSplit) -> Split | GraphSplit:
-    """The split with the arrays of `other` where they are equal: what both see of one graph crosses the wire once."""
+    """The split with the arrays of `other` where they are equal, so that a graph in both is sent once."""
     if not isinstance(split, GraphSplit) or not isinstance(other, GraphSplit):
         return split
     same = split.x.shape == other.x.shape and np.shares_memory(split.x, other.x)

@@ -1,7 +1,7 @@
 """Links of one graph: messages pass along the known links, and every step scores all training pairs.
 
-The negative pairs are drawn anew for each epoch, as many as there are links: a network that met the same ones again
-and again would learn them by heart.
+The negative pairs are drawn anew for each step, as many as there are links: a network that saw the same pairs again and
+again would memorise them.
 """
 
 from collections.abc import Iterator
@@ -15,11 +15,11 @@ from workers.train.recipe import Recipe
 from workers.train.task import Batch
 
 ROUNDS = 8
-"""Draws of negative pairs; what is then still missing (in a graph with nearly every link) is taken from the split."""
+"""Draws of negative pairs; what is still missing after them (in a nearly complete graph) is taken from the split."""
 
 
 class Links:
-    """The network is called with x (N, F), edges (2, E) and pairs (2, P); an epoch is `min_steps` steps."""
+    """The network is called with x (N, F) float32, edges (2, E) and pairs (2, P); an epoch is `min_steps` steps."""
 
     def __init__(self, data: TrainData, recipe: Recipe) -> None:
         self._graph = graph_of(data.train)
@@ -36,7 +36,7 @@ class Links:
         links = self._graph.index[:, self._graph.y == 1]
         for _ in range(self._steps):
             pairs = torch.cat([links, self._negatives.draw(links.shape[1], generator)], dim=1)
-            # the split lists the smaller number first; a decoder that tells the ends apart must not learn that order
+            # the split lists the smaller number first; a decoder that distinguishes the ends must not learn that order
             swapped = torch.rand(pairs.shape[1], generator=generator).to(pairs.device) < 0.5
             pairs = torch.where(swapped, pairs.flip(0), pairs)
             y = (torch.arange(pairs.shape[1], device=pairs.device) < links.shape[1]).long()
@@ -48,7 +48,7 @@ class Links:
 
 
 class Negatives:
-    """Pairs of different nodes without a known link between them."""
+    """Draws pairs of different nodes without a known link between them."""
 
     def __init__(self, graph: GraphSamples) -> None:
         self._nodes = len(graph.x)
@@ -56,7 +56,7 @@ class Negatives:
         self._spare = graph.index[:, graph.y == 0]
 
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
-        """(2, count), every pair of nodes that may be drawn equally probable; fewer where the split has no more."""
+        """(2, count) int64, all allowed pairs equally probable; fewer columns where the split has no more of them."""
         found: list[Tensor] = []
         missing = count
         for _ in range(ROUNDS):

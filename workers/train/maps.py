@@ -24,7 +24,7 @@ class Maps:
         sides = data.train.x.shape[2:]
         shift = shift_for(*sides) if recipe.augment else 0
         self._windows = data.windows(shift=shift, channels_last=self._channels_last)
-        # A volume has no upside: it is mirrored along each axis. A picture of the world has one.
+        # A volume has no upright orientation, so it is mirrored along each axis; a photograph has one.
         self._mirror = () if not recipe.flip else (2, 3, 4) if len(sides) == 3 else (3,)
         samples = len(data.train.y)
         self._length = batch_length(samples, batch_size=recipe.batch_size, min_steps=recipe.min_steps)
@@ -38,7 +38,7 @@ class Maps:
         return self._steps
 
     def batches(self, generator: torch.Generator) -> Iterator[Batch]:
-        """Each sample at most once; the last, smaller batch is left out."""
+        """Augmented batches: x (B, C, H, W) or (B, C, D, H, W), y (B,). The last, smaller batch is left out."""
         y = self._data.train.y
         order = torch.randperm(len(y), generator=generator).to(self._recipe.device)
         for rows in order[: self._steps * self._length].view(self._steps, self._length):
@@ -46,12 +46,13 @@ class Maps:
             yield Batch(inputs=(self._ready(x),), y=y[rows])
 
     def whole(self, samples: Samples) -> Iterator[Batch]:
+        """Batches of at most SCORE_PIXELS pixels, normalised only."""
         size = max(1, SCORE_PIXELS // math.prod(samples.x.shape[2:]))
         for start in range(0, len(samples.y), size):
             x, y = samples.x[start : start + size], samples.y[start : start + size]
             yield Batch(inputs=(self._ready(x),), y=y)
 
     def _ready(self, x: Tensor) -> Tensor:
-        """As stored -> normalised float32 in the recipe's layout."""
+        """Stored values, any shape of `Samples.x` -> normalised float32 in the recipe's layout."""
         x = (x.to(torch.float32) - self._mean) * self._scale
         return x.contiguous(memory_format=memory_format(x)) if self._channels_last else x

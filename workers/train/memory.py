@@ -1,4 +1,4 @@
-"""Memory: kept from step to step, and said plainly when there is not enough of it."""
+"""Memory: kept from step to step, and a clear failure when there is not enough of it."""
 
 import ctypes
 from collections.abc import Iterator
@@ -12,10 +12,10 @@ from archsmith.errors import TrialFailure
 
 @cache
 def keep_freed_memory() -> None:
-    """Tells the C library to keep what this process frees, up to 256 MiB, for the next step.
+    """Tells the C library to keep up to 256 MiB of the memory that this process frees, for the next step.
 
-    Activations of a few megabytes are otherwise given back to the system and faulted in again at every step: 500 to
-    2,600 page faults a step on the reference network, which was 9 to 22 % slower for it. Only glibc knows the call.
+    Otherwise activations of a few megabytes are returned to the system and faulted in again at every step: 500 to
+    2,600 page faults a step on the reference network, which was 9 to 22 % slower. Only glibc has the call.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
@@ -25,7 +25,10 @@ def keep_freed_memory() -> None:
 
 @contextmanager
 def memory_guard() -> Iterator[None]:
-    """Out of memory, on any device, as a TrialFailure. torch says it on the CPU with a plain RuntimeError."""
+    """Turns running out of memory, on any device, into a TrialFailure (`out_of_memory`).
+
+    On the CPU torch raises a plain RuntimeError, which only its text tells from others.
+    """
     try:
         yield
     except (MemoryError, torch.OutOfMemoryError) as error:

@@ -1,7 +1,8 @@
-"""Scores of a classifier: exact, on whatever device the outputs are, as fractions 0 to 1.
+"""Scores of a classifier: exact, on the device of the outputs, as fractions 0 to 1.
 
-Equal to scikit-learn's `accuracy_score`, `balanced_accuracy_score`, `roc_auc_score` (macro, one against the rest) and
-`average_precision_score`; tests compare them.
+logits is (n, classes) float32 and y (n,) int64 throughout. Equal to scikit-learn's `accuracy_score`,
+`balanced_accuracy_score`, `roc_auc_score` (macro, one against the rest) and `average_precision_score`; tests compare
+them.
 """
 
 from collections.abc import Callable
@@ -10,16 +11,16 @@ import torch
 from torch import Tensor
 
 CHANCE = 0.5
-"""The AUC where it is not defined because a split holds one class only."""
+"""The AUC of a split with a single class, where it is not defined."""
 
 
 def accuracy(logits: Tensor, y: Tensor) -> float:
-    """Share of the samples whose greatest logit is that of their class."""
+    """Share of the samples whose largest logit is that of their class. logits: (n, classes), y: (n,)."""
     return float((logits.argmax(1) == y).sum()) / len(y)
 
 
 def balanced_accuracy(logits: Tensor, y: Tensor) -> float:
-    """Mean, over the classes that occur in y, of the share of their samples that are recognised."""
+    """Mean recall of the classes that occur in y. logits: (n, classes), y: (n,)."""
     right = (logits.argmax(1) == y).double()
     count = torch.bincount(y)
     hits = torch.bincount(y, weights=right)
@@ -29,7 +30,7 @@ def balanced_accuracy(logits: Tensor, y: Tensor) -> float:
 def auc(logits: Tensor, y: Tensor) -> float:
     """Area under the ROC curve; for more than two classes the mean of each class against the rest.
 
-    A class without a sample, or with all of them, has no curve and is left out.
+    logits: (n, classes), y: (n,). A class with no sample, or with all of them, has no curve and is left out.
     """
     found = (_area(column, positive) for column, positive in _curves(logits, y))
     areas = [area for area in found if area is not None]
@@ -37,10 +38,13 @@ def auc(logits: Tensor, y: Tensor) -> float:
 
 
 def average_precision(logits: Tensor, y: Tensor) -> float:
-    """Sum of precision times the growth of recall, over the thresholds from high to low, of class 1 of two."""
+    """Average precision of class 1: sum over falling thresholds of precision times the growth of recall.
+
+    logits: (n, 2), y: (n,) with at least one sample of class 1, else NaN.
+    """
     order = _margin(logits).argsort(descending=True)
     ranked, positive = _margin(logits)[order], (y[order] == 1).double()
-    last = torch.ones_like(ranked, dtype=torch.bool)  # of equals only the last is a threshold
+    last = torch.ones_like(ranked, dtype=torch.bool)  # of equal values only the last is a threshold
     last[:-1] = ranked[1:] != ranked[:-1]
     hits = positive.cumsum(0)[last]
     taken = torch.arange(1, len(y) + 1, device=y.device)[last]
@@ -59,7 +63,10 @@ METRICS: dict[str, Callable[[Tensor, Tensor], float]] = {
 
 
 def measures(logits: Tensor, y: Tensor, *, task: str) -> dict[str, float]:
-    """All that can be said about a task; the AUC only where y holds two classes at least."""
+    """All scores that apply to a task, by name; AUC only where y has two classes or more.
+
+    logits: (n, classes), y: (n,).
+    """
     several = bool((y != y[0]).any())
     names = ["accuracy", "balanced_accuracy"]
     names += ["auc"] if several else []
@@ -68,9 +75,9 @@ def measures(logits: Tensor, y: Tensor, *, task: str) -> dict[str, float]:
 
 
 def shares(name: str, logits: Tensor, y: Tensor) -> Tensor | None:
-    """What each sample gives to a score that is their mean, (n,) float32 on the CPU; None for a score that is none.
+    """Each sample's contribution to a score that is a mean, (n,) float32 on the CPU; None for other scores.
 
-    Where a class has few samples, each of them gives more to the balanced accuracy.
+    logits: (n, classes), y: (n,). The fewer samples a class has, the more each contributes to balanced accuracy.
     """
     right = (logits.argmax(1) == y).float()
     if name == "accuracy":
@@ -82,12 +89,12 @@ def shares(name: str, logits: Tensor, y: Tensor) -> Tensor | None:
 
 
 def _margin(logits: Tensor) -> Tensor:
-    """Of two classes: grows with the probability of class 1, and keeps apart what rounds to the same probability."""
+    """(n, 2) -> (n,) float64: grows with the probability of class 1, without rounding near 0 and 1 as that does."""
     return (logits[:, 1] - logits[:, 0]).double()
 
 
 def _curves(logits: Tensor, y: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """(score, is positive) of each curve."""
+    """(score (n,), is positive (n,)) of each curve."""
     if logits.shape[1] == 2:
         return [(_margin(logits), y == 1)]
     probabilities = logits.double().softmax(1)
@@ -95,10 +102,13 @@ def _curves(logits: Tensor, y: Tensor) -> list[tuple[Tensor, Tensor]]:
 
 
 def _area(score: Tensor, positive: Tensor) -> float | None:
-    """Probability that a positive sample stands above a negative one, equals counted half: from the sum of ranks."""
+    """Probability that a positive sample ranks above a negative one, ties counted half, from the sum of ranks.
+
+    (Mann-Whitney U over the number of pairs.) None without a positive or a negative sample.
+    """
     ups, downs = int(positive.sum()), int((~positive).sum())
     if not ups or not downs:
         return None
     _, place, count = torch.unique(score, return_inverse=True, return_counts=True)
-    rank = count.cumsum(0) - (count - 1) / 2  # the mean rank of equals
+    rank = count.cumsum(0) - (count - 1) / 2  # the mean rank of equal values
     return float((rank.double()[place][positive].sum() - ups * (ups + 1) / 2) / (ups * downs))

@@ -1,4 +1,4 @@
-"""Nodes of one graph: every step sees the whole graph and learns from the labels of the training nodes."""
+"""Nodes of one graph: every step sees the whole graph and trains on the labels of the training nodes."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from workers.train.task import Batch
 
 
 class Nodes:
-    """The network is called with x (N, F) and edges (2, E); an epoch is `min_steps` steps."""
+    """The network is called with x (N, F) float32 and edges (2, E) int64; an epoch is `min_steps` steps."""
 
     def __init__(self, data: TrainData, recipe: Recipe) -> None:
         self._features = Features(data.mean, data.std, device=recipe.device)

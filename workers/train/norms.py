@@ -1,9 +1,9 @@
-"""Batch norms after a training: their statistics measured anew with the weights as they are.
+"""Batch norms after a training: their statistics recomputed with the final weights.
 
-In training a batch norm keeps a moving average over weights that change under it, the last ten batches or so: few
-samples, and of an earlier network. Networks that were handed on with such statistics lost most of their score in other
-tools (`once-for-all` is one). So before a final network is measured, and saved, the training split is passed through
-it once more, unchanged, and each batch norm keeps the mean over all batches.
+In training a batch norm keeps a moving average over the last ten batches or so: few samples, and of a network whose
+weights were still changing. Networks published with such statistics lost most of their score in other tools
+(`once-for-all` is one). So before a final network is measured and saved, the training split passes through it once
+more, without augmentation, and each batch norm keeps the mean over all batches.
 """
 
 from collections.abc import Iterable
@@ -15,23 +15,24 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 @torch.no_grad()
 def recompute(module: nn.Module, batches: Iterable[tuple[Tensor, ...]]) -> int:
-    """Returns how many batch norms there are; with none, nothing is passed through. Everything else stays in eval mode.
+    """Recomputes the statistics in place and returns the number of batch norms; without any, no batch is read.
 
-    batches: what the module is called with. A batch of one sample has no variance and is left out.
+    batches: the module's inputs, the first (B, ...). A batch of one sample has no variance and is left out. All other
+    layers stay in eval mode, as does the whole module afterwards.
     """
-    norms = [one for one in module.modules() if isinstance(one, _BatchNorm) and one.track_running_stats]
+    norms = [part for part in module.modules() if isinstance(part, _BatchNorm) and part.track_running_stats]
     if not norms:
         return 0
-    momenta = [one.momentum for one in norms]
+    momenta = [norm.momentum for norm in norms]
     module.eval()
-    for one in norms:
-        one.reset_running_stats()
-        one.momentum = None  # the plain mean over all batches
-        one.train()
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the plain mean over all batches
+        norm.train()
     for inputs in batches:
         if len(inputs[0]) > 1:
             module(*inputs)
-    for one, momentum in zip(norms, momenta, strict=True):
-        one.momentum = momentum
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
     module.eval()
     return len(norms)

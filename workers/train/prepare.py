@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 _ON_DEVICE: "dict[tuple[str, str], TrainData]" = {}
 
 SGD_RATE = 10.0
-"""How much higher SGD's learning rate is where a job's, which is meant for AdamW, is all that is known."""
+"""Factor on the job's learning rate, which is meant for AdamW, where the architecture asks for SGD without a rate."""
 TASKS: dict[str, dict[str, Any]] = {
     "nodes": {"optimizer": "adam", "label_smoothing": 0.0, "min_steps": 16},
     "volume": {"flip": True},
 }
-"""What suits a kind of data better.
+"""Values that suit a kind of data better.
 
 Nodes: two graph convolutions of 16 and 64 on Cora's own split, 5 seeds: 0.811 and 0.820 with Adam in 192 steps, 0.807
 and 0.803 with AdamW, 0.006 less with smoothed labels; 0.821 and 0.819 with Adam in the 384 steps of a final one.
@@ -34,7 +34,7 @@ Volumes: AdrenalMNIST3D, 4 seeds, 32 epochs: AUC on the validation split 0.837 w
 
 
 def recipe(spec: JobSpec, numerics: Numerics, dataset: Dataset, *, epochs: int, seed: int) -> Recipe:
-    """What job, machine and data set say of a training; what the architecture says comes on top of it in `resolved`.
+    """The recipe by job, machine and data set; `resolved` puts the architecture's own values over it.
 
     flip: mirror images are new samples of photographs (3 channels), but other letters, digits or shoes' sides.
     """
@@ -65,7 +65,11 @@ def resolved(values: Recipe, *, task: str, training: Mapping[str, Any]) -> Recip
 
 
 def new_trainer(architecture: dict[str, Any], data: JobData, values: Recipe) -> "Trainer":
-    """A trainer with freshly drawn weights, or the donor's. The samples are put on the device once per process."""
+    """A trainer with freshly drawn weights, as far as they are not inherited from a donor.
+
+    The samples are put on the device once per process. Raises TrialFailure (`out_of_memory`), ValueError for a recipe
+    that names no known optimizer.
+    """
     import torch
 
     from space.architecture import Architecture
@@ -82,7 +86,7 @@ def new_trainer(architecture: dict[str, Any], data: JobData, values: Recipe) -> 
 def trainer_of(
     module: "nn.Module", training: Mapping[str, Any], data: JobData, values: Recipe, *, rate: float = 1.0
 ) -> "Trainer":
-    """A trainer of a module that is there. rate: share of the learning rate that all have agreed on."""
+    """A trainer of an existing module. rate: factor on the resolved learning rate."""
     from workers.train.trainer import Trainer
 
     whole = resolved(values, task=data.task, training=training)
@@ -103,5 +107,5 @@ def _on_device(data: JobData, name: str) -> "TrainData":
 
 
 def final_epochs(spec: JobSpec) -> int:
-    """Epochs of a final training: what the user says, else three times those of a search trial, 12 at least."""
+    """Epochs of a final training: as the job says, else three times those of a search trial, at least 12."""
     return spec.finalists.epochs or max(12, 3 * spec.budget.epochs)

@@ -1,4 +1,4 @@
-"""How a network is trained: the values that a job, an architecture and a machine have agreed on."""
+"""How a network is trained: the values that follow from a job, an architecture and a machine."""
 
 from dataclasses import dataclass
 

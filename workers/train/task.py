@@ -1,4 +1,4 @@
-"""What the kinds of data do differently in one and the same training: a task makes the batches."""
+"""Where the training differs between kinds of data: a task makes the batches."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from workers.train.data import Samples
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Batch:
-    """inputs: what the network is called with. y: (n,) int64. rows: (n,) of its output that y is about, None = all."""
+    """inputs: what the network is called with. y: (n,) int64. rows: (n,) int64, the output rows of y; None = all."""
 
     inputs: tuple[Tensor, ...]
     y: Tensor
@@ -26,14 +26,14 @@ class Task(Protocol):
     def steps(self) -> int: ...
 
     def batches(self, generator: torch.Generator) -> Iterator[Batch]:
-        """The batches of one epoch. All randomness is drawn from `generator`, which is a CPU's."""
+        """The batches of one epoch. All random numbers are drawn from `generator`, a generator of the CPU."""
         ...
 
     def whole(self, samples: Samples) -> Iterator[Batch]:
-        """Every answer of `samples` once, unchanged and in order, in batches that fit in memory."""
+        """All of `samples` once, without augmentation and in order, in batches that fit in memory."""
         ...
 
 
 def batch_length(samples: int, *, batch_size: int, min_steps: int) -> int:
-    """Samples in a batch: as asked for, but so few that an epoch has min_steps steps; two at least, if there are."""
+    """Samples per batch: `batch_size`, or fewer so that an epoch has `min_steps` steps; at least two if there are."""
     return min(samples, max(2, min(batch_size, samples // min_steps)))

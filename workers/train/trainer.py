@@ -1,12 +1,12 @@
 """The trainer: a short, fast training of any network on any kind of data, one loop for all.
 
-What makes it fast: the samples are on the device once and stay as they are stored; a batch is one gather that also
-shifts them; normalisation, autocast and channels_last as calibrated; one fused optimiser step; no number is read back
-within an epoch except a rare look at the loss. The recipe follows airbench (Jordan, arXiv 2404.00498) where it carries
-over to architectures that are not known beforehand: label smoothing, a high learning rate that falls linearly,
+What makes it fast: the samples are on the device once, in their stored type; a batch is one gather that also shifts
+them; normalisation, autocast and channels_last as calibrated; one fused optimiser step; no number is read back within
+an epoch except a rare check of the loss. The recipe follows airbench (Jordan, arXiv 2404.00498) where it carries
+over to architectures not known beforehand: label smoothing, a high learning rate that falls linearly,
 translation.
 
-All randomness of an epoch comes from (seed, epoch), so a resumed training goes on exactly as an unbroken one.
+All random numbers of an epoch come from (seed, epoch), so a resumed training continues exactly as an unbroken one.
 """
 
 import math
@@ -43,15 +43,18 @@ TASKS: dict[str, type[Maps] | type[Nodes] | type[Graphs] | type[Links]] = {
     "links": Links,
 }
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-LOOK_EVERY = 50
-"""Steps between two looks at the loss; a diverged training is given up at the next look."""
+CHECK_EVERY = 50
+"""Steps between two checks of the loss; a diverged training ends at the next check."""
 
 
 class Trainer:
     """Trains one network on one recipe, an epoch at a time. Raises TrialFailure (`diverged`, `out_of_memory`)."""
 
     def __init__(self, module: nn.Module, data: TrainData, recipe: Recipe) -> None:
-        """The module's initial weights are the caller's: seed torch before building it."""
+        """module: with its initial weights, so seed torch before building it; it is moved to the recipe's device.
+
+        It maps the inputs of the task (`workers.train.maps`, `nodes`, `graphs`, `links`) to logits (n, classes).
+        """
         if recipe.device == "cpu":
             torch.set_num_threads(recipe.threads)
             keep_freed_memory()
@@ -78,13 +81,13 @@ class Trainer:
         return self._recipe.device
 
     def example(self) -> tuple[Tensor, ...]:
-        """What the network is called with for one sample, see `one_of`."""
+        """The network's inputs for one sample, see `one_of`: for images x (1, C, H, W) float32."""
         with memory_guard():
             [batch] = self._task.whole(one_of(self._data.train, self._data.task))
         return batch.inputs
 
     def seen(self) -> Iterator[tuple[Tensor, ...]]:
-        """What the network is called with for the training samples, unchanged and in order, in batches."""
+        """The network's inputs for the training samples, without augmentation and in order, in batches."""
         yield from (batch.inputs for batch in self._task.whole(self._data.train))
 
     @property
@@ -92,7 +95,10 @@ class Trainer:
         return self._epoch
 
     def epoch(self) -> Measurement:
-        """One pass over the training split, then the score on the validation split."""
+        """One pass over the training split, then the score on the validation split, a fraction 0 to 1.
+
+        Raises ValueError without a validation split, or after the last epoch of the recipe.
+        """
         if self._data.val is None:
             raise ValueError("this trainer has no validation split; use train_epoch")
         start = time.perf_counter()
@@ -101,9 +107,12 @@ class Trainer:
         return Measurement(epoch=self._epoch, score=score, train_loss=loss, seconds=time.perf_counter() - start)
 
     def train_epoch(self) -> float:
-        """One pass over the training split; returns the mean loss (cross entropy with label smoothing, nats)."""
+        """One pass over the training split; returns the mean loss (cross entropy with label smoothing, nats).
+
+        Raises ValueError after the last epoch of the recipe.
+        """
         if self._epoch >= self._recipe.epochs:
-            raise ValueError(f"the recipe has {self._recipe.epochs} epochs and all are done")
+            raise ValueError(f"the recipe has {self._recipe.epochs} epochs, and all of them are done")
         self._module.train()
         with memory_guard(), self._seeded():
             loss = self._pass()
@@ -111,7 +120,10 @@ class Trainer:
         return loss
 
     def pace(self, limit_s: float) -> float:
-        """Seconds of an epoch with its validation, from those of its steps that fit in `limit_s`. Not to train on."""
+        """Estimated seconds of an epoch with its validation, from the steps that fit in `limit_s` seconds.
+
+        The steps change the weights outside of the schedule, so a trainer that was timed is not trained further.
+        """
         self._module.train()
         generator = torch.Generator().manual_seed(self._epoch_seed(Stream.BATCHES))
         spent: list[float] = []
@@ -133,24 +145,24 @@ class Trainer:
         return self._score(self._put(split))
 
     def recompute_norms(self) -> None:
-        """Measure the statistics of batch norms on the whole training split, with the weights as they are."""
+        """Recompute the statistics of batch norms on the whole training split, see `workers.train.norms`."""
         dtype = PRECISIONS[self._recipe.precision]
         with memory_guard(), torch.autocast(self._recipe.device.split(":")[0], dtype, enabled=dtype != torch.float32):
             recompute(self._module, (batch.inputs for batch in self._task.whole(self._data.train)))
 
     def final_score(self, split: AnySplit) -> tuple[float, dict[str, float]]:
-        """The recipe's score on `split`, and beside it all scores that apply, by name."""
+        """The recipe's score on `split`, and all scores that apply, by name; fractions 0 to 1."""
         score, beside, _ = self.final_outcome(split)
         return score, beside
 
     def final_outcome(self, split: AnySplit) -> tuple[float, dict[str, float], Tensor | None]:
-        """The same from one look at `split`, and what each of its answers gives to the score (see `metrics.shares`)."""
+        """As `final_score`, from the same outputs with each sample's contribution, (n,) or None: `metrics.shares`."""
         logits, y = self._outputs(self._put(split))
         score = METRICS[self._score_name](logits, y)
         return score, measures(logits, y, task=self._data.task), shares(self._score_name, logits, y)
 
     def state_dict(self) -> dict[str, Any]:
-        """All that `load_state_dict` of a trainer with the same network, data and recipe needs to go on."""
+        """What `load_state_dict` of a trainer with the same network, data and recipe needs to continue."""
         return {
             "epoch": self._epoch,
             "module": self._module.state_dict(),
@@ -159,6 +171,7 @@ class Trainer:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from what `state_dict` returned. Raises RuntimeError where it is of another network."""
         self._module.load_state_dict(state["module"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._scaler.load_state_dict(state["scaler"])
@@ -170,7 +183,7 @@ class Trainer:
         generator = torch.Generator().manual_seed(self._epoch_seed(Stream.BATCHES))
         for step, batch in enumerate(self._task.batches(generator), start=1):
             total += self._step(batch, step=self._epoch * steps + step - 1)
-            if step % LOOK_EVERY == 0 or step == steps:
+            if step % CHECK_EVERY == 0 or step == steps:
                 self._check(float(total))
         return float(total) / steps
 
@@ -219,7 +232,7 @@ class Trainer:
 
     @contextmanager
     def _seeded(self) -> Iterator[None]:
-        """The global generators (dropout draws from them) on (seed, epoch) inside, as they were afterwards."""
+        """Seeds the global generators, which dropout uses, by (seed, epoch), and restores them afterwards."""
         device = torch.device(self._recipe.device)
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
             torch.manual_seed(self._epoch_seed(Stream.DROPOUT))

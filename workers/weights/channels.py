@@ -1,17 +1,17 @@
-"""Which channels of a network hang together: what must be removed, or kept, as one.
+"""Which channels of a network depend on each other and must be removed, or kept, together.
 
-A channel of one map is the same channel in every map that is made from it one by one: after its batch norm, in the sum
-with a shortcut, in its place of a concatenation, as the row of pixels that a flatten makes of it. Convolutions and
-linear layers that mix all channels are where one group of channels ends and another begins. So each group can be cut
-out of the layers that write it and of those that read it, and what is left is a smaller network of the same kind
-(Li et al. 2017, section 3.3, for residual networks; Fang et al. 2023 call it a dependency graph).
+A channel stays the same channel through every operation that works channel by channel: its batch norm, the sum with a
+shortcut, its place in a concatenation, the features that a flatten makes of its pixels. A group of channels ends, and
+others begin, at the convolutions and linear layers that mix all channels. So each group can be cut out of the layers
+that write it and of those that read it, which leaves a smaller network of the same kind (Li et al. 2017, section 3.3,
+for residual networks; Fang et al. 2023 call it a dependency graph).
 
-    grouped convolution   keeps its number of groups, so the same places leave every group
-    depthwise convolution a channel leaves with its own filters
-    channel shuffle       the same places of every group leave
-    group norm            one group or one per channel: as it is; else the same places leave every group
-    shared weights        the same channels leave all repeats
-    input, logits, and what reads them in a way not known here: nothing leaves
+    grouped convolution   keeps its number of groups, so the same places are removed from every group
+    depthwise convolution a channel is removed with its own filters
+    channel shuffle       the same places are removed from every group
+    group norm            one group or one per channel: no constraint; else the same places from every group
+    shared weights        the same channels are removed from all repeats
+    input, logits, and operations not known here: nothing is removed
 """
 
 import math
@@ -27,17 +27,18 @@ from space.operations.base import Channels
 
 Numbers = NDArray[np.int64]
 FIXED = 0
-"""The group of all channels that must stay."""
+"""The group of all channels that cannot be removed."""
 
 CONVOLUTIONS = ("conv2d", "conv3d")
 WRITERS = (*CONVOLUTIONS, "linear", "gcn_conv", "gat_conv")
-"""Operations that say with an attribute of their own, `out`, how many channels they write."""
+"""Operations whose attribute `out` is the number of channels they write."""
 
 
 class Ties:
     """Groups of channels of one architecture.
 
-    groups: by node (C,), the number of each channel's group, `FIXED` for those that must stay. Indices have none.
+    groups: by node (C,) int64, the number of each channel's group, `FIXED` for those that must stay. Nodes without
+    channels (indices of graphs) are absent.
     """
 
     def __init__(self, architecture: Architecture) -> None:
@@ -58,7 +59,7 @@ class Ties:
         }
 
     def families(self) -> dict[tuple[str, ...], Numbers]:
-        """The groups that may leave, by the layers that write them: those of one family are equals, one or all."""
+        """The removable groups, (n,) numbers each, by the layers that write them: interchangeable within a family."""
         writers: dict[int, list[str]] = {}
         for node in self.architecture.nodes:
             if node.op in WRITERS and not _depthwise(node):
@@ -71,10 +72,11 @@ class Ties:
         return {names: np.array(groups) for names, groups in found.items()}
 
     def kept(self, removed: Numbers) -> dict[str, Numbers]:
-        """By node the numbers of the channels that stay when these groups leave, in order."""
+        """By node, the numbers of the channels that stay when these groups are removed, ascending. removed: (n,)."""
         return {name: np.flatnonzero(~np.isin(groups, removed)) for name, groups in self.groups.items()}
 
     def _root(self, number: int) -> int:
+        """The representative of a group, by union-find with path compression."""
         path = []
         while self._parent[number] != number:
             path.append(number)
@@ -84,9 +86,9 @@ class Ties:
         return number
 
     def _same(self, some: Numbers, others: Numbers) -> None:
-        """The lower number becomes the root, so that what hangs on `FIXED` is fixed."""
-        for one, other in zip(some.tolist(), others.tolist(), strict=True):
-            low, high = sorted((self._root(one), self._root(other)))
+        """Merges the groups pairwise. The lower number becomes the root, so that `FIXED` stays a root."""
+        for a, b in zip(some.tolist(), others.tolist(), strict=True):
+            low, high = sorted((self._root(a), self._root(b)))
             self._parent[high] = low
 
     def _fix(self, channels: Numbers) -> None:
@@ -113,7 +115,7 @@ class Ties:
                     self._same(self._own[mine], self._own[theirs])
 
     def _alike(self, channels: Numbers, groups: int) -> None:
-        """The same places of every group of channels leave together."""
+        """Channels at the same place of each of the `groups` blocks are removed together."""
         places = channels.reshape(groups, -1)
         for row in places[1:]:
             self._same(row, places[0])
@@ -134,7 +136,7 @@ def _convolution(ties: Ties, node: Node, out: Numbers, inputs: Sequence[Numbers]
 
 
 def _depthwise(node: Node) -> bool:
-    """Whether each channel has filters of its own and is read by no others."""
+    """Whether each channel has its own filters and is read by no others."""
     return node.op in CONVOLUTIONS and 1 != node.attrs["groups"] == node.use.inputs[0][0]
 
 
@@ -179,7 +181,7 @@ def _ends(ties: Ties, node: Node, out: Numbers, inputs: Sequence[Numbers]) -> No
 
 
 def _nothing(ties: Ties, node: Node, out: Numbers, inputs: Sequence[Numbers]) -> None:
-    """What reads a pair's two ends in one order, whichever it is, and writes logits."""
+    """For an operation that multiplies the two ends of a pair channel by channel and writes logits."""
 
 
 RULES: Mapping[str, Rule] = {
@@ -195,4 +197,4 @@ RULES: Mapping[str, Rule] = {
     "link_concat": _ends,
     "link_dot": _nothing,
 }
-"""Of operations that neither mix all channels nor keep each to itself, and of those that move them."""
+"""Rules of the operations that neither mix all channels nor work channel by channel, or that move channels."""

@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 Numbers = NDArray[np.int64]
 
 NOISE = 0.01
-"""Of the standard deviation of a layer's weights, on the copies."""
+"""Standard deviation of the noise on copied channels, as a share of that of the layer's weights."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Donor:
-    """The winner that weights come from. weights: a safetensors file. job: id of its job."""
+    """The winner whose weights are inherited. weights: a safetensors file. job: id of its job."""
 
     job: str
     architecture: Json
@@ -118,11 +118,11 @@ def _prefixes(key: str) -> list[str]:
 
 
 Origins = Mapping[str, Numbers | None]
-"""By node, for each channel of its output the number of the channel of the donor that it continues; None: of none."""
+"""By node, (C,) int64: for each output channel the donor's channel that it continues; None: it continues none."""
 
 
 def _continued(key: str, tensor: "Tensor", old: Node, node: Node, origins: Origins, noise: float) -> "Tensor | None":
-    """A tensor of the donor's layer as the layer can use it; of another shape where it cannot."""
+    """A tensor of the donor's layer widened for this layer; the result has another shape where that is impossible."""
     import torch
 
     from workers.weights.narrow import RULES
@@ -142,7 +142,7 @@ def _continued(key: str, tensor: "Tensor", old: Node, node: Node, origins: Origi
 
 
 def _copies(origin: Numbers) -> NDArray[np.bool_]:
-    """Which channels repeat an earlier one."""
+    """(C,) bool: which channels repeat an earlier one."""
     again = np.ones(len(origin), dtype=bool)
     again[np.unique(origin, return_index=True)[1]] = False
     return again
@@ -152,7 +152,7 @@ def _copies(origin: Numbers) -> NDArray[np.bool_]:
 
 
 def origins_of(architecture: Architecture, old: Architecture) -> Origins:
-    """Of every node, following the graph from its input."""
+    """The origins of the channels of every node, following the graph from its input. old: the donor's architecture."""
     before = {node.name: node for node in old.nodes}
     found: dict[str, Numbers | None] = {}
     for node in architecture.nodes:
@@ -161,7 +161,7 @@ def origins_of(architecture: Architecture, old: Architecture) -> Origins:
         if known is not None and known.op == node.op and known.inputs == node.inputs and node.use.shape:
             origin = _origin(node, known, [found[source] for source in node.inputs])
             if node.name in (architecture.nodes[0].name, architecture.output) and node.use.shape != known.use.shape:
-                origin = None  # other features or classes are others, however many
+                origin = None  # input features and classes of another data set do not continue the donor's
             if origin is not None and (len(origin) != node.use.shape[0] or int(origin.max()) >= known.use.shape[0]):
                 origin = None
         found[node.name] = origin
@@ -169,7 +169,7 @@ def origins_of(architecture: Architecture, old: Architecture) -> Origins:
 
 
 def _origin(node: Node, old: Node, inputs: Sequence[Numbers | None]) -> Numbers | None:
-    """Of the channels of one node whose namesake is the same operation on namesakes."""
+    """Origins for a node that the donor has with the same name, operation and inputs. inputs: their origins."""
     if node.op == "input" or node.use.channels is Channels.MIXES:
         return _widened(old.use.shape[0], node.use.shape[0])
     read = [origin for origin, shape in zip(inputs, node.use.inputs, strict=True) if shape]
@@ -193,5 +193,5 @@ def _each_alike(node: Node) -> bool:
 
 
 def _widened(before: int, after: int) -> Numbers | None:
-    """The old channels, then copies of them from the first on; None where there are fewer."""
+    """The old channels, then copies of them from the first on, (after,); None if there are fewer than before."""
     return None if after < before else np.concatenate([np.arange(before), np.arange(after - before) % before])

@@ -1,4 +1,4 @@
-"""Cuts channels out of a trained network: a smaller architecture of the same kind, and its weights."""
+"""Removes channels from a trained network: a smaller architecture of the same kind, and its weights."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, cast
@@ -17,10 +17,11 @@ Weights = Mapping[str, Tensor]
 
 
 def narrow(ties: Ties, weights: Weights, removed: Numbers) -> tuple[Architecture, dict[str, Tensor]]:
-    """The architecture without these groups of channels, and what is left of its weights.
+    """The architecture without these groups of channels, and its state dict.
 
-    Exact where the groups hold zeros only: the logits are then the same, but behind a group norm of several channels,
-    whose mean they were a part of. Every map must keep a channel.
+    weights: of `ties.architecture`. removed: (n,) numbers of groups. Every feature map must keep a channel. If all
+    channels of the groups are zero the logits stay the same, except behind a group norm of several channels, whose mean
+    they were part of. (Li et al. 2017, Pruning Filters for Efficient ConvNets.)
     """
     kept = ties.kept(removed)
     document = ties.architecture.to_json()
@@ -38,7 +39,7 @@ def _attrs(node: Node, attrs: dict[str, Any], kept: Mapping[str, Numbers]) -> di
 
 
 def _cut_all(architecture: Architecture, weights: Weights, kept: Mapping[str, Numbers]) -> dict[str, Tensor]:
-    """In the order of the state dict; tensors of layers that keep all channels are passed on as they are."""
+    """The cut tensors in the order of the state dict."""
     layers = {node.name: node for node in architecture.nodes if isinstance(node.use.operation, Layer)}
     cut: dict[str, Tensor] = {}
     for key, tensor in weights.items():
@@ -59,7 +60,7 @@ def _take(tensor: Tensor, numbers: Numbers, axis: int) -> Tensor:
 
 
 Rule = Callable[[Node, str, Tensor, Numbers, Numbers], Tensor]
-"""node, name of the tensor in its layer, tensor, channels kept of the input, of the output -> what is left of it."""
+"""(node, name of the tensor in its layer, tensor, kept input channels, kept output channels) -> the cut tensor."""
 
 
 def _as_it_is(node: Node, key: str, tensor: Tensor, read: Numbers, written: Numbers) -> Tensor:
@@ -67,7 +68,7 @@ def _as_it_is(node: Node, key: str, tensor: Tensor, read: Numbers, written: Numb
 
 
 def _convolution(node: Node, key: str, tensor: Tensor, read: Numbers, written: Numbers) -> Tensor:
-    """weight: (out, in / groups, taps…); bias: (out,)."""
+    """weight: (out, in / groups, *kernel); bias: (out,)."""
     left = _take(tensor, written, 0)
     each = node.use.inputs[0][0] // cast(int, node.attrs["groups"])
     return _take(left, read[read < each], 1) if key == "weight" and each > 1 else left
@@ -80,14 +81,14 @@ def _matrix(node: Node, key: str, tensor: Tensor, read: Numbers, written: Number
 
 
 def _attention(node: Node, key: str, tensor: Tensor, read: Numbers, written: Numbers) -> Tensor:
-    """att_src, att_dst: (1, heads, out / heads); the others as of a linear layer."""
+    """att_src, att_dst: (1, heads, out / heads); the others as in a linear layer."""
     if not key.startswith("att_"):
         return _matrix(node, key, tensor, read, written)
     return _take(tensor, written[written < tensor.shape[2]], 2)
 
 
 def _each(node: Node, key: str, tensor: Tensor, read: Numbers, written: Numbers) -> Tensor:
-    """One value per channel, and the counter of a batch norm."""
+    """(C,) values, and the counter of a batch norm, ()."""
     return _take(tensor, read, 0) if tensor.ndim else tensor
 
 

@@ -79,5 +79,5 @@ def test_huffman_codes_come_near_the_entropy() -> None:
 
 
 def test_what_is_no_packed_file_is_refused() -> None:
-    with pytest.raises(ValueError, match="no packed weights"):
+    with pytest.raises(ValueError, match="not a packed file"):
         unpack(b"PK" + bytes(100))

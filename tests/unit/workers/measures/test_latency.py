@@ -76,7 +76,7 @@ def test_nothing_is_measured_that_is_not_wanted(monkeypatch: pytest.MonkeyPatch)
 
 def test_energy_that_cannot_be_told_is_the_trials_failure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(module, "meter", lambda _: meter("cpu", folder=tmp_path))
-    with pytest.raises(TrialFailure, match="energy_j cannot be told: this machine has no RAPL counters") as caught:
+    with pytest.raises(TrialFailure, match="energy_j cannot be measured: this machine has no RAPL counters") as caught:
         measure(trainer(), ("score", "energy_j"))
     assert caught.value.cause == "unmeasured"
 

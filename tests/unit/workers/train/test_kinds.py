@@ -91,7 +91,7 @@ def test_a_resumed_training_is_the_unbroken_one_to_the_bit(kind: str, optimizer:
 
 
 def test_the_optimizer_must_be_known() -> None:
-    with pytest.raises(ValueError, match="optimizer must be one of adamw, adam, sgd, not 'lion'"):
+    with pytest.raises(ValueError, match="optimizer must be one of adamw, adam, sgd, got 'lion'"):
         trainer("nodes", Recipe(optimizer="lion"))
 
 

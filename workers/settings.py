@@ -1,4 +1,4 @@
-"""Where things are: read once from `ARCHSMITH_…` variables, passed on as a value."""
+"""The service's configuration: read once from `ARCHSMITH_…` variables, passed on as a value."""
 
 import os
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from archsmith.errors import ConfigurationError
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
-    """One service's surroundings.
+    """Where the service's parts are, and its limits.
 
     state: folder of all state (absolute).
     database_url: SQLAlchemy URL; SQLite below the state folder unless set.
@@ -19,7 +19,7 @@ class Settings:
     ray_address: GCS address "host:port" of a running cluster, "" = a driver starts a local one of its own.
     data_roots: folders below which data sets may be registered by path.
     max_upload_bytes: limit of one upload.
-    lease_s: a driver that did not renew for this long has lost its job, seconds.
+    lease_s: a driver that did not renew its lease for so many seconds has lost its job.
     exports: whether bundles get their exported forms, which take a trial's processors some ten seconds a job.
     """
 
@@ -46,7 +46,7 @@ class Settings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
-        """Raises ConfigurationError that names the variable when a value makes no sense."""
+        """Raises ConfigurationError, which names the variable, for an invalid value."""
         env = os.environ if environ is None else environ
         state = Path(env.get("ARCHSMITH_STATE", "archsmith-data")).absolute()
         return cls(

@@ -1,4 +1,4 @@
-"""Why a running search should stop: one small value shared by the driver's threads."""
+"""Whether and why a running search must stop, shared by the driver's threads."""
 
 import threading
 import time
@@ -8,7 +8,7 @@ class StopSignal:
     """Thread-safe; the first reason wins.
 
     Reasons: "budget_seconds", "space_exhausted" and those of `search/stopping/end_of_search.py` (the search is over);
-    "pause", "cancel" (the user's wish); "shutdown" (the service stops; the job goes back to the queue).
+    "pause", "cancel" (by the user); "shutdown" (the service stops; the job goes back to the queue).
 
     used_s, limit_s: seconds of search that earlier drivers of the job used, and the ceiling for all together.
     """
@@ -20,11 +20,11 @@ class StopSignal:
         self._since: float | None = None
 
     def start(self) -> None:
-        """The search begins: time counts from now."""
+        """The search begins, and its time counts from now."""
         self._since = time.monotonic()
 
     def halt(self) -> None:
-        """The search is over: time counts no longer."""
+        """The search is over, and its time counts no longer."""
         self._used_s, self._since = self.seconds_used(), None
 
     @property
@@ -51,15 +51,15 @@ class StopSignal:
 
     @property
     def suspending(self) -> bool:
-        """Whether the whole job, not only its search, must be put down now."""
+        """Whether the whole job, not only its search, must be suspended now."""
         return self._reason in ("pause", "cancel", "shutdown")
 
     def part(self, *, used_s: float = 0.0, limit_s: float = float("inf")) -> "StopSignal":
-        """For a part of the job that comes to its own end, and is put down with the whole."""
+        """A signal for a part of the job that has its own end, and is suspended with the whole job."""
         return _Part(self, used_s=used_s, limit_s=limit_s)
 
     def suspend(self, reason: str) -> None:
-        """A wish that also ends what follows the search; it takes the place of a reason to end the search."""
+        """Suspend the whole job; this replaces a reason that only ends the search."""
         with self._lock:
             if self._reason not in ("pause", "cancel", "shutdown"):
                 self._reason = reason

@@ -49,7 +49,7 @@ class _Stored:
             assert [len(getattr(seen, name)) for name in SPLITS] == list(seen.split_sizes.values())
             assert len(seen.class_names) == seen.classes >= 2
         for task in {*TASKS, "", "../nodes"} - set(info.tasks):
-            with pytest.raises(InvalidDataset, match="asked about"):
+            with pytest.raises(InvalidDataset, match="has the tasks"):
                 opened.view(task)
 
     def test_every_class_is_in_every_split(self, info: DatasetInfo, opened: Dataset) -> None:

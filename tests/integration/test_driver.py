@@ -119,7 +119,9 @@ def test_what_a_worker_does_not_tell_is_a_reason(yard: Yard, monkeypatch: pytest
     yard.submit(trials=2, objective=ObjectiveSpec(minimize=("latency_ms",)), trial=ALONE)
     job = yard.drive(Fake(measured=False))
     assert (job.state, job.reason) == (JobState.FAILED, "no trial succeeded: 2 × unmeasured")
-    assert yard.trials(job.id)[0].reason == "unmeasured: the worker measured no latency_ms"
+    assert (
+        yard.trials(job.id)[0].reason == "unmeasured: the worker did not measure latency_ms, which the objective needs"
+    )
 
 
 def test_energy_that_no_worker_can_tell_ends_the_job_before_any_trial(yard: Yard) -> None:

@@ -1,13 +1,13 @@
-"""The product: one folder and one zip that a stranger can use with torch alone (some graph layers: torch_geometric).
+"""The product: a folder and a zip that anybody can use with torch alone (some graph layers: torch_geometric).
 
-publish    what the files are, and how they come to be there as a whole or not at all
+publish    what the files are, and how they are written as a whole or not at all
   ├── code           model.py: the network, its loader, `predict`
   ├── card           model_card.md, for people; requirements.txt
   ├── manifest       bundle.json, for programs: how inputs are prepared, which files must agree with which
   ├── example        inputs with the logits that every form of the model must give for them
   └── exports        model.onnx, model.pt2: made in a process of their own, best effort
-opened     a bundle as it came from somebody
-  ├── predict        `archsmith predict`: classes for files (inputs), by model.onnx: nobody's code runs
+opened     a bundle of unknown origin
+  ├── predict        `archsmith predict`: classes for files (inputs), by model.onnx: no code of the bundle runs
   └── verify         `archsmith verify`: sums, and the logits of all forms (torch_only runs model.py)
 pyfunc     what MLflow loads a bundle with; copied beside it
 """

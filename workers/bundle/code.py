@@ -1,4 +1,4 @@
-"""`model.py`: the generated network, then what makes it a product: its weights, its preprocessing, `predict`."""
+"""`model.py`: the generated network, followed by its loader, its preprocessing and `predict`."""
 
 from collections.abc import Sequence
 
@@ -90,7 +90,7 @@ WIDTH = 110
 
 
 def model_source(architecture: Architecture, preprocessing: Preprocessing, *, reads_weights: bool = True) -> str:
-    """`model.py` as a whole. reads_weights: with a `load` of safetensors, which need no library to be read."""
+    """The whole text of `model.py`. reads_weights: with a `load` that reads safetensors without a library."""
     network = with_imports(generate(architecture), ["json"] if reads_weights else [])
     parts = _product(architecture, preprocessing, reads_weights=reads_weights)
     return "\n\n\n".join([network, *parts])

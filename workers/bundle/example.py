@@ -1,6 +1,6 @@
-"""Inputs that a bundle keeps together with the logits of its network: whoever runs it can see that it gives the same.
+"""Inputs that a bundle stores together with the network's logits, so that anybody can check that it computes the same.
 
-They are drawn, not taken from the data set: a bundle may go where its data may not.
+They are drawn at random, since a bundle may be shared where its data must not be.
 """
 
 import numpy as np
@@ -12,19 +12,19 @@ EDGES = np.array([[0, 1, 1, 2, 3, 4], [1, 0, 2, 1, 4, 3]])
 """Of 6 nodes; edges are listed in both directions, and no edge leads to node 5, as in real graphs."""
 INDICES = {"edges": EDGES, "graph": np.array([0, 0, 0, 1, 1, 1]), "pairs": np.array([[0, 3, 5], [1, 4, 2]])}
 GIVEN = {"nodes": ("edges",), "graphs": ("edges", "graph"), "links": ("edges", "pairs")}
-"""Kind of data -> what a network is called with beside x, in order."""
+"""Kind of data -> the network's inputs besides x, in order."""
 SHARE = 0.1
 
 
 def example(manifest: Manifest) -> dict[str, Array]:
-    """Input -> raw values: x (2, C, …) or (6, F) as in the data set, and the indices of the kind. The same always."""
+    """Input -> raw values: x (2, C, …) or (6, F) as in the data set, and the indices of the kind. Always the same."""
     values = np.random.default_rng(0)
     x = _marks(values, manifest) if manifest.rows_divided else _numbers(values, manifest)
     return {"x": x, **{name: INDICES[name] for name in GIVEN.get(manifest.data, ())}}
 
 
 def _marks(values: np.random.Generator, manifest: Manifest) -> Array:
-    """A tenth of the features of each node, one at least."""
+    """About a tenth of the features of each node, at least one."""
     x = values.random((6, *manifest.input_shape)) < SHARE
     x[:, 0] = True
     return x.astype(manifest.preprocessing.dtype)
@@ -42,10 +42,10 @@ def _numbers(values: np.random.Generator, manifest: Manifest) -> Array:
 
 
 def within(found: Array, expected: Array, tolerance: float) -> bool:
-    """The law of `manifest.TOLERANCES`; NaN is never within."""
+    """Whether |found - expected| <= tolerance · (1 + |expected|) everywhere. Other shapes and NaN are not within."""
     return found.shape == expected.shape and np.allclose(found, expected, rtol=tolerance, atol=tolerance)
 
 
 def apart(found: Array, expected: Array) -> float:
-    """The largest difference; infinite for other shapes."""
+    """The largest absolute difference; infinite for other shapes."""
     return float(np.abs(found - expected).max()) if found.shape == expected.shape else float("inf")

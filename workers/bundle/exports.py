@@ -1,7 +1,7 @@
-"""The other forms of the trained network: a program of torch.export, an ONNX model, and the logits all must give.
+"""The exported forms of the trained network: a program of torch.export, an ONNX model, and the logits both must give.
 
-Made in a process of its own on the cluster: torch's exporters take seconds and some hundred megabytes. They are the
-part of a bundle that may fail for a network nobody foresaw; then the bundle goes without that form and says why.
+Made in a process of its own on the cluster: torch's exporters take seconds and some hundred megabytes. They may fail
+for an unforeseen network; then the bundle goes without that form and says why.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ PROGRAM, ONNX, EXAMPLE = "model.pt2", "model.onnx", "example.safetensors"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExportTask:
-    """architecture: as JSON. weights: a safetensors file's bytes."""
+    """architecture: as JSON. weights: the bytes of a safetensors file."""
 
     architecture: dict[str, Any]
     weights: bytes
@@ -32,7 +32,7 @@ class ExportTask:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Exports:
-    """files: name -> bytes of EXAMPLE and the forms. left_out: name -> why there is no such file."""
+    """files: name -> bytes, of EXAMPLE and the exported forms. left_out: name -> why there is no such file."""
 
     files: Mapping[str, bytes] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
@@ -43,7 +43,10 @@ class Exports:
 
 
 def export(task: ExportTask, _: None = None) -> Exports:
-    """All forms of one network. Each was loaded again and held to the network's logits on the stored example."""
+    """All forms of one network. Each was loaded again and compared with the network's logits on the stored example.
+
+    A form that cannot be made, does not load or run, or gives other logits is left out.
+    """
     import torch
     from safetensors.torch import load, save
 
@@ -65,7 +68,10 @@ def export(task: ExportTask, _: None = None) -> Exports:
 
 
 def network_inputs(manifest: Manifest, raw: Mapping[str, Array]) -> dict[str, Array]:
-    """What the network is called with, in order: x as in the training, then the indices."""
+    """The network's inputs in order: x as in the training, (B, C, …) or (N, F) float32, then the indices of graphs.
+
+    raw: the same with x as in the data set.
+    """
     return {**raw, "x": manifest.prepared(raw["x"])}
 
 
@@ -105,7 +111,7 @@ def _forms(
 
 
 def run_program(data: bytes, inputs: Mapping[str, Array]) -> Array:
-    """The logits that a program of torch.export gives for what `network_inputs` gives. Raises ExportFailure."""
+    """The logits (rows, classes) of a program of torch.export for these `network_inputs`. Raises ExportFailure."""
     import io
 
     import torch
@@ -117,7 +123,7 @@ def run_program(data: bytes, inputs: Mapping[str, Array]) -> Array:
 
 
 def run_onnx(data: bytes, inputs: Mapping[str, Array]) -> Array:
-    """The logits of an ONNX model, by ONNX Runtime on one thread. The model is data: no code of its maker runs.
+    """The logits (rows, classes) of an ONNX model, by ONNX Runtime on one thread. No code of the model's maker runs.
 
     Raises ExportFailure for a model that does not load or run, or that wants an input that `inputs` does not have.
     """

@@ -1,11 +1,11 @@
-"""What people hand to `archsmith predict`, as the arrays of the data set that the model was trained on.
+"""The files given to `archsmith predict`, read as arrays like those of the data set that the model was trained on.
 
     image           a picture file; or arrays
     volume          arrays: .npy, or .npz with one array or one named x: one sample, or many along a first axis
     nodes, links    .npz with x and edges, of links pairs too       the names and forms of an upload (docs/datasets.md)
     graphs          the same, of many graphs with graph (N,), the number of each node's graph
 
-Every fault says the file, the law and what was found.
+Every fault names the file, the rule and what was found.
 """
 
 import tempfile
@@ -25,9 +25,9 @@ from workers.datasets.graphs import Numbers, as_edges, both_ways
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Given:
-    """One file. arrays: x and indices as `space.kinds` lists them, raw. rows: what each row of the logits is called.
+    """One file. arrays: x and indices as `space.kinds` lists them, raw. rows: a name for each row of the logits.
 
-    remark: what is odd about it, "" for nothing.
+    remark: what is suspicious about it, "" for nothing.
     """
 
     arrays: Mapping[str, Array]
@@ -36,7 +36,7 @@ class Given:
 
 
 def read(path: Path, manifest: Manifest) -> Given:
-    """Raises InvalidBundle, or InvalidDataset for what no data set could be made of either."""
+    """Reads one file. Raises InvalidBundle, or InvalidDataset for a file that would be refused as a data set too."""
     if not path.is_file():
         raise fault(path, "file_missing", f"there is no file {path}")
     ending = path.suffix.lower()
@@ -111,7 +111,7 @@ def _array(path: Path, scratch: Path) -> Array:
 
 
 def _batch(x: Array, manifest: Manifest, path: Path) -> tuple[Array, bool]:
-    """(B, C, …), and whether many were given. The channels may stand last; a single one may be left out."""
+    """(B, C, …), and whether many samples were given. Channels may be the last axis; a single one may be left out."""
     channels, *sides = manifest.input_shape
     forms = {tuple(manifest.input_shape): False, (*sides, channels): True}
     if x.shape in forms:
@@ -129,7 +129,7 @@ def _batch(x: Array, manifest: Manifest, path: Path) -> tuple[Array, bool]:
 
 
 def _typed(x: Array, manifest: Manifest, path: Path) -> Array:
-    """In the data set's type, when that changes no value."""
+    """x in the data set's type, of the same shape. Raises InvalidBundle where that would change a value."""
     wanted = np.dtype(manifest.preprocessing.dtype)
     if x.dtype.kind not in "biuf":
         raise fault(path, "dtype_unsupported", f"the model takes {wanted} values, this array holds {x.dtype}")
@@ -141,12 +141,12 @@ def _typed(x: Array, manifest: Manifest, path: Path) -> Array:
     with np.errstate(over="ignore"):
         typed = np.ascontiguousarray(x, dtype=wanted)
     if not np.isfinite(typed).all():
-        raise fault(path, "values_unsuitable", f"the model takes {wanted} values, some of these are beyond them")
+        raise fault(path, "values_unsuitable", f"the model takes {wanted} values, some of these are out of their range")
     return typed
 
 
 def _remark(x: Array, manifest: Manifest) -> str:
-    """Values beyond all of the data set's are most often in other units, as 0 to 255 where it has 0 to 1."""
+    """Values out of the data set's range are most often in other units, such as 0 to 255 instead of 0 to 1."""
     low, high, given = float(x.min()), float(x.max()), manifest.preprocessing
     if given.low <= low and high <= given.high:
         return ""
@@ -189,7 +189,7 @@ def _graph(path: Path, manifest: Manifest) -> Given:
 
 
 def _pairs(arrays: Arrays, nodes: int, path: Path) -> Numbers:
-    """(2, P); also given as (P, 2), which two pairs are read as."""
+    """(2, P) int64. Also accepted as (P, 2), and a (2, 2) array is read as that."""
     found = arrays.read("pairs", kinds="iu")
     if found.ndim != 2 or 2 not in found.shape:
         raise fault(path, "shape_invalid", f"pairs must be (P, 2) or (2, P), they are {found.shape}")
@@ -201,7 +201,7 @@ def _pairs(arrays: Arrays, nodes: int, path: Path) -> Numbers:
 
 
 def _owners(arrays: Arrays, edges: Numbers, nodes: int, path: Path) -> Numbers:
-    """The number of each node's graph; one graph where there is no such array."""
+    """(N,) int64, the number of each node's graph; a single graph where there is no such array."""
     if "graph" not in arrays.names:
         return np.zeros(nodes, dtype=np.int64)
     graph = np.array(arrays.read("graph", kinds="iu"), dtype=np.int64)

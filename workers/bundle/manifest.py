@@ -1,4 +1,4 @@
-"""`bundle.json`: what a program must know of a bundle before it gives the model anything. Numbers and words only."""
+"""`bundle.json`: what a program must know to prepare inputs for the model. Numbers and words only."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -25,12 +25,12 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Preprocessing:
-    """What the trainer did to the raw arrays: (x - mean) / std per channel or feature, or what it does to marks.
+    """How the trainer prepared the raw arrays: (x - mean) / std per channel or feature, or marks over their row's sum.
 
-    dtype: of x, "uint8" or "float32". labels: what the columns of the output are called.
+    dtype: of x, "uint8" or "float32". labels: names of the columns of the output.
     pictures: "fit" where the data set was made of picture files, scaled and cropped as `workers.datasets.images` says;
-    "exact" where it came as arrays, so that only pictures of the same size are known to look like it.
-    low, high: of all values of x, so that an input in other units is noticed.
+    "exact" where it came as arrays, so that only pictures of the same size are known to be like it.
+    low, high: the range of all values of x, so that an input in other units is noticed.
     """
 
     mean: tuple[float, ...]
@@ -43,7 +43,7 @@ class Preprocessing:
 
     @classmethod
     def of(cls, dataset: "Dataset") -> "Preprocessing":
-        """Of an opened data set, for its task. Reads all of x once, a piece at a time."""
+        """Of an opened data set, for its task. Reads all of x once, in chunks."""
         low, high = _range(dataset.x)
         return cls(
             mean=dataset.mean,
@@ -88,7 +88,7 @@ class Manifest:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Without the labels, which stand in `labels.json`."""
+        """Without the labels, which are in `labels.json`."""
         values = {**asdict(self.preprocessing), "rows_divided": self.rows_divided}
         del values["labels"]
         return {
@@ -104,7 +104,7 @@ class Manifest:
 
     @classmethod
     def from_json(cls, document: Any, labels: Any) -> "Manifest":
-        """Raises InvalidBundle for what this version did not write."""
+        """Of `bundle.json` and `labels.json`, parsed. Raises InvalidBundle for what this version did not write."""
         try:
             fields = _object(document, "the manifest")
             if fields["schema_version"] != SCHEMA_VERSION:
@@ -136,7 +136,7 @@ class Manifest:
         return self.is_graph and self.preprocessing.marks
 
     def prepared(self, x: Array) -> npt.NDArray[np.float32]:
-        """Values as in the data set, (B, C, …) or (N, F) -> values as in the training, float32."""
+        """Values as in the data set, (B, C, …) or (N, F) -> values as in the training, float32 of the same shape."""
         x = x.astype(np.float32)
         if self.rows_divided:
             divided: npt.NDArray[np.float32] = x / np.maximum(x.sum(axis=1, keepdims=True), 1)

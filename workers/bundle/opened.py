@@ -1,4 +1,4 @@
-"""A bundle as it came from somebody: read as an archive of a stranger, whole by its own sums, nothing in it run."""
+"""Opens a bundle of unknown origin: an untrusted archive, checked against its own sums, none of its code run."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ from workers.datasets.archive import open_archive
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Opened:
-    """files: all of them, by name, SHA256SUMS too. The sums are right; what they are the sums of is not judged."""
+    """files: all of them by name, including SHA256SUMS. They match their sums; their content is not checked."""
 
     files: Mapping[str, bytes]
     manifest: Manifest
@@ -29,11 +29,11 @@ class Opened:
 
 
 def open_bundle(path: Path) -> Opened:
-    """Raises InvalidBundle with every file that is not what SHA256SUMS says, or what else keeps it from being one."""
+    """Raises InvalidBundle with every file that differs from SHA256SUMS, or with what else makes it no bundle."""
     try:
         with open_archive(path) as archive:
             files = {member.filename: archive.read(member) for member in archive.members}
-    except InvalidDataset as error:  # the same archive's rules; what was sent is no data set
+    except InvalidDataset as error:  # the rules for archives are the same, but this is no data set
         raise InvalidBundle(error.faults) from error
     faults = _wrong_sums(files)
     if faults:

@@ -1,7 +1,7 @@
-"""`archsmith predict`: the classes of files, by a bundle alone. `python -m workers.bundle.predict BUNDLE FILE...`
+"""`archsmith predict`: classifies files with nothing but a bundle. `python -m workers.bundle.predict BUNDLE FILE...`
 
-It runs `model.onnx` in ONNX Runtime, with the preprocessing that `bundle.json` describes in numbers: whoever made the
-bundle, none of their code runs. (`model.py` is code, and torch evaluates expressions of a `model.pt2` it loads.)
+It runs `model.onnx` in ONNX Runtime, with the preprocessing that `bundle.json` describes in numbers, so no code of the
+bundle runs, whoever made it. (`model.py` is code, and torch evaluates expressions of a `model.pt2` it loads.)
 """
 
 import argparse
@@ -28,7 +28,7 @@ TOP = 3
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
-    """One row of probabilities, the most probable class first."""
+    """The probabilities of one row by class, the most probable first. what: names the row."""
 
     what: str
     classes: dict[str, float]
@@ -38,7 +38,7 @@ class Answer:
 
 
 def answers(opened: Opened, given: Given) -> Iterator[Answer]:
-    """In the order of the rows. Raises InvalidBundle when the bundle has no ONNX model, or it does not run."""
+    """The answers in the order of the rows. Raises InvalidBundle where the bundle's ONNX model is missing or fails."""
     labels = opened.manifest.preprocessing.labels
     for what, row in zip(given.rows, probabilities(opened, given), strict=True):
         order = np.argsort(-row, kind="stable")
@@ -46,7 +46,7 @@ def answers(opened: Opened, given: Given) -> Iterator[Answer]:
 
 
 def probabilities(opened: Opened, given: Given) -> Array:
-    """(rows, classes)."""
+    """The class probabilities, (rows, classes) float64. Raises InvalidBundle as `answers` does."""
     model, reason = opened.files.get(ONNX), opened.manifest.left_out.get(ONNX)
     if model is None:
         detail = f"the bundle has no {ONNX}" + (f": {reason}" if reason else "") + "; use its model.py"
@@ -61,7 +61,7 @@ def probabilities(opened: Opened, given: Given) -> Array:
         raise InvalidBundle(Fault(pointer=f"/{ONNX}", rule="model_unsuitable", detail=detail)) from failure
     found = _softmax(np.concatenate(logits))
     if found.shape != (len(given.rows), opened.manifest.classes):
-        detail = f"{ONNX} gave {found.shape}, wanted are {(len(given.rows), opened.manifest.classes)}"
+        detail = f"{ONNX} gave logits of shape {found.shape}, expected {(len(given.rows), opened.manifest.classes)}"
         raise InvalidBundle(Fault(pointer=f"/{ONNX}", rule="model_unsuitable", detail=detail))
     return found
 
@@ -92,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _file(opened: Opened, path: Path, *, top: int, as_json: bool) -> int:
-    """The exit code for one file; the others are answered whatever becomes of it."""
+    """The exit code for one file; other files are classified even if this one fails."""
     try:
         given = read(path, opened.manifest)
         if given.remark:

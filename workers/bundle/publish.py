@@ -1,4 +1,4 @@
-"""The files of a bundle, and their way onto the disk: by rename, so that there is a whole one or none.
+"""The files of a bundle, and how they are written: by rename, so that there is a whole bundle or none.
 
 architecture.json  architecture.svg  bundle.json  example.safetensors  labels.json  model.onnx  model.pt2  model.py
 model_card.md  report.json  requirements.txt  weights.safetensors  SHA256SUMS, and what the caller adds
@@ -27,7 +27,7 @@ SUMS = "SHA256SUMS"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Published:
-    """The zip as it lies on disk. sha256 of its bytes, hex."""
+    """The written zip. sha256: of its bytes, hex. bytes: their number."""
 
     path: Path
     sha256: str
@@ -46,8 +46,8 @@ def publish(
 ) -> Published:
     """Write the bundle's folder and its zip below `folder`, each by rename.
 
-    exports: of the same architecture and weights. more: other files by name, "compressed/weights.bin" may lie deeper;
-    none may bear the name of one that the bundle has anyway.
+    exports: of the same architecture and weights. more: further files by name, also in folders such as "compressed/".
+    Raises ValueError where one has the name of a file that the bundle has anyway.
     """
     files = contents(
         architecture=architecture,
@@ -61,7 +61,7 @@ def publish(
 
 
 def write(folder: Path, files: Mapping[str, bytes]) -> Published:
-    """The folder and the zip of these files and their sums, each by rename."""
+    """Writes the folder and the zip of these files and their sums, each by rename."""
     lines = (f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in sorted(files.items()))
     files = {**files, SUMS: "".join(lines).encode()}
     part = folder / "bundle.part"
@@ -85,7 +85,7 @@ def contents(
     exports: Exports,
     more: Mapping[str, bytes],
 ) -> dict[str, bytes]:
-    """Name -> bytes of all but the sums. The same input gives the same bytes."""
+    """Name -> bytes of all files but the sums. The same input gives the same bytes."""
     code = model_source(architecture, preprocessing)
     manifest = Manifest.of(architecture, preprocessing, exports.left_out)
     files = {
@@ -102,12 +102,12 @@ def contents(
     }
     taken = sorted(files.keys() & more.keys())
     if taken:
-        raise ValueError(f"a bundle has one file of a name; given again: {', '.join(taken)}")
+        raise ValueError(f"a bundle has these files already, so `more` must not; given again: {', '.join(taken)}")
     return {**files, **more}
 
 
 def with_card(files: Mapping[str, bytes], report: dict[str, Any]) -> dict[str, bytes]:
-    """The files of a bundle with a card that tells of all of them. Raises InvalidBundle."""
+    """The files of a bundle with a new card that lists all of them. Raises InvalidBundle."""
     architecture = Architecture.from_json(json.loads(files["architecture.json"]))
     manifest = Manifest.from_json(json.loads(files["bundle.json"]), json.loads(files["labels.json"]))
     text = card(architecture, manifest, report, code=files["model.py"].decode(), files=files)
@@ -115,7 +115,7 @@ def with_card(files: Mapping[str, bytes], report: dict[str, Any]) -> dict[str, b
 
 
 def _zip(path: Path, files: Mapping[str, bytes]) -> Published:
-    """Same files, same bytes: names sorted, times fixed at the zip format's first day."""
+    """The same files give the same bytes: names sorted, times fixed at the zip format's first day."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in sorted(files.items()):

@@ -1,8 +1,8 @@
-"""How MLflow loads a bundle: this file lies beside it in the registry and imports nothing of archsmith.
+"""How MLflow loads a bundle: this file is stored beside it in the registry and imports nothing of archsmith.
 
 `mlflow.pyfunc.load_model` calls `_load_pyfunc` with the bundle's folder. The model takes what `predict` of `model.py`
-takes, as NumPy arrays: x as in the data set, or for graphs a dictionary of x, edges, and graph or pairs. It gives class
-probabilities (rows, classes). The network is built by the bundle's `model.py`.
+takes, as NumPy arrays: x as in the data set, or for graphs a dictionary of x, edges, and graph or pairs. It returns
+class probabilities (rows, classes). The network is built by the bundle's `model.py`.
 """
 
 import importlib.util
@@ -16,7 +16,7 @@ INDICES = ("edges", "graph", "pairs")
 
 
 class Classifier:
-    """labels: what the columns are called."""
+    """labels: names of the columns."""
 
     def __init__(self, folder: Path) -> None:
         # Under a name of its own: a process may load several bundles, and each has a module called model.

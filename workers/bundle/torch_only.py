@@ -1,8 +1,8 @@
 """Opens a bundle where torch is the only package: `python -I torch_only.py FOLDER`. A program, not a module to import.
 
-No top-level name is found but the standard library's, torch's own and those of the distributions that torch
-declares as its dependencies; of torch_geometric's too where the model imports it. What the bundle needs beyond that
-shows as an ImportError, although all of archsmith's packages are installed. Prints JSON: the number of parameters, and
+Only the standard library, torch and the distributions that torch declares as dependencies can be imported, and those
+of torch_geometric where the model imports it. Anything else that the bundle needs raises an ImportError, although all
+of archsmith's packages are installed. Prints JSON: the number of parameters, and
 how far the logits of `model.py` and `model.pt2`, and what `predict` gives, are from the stored ones.
 
 This runs the bundle's own code.

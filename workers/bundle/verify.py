@@ -1,4 +1,4 @@
-"""`archsmith verify`: whether a bundle is what it says. `python -m workers.bundle.verify BUNDLE [--no-code] [--json]`.
+"""`archsmith verify`: whether a bundle is what it claims: `python -m workers.bundle.verify BUNDLE [--no-code] [--json]`
 
     sums       every file against SHA256SUMS
     weights    the network built anew from architecture.json, by this installation's own code
@@ -6,8 +6,8 @@
     model.py, model.pt2, predict
                in a process that can import torch and nothing else; this runs the bundle's code, --no-code leaves it out
 
-Each form gets the stored example and must give the stored logits. The sums tell of damage, not of malice: who changes a
-file can change its sum.
+Each form gets the stored example and must give the stored logits. The sums detect damage, not tampering: whoever
+changes a file can change its sum.
 """
 
 import argparse
@@ -35,7 +35,7 @@ CODE_S = 600
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Check:
-    """One thing that was held to its word. ok: None for what was not looked at."""
+    """The result of one check. ok: None for what was not checked."""
 
     what: str
     ok: bool | None
@@ -43,7 +43,7 @@ class Check:
 
 
 def verify(bundle: Path, *, code: bool = True) -> Iterator[Check]:
-    """The checks in order, each as it is done. code: whether the bundle's own code may run."""
+    """The checks in order, each as soon as it is done. code: whether the bundle's own code may run."""
     try:
         opened = open_bundle(bundle)
         yield Check(what=SUMS, ok=True, detail=f"{len(opened.files)} files, each as its sum says")
@@ -61,14 +61,17 @@ def verify(bundle: Path, *, code: bool = True) -> Iterator[Check]:
 
 
 def _without_example(opened: Opened, *, code: bool) -> Iterator[Check]:
-    """What can be said where there is nothing to compare with: that code and weights go together."""
+    """Without stored logits to compare with: only whether code and weights fit together."""
     yield from (_absent(opened.manifest, name) for name in (EXAMPLE, ONNX, PROGRAM))
     if code:
         yield from _of_code(opened)
 
 
 def stored(opened: Opened) -> tuple[dict[str, Array], Array]:
-    """What the network is called with for the stored example, and the logits it must give. Raises InvalidBundle."""
+    """The network's inputs for the stored example, and the logits (rows, classes) it must give.
+
+    Raises InvalidBundle.
+    """
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
@@ -83,7 +86,7 @@ def stored(opened: Opened) -> tuple[dict[str, Array], Array]:
 
 
 def _of_architecture(opened: Opened, inputs: dict[str, Array], logits: Array) -> Check:
-    """The builder's network with the bundle's weights."""
+    """Checks the network as this installation builds it, with the bundle's weights."""
     import torch
     from safetensors import SafetensorError
     from safetensors.torch import load
@@ -109,8 +112,8 @@ def _of_architecture(opened: Opened, inputs: dict[str, Array], logits: Array) ->
     except (RuntimeError, IndexError, ValueError) as error:
         detail = f"the network of architecture.json does not take the example: {str(error).splitlines()[0][:300]}"
         return Check(what=what, ok=False, detail=detail)
-    told = "in the network that architecture.json describes, built anew"
-    return _compared(what, found, logits, TOLERANCES["model.py"], told)
+    how = "in the network that architecture.json describes, built anew"
+    return _compared(what, found, logits, TOLERANCES["model.py"], how)
 
 
 def _of_onnx(opened: Opened, inputs: dict[str, Array], logits: Array) -> Check:
@@ -124,32 +127,32 @@ def _of_onnx(opened: Opened, inputs: dict[str, Array], logits: Array) -> Check:
 
 
 def _of_code(opened: Opened) -> Iterator[Check]:
-    """What `torch_only` says of the unpacked files."""
+    """Checks the unpacked files with `torch_only`."""
     with tempfile.TemporaryDirectory(prefix="archsmith-bundle-") as place:
         folder = Path(place)
         opened.unpack(folder)
         try:
-            told = _told(folder)
+            answer = _run_code(folder)
         except _CodeFailed as error:
             yield Check(what="model.py", ok=False, detail=f"does not run with torch alone: {error}")
             return
-    if not told["differences"]:
+    if not answer["differences"]:
         yield Check(what="model.py", ok=True, detail="takes the weights with torch alone")
         return
-    for what, apart_by in told["differences"].items():
+    for what, apart_by in answer["differences"].items():
         allowed = TOLERANCES.get(what, TOLERANCES["model.py"])
         ok = apart_by <= allowed
         detail = f"with torch alone: {apart_by:.1e} from the stored logits, {allowed:g} is allowed"
         yield Check(what="model.py: predict" if what == "predict" else what, ok=ok, detail=detail)
-    if PROGRAM not in told["differences"]:
+    if PROGRAM not in answer["differences"]:
         yield _absent(opened.manifest, PROGRAM)
 
 
 class _CodeFailed(Exception):
-    """The last line of what the bundle's code said when it failed."""
+    """Its text is the last line that the bundle's code printed when it failed."""
 
 
-def _told(folder: Path) -> Any:
+def _run_code(folder: Path) -> Any:
     command = [sys.executable, "-I", "-B", torch_only.__file__, str(folder)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=CODE_S)
@@ -174,7 +177,7 @@ def _compared(what: str, found: Array, logits: Array, tolerance: float, how: str
 
 
 def _absent(manifest: Manifest, what: str) -> Check:
-    """A form that is not there: as it should be, when the bundle says why."""
+    """A form that is missing, which is allowed if the bundle says why."""
     reason = manifest.left_out.get(what)
     return Check(
         what=what, ok=None if reason else False, detail=f"not in the bundle: {reason or 'and it does not say why'}"

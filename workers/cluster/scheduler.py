@@ -1,7 +1,7 @@
-"""Ray Tune's side of early stopping: asks after each epoch whether a trial goes on, and tells Tune.
+"""Ray Tune's side of early stopping: asks after each epoch whether a trial continues, and passes the answer to Tune.
 
-The decision is the searcher's, made from the job's measurements by the rules of `search/stopping/early_stopping.py`;
-nothing is kept here, so a new driver has nothing to lose. Trials start in the order in which they were suggested.
+The searcher decides, from the job's measurements and by the rules of `search/stopping/early_stopping.py`. Nothing is
+kept here, so nothing is lost with a driver. Trials start in the order in which they were suggested.
 """
 
 from typing import Any

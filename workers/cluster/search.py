@@ -27,9 +27,9 @@ def run_search(
     data: Any,
     start: Start | None = None,
 ) -> None:
-    """Run trials until the searcher or the stop signal ends the search; no trial runs any more then.
+    """Run trials until the searcher or the stop signal ends the search; afterwards no trial is running.
 
-    data: what every trial gets, once per process. start: replaces the training of a trial. Raises ClusterAway.
+    data: sent to every process that runs trials. start: replaces the training of a trial. Raises ClusterAway.
     """
     spec, folder = context.spec, context.folder / "tune"
     actor = tune.with_parameters(TrialActor, data=data, start=start)
@@ -65,7 +65,7 @@ def run_search(
 
 
 class _Actors(tune.Callback):
-    """The processes that trials run in: when they begin, how they die, and their end with the search."""
+    """Follows the processes that trials run in: their start, their death, and their end with the search."""
 
     def __init__(self, searcher: LedgerSearcher) -> None:
         self._searcher = searcher
@@ -79,19 +79,19 @@ class _Actors(tune.Callback):
         self._alive.pop(trial.trial_id, None)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        told = Path(trial.error_file).read_text(encoding="utf-8") if trial.error_file else ""
-        if ProcessSpoiled.__name__ not in told:
-            log.warning("the process of Tune trial %s died: %s", trial.trial_id, told[-2000:])
+        error = Path(trial.error_file).read_text(encoding="utf-8") if trial.error_file else ""
+        if ProcessSpoiled.__name__ not in error:
+            log.warning("the process of Tune trial %s died: %s", trial.trial_id, error[-2000:])
         self._alive.pop(trial.trial_id, None)
 
     def end(self) -> None:
-        """End those in the middle of an epoch. Asked to end, they would finish it first; Tune waits 10 s and more."""
+        """Kill them, even in the middle of an epoch: asked to end they would finish it, and Tune waits over 10 s."""
         while self._alive:
             ray.kill(self._alive.popitem()[1])
 
 
 class _SearchStopper(tune.Stopper):
-    """Ends the whole search, never a single trial."""
+    """Stops the whole search, never a single trial."""
 
     def __init__(self, signal: StopSignal, actors: _Actors) -> None:
         self._signal, self._actors = signal, actors

@@ -65,7 +65,7 @@ class LedgerSearcher(Searcher):
         self._stop_signal, self._controller = context.stop, restored.controller
         self._slots, self._make_task, self._on_end, self._publish = slots, make_task, on_end, publish
         self._pending = deque(restored.pending)
-        self._next, self._told, self._curves = restored.next_number, list(restored.told), restored.curves
+        self._next, self._outcomes, self._curves = restored.next_number, list(restored.outcomes), restored.curves
         self._proposals: dict[int, Proposal] = {}
         self._open: dict[str, _Open] = {}
         self._objective = Objective.of(self._spec.objective)
@@ -110,7 +110,7 @@ class LedgerSearcher(Searcher):
         return {"trial": self._make_task(proposal, attempt).dumps()}
 
     def _propose(self) -> Proposal | None:
-        if self._exhausted or end_of_search.full(self._spec.budget, self._told, len(self._open)):
+        if self._exhausted or end_of_search.full(self._spec.budget, self._outcomes, len(self._open)):
             return None
         if not self._controller.ready(self._next) or self._enough():
             return None
@@ -147,7 +147,7 @@ class LedgerSearcher(Searcher):
         )
 
     def _finish(self) -> str:
-        full = self._enough() or end_of_search.full(self._spec.budget, self._told, 0) or "budget_trials"
+        full = self._enough() or end_of_search.full(self._spec.budget, self._outcomes, 0) or "budget_trials"
         self._stop_signal.end("space_exhausted" if self._exhausted else full)
         return str(Searcher.FINISHED)
 
@@ -155,14 +155,14 @@ class LedgerSearcher(Searcher):
         """End the search at once if the outcomes so far meet a stop rule."""
         if self._spec.reproducible:
             return
-        if reason := end_of_search.ended(self._spec.stop, self._told, self._objective):
+        if reason := end_of_search.ended(self._spec.stop, self._outcomes, self._objective):
             self._stop_signal.end(reason)
 
     def _enough(self) -> str | None:
         """Why a reproducible search asks for no further trial."""
         if not self._spec.reproducible:
             return None
-        return end_of_search.ended(self._spec.stop, end_of_search.before(self._told, self._next), self._objective)
+        return end_of_search.ended(self._spec.stop, end_of_search.before(self._outcomes, self._next), self._objective)
 
     @property
     def exhausted(self) -> str | None:
@@ -266,11 +266,11 @@ class LedgerSearcher(Searcher):
         self._count(outcome)
 
     def _count(self, outcome: Outcome) -> None:
-        self._told.append(outcome)
+        self._outcomes.append(outcome)
         self._proposals.pop(outcome.number, None)
         self._controller.tell(outcome)
         if self._publish:
-            self._ledger.set_controller_state(self._lease, len(self._told), self._controller.state())
+            self._ledger.set_controller_state(self._lease, len(self._outcomes), self._controller.state())
         self._on_end(outcome.number)
         self._stop()
 

@@ -1,4 +1,4 @@
-"""Functions called on the cluster, one process for a few of them."""
+"""Functions called on the cluster; a process runs a few of them."""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +14,7 @@ from workers.cluster.remote import Result, Task, call
 log = logging.getLogger(__name__)
 
 TASKS_IN_A_PROCESS = 4
-"""A fresh process loads torch and the data first, 3 s of a processor: as long as a short final training takes."""
+"""A new process first loads torch and the data, 3 s of a processor: as long as a short final training takes."""
 
 
 def run_tasks(
@@ -26,10 +26,11 @@ def run_tasks(
     gpus: float,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[tuple[Task, Result | TrialFailure]]:
-    """Call function(task, shared) for each task on the cluster; yields (task, result or failure) as they finish.
+    """Calls function(task, shared) for each task on the cluster; yields (task, result or failure) as they finish.
 
-    A task whose process dies is run again, twice at most. Stops early, ending what runs, when `should_stop` says so.
-    A process serves TASKS_IN_A_PROCESS of them, and then gives back whatever they left in it. Raises ClusterAway.
+    An exception of the function becomes a TrialFailure (`crashed`). A task whose process dies is run again, at most
+    twice, and then becomes a TrialFailure (`lost`). Stops early, ending what runs, when `should_stop` says so. A
+    process ends after TASKS_IN_A_PROCESS tasks, which frees whatever they left in it. Raises ClusterAway.
     """
     reference = ray.put(shared)
     remote: Any = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=2, max_calls=TASKS_IN_A_PROCESS)(call)

@@ -1,10 +1,11 @@
-"""One trial on a machine: an actor that trains whatever architecture it is handed, an epoch a step.
+"""One trial on a machine: an actor that trains whatever architecture it is given, one epoch per step.
 
     TrialTask (JSON)  ->  TrialActor.step()  ->  {"epoch", "score", "measures", …} each epoch,
                                                  or {"failure", "reason"} once
 
 The actor is the border of the trial: whatever goes wrong in building or training becomes a `failure` in the result,
-here and nowhere else. So when Ray itself reports an error, a process or machine has died, or the hard limit ended it.
+here and nowhere else. So an error reported by Ray itself means that a process or machine died, or that the hard limit
+ended the process.
 """
 
 import faulthandler
@@ -27,11 +28,11 @@ from workers.train.recipe import Recipe
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrialTask:
-    """All that a trial's process needs to know; plain JSON across the wire.
+    """Everything that a trial's process needs; sent as plain JSON.
 
     timeout_s: hard limit of this attempt, seconds of wall clock.
     checkpoint: file that this trial may write and resume from, "" = none. objective: the job's, {} = the score.
-    known: by name, what is known of the architecture's costs before it is trained.
+    known: by name, the costs of the architecture that are known before it is trained.
     """
 
     job_id: str
@@ -62,31 +63,31 @@ class TrialTask:
 
 
 class Session(Protocol):
-    """One trial in training. Raises TrialFailure for the trial's own faults."""
+    """The training of one trial. Raises TrialFailure for the trial's own faults."""
 
     def epoch(self) -> Measurement:
         """Runs the next epoch."""
         ...
 
     def measures(self) -> Mapping[str, float]:
-        """After an epoch: what the job's objective needs of a worker besides the score, by name."""
+        """After an epoch: by name, the measures besides the score that the job's objective needs from a worker."""
         ...
 
 
 CLEAN = ("diverged", "timeout", "unmeasured")
-"""Failures that leave nothing behind. Others may leave memory or threads: the next trial gets a new process."""
+"""Failures that leave the process clean. Others may leave memory or threads, so the next trial gets a new process."""
 
 
 class ProcessSpoiled(Exception):
-    """Raised by the step after one that reported a failure: Tune uses no process again whose trial ended so."""
+    """Raised by the step after one that reported a failure, since Tune does not reuse a process that raised."""
 
 
 Start = Callable[[TrialTask, Any], Session]
-"""How a session begins, from the task and the job's data; `start_training` unless a test says otherwise."""
+"""Starts a session from the task and the job's data; `start_training` except in tests and benchmarks."""
 
 
 class TrialActor(tune.Trainable):
-    """Ray Tune's side of a trial. Reused from trial to trial (`reset_config`), but not after one that spoiled it."""
+    """Ray Tune's side of a trial. Reused from trial to trial (`reset_config`) until a failure may have spoiled it."""
 
     def setup(self, config: dict[str, Any], *, data: Any = None, start: Start | None = None) -> None:
         self._data = data
@@ -96,7 +97,7 @@ class TrialActor(tune.Trainable):
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         self._take(new_config)
-        return True  # anything else would not make Tune start a new process, but drop the trial without a word
+        return True  # False would make Tune drop the trial silently instead of starting a new process
 
     def _take(self, config: dict[str, Any]) -> None:
         self._task = TrialTask.loads(config["trial"])
@@ -106,7 +107,7 @@ class TrialActor(tune.Trainable):
     def step(self) -> dict[str, Any]:
         if self._spoiled:
             raise ProcessSpoiled
-        if self._deadline is None:  # the first step: waiting for a place on a machine is no part of the limit
+        if self._deadline is None:  # the first step: waiting for a free slot does not count
             self._deadline = time.monotonic() + self._task.timeout_s
         left = self._deadline - time.monotonic()
         if left <= 0:
@@ -133,7 +134,9 @@ class TrialActor(tune.Trainable):
         """Raises TrialFailure where a measure that the job compares trials by is missing."""
         missing = [name for name in self._task.aims.needs if name not in measurement.facts]
         if missing:
-            raise TrialFailure(f"the worker measured no {missing[0]}", cause="unmeasured")
+            raise TrialFailure(
+                f"the worker did not measure {missing[0]}, which the objective needs", cause="unmeasured"
+            )
 
     def _failure(self, cause: str, reason: str) -> dict[str, Any]:
         self._session = None
@@ -163,7 +166,7 @@ class TrainingSession:
     def epoch(self) -> Measurement:
         from workers.train import checkpoint
 
-        if self._again:  # its report may have died with the attempt before; one that arrived is not written twice
+        if self._again:  # the last attempt may have died before reporting it; a report that arrived is not stored twice
             measurement, self._again = self._again, None
             return measurement
         measurement = self._trainer.epoch()

@@ -1,7 +1,7 @@
-"""Zip archives from strangers: everything is checked from the directory before a byte is inflated.
+"""Untrusted zip archives: everything is checked from the directory before a byte is inflated.
 
 Python's reader never gives more than the declared size of a member and compares the checksum at its end, so the
-declared sizes are a true bound once they are checked here.
+declared sizes are reliable bounds once they are checked here.
 """
 
 import shutil
@@ -21,7 +21,7 @@ from workers.datasets.raw import fault
 MAX_MEMBERS = 200_000
 MAX_DIRECTORY_BYTES = 64 * 1024**2
 MAX_BYTES = 4 * 1024**3
-"""Of one array, and of all members of an archive together, inflated."""
+"""Limit for one array, and for all members of an archive together, inflated."""
 MAX_RATIO = 100
 ARRAY_RATIO = 500
 """Of NumPy archives, whose arrays declare their size. Honest masks reach 222 (volumes of 64 x 64 x 64 that are 0 or
@@ -38,7 +38,7 @@ _BROKEN = (zipfile.BadZipFile, zlib.error, NotImplementedError, ValueError, stru
 
 
 def check_growth(inflated: int, compressed: int, *, file: str, ratio: int = MAX_RATIO) -> None:
-    """Raises `expands_too_much`, `array_too_large` for what no honest data does."""
+    """Raises `expands_too_much`, `array_too_large` for growth that real data does not reach."""
     if inflated > MAX_BYTES:
         raise fault("array_too_large", f"{file} unpacks to more than {MAX_BYTES} bytes", file=file, allowed=MAX_BYTES)
     if inflated > FREE_BYTES and inflated > ratio * max(1, compressed):
@@ -47,7 +47,7 @@ def check_growth(inflated: int, compressed: int, *, file: str, ratio: int = MAX_
 
 
 class Archive:
-    """An opened zip file whose directory keeps all rules. members: files only, sorted by name."""
+    """An opened zip file whose directory was checked. members: files only, sorted by name."""
 
     def __init__(self, path: Path, zipped: zipfile.ZipFile, *, ratio: int = MAX_RATIO) -> None:
         self.name = path.name
@@ -104,7 +104,7 @@ def is_zip(path: Path) -> bool:
 
 def _check_head(path: Path) -> None:
     if not path.is_file():
-        raise fault("format_mismatch", f"{path.name} is not a file; a zip archive is wanted", file=path.name)
+        raise fault("format_mismatch", f"{path.name} is not a file; give a zip archive", file=path.name)
     if path.stat().st_size == 0:
         raise fault("file_empty", f"{path.name} has 0 bytes", file=path.name)
     if not is_zip(path):
@@ -140,7 +140,7 @@ def _check_member(info: zipfile.ZipInfo) -> None:
     if name.startswith("/") or "\\" in name or ".." in path.parts or name[1:2] == ":":
         raise fault("path_unsafe", f"member {shown} leads out of the archive", file=name)
     if len(path.parts) > MAX_DEPTH or any(len(part.encode()) > MAX_NAME for part in path.parts):
-        raise fault("path_invalid", f"member {shown} has too long a name or lies too deep", file=name)
+        raise fault("path_invalid", f"member {shown} has too long a name, or is in too many folders", file=name)
     if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise fault("member_type_unsupported", f"member {shown} is a link or a device, not a file", file=name)
     if info.flag_bits & 0x1:
@@ -151,7 +151,7 @@ def _check_member(info: zipfile.ZipInfo) -> None:
 
 
 def _check_repeats(infos: list[zipfile.ZipInfo]) -> None:
-    """Two names that one file system or another takes for the same."""
+    """Raises `path_duplicate` for two names that some file system takes for the same."""
     seen: dict[str, str] = {}
     for info in infos:
         key = unicodedata.normalize("NFC", info.filename.rstrip("/")).casefold()
@@ -162,7 +162,7 @@ def _check_repeats(infos: list[zipfile.ZipInfo]) -> None:
 
 
 def _check_overlap(infos: list[zipfile.ZipInfo], *, archive: str) -> None:
-    """Members that share bytes are how a small archive becomes a huge one (CVE-2024-0450)."""
+    """Raises for members that share bytes, by which a small archive can expand to a huge one (CVE-2024-0450)."""
     end, before = 0, ""
     for info in sorted(infos, key=lambda i: i.header_offset):
         if info.header_offset < end:

@@ -1,4 +1,4 @@
-"""An opened data set: for one task and one seed, the splits as a training is given them."""
+"""An opened data set: the splits for one task and one seed, as a training gets them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ LINK_CLASSES = ("no link", "link")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Dataset:
-    """Each split is gathered from the mapped files when asked for.
+    """Each split is read from the mapped files when it is accessed.
 
     x: samples as stored, of graphs (N, F) features of the nodes. y: labels of samples, nodes or graphs, see RawGraphs;
     empty for a graph without. edges: (2, E) each once, graph: (N,), both empty except for graphs, and graph for many.
@@ -40,7 +40,7 @@ class Dataset:
     sibling: Callable[[str], "Dataset"]
 
     def view(self, task: str) -> "Dataset":
-        """The same for another task of the data set. Raises InvalidDataset when it is none of `info.tasks`."""
+        """The same data set for another task. Raises InvalidDataset where `info.tasks` does not have it."""
         return self if task == self.task else self.sibling(task)
 
     @property
@@ -57,7 +57,7 @@ class Dataset:
 
     @property
     def test(self) -> Split | GraphSplit:
-        """For finalists only; no search code may touch it."""
+        """For finalists only; search code must not read it."""
         return self._gather(self.splits.test, final=True)
 
     @property

@@ -1,4 +1,4 @@
-"""Who may see what of graphs: nodes, links, or whole graphs of each split, made once per data set and seed."""
+"""Splits of graphs, by nodes, links or whole graphs: made once per data set and seed."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from workers.datasets.splits import Indices, Splits, channel_statistics, complet
 VAL_LINKS = 0.05
 TEST_LINKS = 0.10
 ROUND = 2**22
-"""Pairs drawn at a time, 64 MiB of them: the reader's memory is bounded."""
+"""Pairs drawn at a time, 64 MiB of them, since the memory of the reading process is bounded."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,7 +94,7 @@ def graph_splits(y: Labels, *, seed: int) -> Splits:
 def feature_statistics(x: Array, rows: Numbers) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation of each feature over x[rows]; 0 and 1, to leave them alone, for features of 0 and 1.
 
-    Words present or not, and one-hot labels, lose their meaning as sparse marks when their mean is taken away.
+    Words present or not, and one-hot labels, are no longer sparse marks when their mean is subtracted.
     """
     if x.dtype == np.uint8 and x.max() <= 1:
         return (0.0,) * x.shape[1], (1.0,) * x.shape[1]

@@ -1,8 +1,8 @@
-"""Graphs on disk, and what is said of them.
+"""Graphs on disk, and their description.
 
 NAME/x.npy       (N, F) uint8 or float32, features of the nodes
 NAME/edges.npy   (2, E) int64, each undirected edge once
-NAME/y.npy       (N,) or (G,) int64 labels of nodes or graphs; not there when there are none
+NAME/y.npy       (N,) or (G,) int64 labels of nodes or graphs; absent without labels
 NAME/graph.npy   (N,) int64, the graph of each node; only of many graphs
 NAME/part.npy    (N,) int8, the source's own split of the nodes; only where it has one
 """
@@ -23,7 +23,7 @@ from workers.datasets.raw import Array, Labels, chunks, class_warnings, item_byt
 from workers.datasets.splits import Splits, duplicates_across
 
 ROUNDS = 8
-"""Of the refinement in `fingerprints`: more hops than most networks on graphs have layers."""
+"""Rounds of refinement in `fingerprints`: more hops than most networks on graphs have layers."""
 
 
 def write(folder: Path, raw: RawGraphs) -> str:
@@ -55,7 +55,7 @@ def make_task_splits(task: str, *, x: Array, y: Labels, edges: Numbers, part: Ar
 def task_statistics(
     task: str, splits: Splits, *, x: Array, graph: Numbers
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """mean and std of Dataset."""
+    """mean and std of each feature, as in `Dataset`. x: (N, F); graph: (N,)."""
     seen = np.isin(graph, splits.search_train) if task == "graphs" else np.ones(len(x), dtype=bool)
     return feature_statistics(x, np.flatnonzero(seen))
 
@@ -101,8 +101,8 @@ def _report(raw: RawGraphs, splits: Splits) -> dict[str, Any]:
         repeats = {"items": len(prints) - len(np.unique(prints)), **duplicates_across(prints, splits)}
         report |= {"graphs": len(prints), "duplicates": repeats}
         if repeats["items"]:
-            told = f"{repeats['items']} graphs cannot be told apart from others by passing messages"
-            report["warnings"].append(told)
+            warning = f"message passing cannot distinguish {repeats['items']} graphs from others"
+            report["warnings"].append(warning)
     return report
 
 
@@ -120,15 +120,15 @@ def _warnings(raw: RawGraphs) -> tuple[str, ...]:
     if not known.all():
         found = (*found, f"{int((~known).sum())} of {len(known)} nodes have no label and are in no split")
     if raw.graph is None and raw.no_links:
-        found = (*found, f"links cannot be asked for: {raw.no_links}")
+        found = (*found, f"the task 'links' is not available: {raw.no_links}")
     return found
 
 
 def fingerprints(x: Array, edges: Numbers, graph: Numbers) -> npt.NDArray[np.uint64]:
-    """A number for each graph, (G,), the same for graphs that passing messages cannot tell apart.
+    """A number for each graph, (G,), the same for graphs that message passing cannot distinguish.
 
-    Colour refinement (Weisfeiler and Leman 1968) with sums of mixed numbers: two graphs that are one with its nodes in
-    another order always agree. Two that differ agree by chance with 2^-64.
+    x: (N, F); edges: (2, E), each undirected edge once; graph: (N,). Colour refinement (Weisfeiler and Leman 1968) with
+    sums of mixed numbers: isomorphic graphs always agree, two that differ agree with a probability of 2^-64.
     """
     colour = np.array([_hash(row) for row in x], dtype=np.uint64)
     source, target = np.concatenate([edges, edges[::-1]], axis=1)

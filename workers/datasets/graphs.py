@@ -1,4 +1,4 @@
-"""What a reader of graphs hands to the store, and the rules that hold for every format of graphs."""
+"""What a reader of graphs passes to the store, and the rules for every format of graphs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,11 +14,11 @@ Numbers = npt.NDArray[np.int64]
 
 MAX_NODES = 1_000_000
 MAX_EDGES = 10_000_000
-"""As listed in the files, where an edge may stand in both directions."""
+"""As listed in the files, which may have an edge in both directions."""
 MAX_GRAPHS = 200_000
 MAX_FEATURES = 65_536
 MAX_FEATURE_BYTES = 1024**3
-"""Of the features as stored: a training keeps all of them on its device."""
+"""Limit for the features as stored, since a training keeps all of them on its device."""
 MIN_LINKS = 10
 """With fewer links, 5 % of them for validation and 10 % for the test would be less than one."""
 PART_NUMBERS = {"train": 1, "val": 2, "test": 3}
@@ -26,7 +26,7 @@ PART_NUMBERS = {"train": 1, "val": 2, "test": 3}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RawGraphs:
-    """Graphs as a reader found them, checked; several graphs stand as one that falls apart.
+    """Graphs as a reader found them, checked; several graphs are stored as one disconnected graph.
 
     x: (N, F) uint8 or float32, features of nodes; may be a view of a file.
     edges: (2, E) each undirected edge once, first < second, ascending, no self-loops.
@@ -48,7 +48,7 @@ class RawGraphs:
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """What may be asked, the usual question first. Raises InvalidDataset when nothing can be."""
+        """The possible tasks, the usual one first. Raises InvalidDataset where there is none."""
         if self.graph is not None:
             return ("graphs",)
         if self.y is not None:
@@ -59,13 +59,13 @@ class RawGraphs:
 
     @property
     def no_links(self) -> str:
-        """Why links cannot be asked for, "" when they can.
+        """Why the task "links" is not possible, "" when it is.
 
-        Half of the pairs without a link at most are ever drawn as such, which keeps drawing them at random quick.
+        At most half of the pairs without a link are ever drawn, which keeps drawing them at random fast.
         """
         nodes, links = len(self.x), self.edges.shape[1]
         if links < MIN_LINKS:
-            return f"{links} links are too few to hold some of them out: at least {MIN_LINKS} are needed"
+            return f"{links} links are too few to hold some of them out, at least {MIN_LINKS} are needed"
         without = nodes * (nodes - 1) // 2 - links
         if without < 2 * links:
             return f"of all pairs of nodes {without} have no link, at least twice as many as the {links} links must"
@@ -145,7 +145,7 @@ def as_features(x: Array, *, file: str) -> Array:
 
 
 def dense(rows: Numbers, columns: Numbers, values: Array | None, shape: tuple[int, int], *, scratch: Path) -> Array:
-    """A mapped table (N, F) with values (1 where there are none) at (rows, columns), 0 elsewhere."""
+    """A mapped table (N, F) with values, or 1 without any, at (rows, columns), and 0 elsewhere."""
     dtype = np.dtype(np.uint8) if values is None or values.dtype == np.uint8 else np.dtype(np.float32)
     check_sizes(*shape, dtype.itemsize, file="x_data")
     x = np.lib.format.open_memmap(scratch / "features.npy", mode="w+", dtype=dtype, shape=shape)
@@ -154,14 +154,14 @@ def dense(rows: Numbers, columns: Numbers, values: Array | None, shape: tuple[in
 
 
 def as_node_labels(y: Array, *, nodes: int, file: str) -> Labels:
-    """(N,) class numbers as int64; -1 stays, for a node whose class is not known."""
+    """(N,) class numbers as int64; -1, for a node of unknown class, stays."""
     if y.shape not in ((nodes,), (nodes, 1)):
         detail = f"{file} has shape {y.shape}, there are {nodes} nodes: one label each"
         raise fault("length_mismatch", detail, file=file, allowed=nodes)
     y = y.reshape(nodes)
     unknown = y == -1
     if unknown.all():
-        raise fault("labels_invalid", f"{file} knows the class of no node; leave it out", file=file)
+        raise fault("labels_invalid", f"{file} has no class for any node; leave the array out", file=file)
     labels = as_labels(np.where(unknown, np.zeros_like(y), y), file=file)
     return np.where(unknown, np.int64(-1), labels)
 
@@ -173,13 +173,13 @@ def as_part(masks: Mapping[str, Array], y: Labels | None, *, nodes: int) -> npt.
     node without a label.
     """
     if y is None or not {"train", "test"} <= masks.keys():
-        detail = f"masks {', '.join(masks)} need each other: train, test and, if there, val; and labels beside them"
+        detail = f"got the masks {', '.join(masks)}: masks need train and test, perhaps val, and labels of the nodes"
         raise fault("masks_invalid", detail, file=next(iter(masks)), allowed=list(PART_NUMBERS))
     part = np.zeros(nodes, dtype=np.int8)
     for name, mask in masks.items():
         problem = ""
         if mask.shape != (nodes,) or mask.dtype.kind not in "biu" or not np.isin(mask, (0, 1)).all():
-            problem = f"is {mask.dtype} {mask.shape}: one truth value for each of {nodes} nodes is wanted"
+            problem = f"is {mask.dtype} {mask.shape}: it must hold a truth value for each of {nodes} nodes"
         elif not mask.any():
             problem = "holds no node"
         elif (taken := mask.astype(bool) & (part > 0)).any():

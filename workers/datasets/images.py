@@ -284,8 +284,8 @@ def _check_corrupt(corrupt: Sequence[str], *, total: int) -> None:
     """Up to 1 % of damaged pictures are left out and reported; more is a fault of the data set."""
     if len(corrupt) <= MAX_CORRUPT_SHARE * total:
         return
-    law = f"{len(corrupt)} of {total} pictures cannot be read, at most {MAX_CORRUPT_SHARE:.0%} may be damaged"
+    limit = f"{len(corrupt)} of {total} pictures cannot be read, at most {MAX_CORRUPT_SHARE:.0%} may be damaged"
     named = sorted(corrupt)[:MAX_NAMED]
     raise InvalidDataset(
-        [f for name in named for f in fault("image_unreadable", f"{name} cannot be read: {law}", file=name).faults]
+        [f for name in named for f in fault("image_unreadable", f"{name} cannot be read: {limit}", file=name).faults]
     )

@@ -1,4 +1,4 @@
-"""What is kept of a data set beside its arrays."""
+"""What is stored of a data set besides its arrays."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DatasetInfo:
-    """What can be said of a data set without its samples.
+    """The description of a data set, without its samples.
 
     kind: one of KINDS. tasks: what may be asked about it, of TASKS; a job without a task of its own gets the first.
     input_shape: (C, H, W) of pictures, (C, D, H, W) of volumes, (F,) of each node of graphs.

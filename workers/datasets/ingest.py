@@ -3,7 +3,7 @@
     python -m workers.datasets.ingest --format images --name cats --source cats.zip --store DIR
 
 prints one JSON line, `{"ok": true, "info": {...}}` or `{"ok": false, "faults": [...]}`, so that the service never opens
-a stranger's file in its own process. The exit status is 0 for both; anything else means that the process was killed by
+an untrusted file in its own process. The exit status is 0 for both; anything else means that the process was killed by
 its limits, or a fault of ours.
 """
 

@@ -1,4 +1,4 @@
-"""What a format reader hands to the store, and the rules that hold for every format."""
+"""What a format reader passes to the store, and the rules for every format."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ MAX_SIDE = 512
 MAX_VOLUME_SIDE = 256
 MAX_CHANNELS = 4
 CHUNK_BYTES = 16 * 1024**2
-"""Arrays are walked in pieces of this size, so that a large upload never stands in memory as a whole."""
+"""Arrays are processed in chunks of this size, so that a large upload is never in memory as a whole."""
 
 IMAGE_LAYOUTS = "(N, H, W), (N, H, W, C) or (N, C, H, W) with 1 to 4 channels and sides of 1 to 512"
 VOLUME_LAYOUTS = "(N, D, H, W), (N, C, D, H, W) or (N, D, H, W, C) with 1 to 4 channels and sides of 1 to 256"
@@ -65,7 +65,7 @@ class RawDataset:
 
 
 def fault(rule: str, detail: str, *, file: str = "", allowed: Any = None) -> InvalidDataset:
-    """One broken rule, at "/files/NAME" when a file is to blame (escaped as RFC 6901 asks)."""
+    """One broken rule, at "/files/NAME" for a fault of a file (escaped as in RFC 6901)."""
     pointer = "/files/" + file.replace("~", "~0").replace("/", "~1") if file else ""
     return InvalidDataset(Fault(pointer=pointer, rule=rule, detail=detail, allowed=allowed))
 
@@ -166,7 +166,7 @@ def check_lengths(x: Array, y: Labels, *, file: str, against: str) -> None:
 
 
 def class_warnings(y: Labels, class_names: Sequence[str], parts: Parts) -> tuple[str, ...]:
-    """Checks that a classifier can be learned at all; returns what is only odd."""
+    """Raises where no classifier can be trained; returns warnings about what is merely unusual."""
     present = int((np.bincount(y) > 0).sum())
     if present < 2:
         raise fault("too_few_classes", f"at least 2 classes are needed, found {present}", allowed=2)
@@ -193,6 +193,6 @@ def stack_parts(found: Mapping[str, tuple[Array, Labels]], *, file: str) -> tupl
 
 
 def common_dtype(pieces: Sequence[Array], *, file: str) -> np.dtype[Any]:
-    """What all pieces fit into: uint8 if each does, else float32."""
+    """The type that holds all pieces: uint8 if each fits, else float32."""
     found = [stored_dtype(piece, file=file) for piece in pieces]
     return np.dtype(np.uint8) if all(dtype == np.uint8 for dtype in found) else np.dtype(np.float32)

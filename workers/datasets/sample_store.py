@@ -1,4 +1,4 @@
-"""Pictures and volumes on disk, and what is said of them.
+"""Pictures and volumes on disk, and their description.
 
 NAME/x.npy       (N, C, H, W) or (N, C, D, H, W) uint8 or float32, rows in the order train, val, test of the source
 NAME/y.npy       (N,) int64

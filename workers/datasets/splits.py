@@ -1,4 +1,4 @@
-"""Who may see which sample: search_train, search_val and test, disjoint, made once per data set and seed."""
+"""Splits of samples: search_train, search_val and test, disjoint, made once per data set and seed."""
 
 import hashlib
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ Indices = npt.NDArray[np.int64]
 
 TEST_SHARE = 0.2
 VAL_SHARE = 0.15
-"""Of what is left after the test split is taken."""
+"""Share of what is left after the test split."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -70,7 +70,7 @@ class DataStore:
     def _open(self, name: str, seed: int, task: str) -> Dataset:
         info, folder = self.describe(name), self._folder(name)
         if task not in info.tasks:
-            detail = f"the data set {name!r} is asked about {' or '.join(info.tasks)}, not {task[:40]!r}"
+            detail = f"the data set {name!r} has the tasks {', '.join(info.tasks)}, got {task[:40]!r}"
             raise InvalidDataset(Fault(pointer="", rule="task_unsupported", detail=detail, allowed=list(info.tasks)))
         x = np.load(folder / "x.npy", mmap_mode="r", allow_pickle=False)
         arrays = {key: _optional(folder / f"{key}.npy") for key in ("y", "edges", "graph", "part")}
@@ -103,7 +103,7 @@ class DataStore:
     def check_name(self, name: str) -> None:
         """Raises InvalidDataset for a name that cannot be, AlreadyExists for one that is taken."""
         if not NAME.fullmatch(name):
-            detail = f"a data set's name is 1 to 64 letters, digits, '.', '_' or '-', not {name[:80]!r}"
+            detail = f"a data set's name must be 1 to 64 letters, digits, '.', '_' or '-', got {name[:80]!r}"
             raise InvalidDataset(Fault(pointer="/name", rule="pattern", detail=detail, allowed=NAME.pattern))
         if name in self.names():
             raise AlreadyExists(f"a data set {name!r} is there already")
@@ -114,7 +114,7 @@ class DataStore:
         return self._write(name, raw)
 
     def sweep(self, *, older_than_s: float = 86_400.0) -> None:
-        """Removes what killed processes left half-written."""
+        """Removes half-written data sets of processes that were killed."""
         for path in self._root.glob(".*-incoming"):
             with contextlib.suppress(FileNotFoundError):
                 if time.time() - path.stat().st_mtime > older_than_s:
@@ -127,7 +127,7 @@ class DataStore:
         if not (folder / "meta.json").is_file():
             if name not in BUILT_IN:
                 raise NotFound("data set", name)
-            with contextlib.suppress(AlreadyExists):  # another process was faster, with the same content
+            with contextlib.suppress(AlreadyExists):  # another process wrote the same content first
                 self._write(name, BUILT_IN[name]())
         return folder
 
@@ -200,7 +200,7 @@ def _optional(path: Path) -> Any:
 
 
 def _read_splits(path: Path, kind: type[Splits]) -> Stored | None:
-    """None when not there, torn or changed: making them again gives the same ones."""
+    """None for a file that is absent, torn or changed: the splits are then made again and are the same."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             splits = kind(**{k: stored[k] for k in ("search_train", "search_val", "test")})

@@ -1,4 +1,4 @@
-"""What a training is given: one part of a data set, as arrays."""
+"""What a training gets: one split of a data set, as arrays."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from workers.datasets.raw import Array, Labels
 
 KINDS = ("image", "volume", "graph")
 TASKS = ("image", "volume", "nodes", "graphs", "links")
-"""What a network may be asked about a data set. The last three are asked about graphs."""
+"""The tasks of a data set. The last three are for graphs."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

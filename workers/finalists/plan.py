@@ -1,7 +1,7 @@
 """What is trained in full after a search, and why: the finalists, what they are compared with, what checks the search.
 
     finalist   the best of the search, `finalists.top` of them: the first is the winner, chosen without the test split
-    baseline   the space's baseline, trial 0: what a person would have taken
+    baseline   the space's baseline, trial 0: what a person would have chosen
     random     the best of the random arm, chosen by the same rule
     fidelity   others, spread over the ranking of the search, so that `finalists.fidelity` architectures were trained
                both short and in full
@@ -22,10 +22,10 @@ from search.trial import TrialState
 from workers.finalists.training import choose
 
 NOISE_SEEDS = 3
-"""Trainings of one architecture that its noise is told from."""
+"""Trainings of one architecture from which its noise is estimated."""
 
 LONGEST = 2.0
-"""Wall clock of the random arm for each second of the search's, at most."""
+"""Most seconds of wall clock of the random arm for each second of the search."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,7 +78,7 @@ def _seeds(spec: JobSpec, rank: int, role: Role) -> int:
 
 
 def spread(ranked: Sequence[Trial], count: int) -> list[Trial]:
-    """`count` of a ranking, evenly from the worst up: the finalists stand at its other end."""
+    """`count` trials of a ranking, evenly spaced from the worst up, since the finalists are at its other end."""
     if count >= len(ranked):
         return list(ranked)
     places = sorted({len(ranked) - 1 - round(step * len(ranked) / count) for step in range(count)})

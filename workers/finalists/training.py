@@ -38,7 +38,7 @@ class FinalistResult:
     """test_score: the job's score on the test split, a fraction. weights: a safetensors file's bytes.
 
     measures: all scores that apply, by name (see `workers.conventions`). reason: of a failure.
-    shares: what each answer on the test split gives to the score, (n,) float32; None where the score is no mean.
+    shares: each test sample's contribution to the score, (n,) float32; None where the score is not a mean.
     """
 
     test_score: float | None
@@ -52,7 +52,7 @@ class FinalistResult:
 def choose(trials: Sequence[Trial], top: int, objective: Objective | None = None) -> list[Trial]:
     """The `top` best by the value of the search, fully trained ones before pruned ones.
 
-    Of pruned ones those that came further are first: values at different epochs do not compare. Of equals the smaller.
+    Pruned ones are ranked by epochs first, since values at different epochs are not comparable. Ties go to the smaller.
     With several objectives, the first are spread over the front: the one with the best score, then each time the one
     farthest from those; in order of their scores, so that the first is the winner. The others only fill up.
     """
@@ -85,16 +85,16 @@ def _rank(trial: Trial) -> tuple[bool, int, float, int, int]:
 
 
 def train_finalist(task: FinalistTask, data: JobData) -> FinalistResult:
-    """Train on train + validation, settle the batch norms, then look at the test split, once.
+    """Train on train + validation, recompute the batch norms, then measure on the test split, once.
 
-    Runs in a process of its own on the cluster.
+    Runs in a process of its own on the cluster. A training that fails becomes a result with a reason.
     """
     from safetensors.torch import save
 
     from workers.train.prepare import new_trainer
 
     if data.test is None:
-        raise ValueError("a finalist needs the final splits")
+        raise ValueError("a finalist needs the final splits, but data.test is None")
     began = time.monotonic()
     try:
         trainer = new_trainer(task.architecture, data, task.recipe)

@@ -82,7 +82,7 @@ class RandomArm:
         context, spec = self._context, self._context.spec
         context.ledger.recover(context.lease)
         restored = self._restored(space, constraints)
-        if not restored.pending and end_of_search.full(spec.budget, restored.told, 0):
+        if not restored.pending and end_of_search.full(spec.budget, restored.outcomes, 0):
             return
         context.begin_phase(RANDOM_ARM)
         searcher = LedgerSearcher(

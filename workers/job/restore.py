@@ -20,7 +20,7 @@ from space.space import Space
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Restored:
-    """controller: in its last state. pending: proposals without an outcome. told: outcomes of the job's own trials.
+    """controller: in its last state. pending: proposals without an outcome. outcomes: of the job's own trials.
 
     next_number: the first number that no trial of the job has. curves: the measurements, epoch by epoch.
     With nothing but a controller, a search that starts from the beginning.
@@ -28,7 +28,7 @@ class Restored:
 
     controller: Controller
     pending: Sequence[Proposal] = ()
-    told: Sequence[Outcome] = ()
+    outcomes: Sequence[Outcome] = ()
     next_number: int = 0
     curves: Curves = field(default_factory=Curves)
 
@@ -50,7 +50,7 @@ def recall(
 
 def replayed(controller: Controller, own: Sequence[Trial], curves: Curves, objective: Objective) -> Restored:
     """own: the job's trials, without those of earlier jobs."""
-    pending, told = [], []
+    pending, outcomes = [], []
     for trial in own:
         proposal = _proposal(trial)
         outcome = _outcome(trial, curves, objective) if trial.state.terminal else None
@@ -58,8 +58,8 @@ def replayed(controller: Controller, own: Sequence[Trial], curves: Curves, objec
         if outcome is None:
             pending.append(proposal)
         else:
-            told.append(outcome)
-    return Restored(controller=controller, pending=pending, told=told, next_number=len(own), curves=curves)
+            outcomes.append(outcome)
+    return Restored(controller=controller, pending=pending, outcomes=outcomes, next_number=len(own), curves=curves)
 
 
 def measured(ledger: Ledger, job_id: str, objective: Objective, *, first: int = 0) -> Curves:

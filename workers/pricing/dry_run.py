@@ -1,8 +1,8 @@
 """Prices a job by one calibration trial: `python -m workers.pricing.dry_run --slots N < SPEC.json`.
 
-Random architectures of the space are drawn and analysed. The one of middling cost is the calibration trial: it is
-trained on the job's own data with its own recipe until PACE_S are over; a cheap and a dear one are looked at as well,
-for a shorter while, so that the others can be placed between them. The answer goes to the standard output.
+Random architectures of the space are drawn and analysed. The one of median cost is the calibration trial: it is trained
+on the job's own data with its own recipe for PACE_S seconds. A cheap and an expensive one are timed as well, for a
+shorter while, to interpolate between them. The answer is written to the standard output.
 """
 
 import argparse
@@ -33,7 +33,7 @@ DRAWS = 60
 PACE_S, GLANCE_S = 4.0, 1.5
 STAT = Path("/proc/self/stat")
 COUNTED = 100_000
-"""Steps allowed to count the walks of a space: one that is smaller than the budget ends the search early."""
+"""Steps allowed for counting the walks of a space, since a space smaller than the budget ends the search early."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,48 +51,50 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(settings: Settings, spec: JobSpec, *, slots: int) -> dict[str, Any]:
-    """Raises JobFailure when nothing of the space trains here."""
+    """The price as JSON. slots: trials at once. Raises JobFailure where no architecture satisfies the constraints."""
     dataset = DataStore(settings.datasets).open(spec.dataset, seed=spec.seed, task=spec.space.get("data"))
     space = Space.parse(
         spec.space, input_shape=dataset.info.input_shape, classes=dataset.classes, tasks=(dataset.task,)
     )
-    laws = (*space.constraints, *(Constraint.parse(text) for text in spec.objective.constraints))
-    drawn = sample(space, laws, limit=DRAWS, seed=spec.seed)
-    ranked = sorted(_feasible(space, laws, drawn, seed=spec.seed), key=lambda one: analyse(one).macs)
+    constraints = (*space.constraints, *(Constraint.parse(text) for text in spec.objective.constraints))
+    drawn = sample(space, constraints, limit=DRAWS, seed=spec.seed)
+    ranked = sorted(_feasible(space, constraints, drawn, seed=spec.seed), key=lambda graph: analyse(graph).macs)
     timed, start_s = _timed(spec, search_data(dataset), ranked, dataset)
     size = space.size(COUNTED)
     look = Look(
         timed=timed,
-        macs=[analyse(one).macs for one in ranked],
+        macs=[analyse(architecture).macs for architecture in ranked],
         start_s=start_s,
         final_share=len(dataset.final_train) / len(dataset.search_train),
         walks=size.count,
     )
     return {
         **price(spec, look, slots=slots).to_json(),
-        "calibration": [{"macs": one.macs, "params": one.params, "epoch_s": round(one.epoch_s, 4)} for one in timed],
+        "calibration": [{"macs": row.macs, "params": row.params, "epoch_s": round(row.epoch_s, 4)} for row in timed],
         "space": {"size_log10": size.log10, "size_exact": size.exact, "feasible_share": drawn.kept / drawn.drawn},
     }
 
 
-def _feasible(space: Space, laws: Sequence[Constraint], drawn: Samples, *, seed: int) -> list[Architecture]:
-    """What of the draws keeps all constraints; of a thin space one that is found by repair, as controllers find it."""
-    found = [one.architecture for one in drawn.attempts if not one.broken]
-    nearest = None if found or drawn.all else repaired(space, laws, drawn, seed=seed)
+def _feasible(space: Space, constraints: Sequence[Constraint], drawn: Samples, *, seed: int) -> list[Architecture]:
+    """The draws that satisfy all constraints; if there is none, one found by repair, as controllers do it."""
+    found = [attempt.architecture for attempt in drawn.attempts if not attempt.broken]
+    nearest = None if found or drawn.all else repaired(space, constraints, drawn, seed=seed)
     if nearest is not None and not nearest.broken:
         found.append(nearest.architecture)
     if not found:
-        raise JobFailure(f"none of {drawn.drawn} random architectures keeps all constraints: nothing to calibrate with")
+        raise JobFailure(
+            f"all of {drawn.drawn} random architectures break a constraint: none to calibrate with; loosen them"
+        )
     return found
 
 
 def _timed(spec: JobSpec, data: JobData, ranked: Sequence[Architecture], dataset: Dataset) -> tuple[list[Timed], float]:
-    """ranked: by MACs. Returns a cheap, a middling and a dear one as they train, and what the process's start took."""
+    """ranked: by MACs. Times a cheap, a median, an expensive one; returns also the seconds of the process's start."""
     places = sorted({round(share * (len(ranked) - 1)) for share in (0.1, 0.5, 0.9)})
     middle = places[len(places) // 2]
     found: dict[int, Timed] = {}
     start_s = math.inf
-    for place in sorted(places, key=lambda one: one != middle):
+    for place in sorted(places, key=lambda place: place != middle):
         architecture = ranked[place]
         trainer = new_trainer(architecture.to_json(), data, recipe(spec, _plain(spec), dataset, epochs=10**6, seed=0))
         start_s = min(start_s, _age_s())
@@ -103,13 +105,13 @@ def _timed(spec: JobSpec, data: JobData, ranked: Sequence[Architecture], dataset
 
 
 def _age_s() -> float:
-    """Since this process began, its imports included. The kernel tells the start in ticks since the machine's."""
+    """Seconds since this process started, including its imports. The kernel counts from boot, in ticks."""
     fields = STAT.read_text(encoding="utf-8").rpartition(")")[2].split()
     return time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
 
 
 def _plain(spec: JobSpec) -> Numerics:
-    """fp32 where the job leaves it to a calibration: what that finds is faster, never slower."""
+    """fp32 where the job leaves it to the calibration, which can only find something faster."""
     precision, layout = (spec.trial.precision, spec.trial.layout)
     return Numerics(
         precision="fp32" if precision == "auto" else precision,

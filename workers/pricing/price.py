@@ -1,8 +1,8 @@
-"""What a job will cost, from a short look at its trainings: arithmetic alone, `workers/pricing/dry_run.py` measures.
+"""What a job will cost, from short timings of its trainings: arithmetic only, `workers/pricing/dry_run.py` measures.
 
-A range, not a number, because three things are not known before: which architectures the search will like (from those
-as cheap as the cheapest tenth of random ones to those as dear as the dearest), how many trials are stopped early, and
-what else the machine does meanwhile. `expected` takes random architectures and the shares in EARLY.
+A range, not a number, because three things are unknown beforehand: which architectures the search will favour (from as
+cheap as the cheapest tenth of random ones to as expensive as the most expensive tenth), how many trials are stopped
+early, and how busy the machine will be. `expected` assumes random architectures and the shares in EARLY.
 """
 
 import math
@@ -23,29 +23,29 @@ EARLY = {"none": (1.0, 1.0, 1.0), "asha": (0.12, 0.3, 0.7), "hyperband": (0.25, 
 0.15 and 0.35 for trials of 200 epochs; shorter ones leave fewer places to stop at."""
 
 BUSY = 1.5
-"""How much longer everything may take beside what the machine also does, at the high end."""
+"""Factor by which everything may take longer on a busy machine, at the high end."""
 
 QUIET = 0.3
-"""How much less a start may take than the one that was seen, where the machine was busy then, at the low end."""
+"""Factor on the measured time of a start, at the low end, in case the machine was busy when it was measured."""
 
 STARTS = 4.0
-"""Times that a process starts one after another before the first trial: driver, calibration, Ray's worker, Tune."""
+"""Processes that start one after another before the first trial: driver, calibration, Ray's worker, Tune."""
 
 PER_TRIAL_S = (0.03, 0.1, 0.5)
-"""What a trial costs beside its epochs (`python -m benchmarks.overhead`), and what a slow controller thinks."""
+"""Seconds of a trial besides its epochs (`python -m benchmarks.overhead`), including the asks of a slow controller."""
 
 PER_STEP_S = (0.2, 3.0, 8.0)
-"""What a step of compression costs beside its epochs: latencies, exports."""
+"""Seconds of a step of compression besides its epochs: latencies, exports."""
 
 EXPORT_S = (0.0, 12.0, 25.0)
-"""Of `model.onnx` and `model.pt2`; nothing where the service leaves them out."""
+"""Seconds for `model.onnx` and `model.pt2`; nothing where the service leaves them out."""
 
 TRIAL_BYTES = 40_000
 """Rows of the ledger and of MLflow, the architecture and its picture."""
 
 BUNDLE_BYTES = 500_000
 COPIES = 8
-"""Weights in a bundle, as such and in programs, in its folder and its zip."""
+"""Copies of the weights in a bundle: as such and in exported forms, in its folder and its zip."""
 
 Triple = tuple[float, float, float]
 
@@ -79,10 +79,10 @@ class Timed:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Look:
-    """What was measured. timed: by MACs, from few to many. macs: of random architectures of the space.
+    """What was measured. timed: by ascending MACs. macs: of random architectures of the space.
 
-    start_s: until a process that has loaded torch and the data trains. final_share: samples of a final training for
-    each of one in the search. walks: how many the space has, None where that is not counted.
+    start_s: seconds until a process has loaded torch and the data. final_share: samples of a final training over those
+    of a search trial. walks: how many the space has, None where that was not counted.
     """
 
     timed: Sequence[Timed]
@@ -92,23 +92,23 @@ class Look:
     walks: int | None
 
     def epoch_s(self, macs: int) -> float:
-        """Between and beyond the timed ones a power of the MACs."""
-        x = [math.log(max(1, one.macs)) for one in self.timed]
-        y = [math.log(max(1e-6, one.epoch_s)) for one in self.timed]
+        """Seconds of an epoch, interpolated between the timed architectures as a power of the MACs."""
+        x = [math.log(max(1, row.macs)) for row in self.timed]
+        y = [math.log(max(1e-6, row.epoch_s)) for row in self.timed]
         return math.exp(float(np.interp(math.log(max(1, macs)), x, y)))
 
     @property
     def epochs_s(self) -> Triple:
-        """Of a cheap architecture, a random one, a dear one."""
-        found = sorted(self.epoch_s(one) for one in self.macs)
+        """Seconds of an epoch for a cheap, a random and an expensive architecture."""
+        found = sorted(self.epoch_s(macs) for macs in self.macs)
         low, high = np.quantile(found, [0.1, 0.9])
         mean = float(np.mean(found))
-        return min(float(low), mean), mean, max(float(high), mean, *(one.epoch_s for one in self.timed))
+        return min(float(low), mean), mean, max(float(high), mean, *(row.epoch_s for row in self.timed))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Price:
-    """trainings: full ones. slots: trials at once."""
+    """trainings: number of final ones. slots: trials at once. phases: seconds of each."""
 
     trials: Range
     trainings: int
@@ -138,7 +138,7 @@ class Price:
 
 
 def price(spec: JobSpec, look: Look, *, slots: int) -> Price:
-    """slots: how many trials the cluster holds at once."""
+    """The price of a job. slots: how many trials the cluster holds at once."""
     if spec.reproducible:
         slots = min(slots, LAG)
     trials, search, unlimited = _search(spec, look, slots)
@@ -161,7 +161,7 @@ def price(spec: JobSpec, look: Look, *, slots: int) -> Price:
 
 
 def _search(spec: JobSpec, look: Look, slots: int) -> tuple[Range, Range, float]:
-    """Trials; wall clock, which never passes the budget's; the most that it might be without that limit."""
+    """Trials; seconds of wall clock, within the budget's; and the most these might be without that limit."""
     budget, shares = spec.budget, EARLY[spec.trial.scheduler]
     most = min(budget.trials, look.walks) if look.walks is not None else budget.trials
     if budget.total_epochs is not None:
@@ -174,29 +174,31 @@ def _search(spec: JobSpec, look: Look, slots: int) -> tuple[Range, Range, float]
         for share, epoch, beside in zip(shares, look.epochs_s, PER_TRIAL_S, strict=True)
     ]
     counts = (least, most, most)
-    wall = [math.ceil(count / slots) * one for count, one in zip(counts, each, strict=True)]
+    wall = [math.ceil(count / slots) * seconds for count, seconds in zip(counts, each, strict=True)]
     if budget.total_epochs is not None:
         paid = [
             (budget.total_epochs * epoch + count * beside) / slots
             for count, epoch, beside in zip(counts, look.epochs_s, PER_TRIAL_S, strict=True)
         ]
         wall = [min(pair) for pair in zip(wall, paid, strict=True)]
-    fitting = [min(count, max(1.0, slots * budget.seconds / one)) for count, one in zip(counts, each, strict=True)]
+    fitting = [min(count, max(1.0, slots * budget.seconds / trial)) for count, trial in zip(counts, each, strict=True)]
     trials = Range(low=min(fitting), expected=sorted(fitting)[1], high=max(fitting))
     capped = _busy(_range([0.8 * wall[0], wall[1], wall[2]]))
-    low, expected, high = (min(one, budget.seconds) for one in capped.parts)
+    low, expected, high = (min(seconds, budget.seconds) for seconds in capped.parts)
     return trials, Range(low=low, expected=expected, high=high), capped.high
 
 
 def _arm(spec: JobSpec, search: Range, unlimited: float) -> Range:
-    """As many epochs as the search, which may have liked cheaper ones; its clock goes on longer, or for ever."""
+    """As many epochs as the search, which may have favoured cheaper architectures; a longer time limit, or none."""
     most = unlimited if spec.reproducible else min(unlimited, LONGEST * search.high)
     return Range(low=search.low, expected=search.expected, high=max(search.high, most))
 
 
 def _compress(spec: JobSpec, look: Look) -> Range:
-    """On one worker: the reference and all rounds of all steps, then again what was kept of them. Low: one round each
-    at the first pass, and nothing kept."""
+    """On one worker: the reference and all rounds of all steps, then those that were kept once more.
+
+    Low: one round each in the first pass, and nothing kept.
+    """
     steps = spec.compress.steps if spec.compress else ()
     whole = final_epochs(spec)
     least, most = (whole + sum(epochs_of(step, whole, rounds=rounds) for step in steps) for rounds in (1, None))
@@ -209,7 +211,7 @@ def _compress(spec: JobSpec, look: Look) -> Range:
 
 
 def _trainings(spec: JobSpec) -> int:
-    """Of `finals.plan`, where no two of its architectures are one."""
+    """Final trainings of `workers.finalists.plan`, assuming that its architectures are all different."""
     wanted = spec.finalists
     alike = wanted.top + wanted.baseline + wanted.random_arm
     winner = max(NOISE_SEEDS, wanted.seeds) if wanted.fidelity else wanted.seeds
@@ -217,12 +219,12 @@ def _trainings(spec: JobSpec) -> int:
 
 
 def _disk(spec: JobSpec, look: Look, trainings: int) -> Range:
-    """What stays when the job has ended. Weights are float32."""
-    params = sorted(one.params for one in look.timed)
+    """Bytes that stay on disk when the job has ended. Weights are float32."""
+    params = sorted(row.params for row in look.timed)
     trials = spec.budget.trials * (2 if spec.finalists.random_arm else 1)
     rows = [0.25 * trials * TRIAL_BYTES, trials * TRIAL_BYTES, 3.0 * trials * TRIAL_BYTES]
     copies = COPIES + 2 * (1 + len(spec.compress.steps)) if spec.compress else COPIES
-    weights = [4.0 * (trainings + copies) * one for one in (params[0], params[len(params) // 2], params[-1])]
+    weights = [4.0 * (trainings + copies) * count for count in (params[0], params[len(params) // 2], params[-1])]
     return _range(row + weight + BUNDLE_BYTES for row, weight in zip(rows, weights, strict=True))
 
 

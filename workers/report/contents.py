@@ -29,7 +29,7 @@ class Findings:
 
     random: the trials of the random arm. winner: an element of `trained`.
     references: role -> the trial that the winner is compared with; only roles that the job asked for.
-    duplicates: see `DataStore.duplicates`. transfer: see `workers.weights.inherit.told`.
+    duplicates: see `DataStore.duplicates`. transfer: see `workers.weights.inherit.inherited_shares`.
     compression: see `workers.compress.product`.
     """
 

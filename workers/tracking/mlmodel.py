@@ -23,7 +23,7 @@ OPEN_AXIS = {"x": 0, "edges": 1, "graph": 0, "pairs": 1}
 
 
 def mlflow_files(folder: Path, *, run: str, at: int) -> dict[str, str]:
-    """Name -> text of what MLflow wants beside the files of the bundle in `folder`.
+    """Name -> text of the files that MLflow needs beside those of the bundle in `folder`.
 
     run: id of the run that the bundle is an artifact of. at: milliseconds. The same input gives the same texts.
     """

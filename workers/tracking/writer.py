@@ -1,10 +1,10 @@
-"""MLflow as a view of the ledger: one writer thread delivers the outbox in batches; nothing is ever learnt from MLflow.
+"""MLflow as a view of the ledger: one writer thread delivers the outbox in batches; nothing is ever read back from it.
 
     job -> parent run · trial -> child run (decisions as params once, a metric per epoch, architecture.json and .svg)
     finalist -> child run · end -> bundle as artifacts, registered model
 
 Delivery is at least once, and repeating it changes nothing: runs are found again by their key, params and metrics are
-the same rows (same step and time). So MLflow may be down for any while: rows wait in the outbox.
+the same rows (same step and time). So MLflow may be down for any length of time: rows wait in the outbox.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ from workers.tracking.mlmodel import mlflow_files
 log = logging.getLogger(__name__)
 
 EXPERIMENT = "archsmith"
-EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # or the pages open on language-model traces
+EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # else the pages open on language-model traces
 BATCH = 500
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -56,15 +56,15 @@ class MlflowTracker:
         self._experiment = ""
 
     def deliver(self, rows: Sequence[OutboxRow]) -> None:
-        """Log the rows in order; measurements of one trial that follow each other go as one batch."""
+        """Log the rows in order; consecutive measurements of one trial are sent as one batch."""
         for key, group in itertools.groupby(rows, key=_batch_key):
             if key is None:
                 for row in group:
-                    self._one(row)
+                    self._deliver_row(row)
             else:
                 self._measurements(key, list(group))
 
-    def _one(self, row: OutboxRow) -> None:
+    def _deliver_row(self, row: OutboxRow) -> None:
         handler = {
             "job_started": self._job_started,
             "trial_started": self._trial_started,
@@ -80,7 +80,7 @@ class MlflowTracker:
     # ---- runs
 
     def _run(self, key: str, name: str, at: int, parent: str | None = None) -> str:
-        """The run of `key` ("job", "trial/3"): known, found by its tag after a crash, or made now."""
+        """The run of `key` ("job", "trial/3"): known, found by its tag after a crash, or created now."""
         if key in self._runs:
             return self._runs[key]
         tags = {"archsmith.job": self._job_id, "archsmith.key": key}
@@ -183,7 +183,7 @@ class MlflowTracker:
         self._end(run, payload["state"], at)
 
     def _register(self, run: str, at: int) -> None:
-        """The bundle as artifacts and as one version of the registered model that bears the job's name.
+        """The bundle as artifacts and as one version of the registered model named after the job.
 
         With the files of `workers.tracking.mlmodel` beside them the version can be loaded by `mlflow.pyfunc`.
         """
@@ -191,7 +191,7 @@ class MlflowTracker:
         self._client.log_artifacts(run, str(folder), "bundle")
         compress = self._ledger.job(self._job_id).spec.compress
         if compress is not None and compress.of is not None:
-            return  # what would be loaded is the first job's network, which is registered already
+            return  # the bundle's main network is the first job's, which is registered already
         for path, text in mlflow_files(folder, run=run, at=at).items():
             self._client.log_text(run, text, f"bundle/{path}")
         for name, gain in json.loads((self._folder / "bundle" / "report.json").read_text()).get("gains", {}).items():
@@ -209,7 +209,7 @@ class MlflowTracker:
 
 
 class OutboxWriter(threading.Thread):
-    """Delivers one job's outbox until told to finish; while MLflow is away, rows wait and the job goes on."""
+    """Delivers one job's outbox until `finish` is called; while MLflow is down, rows wait and the job continues."""
 
     def __init__(self, settings: Settings, ledger: Ledger, job_id: str) -> None:
         super().__init__(name="tracking", daemon=True)
@@ -225,7 +225,9 @@ class OutboxWriter(threading.Thread):
                 self._drain()
                 pause = 1.0
             except (MlflowException, OSError) as error:
-                log.warning("MLflow does not take rows now: %s", str(error).splitlines()[0][:200])
+                log.warning(
+                    "MLflow does not accept rows, which stay in the outbox: %s", str(error).splitlines()[0][:200]
+                )
                 pause = min(30.0, pause * 2)
             if last:
                 return
@@ -240,7 +242,7 @@ class OutboxWriter(threading.Thread):
             self._ledger.acknowledge([row.id for row in rows])
 
     def finish(self, timeout_s: float) -> None:
-        """Deliver what is left, at most for timeout_s; the rest stays in the outbox for later."""
+        """Deliver what is left, for at most `timeout_s` seconds; the rest stays in the outbox."""
         self._finish.set()
         self.join(timeout=timeout_s)
 
@@ -276,7 +278,7 @@ def _status(state: str) -> str:
 
 
 def deliver_leftovers(settings: Settings, ledger: Ledger, job_ids: Iterable[str]) -> None:
-    """Deliver the outbox of jobs that have no driver any more."""
+    """Deliver the outbox of jobs that no longer have a driver."""
     for job_id in job_ids:
         writer = OutboxWriter(settings, ledger, job_id)
         writer.start()

@@ -1,4 +1,4 @@
-"""Why a search stops: the first reason wins, but a wish of the user beats an end of the search."""
+"""Why a search stops: the first reason wins, but suspending the job replaces the end of a search."""
 
 import pytest
 
@@ -37,15 +37,15 @@ def test_the_first_end_wins() -> None:
     assert stop.stopping
 
 
-@pytest.mark.parametrize("wish", ["pause", "cancel", "shutdown"])
-def test_a_wish_takes_the_place_of_an_end(wish: str) -> None:
+@pytest.mark.parametrize("reason", ["pause", "cancel", "shutdown"])
+def test_suspending_replaces_the_end_of_a_search(reason: str) -> None:
     stop = StopSignal()
     stop.end("budget_trials")
-    stop.suspend(wish)
+    stop.suspend(reason)
     assert stop.suspending
     stop.end("budget_seconds")
     stop.suspend("pause")
-    assert stop.reason == wish, "the first wish wins"
+    assert stop.reason == reason, "the first one wins"
 
 
 def test_a_part_ends_by_itself_or_with_the_whole() -> None:

@@ -170,7 +170,7 @@ def test_values_beyond_the_models_type_are_refused(tmp_path: Path) -> None:
     form = small("image")
     manifest = Manifest.of(form, replace(preprocessing(form), dtype="float32"), {})
     np.save(tmp_path / "a.npy", np.full((8, 6), 1e300))
-    with pytest.raises(ArchsmithError, match="takes float32 values, some of these are beyond them"):
+    with pytest.raises(ArchsmithError, match="takes float32 values, some of these are out of their range"):
         inputs.read(tmp_path / "a.npy", manifest)
 
 

@@ -47,8 +47,8 @@ def test_the_model_that_comes_out_is_the_model_that_went_in(tmp_path: Path) -> N
         torch.testing.assert_close(loaded(x), network(x))
         torch.testing.assert_close(module.predict(loaded, images), network(x).softmax(dim=1))
     assert module.LABELS == ["class 0", "class 1", "class 2"]
-    told = json.loads((tmp_path / "bundle" / "architecture.json").read_text())
-    assert Architecture.from_json(told) == small("image")
+    document = json.loads((tmp_path / "bundle" / "architecture.json").read_text())
+    assert Architecture.from_json(document) == small("image")
 
 
 def test_the_zip_is_the_folder_and_its_sums_fit(tmp_path: Path) -> None:
@@ -224,8 +224,8 @@ def test_preprocessing_of_a_data_set(tmp_path: Path) -> None:
     assert given.mean == dataset.mean
     assert given.labels == tuple("0123456789")
     manifest = Manifest.of(small("image"), preprocessing(small("image")), {"model.onnx": "why"})
-    told = json.loads(json.dumps(manifest.to_json()))
-    assert Manifest.from_json(told, list(manifest.preprocessing.labels)) == manifest
+    document = json.loads(json.dumps(manifest.to_json()))
+    assert Manifest.from_json(document, list(manifest.preprocessing.labels)) == manifest
 
 
 def test_the_report_lies_in_the_bundle(tmp_path: Path) -> None:

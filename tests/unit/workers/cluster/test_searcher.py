@@ -72,7 +72,7 @@ class Table:
         return measured(self.ledger, self.lease.job_id, Objective.of(self.ledger.job(self.lease.job_id).spec.objective))
 
     def new_searcher(
-        self, *, next_number: int = 0, curves: Curves | None = None, told: Sequence[Outcome] = ()
+        self, *, next_number: int = 0, curves: Curves | None = None, outcomes: Sequence[Outcome] = ()
     ) -> LedgerSearcher:
         """As a new driver makes it; a random controller needs no history."""
         spec = self.ledger.job(self.lease.job_id).spec
@@ -83,7 +83,7 @@ class Table:
             Restored(
                 controller=DeterministicOrder(controller) if spec.reproducible else controller,
                 next_number=next_number,
-                told=told,
+                outcomes=outcomes,
                 curves=curves or Curves(),
             ),
             slots=2,
@@ -349,8 +349,8 @@ def test_the_epochs_of_all_trials_are_a_ceiling_and_failed_ones_use_them(ledger:
 
 def test_a_restarted_searcher_decides_as_the_one_before(ledger: Ledger) -> None:
     table = Table(ledger, stop=StopSpec(target=0.9))
-    told = factories.completed(0, 0.95)
-    searcher = table.new_searcher(next_number=1, told=[told])
+    outcome = factories.completed(0, 0.95)
+    searcher = table.new_searcher(next_number=1, outcomes=[outcome])
     assert searcher.suggest("a") == "FINISHED"
     assert table.context.stop.reason == "target_reached"
 

@@ -1,4 +1,4 @@
-"""The pulse of a driver: its lease is renewed, wishes arrive, and it ends the process whose job is another's now."""
+"""A driver's heartbeat renews the lease, passes on pause and cancel, and ends a process that lost its job."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -43,7 +43,7 @@ def beating(settings: Settings, ledger: Ledger, stop: StopSignal, monkeypatch: p
 @pytest.mark.parametrize("state", [JobState.SUCCEEDED, JobState.FAILED])
 def test_a_driver_that_has_just_ended_its_job_lives_on(ledger: Ledger, beating: Beating, state: JobState) -> None:
     lease = factories.owned_job(ledger)
-    ledger.finish_job(lease, state, "as told" if state is JobState.FAILED else None)
+    ledger.finish_job(lease, state, "out of memory" if state is JobState.FAILED else None)
     beating(lease).run()
 
 

@@ -1,4 +1,4 @@
-"""`archsmith predict`: the network's own probabilities for files of every kind, a plain word for what does not fit."""
+"""`archsmith predict`: the network's probabilities for files of every kind, one line for a file that is unsuitable."""
 
 import json
 from dataclasses import replace
@@ -28,7 +28,7 @@ def probabilities(kind: str, given: bundle.Preprocessing, x: Any, *indices: Any)
     return logits.softmax(1).numpy()
 
 
-def told(printed: Printed) -> tuple[list[str], Any, str]:
+def output(printed: Printed) -> tuple[list[str], Any, str]:
     """What each row was called, and (rows, classes) of the answers."""
     out, err = printed.readouterr()
     rows = [json.loads(line) for line in out.splitlines()]
@@ -47,7 +47,7 @@ def test_pictures_of_the_right_size_and_others(tmp_path: Path, capsys: Printed) 
     (tmp_path / "text.png").write_text("no picture")
     names = ["a.png", "colour.png", "short.png", "text.png", "absent.png", "a.wav", "same.png"]
     assert main([str(zipped), *(str(tmp_path / name) for name in names), "--json"]) == 2
-    rows, found, err = told(capsys)
+    rows, found, err = output(capsys)
     assert rows == ["a.png", "same.png"]
     expected = probabilities("image", preprocessing(small("image")), grey[None, None])
     np.testing.assert_allclose(found, np.repeat(expected, 2, axis=0), atol=1e-6)
@@ -67,7 +67,7 @@ def test_picture_files_are_fitted_where_the_data_set_was_made_of_them(tmp_path: 
     pixels = np.full((40, 60, 3), (10, 20, 30), dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / "large.png")
     assert main([str(zipped), str(tmp_path / "large.png"), "--json"]) == 0
-    _, found, _ = told(capsys)
+    _, found, _ = output(capsys)
     x = np.broadcast_to(np.array([10, 20, 30], np.uint8)[None, :, None, None], (1, 3, 8, 8))
     np.testing.assert_allclose(found, probabilities("colour", given, x), atol=1e-6)
 
@@ -99,7 +99,7 @@ def test_volumes_in_any_order_of_axes(
     x = np.random.default_rng(0).integers(0, 17, shape)
     np.save(tmp_path / "v.npy", x)
     assert main([str(zipped), str(tmp_path / "v.npy"), "--json"]) == 0
-    names, found, err = told(capsys)
+    names, found, err = output(capsys)
     assert (names, err) == (rows, "")
     expected = probabilities("volume", preprocessing(small("volume")), x.reshape(len(rows), 1, 4, 6, 5))
     np.testing.assert_allclose(found, expected, atol=1e-6)
@@ -119,7 +119,7 @@ def test_graphs_come_as_they_are_uploaded(tmp_path: Path, capsys: Printed) -> No
         zipped = small_bundle(tmp_path / kind, kind)
         np.savez(tmp_path / "g.npz", x=x, edges=once, **arrays)
         assert main([str(zipped), str(tmp_path / "g.npz"), "--json"]) == 0
-        names, found, _ = told(capsys)
+        names, found, _ = output(capsys)
         assert names == rows
         np.testing.assert_allclose(found, probabilities(kind, preprocessing(small(kind)), x, *indices), atol=1e-6)
 
@@ -149,7 +149,7 @@ JOINED = np.array([[0, 1], [3, 4]])
         ("graphs", "a.npz", {"x": GOOD, "edges": JOINED, "graph": [0, 1, 1, 1, 2]}, "joins nodes of two graphs"),
     ],
 )
-def test_what_does_not_fit_is_one_line(
+def test_an_unsuitable_file_is_refused_in_one_line(
     tmp_path: Path, capsys: Printed, kind: str, name: str, arrays: Any, says: str
 ) -> None:
     path = tmp_path / name

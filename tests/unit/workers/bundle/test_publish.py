@@ -72,7 +72,7 @@ def test_the_zip_is_the_folder_and_its_sums_fit(tmp_path: Path) -> None:
     assert re.fullmatch(r"torch>=[\d.]+\n", (tmp_path / "bundle" / "requirements.txt").read_text())
 
 
-def test_no_file_takes_the_place_of_another(tmp_path: Path) -> None:
+def test_a_file_of_the_bundle_cannot_be_replaced(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"given again: model\.py"):
         small_bundle(tmp_path, "image", more={"model.py": b""})
 
@@ -86,7 +86,7 @@ def test_publishing_again_gives_the_same_bytes(tmp_path: Path) -> None:
     assert sorted(p.name for p in tmp_path.iterdir()) == ["bundle", "bundle.zip"]
 
 
-def test_nothing_of_the_machine_is_told() -> None:
+def test_exports_contain_no_paths_of_the_machine() -> None:
     for name, data in small_exported("image").files.items():
         assert not re.search(rb"site-packages|/[\w-]+/[\w./-]+\.py", data), name
 
@@ -170,7 +170,7 @@ def test_numbers_are_those_the_trainer_computes_with() -> None:
     assert [np.float32(value) for value in found] == [np.float32(1 / 3), np.float32(1.2345678e-7)]
 
 
-def test_imports_stand_in_order() -> None:
+def test_imports_are_sorted() -> None:
     network = '"""A network."""\n\nimport math\n\nimport torch.nn.functional as F\nfrom torch import Tensor, nn\n'
     others = ["import torch", "import torch.nn.functional as F", "from torch import Tensor, nn"]
     assert code.with_imports(network, ["json"]).splitlines()[2:] == ["import json", "import math", "", *others]
@@ -200,7 +200,7 @@ def test_the_card_has_what_the_report_has_of_seeds_and_gains(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("kind", ["image", "volume", *GRAPHS])
-def test_the_card_speaks_of_its_kind_of_data(kind: str, tmp_path: Path) -> None:
+def test_the_card_describes_its_kind_of_data(kind: str, tmp_path: Path) -> None:
     small_bundle(tmp_path, kind, exports=bundle.Exports.none("not asked"))
     text = (tmp_path / "bundle" / "model_card.md").read_text()
     assert ("image" in text) == (kind == "image")

@@ -24,11 +24,11 @@ def wrong(zipped: Path, *, code: bool = False) -> Mapping[str, str]:
 @pytest.mark.parametrize("kind", ["image", "graphs"])
 def test_a_whole_bundle_passes(tmp_path: Path, kind: str, capfd: pytest.CaptureFixture[str]) -> None:
     assert main([str(small_bundle(tmp_path, kind)), "--json"]) == 0
-    told = capfd.readouterr()
-    checks = {one["what"]: one["ok"] for one in map(json.loads, told.out.splitlines())}
+    printed = capfd.readouterr()
+    checks = {check["what"]: check["ok"] for check in map(json.loads, printed.out.splitlines())}
     forms = ["SHA256SUMS", "weights.safetensors", "model.onnx", "model.py", "model.pt2", "model.py: predict"]
     assert checks == dict.fromkeys(forms, True)
-    assert "model.py is run" in told.err
+    assert "model.py is run" in printed.err
 
 
 def test_without_code_none_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -41,7 +41,7 @@ def test_without_code_none_runs(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert not (tmp_path / "ran").exists()
 
 
-def test_every_file_is_held_to_its_sum(tmp_path: Path) -> None:
+def test_every_file_is_checked_against_its_sum(tmp_path: Path) -> None:
     def damage(files: Files) -> None:
         files["labels.json"] += b" "
         files["extra.py"] = b""
@@ -128,7 +128,9 @@ def test_what_differs_is_named(
         (_needs_more, "model.py", "No module named 'safetensors'"),
     ],
 )
-def test_so_is_what_the_code_does(tmp_path: Path, change: Callable[[Files], None], what: str, says: str) -> None:
+def test_wrong_outputs_of_the_code_are_named(
+    tmp_path: Path, change: Callable[[Files], None], what: str, says: str
+) -> None:
     assert says in wrong(changed(small_bundle(tmp_path, "image"), change), code=True)[what]
 
 
@@ -150,7 +152,7 @@ def test_without_forms_code_and_weights_go_together(tmp_path: Path) -> None:
     }
 
 
-def test_what_is_no_bundle(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_files_that_are_not_bundles_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(tmp_path / "nothing.zip")]) == 2
     (tmp_path / "text.zip").write_text("not a zip")
     assert "not a zip archive" in " ".join(wrong(tmp_path / "text.zip").values())

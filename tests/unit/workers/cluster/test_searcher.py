@@ -166,7 +166,7 @@ def test_a_process_that_died_with_the_cluster_is_no_loss_of_its_trial(
     assert table.context.stop.suspending
 
 
-def test_waiting_for_a_place_is_no_part_of_the_limit(ledger: Ledger, clock: list[float]) -> None:
+def test_waiting_for_a_slot_does_not_count_towards_the_limit(ledger: Ledger, clock: list[float]) -> None:
     table = Table(ledger)
     table.suggest("a")
     clock[0] += 10 * LIMIT_S  # another job has all processors
@@ -255,7 +255,7 @@ def test_rungs_compare_all_objectives_and_so_does_a_new_driver(ledger: Ledger) -
         fresh._next = searcher._next
 
 
-def test_what_was_measured_first_stands(ledger: Ledger) -> None:
+def test_the_first_measurement_of_an_epoch_stands(ledger: Ledger) -> None:
     """A resumed attempt that repeats an epoch may measure it otherwise; the curve and the value stay one."""
     table = Table(ledger, epochs=3, objective=ObjectiveSpec(minimize=("latency_ms",)))
     table.suggest("a")
@@ -269,7 +269,7 @@ def test_what_was_measured_first_stands(ledger: Ledger) -> None:
     assert [one.measures for one in trial.measurements] == [{"latency_ms": 2.0}]
 
 
-def test_nothing_new_once_the_search_is_to_end(ledger: Ledger) -> None:
+def test_no_new_trial_once_the_search_must_stop(ledger: Ledger) -> None:
     table = Table(ledger)
     table.suggest("a")
     table.context.stop.suspend("pause")
@@ -364,7 +364,7 @@ def test_the_controller_s_trouble_is_one_warning(ledger: Ledger, monkeypatch: py
     assert warnings == [{"number": 0, "detail": "the numbers fail"}]
 
 
-def test_what_the_controller_believes_is_stored_after_each_end(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_controllers_state_is_stored_after_each_trial(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     table = Table(ledger)
     monkeypatch.setattr(RandomController, "state", lambda _: {"uniform": True})
     table.suggest("a")

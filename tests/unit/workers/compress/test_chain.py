@@ -1,4 +1,4 @@
-"""The chain on digits with a tiny network: each step does what it says, and what comes out is in the file, by bits."""
+"""The chain on digits with a tiny network: each step does what it says, and the packed file is exact."""
 
 import json
 from dataclasses import replace
@@ -55,7 +55,7 @@ def trained(digits: Dataset) -> State:
     return STEPS["reference"](fresh(), FineTuner(data=search_data(digits), recipe=RECIPE)).state
 
 
-def test_channels_leave_and_the_logits_of_a_smaller_network_come_out(digits: Dataset, trained: State) -> None:
+def test_structured_pruning_makes_a_smaller_network(digits: Dataset, trained: State) -> None:
     tuner = FineTuner(data=search_data(digits), recipe=RECIPE, floor=0.0)
     for importance in ("l1", "bn_scale"):
         made = STEPS["prune_structured"](trained, tuner, share=0.5, rounds=2, epochs=1, importance=importance)
@@ -66,7 +66,7 @@ def test_channels_leave_and_the_logits_of_a_smaller_network_come_out(digits: Dat
         made.state.module()  # the weights fit
 
 
-def test_the_least_important_channels_are_those_that_leave(digits: Dataset, trained: State) -> None:
+def test_the_least_important_channels_are_removed(digits: Dataset, trained: State) -> None:
     """Filters made tiny must be the ones that are gone: without fine-tuning the others are what they were."""
     weights = {name: tensor.clone() for name, tensor in trained.weights.items()}
     weak = [1, 2, 5, 7, 8, 11, 13, 14]
@@ -148,7 +148,7 @@ def test_shared_weights_are_few_and_pruned_ones_stay_zero(digits: Dataset, train
     assert len(coded.pack()) < len(made.state.pack()) < len(sparse.pack())
 
 
-def test_eight_bits_answer_as_the_network_does(digits: Dataset, trained: State) -> None:
+def test_the_int8_model_scores_as_the_network_does(digits: Dataset, trained: State) -> None:
     tuner = FineTuner(data=search_data(digits), recipe=RECIPE, floor=score_of(digits, trained) - 0.02)
     made = STEPS["quantise_int8"](trained, tuner, samples=64)
     assert made.kept
@@ -208,7 +208,7 @@ def test_the_whole_chain_is_decided_on_one_split_and_made_on_another(
     module.load_state_dict(unpack(made.packed))
 
 
-def test_a_step_that_fails_is_left_out_and_said(digits: Dataset, trained: State, tmp_path: Path) -> None:
+def test_a_step_that_fails_is_left_out_and_reported(digits: Dataset, trained: State, tmp_path: Path) -> None:
     def run(function: Any, task: Any, data: JobData) -> Any:
         if getattr(task, "name", "") == "cluster":
             return TrialFailure("the loss is nan", cause="diverged")
@@ -252,10 +252,10 @@ def test_a_bug_of_ours_in_a_step_is_not_taken_for_a_failed_step(
         chain.compress(search_data(digits), final_data(digits))
 
 
-def test_eight_bits_beside_have_scores_of_their_own(
+def test_the_int8_model_has_its_own_scores(
     digits: Dataset, trained: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its row tells of the file that lies beside, not of the network that goes on."""
+    """Its row has the scores of the file beside the network, not of the network that the next step gets."""
     monkeypatch.setattr(int8.Session, "forward", lambda *inputs: torch.zeros(len(inputs[1]), 10))
     chain = Chain(CompressSpec(max_drop=1.0, steps=(INT8,)), winner_of(trained), folder=tmp_path, recipe=SHORT)
     entry = chain.compress(search_data(digits), final_data(digits)).entry
@@ -265,7 +265,7 @@ def test_eight_bits_beside_have_scores_of_their_own(
     assert row["final_score"] < 0.2 < entry["final_score"]
 
 
-def test_the_final_stage_has_nothing_to_decide_by(digits: Dataset, trained: State) -> None:
+def test_the_final_stage_cannot_decide(digits: Dataset, trained: State) -> None:
     tuner = FineTuner(data=final_data(digits), recipe=RECIPE, verdicts=[True, False])
     assert (tuner.attempt(lambda: trained), tuner.attempt(lambda: trained)) == (trained, None)
     with pytest.raises(ValueError, match="no validation split"):

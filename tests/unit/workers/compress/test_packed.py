@@ -1,4 +1,4 @@
-"""Packed weights: every coding gives back every bit, and each is chosen where it is the smallest."""
+"""Packed weights: every coding restores every bit, and each is chosen where it is the smallest."""
 
 import json
 import struct
@@ -37,7 +37,9 @@ def clustered(*shape: int, zeros: float, values: int = 15, seed: int = 0) -> Ten
     seed=st.integers(0, 99),
     codings=st.sampled_from([PLAIN, SPARSE, SHARED, CODED]),
 )
-def test_every_bit_comes_back(zeros: float, values: int, shape: list[int], seed: int, codings: tuple[str, ...]) -> None:
+def test_packing_restores_every_bit(
+    zeros: float, values: int, shape: list[int], seed: int, codings: tuple[str, ...]
+) -> None:
     weights = {
         "a.weight": clustered(*shape, zeros=zeros, values=values, seed=seed),
         "a.bias": torch.tensor([1.5, -0.0, float("inf"), 1e-30, 7e4]),
@@ -78,6 +80,6 @@ def test_huffman_codes_come_near_the_entropy() -> None:
     assert entropy * 100_000 / 8 <= len(pack({"x": x}, CODED)) < (entropy + 0.1) * 100_000 / 8 + 2000
 
 
-def test_what_is_no_packed_file_is_refused() -> None:
+def test_other_files_are_refused() -> None:
     with pytest.raises(ValueError, match="not a packed file"):
         unpack(b"PK" + bytes(100))

@@ -1,4 +1,4 @@
-"""What lies below `compressed/`: opened by a process that has torch and numpy and nothing of ours."""
+"""The files below `compressed/`, opened by a process that has torch and numpy and nothing of ours."""
 
 import json
 import subprocess
@@ -93,5 +93,5 @@ def test_a_chain_that_crashes_leaves_the_trained_winner_as_it_is(
     assert found == ({}, {"failed": "crashed: TypeError: unsupported operand"})
 
 
-def test_nothing_made_means_no_files() -> None:
+def test_without_a_result_there_are_no_files() -> None:
     assert files(Compressed(entry={"failed": "x"}), PREPROCESSING, name="a", before=0.9) == {}

@@ -1,4 +1,4 @@
-"""Graphs that are none: which sentence each fault in their files gets."""
+"""Invalid graphs: the message of each fault in their files."""
 
 import contextlib
 from pathlib import Path

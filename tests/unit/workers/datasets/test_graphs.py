@@ -193,7 +193,7 @@ def test_links_are_asked_only_where_they_can_be(tmp_path: Path) -> None:
         assert rules(caught) == {"links_unsuitable"}
 
 
-def test_limits_are_told(tmp_path: Path, store: DataStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_limits_are_named_in_the_fault(tmp_path: Path, store: DataStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("workers.datasets.graphs.MAX_EDGES", 79)
     with pytest.raises(InvalidDataset, match="lists 80 edges, the limit is 79"):
         read(store, write_graph(tmp_path / "a.npz"))

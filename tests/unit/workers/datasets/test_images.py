@@ -191,7 +191,7 @@ def test_the_file_at_fault_is_named(tmp_path: Path, store: DataStore, case: str)
     assert caught.value.faults[0].pointer == "/files/" + name.replace("/", "~1")
 
 
-def test_several_bad_files_are_told_at_once(tmp_path: Path, store: DataStore) -> None:
+def test_several_bad_files_are_reported_at_once(tmp_path: Path, store: DataStore) -> None:
     members = {**class_folders(), "class0/a.exe": b"MZ", "class1/b.gif": b"GIF", "class1/c.zip": b"PK"}
     caught = refused(store, write_zip(tmp_path / "a.zip", members))
     assert rules(caught) == {"file_not_image", "image_format_unsupported", "archive_nested"}

@@ -191,7 +191,7 @@ def test_repeats_across_splits_are_counted(tmp_path: Path) -> None:
     assert any("repeats" in warning for warning in report["warnings"])
 
 
-def test_a_class_without_training_samples_is_said(tmp_path: Path) -> None:
+def test_a_class_without_training_samples_is_a_warning(tmp_path: Path) -> None:
     y = np.array([0, 1] * 10 + [2] * 4, dtype=np.int64)
     raw = RawDataset(
         format="npz", pieces=(pixels(24, 1, 4, 4),), dtype=np.dtype(np.uint8), y=y, class_names=("a", "b", "c"),

@@ -45,7 +45,7 @@ def test_by_default_the_winner_baseline_and_random_one_are_treated_alike() -> No
     ]
 
 
-def test_what_is_two_of_these_is_trained_once() -> None:
+def test_an_architecture_with_two_roles_is_trained_once() -> None:
     assert planned(searched(1), arm("h0"), fidelity=0) == [(1, "finalist", 0, 3)]
     assert planned(searched(3), arm("h2", "b"), top=1, fidelity=0) == [(1, "finalist", 2, 3), (2, "baseline", 0, 3)]
 
@@ -63,7 +63,7 @@ def test_a_baseline_that_was_stopped_early_is_no_point_of_the_ranking_check() ->
     assert roles == ["finalist", "finalist", "finalist", "baseline", "random", "fidelity", "fidelity"]
 
 
-def test_what_a_job_does_not_ask_for_is_not_trained() -> None:
+def test_only_the_roles_that_the_job_asks_for_are_trained() -> None:
     alone = {"baseline": False, "random_arm": False, "fidelity": 0}
     assert planned(searched(), arm("a"), top=2, seeds=1, **alone) == [(1, "finalist", 9, 1), (2, "finalist", 8, 1)]
 

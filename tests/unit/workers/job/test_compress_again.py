@@ -1,4 +1,4 @@
-"""A job that makes an earlier winner smaller, where there is nothing that it could begin with."""
+"""A job that compresses an earlier winner, where the earlier bundle cannot be used."""
 
 import json
 import zipfile

@@ -29,7 +29,7 @@ def _driver(settings: Settings, ledger: Ledger, error: ArchsmithError, monkeypat
 
 
 @pytest.mark.parametrize("error", [Unavailable("the database is away"), LeaseLost("another has it")])
-def test_what_is_no_fault_of_the_job_leaves_it_to_the_next_driver(
+def test_an_outage_or_a_lost_lease_leaves_the_job_to_the_next_driver(
     settings: Settings, ledger: Ledger, error: ArchsmithError, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     driver = _driver(settings, ledger, error, monkeypatch)

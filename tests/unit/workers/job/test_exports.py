@@ -1,4 +1,4 @@
-"""A network that cannot be exported, or not in time, is a product all the same."""
+"""A network that cannot be exported, or not in time, is published without its exported forms."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ def made(folder: Path, results: list[Any], patch: pytest.MonkeyPatch, *, exports
     return finish._exports(TASK)
 
 
-def test_what_became_of_the_exports_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_reason_for_missing_exports_is_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = small_exported("image")
     assert made(tmp_path, [whole], monkeypatch) is whole
     for results, exports, says in (

@@ -41,19 +41,19 @@ def beating(settings: Settings, ledger: Ledger, stop: StopSignal, monkeypatch: p
 
 
 @pytest.mark.parametrize("state", [JobState.SUCCEEDED, JobState.FAILED])
-def test_a_driver_that_has_just_ended_its_job_lives_on(ledger: Ledger, beating: Beating, state: JobState) -> None:
+def test_a_driver_that_has_just_ended_its_job_is_not_killed(ledger: Ledger, beating: Beating, state: JobState) -> None:
     lease = factories.owned_job(ledger)
     ledger.finish_job(lease, state, "out of memory" if state is JobState.FAILED else None)
     beating(lease).run()
 
 
-def test_so_does_one_that_has_put_its_job_down(ledger: Ledger, beating: Beating) -> None:
+def test_a_driver_that_has_suspended_its_job_is_not_killed(ledger: Ledger, beating: Beating) -> None:
     lease = factories.owned_job(ledger)
     ledger.pause_job(lease)
     beating(lease).run()
 
 
-def test_a_driver_whose_job_another_has_ends_at_once(ledger: Ledger, beating: Beating) -> None:
+def test_a_driver_whose_job_has_another_owner_ends_at_once(ledger: Ledger, beating: Beating) -> None:
     lease = factories.owned_job(ledger)
     ledger.expire(lease)
     assert ledger.claim("other", 30.0) is not None
@@ -61,7 +61,7 @@ def test_a_driver_whose_job_another_has_ends_at_once(ledger: Ledger, beating: Be
         beating(lease).run()
 
 
-def test_a_wish_is_heard_and_the_lease_renewed(ledger: Ledger, stop: StopSignal, beating: Beating) -> None:
+def test_a_beat_renews_the_lease_and_passes_on_a_cancel(ledger: Ledger, stop: StopSignal, beating: Beating) -> None:
     lease = factories.owned_job(ledger)
     ledger.request(lease.job_id, "cancel")
     heartbeat = beating(lease)

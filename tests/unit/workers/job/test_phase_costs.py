@@ -1,4 +1,4 @@
-"""What phases cost: seconds and joules of several drivers, counters that begin anew."""
+"""What phases cost: seconds and joules of several drivers, counters that wrap around."""
 
 from pathlib import Path
 
@@ -25,10 +25,10 @@ def test_seconds_and_joules_go_to_the_phase_and_add_up_over_drivers(
     at(100.0, 5_000_000)
     spent = PhaseCosts({"search": {"seconds": 7.0, "energy_j": 1.0}}, rapl=Rapl(zones=(zone,)))
     at(150.0, 6_000_000)
-    spent.begin("search")  # what went before it is nobody's
+    spent.begin("search")  # what was spent before is charged to no phase
     at(160.0, 9_000_000)
     assert spent.snapshot() == {"search": {"seconds": 17.0, "energy_j": 4.0}}
-    at(161.0, 1_000_000)  # it began anew
+    at(161.0, 1_000_000)  # it wrapped around
     spent.begin("finalists")
     at(165.0, 3_000_000)
     spent.begin(None)

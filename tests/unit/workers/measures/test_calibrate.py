@@ -1,4 +1,4 @@
-"""Calibration: measured on this machine, and the plain setting unless another is clearly faster."""
+"""Calibration: measured on this machine, and plain numerics unless others are clearly faster."""
 
 import json
 import time
@@ -32,7 +32,7 @@ def test_the_fastest_is_chosen_and_ties_go_to_the_plain_one(
     assert choose(table(**speeds)) == expected
 
 
-def test_a_calibration_is_short_and_says_what_it_saw() -> None:
+def test_a_calibration_is_short_and_returns_its_table() -> None:
     before = torch.get_num_threads()
     started = time.process_time()
     result = calibrate((1, 8, 8), threads=1, budget_s=0.5)
@@ -52,5 +52,5 @@ def test_half_precision_is_for_gpus() -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (3, 2, 5), (1, 28, 28), (4, 64, 64)])
-def test_the_reference_network_fits_any_picture(shape: tuple[int, int, int]) -> None:
+def test_the_reference_network_takes_any_size(shape: tuple[int, int, int]) -> None:
     assert reference_network(shape, 7).eval()(torch.zeros(2, *shape)).shape == (2, 7)

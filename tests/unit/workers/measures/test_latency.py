@@ -1,4 +1,4 @@
-"""What a worker measures beside the score, and what it says where it cannot."""
+"""What a worker measures besides the score, and how it fails where it cannot."""
 
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ class Clock:
         return self.now
 
 
-def test_the_warm_up_counts_for_nothing_and_short_passes_are_repeated_longer() -> None:
+def test_the_warm_up_is_not_counted_and_short_passes_are_repeated_longer() -> None:
     slow = Clock([0.1])
     assert timed(slow.run, clock=slow) == pytest.approx([0.1] * RUNS)
     assert slow.passes == WARM_UP + RUNS
@@ -74,14 +74,14 @@ def test_nothing_is_measured_that_is_not_wanted(monkeypatch: pytest.MonkeyPatch)
     assert measure(trainer(), ("score", "params", "memory_mb")) == {}
 
 
-def test_energy_that_cannot_be_told_is_the_trials_failure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_trial_fails_where_energy_cannot_be_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(module, "meter", lambda _: meter("cpu", folder=tmp_path))
     with pytest.raises(TrialFailure, match="energy_j cannot be measured: this machine has no RAPL counters") as caught:
         measure(trainer(), ("score", "energy_j"))
     assert caught.value.cause == "unmeasured"
 
 
-def test_one_sample_of_many_graphs_is_the_middling_one() -> None:
+def test_one_sample_of_many_graphs_is_the_median_one() -> None:
     sizes = [1, 4, 2]
     index = torch.repeat_interleave(torch.arange(3), torch.tensor(sizes))
     edges = torch.tensor([[1, 2, 5, 6], [2, 1, 6, 5]])
@@ -103,7 +103,7 @@ def zone(folder: Path, name: str, energy: int, largest: int = 10**9) -> Path:
     return path
 
 
-def test_packages_are_added_up_and_counters_begin_anew(tmp_path: Path) -> None:
+def test_packages_are_added_up_and_counters_wrap_around(tmp_path: Path) -> None:
     first, second = zone(tmp_path, "intel-rapl:0", 500), zone(tmp_path, "intel-rapl:1", 900, largest=999)
     zone(tmp_path, "intel-rapl:0:0", 0)  # a part of the first, counted in it
     gauge = meter("cpu", folder=tmp_path)
@@ -118,7 +118,7 @@ def test_packages_are_added_up_and_counters_begin_anew(tmp_path: Path) -> None:
     assert gauge.joules(run, 3) == pytest.approx(6.00018)
 
 
-def test_counters_that_may_not_be_read_are_said_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_counters_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     zone(tmp_path, "intel-rapl:0", 1)
 
     def refused(self: Path, *args: Any, **options: Any) -> str:

@@ -1,4 +1,4 @@
-"""Guesses from one batch: equal to a calculation by hand, without a trace in the module, and never an error."""
+"""Zero-cost proxies: equal to a calculation by hand, the module unchanged, and never an error."""
 
 import copy
 import itertools
@@ -115,7 +115,7 @@ def test_jacob_cov_from_its_definition() -> None:
     assert jacob_cov(module, (x,)) == pytest.approx(-(np.log(v) + 1 / v).sum(), rel=1e-4)
 
 
-def test_jacob_cov_is_least_where_all_samples_are_looked_at_alike() -> None:
+def test_jacob_cov_is_lowest_where_all_gradients_are_alike() -> None:
     alike = jacob_cov(nn.Linear(6, 2), (torch.randn(5, 6),))
     v = np.array([5.0, 0, 0, 0, 0]) + 1e-5
     assert alike == pytest.approx(-(np.log(v) + 1 / v).sum(), rel=1e-3)
@@ -125,7 +125,7 @@ def test_jacob_cov_is_least_where_all_samples_are_looked_at_alike() -> None:
     assert alike < other <= -5.0
 
 
-def test_nothing_is_left_behind_and_the_same_comes_again() -> None:
+def test_the_module_is_unchanged_and_the_value_repeats() -> None:
     module, x = network(), images()
     module[4].weight.requires_grad_(False)
     before, drawn = copy.deepcopy(module.state_dict()), torch.get_rng_state()
@@ -170,7 +170,7 @@ def poisoned() -> nn.Module:
         (lambda: nn.Sequential(nn.Flatten(), nn.Linear(50, 3)), {"nwot"}),
     ],
 )
-def test_what_has_no_number_is_none(make: Build, missing: set[str]) -> None:
+def test_undefined_values_are_none(make: Build, missing: set[str]) -> None:
     assert {name for name, value in measured(make(), (images(),)).items() if value is None} == missing
 
 

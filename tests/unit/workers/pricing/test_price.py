@@ -1,4 +1,4 @@
-"""What a job costs before it has begun: arithmetic on a look at its trainings."""
+"""What a job costs before it has begun: arithmetic on short timings of its trainings."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The measurement before a search: what is measured, kept, and done without, with the cluster's part played here."""
+"""The zero-cost ranking before a search: what is measured and stored, with the cluster replaced by a fake."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -53,7 +53,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
     return seen
 
 
-def warm_up(dataset: Dataset, folder: Path, **changes: Any) -> ZeroCostRanking:
+def ranking(dataset: Dataset, folder: Path, **changes: Any) -> ZeroCostRanking:
     spec = JobSpec(**{"dataset": "digits", "space": presets.load("tiny"), **changes})
     return ZeroCostRanking(spec=spec, dataset=dataset, folder=folder, stop=StopSignal())
 
@@ -64,7 +64,7 @@ def controller(preset: str = "chain", seed: int = 0) -> PredictorController:
 
 
 def test_some_of_the_pool_are_measured_once(dataset: Dataset, tmp_path: Path, calls: Calls) -> None:
-    one, job = controller(), warm_up(dataset, tmp_path)
+    one, job = controller(), ranking(dataset, tmp_path)
     found = job.guesses(one)
     sizes = {candidate.key: candidate.size for candidate in one.pool}
     assert len(found) == MEASURED
@@ -74,7 +74,7 @@ def test_some_of_the_pool_are_measured_once(dataset: Dataset, tmp_path: Path, ca
     large = sorted(dict.fromkeys(sizes), key=lambda key: -sizes[key])[: MEASURED // 2]
     assert sum(sizes[key] >= sizes[large[-1]] for key in found) >= MEASURED // 2
     # another driver of the same job
-    assert warm_up(dataset, tmp_path).guesses(controller()) == found
+    assert ranking(dataset, tmp_path).guesses(controller()) == found
     assert len(calls) == 2
     assert not list(tmp_path.glob("*.part"))
 
@@ -82,14 +82,14 @@ def test_some_of_the_pool_are_measured_once(dataset: Dataset, tmp_path: Path, ca
 def test_a_proxy_that_says_nothing_leaves_the_others(dataset: Dataset, tmp_path: Path, calls: Calls) -> None:
     """Here all but the MACs: nwot failed, jacob_cov is missing, synflow is the same for all."""
     one = controller()
-    found = warm_up(dataset, tmp_path).guesses(one)
+    found = ranking(dataset, tmp_path).guesses(one)
     macs = {key: one.space.sample(lambda decision, key=key: dict(key)[decision.name]) for key in found}
     order = sorted(found, key=lambda key: found[key])
     counted = [zero_cost.analyse(macs[key]).macs for key in order]
     assert counted == sorted(counted)
 
 
-def test_too_few_are_as_good_as_none(
+def test_too_few_measurements_are_not_used(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def run_tasks(function: Any, tasks: list[ProxyTask], **_: Any) -> Any:
@@ -98,7 +98,7 @@ def test_too_few_are_as_good_as_none(
 
     monkeypatch.setattr(zero_cost, "run_tasks", run_tasks)
     monkeypatch.setattr(zero_cost.connection, "slots", lambda cpus, gpus: 2)
-    job = warm_up(dataset, tmp_path)
+    job = ranking(dataset, tmp_path)
     assert job.guesses(controller()) == {}
     assert f"{FEWEST - 1} of " in caplog.text
     assert "worker lost" in caplog.text
@@ -109,13 +109,13 @@ def test_too_few_are_as_good_as_none(
 def test_a_space_with_few_architectures_is_measured_whole(dataset: Dataset, tmp_path: Path, calls: Calls) -> None:
     document = {"schema": 1, "name": "two", "stages": [{"operation": ["conv"], "kernel": [3, 5], "width": [8]}]}
     space = Space.parse(document, input_shape=(1, 8, 8), classes=10)
-    found = warm_up(dataset, tmp_path).guesses(PredictorController(space, warm="zero_cost"))
+    found = ranking(dataset, tmp_path).guesses(PredictorController(space, warm="zero_cost"))
     assert len(found) == 2
     assert len(set(found.values())) == 2  # by their MACs
 
 
-def test_a_wish_to_stop_is_obeyed_and_nothing_kept(dataset: Dataset, tmp_path: Path, calls: Calls) -> None:
-    job = warm_up(dataset, tmp_path)
+def test_a_stopped_measurement_is_not_stored(dataset: Dataset, tmp_path: Path, calls: Calls) -> None:
+    job = ranking(dataset, tmp_path)
     job.stop.suspend("pause")
     assert job.guesses(controller()) == {}
     assert not (tmp_path / FILE).exists()
@@ -130,7 +130,7 @@ def test_it_takes_a_small_share_of_the_seconds(
     dataset: Dataset, tmp_path: Path, calls: Calls, seconds: float, reproducible: bool, expected: list[float | None]
 ) -> None:
     """5 %, of which a process needs 5 s to begin; a reproducible job may not depend on a clock."""
-    warm_up(dataset, tmp_path, budget=Budget(seconds=seconds), reproducible=reproducible).guesses(controller())
+    ranking(dataset, tmp_path, budget=Budget(seconds=seconds), reproducible=reproducible).guesses(controller())
     assert [task.seconds for task in calls] == expected
 
 

@@ -1,4 +1,4 @@
-"""What of a data set crosses the wire to the trials, and what never does."""
+"""Which parts of a data set are sent to the trials, and which never are."""
 
 import pickle
 from dataclasses import fields
@@ -37,7 +37,7 @@ def test_a_search_never_holds_the_test_split(store: DataStore, name: str, task: 
 
 
 @pytest.mark.parametrize(("name", "task"), CASES)
-def test_nothing_that_is_shipped_names_an_item_of_the_test_split(store: DataStore, name: str, task: str) -> None:
+def test_search_data_has_no_item_of_the_test_split(store: DataStore, name: str, task: str) -> None:
     dataset = store.open(name, seed=1, task=task)
     data, test = search_data(dataset), dataset.splits.test
     parts = [getattr(split, field.name) for split in (data.train, data.val) for field in fields(split)]
@@ -51,7 +51,7 @@ def test_nothing_that_is_shipped_names_an_item_of_the_test_split(store: DataStor
 
 
 @pytest.mark.parametrize("task", ["nodes", "links"])
-def test_one_graph_crosses_the_wire_once(store: DataStore, task: str) -> None:
+def test_one_graph_is_sent_once(store: DataStore, task: str) -> None:
     dataset = store.open("graph", seed=1, task=task)
     for data, second in ((search_data(dataset), "val"), (final_data(dataset), "test")):
         arrived = pickle.loads(pickle.dumps(data))

@@ -209,7 +209,7 @@ def test_a_graph_without_edges_is_a_graph() -> None:
 # --- nodes and links
 
 
-def test_only_the_nodes_of_the_split_teach() -> None:
+def test_only_the_nodes_of_the_split_are_trained_on() -> None:
     """Labels of other nodes are nowhere: a training on two nodes ends with two nodes right."""
     train, _ = node_splits()
     few = replace(train, index=train.index[:2], y=train.y[:2])

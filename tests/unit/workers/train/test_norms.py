@@ -33,7 +33,7 @@ def test_a_network_without_batch_norms_is_left_alone() -> None:
 
 
 @pytest.mark.parametrize("name", ["accuracy", "balanced_accuracy"])
-def test_the_shares_of_the_samples_have_the_score_as_their_mean(name: str) -> None:
+def test_the_mean_of_the_samples_shares_is_the_score(name: str) -> None:
     torch.manual_seed(0)
     logits, y = torch.randn(200, 4), torch.randint(0, 3, (200,)).pow(2).clamp(max=2)
     found = shares(name, logits, y)

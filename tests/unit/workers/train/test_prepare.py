@@ -19,13 +19,13 @@ def values(*, channels: int = 1, **changes: Any) -> Recipe:
     return recipe(JobSpec(dataset="digits", space={}, **changes), PLAIN, dataset, epochs=3, seed=1)
 
 
-def test_a_job_alone_is_the_recipe() -> None:
+def test_without_other_values_the_recipe_is_the_jobs() -> None:
     given = values(trial=TrialSpec(learning_rate=0.02, batch_size=7), objective=ObjectiveSpec(score="auc"))
     whole = resolved(given, task="image", training={})
     assert whole == Recipe(epochs=3, seed=1, learning_rate=0.02, batch_size=7, score="auc")
 
 
-def test_the_architecture_has_the_last_word() -> None:
+def test_the_architecture_overrides_job_and_data() -> None:
     training = {"learning_rate": 0.5, "weight_decay": 0, "augment": 0.25, "label_smoothing": 0.3, "optimizer": "sgd"}
     for task in ("image", "nodes"):
         whole = resolved(values(), task=task, training=training)
@@ -39,7 +39,7 @@ def test_sgd_gets_a_rate_of_its_own_unless_one_is_given() -> None:
     assert resolved(values(), task="image", training={"optimizer": "adamw"}).learning_rate == 0.01
 
 
-def test_kinds_of_data_have_ways_of_their_own() -> None:
+def test_kinds_of_data_have_their_own_values() -> None:
     assert not resolved(values(), task="image", training={}).flip
     assert resolved(values(channels=3), task="image", training={}).flip
     assert resolved(values(), task="volume", training={}).flip

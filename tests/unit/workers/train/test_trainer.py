@@ -148,7 +148,7 @@ def test_a_diverged_training_says_so(data: TrainData) -> None:
     assert caught.value.cause == "diverged"
 
 
-def test_weights_that_are_no_numbers_have_no_score(data: TrainData) -> None:
+def test_a_network_with_nan_weights_has_no_score(data: TrainData) -> None:
     trainer = Trainer(network(), data, Recipe(epochs=1))
     with torch.no_grad():
         next(trainer.module.parameters()).fill_(math.nan)

@@ -58,7 +58,7 @@ def test_a_wider_network_computes_what_the_old_one_did(
     torch.testing.assert_close(module.eval()(x), donor[1](x), rtol=1e-4, atol=1e-5)
 
 
-def test_copies_are_told_apart_and_what_is_old_stays(donor: tuple[Donor, torch.nn.Module]) -> None:
+def test_copies_get_noise_and_old_channels_stay(donor: tuple[Donor, torch.nn.Module]) -> None:
     architecture = network(5, 5)
     module = build(architecture)
     inherit(module, architecture, donor[0])
@@ -68,7 +68,7 @@ def test_copies_are_told_apart_and_what_is_old_stays(donor: tuple[Donor, torch.n
     torch.testing.assert_close(weight[3], old[0], rtol=0, atol=float(0.1 * old.detach().std()))
 
 
-def test_what_does_not_fit_is_drawn_anew(donor: tuple[Donor, torch.nn.Module]) -> None:
+def test_weights_that_do_not_fit_are_drawn_anew(donor: tuple[Donor, torch.nn.Module]) -> None:
     for changes, fresh in (
         ({"kernel": 5}, ["stem.conv.weight"]),
         ({"classes": 9}, ["head.out.weight", "head.out.bias"]),
@@ -92,7 +92,7 @@ def test_a_donor_is_read_from_its_bundle(tmp_path: Path) -> None:
     assert read_donor(tmp_path, "j") == Donor(job="j", architecture={"nodes": []}, weights=b"w")
 
 
-def test_other_data_has_no_weights_for_this() -> None:
+def test_a_job_on_other_data_is_refused_as_donor() -> None:
     trial: Any = type("Row", (), {"architecture": {"data": "volume"}})()
     spec = factories.job_spec(init_from="j")
     earlier = Earlier(spec=factories.job_spec(), ended=True, trials=[trial], succeeded=True)

@@ -53,7 +53,7 @@ def check(architecture: Architecture, seed: int) -> Architecture:
 
 
 @pytest.mark.parametrize(("name", "shape"), SHAPES)
-def test_channels_of_zeros_leave_no_trace(name: str, shape: tuple[int, ...]) -> None:
+def test_removing_channels_of_zeros_changes_no_logit(name: str, shape: tuple[int, ...]) -> None:
     one = preset(name, shape)
     for seed in range(2):
         architecture = sample(one, seed)

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from api import strict_json
 from api.errors import Refused
 from api.faults import validation_faults
-from archsmith.errors import Fault, InvalidInput
+from archsmith.errors import Fault, InvalidInput, pointer
 
 Model = TypeVar("Model", bound="Strict")
 
@@ -73,9 +73,9 @@ def plain_query(request: Request) -> None:
     for name, _ in request.query_params.multi_items():
         if name not in known:
             detail = f"there is no query parameter {name[:60]!r} here"
-            faults.append(Fault(pointer=f"/{name[:60]}", rule="query_unknown", detail=detail, allowed=known))
+            faults.append(Fault(pointer=pointer(name[:60]), rule="query_unknown", detail=detail, allowed=known))
         elif name in seen:
-            faults.append(Fault(pointer=f"/{name}", rule="query_invalid", detail=f"{name} comes more than once"))
+            faults.append(Fault(pointer=pointer(name), rule="query_invalid", detail=f"{name} comes more than once"))
         seen.add(name)
     if faults:
         raise InvalidInput(faults)

@@ -1,12 +1,12 @@
 """Pydantic's complaints as our faults: JSON pointer, rule, one sentence, what is allowed."""
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from archsmith.errors import Fault
+from archsmith.errors import Fault, pointer
 
 _TYPES = {
     "int": "an integer",
@@ -23,11 +23,6 @@ _BOUNDS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
 _RANGES = ("greater_than", "less_than", "finite_number", "too_long", "too_short", "int_from_float", "multiple_of")
 
 
-def pointer(path: Iterable[str | int]) -> str:
-    """JSON pointer (RFC 6901) of a path of keys and indices."""
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
-
-
 def faults_of(
     errors: Sequence[Mapping[str, Any]], *, skip: int = 0, model: type[BaseModel] | None = None
 ) -> list[Fault]:
@@ -41,7 +36,7 @@ def validation_faults(error: ValidationError, model: type[BaseModel]) -> list[Fa
 
 
 def _fault(error: Mapping[str, Any], path: tuple[Any, ...], model: type[BaseModel] | None) -> Fault:
-    kind, context, where = str(error["type"]), error.get("ctx") or {}, pointer(path)
+    kind, context, where = str(error["type"]), error.get("ctx") or {}, pointer(*path)
     name = str(path[-1])[:100] if path else "the body"
     if kind == "extra_forbidden":
         return _unknown_field(where, name, _fields(model, path[:-1]))

@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
-from api.faults import pointer
-from archsmith.errors import Fault, InvalidInput, MalformedInput
+from archsmith.errors import Fault, InvalidInput, MalformedInput, pointer
 
 MAX_DEPTH = 32
 MAX_NODES = 10_000
@@ -126,7 +125,7 @@ def _check(value: Any) -> None:
                 Fault(pointer="", rule="document_too_large", detail=f"more than {MAX_NODES} values in one document")
             )
         if isinstance(item, _Twice):
-            name = pointer((*path, item.key))
+            name = pointer(*path, item.key)
             _malformed("json_duplicate_key", f"the key {item.key[:100]!r} comes more than once", name)
         faults.extend(_value_faults(path, item))
     if faults:
@@ -135,9 +134,9 @@ def _check(value: Any) -> None:
 
 def _value_faults(path: tuple[str | int, ...], item: Any) -> Iterator[Fault]:
     if isinstance(item, _BadNumber):
-        yield Fault(pointer=pointer(path), rule="number_out_of_range", detail=f"{item.text} does not fit in 64 bits")
+        yield Fault(pointer=pointer(*path), rule="number_out_of_range", detail=f"{item.text} does not fit in 64 bits")
     texts = [item] if isinstance(item, str) else list(item) if isinstance(item, dict) else []
     for text in texts:
         if bad := _FORBIDDEN.search(text):
             detail = f"the character U+{ord(bad[0]):04X} is not allowed in a string"
-            yield Fault(pointer=pointer(path), rule="string_invalid", detail=detail)
+            yield Fault(pointer=pointer(*path), rule="string_invalid", detail=detail)

@@ -44,6 +44,11 @@ class Fault:
     allowed: Any = None
 
 
+def pointer(*parts: str | int) -> str:
+    """A JSON pointer (RFC 6901) from its parts."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+
+
 class ArchsmithError(Exception):
     """Root of all errors that archsmith raises on purpose."""
 

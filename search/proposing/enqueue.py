@@ -6,7 +6,7 @@ What is not said is answered as in the baseline. What is said must be asked on t
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from archsmith.errors import Fault, InvalidArchitecture, InvalidInput
+from archsmith.errors import Fault, InvalidArchitecture, InvalidInput, pointer
 from search.proposing.constraints import Constraint, tightest
 from search.proposing.walks import attempt, follow
 from space.decision import Choices, Decision, Option
@@ -70,5 +70,4 @@ def _offered(options: Sequence[Option], answer: object) -> Option | None:
 
 
 def _fault(name: str, rule: str, detail: str, allowed: Sequence[Option]) -> Fault:
-    pointer = "/" + name.replace("~", "~0").replace("/", "~1")
-    return Fault(pointer=pointer, rule=rule, detail=detail, allowed=list(allowed))
+    return Fault(pointer=pointer(name), rule=rule, detail=detail, allowed=list(allowed))

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from archsmith.errors import Fault, InvalidExpression, InvalidSpace
+from archsmith.errors import Fault, InvalidExpression, InvalidSpace, pointer
 from space.blocks import BLOCKS
 from space.constraint import Constraint
 from space.decision import Option
@@ -79,8 +79,8 @@ def _ascii(text: str) -> str:
     return text[:100].encode("ascii", "backslashreplace").decode("ascii")
 
 
-def _join(pointer: str, key: object) -> str:
-    return f"{pointer}/{_ascii(str(key)).replace('~', '~0').replace('/', '~1')}"
+def _join(where: str, key: object) -> str:
+    return where + pointer(_ascii(str(key)))
 
 
 def _most_nodes(stage: Stage) -> int:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from archsmith.errors import Fault, InvalidBundle
+from archsmith.errors import Fault, InvalidBundle, pointer
 from workers.bundle.manifest import Array, Manifest
 from workers.datasets import images
 from workers.datasets.arrays import Arrays, open_arrays
@@ -55,8 +55,7 @@ def read(path: Path, manifest: Manifest) -> Given:
 
 
 def fault(path: Path, rule: str, detail: str) -> InvalidBundle:
-    name = path.name.replace("~", "~0").replace("/", "~1")
-    return InvalidBundle(Fault(pointer=f"/files/{name}", rule=rule, detail=detail))
+    return InvalidBundle(Fault(pointer=pointer("files", path.name), rule=rule, detail=detail))
 
 
 # ---- pictures

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from archsmith.errors import Fault, InvalidBundle, InvalidDataset
+from archsmith.errors import Fault, InvalidBundle, InvalidDataset, pointer
 from workers.bundle.manifest import Manifest
 from workers.bundle.publish import SUMS
 from workers.datasets.archive import open_archive
@@ -70,4 +70,4 @@ def _wrong_sums(files: Mapping[str, bytes]) -> list[Fault]:
 
 
 def _fault(name: str, rule: str, detail: str) -> Fault:
-    return Fault(pointer="/" + name.replace("~", "~0").replace("/", "~1"), rule=rule, detail=detail)
+    return Fault(pointer=pointer(name), rule=rule, detail=detail)

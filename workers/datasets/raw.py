@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from archsmith.errors import Fault, InvalidDataset
+from archsmith.errors import Fault, InvalidDataset, pointer
 
 Array = npt.NDArray[Any]
 Labels = npt.NDArray[np.int64]
@@ -65,9 +65,9 @@ class RawDataset:
 
 
 def fault(rule: str, detail: str, *, file: str = "", allowed: Any = None) -> InvalidDataset:
-    """One broken rule, at "/files/NAME" for a fault of a file (escaped as in RFC 6901)."""
-    pointer = "/files/" + file.replace("~", "~0").replace("/", "~1") if file else ""
-    return InvalidDataset(Fault(pointer=pointer, rule=rule, detail=detail, allowed=allowed))
+    """One broken rule, at "/files/NAME" when a file is to blame."""
+    where = pointer("files", file) if file else ""
+    return InvalidDataset(Fault(pointer=where, rule=rule, detail=detail, allowed=allowed))
 
 
 def chunks(count: int, item_bytes: int) -> Iterator[slice]:

@@ -1,21 +1,20 @@
 """Reading a request: what it may say in its headers, its query and its JSON body."""
 
 import re
-from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
 
 from fastapi import Depends, Query
-from pydantic import BaseModel, ConfigDict, ValidationError
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ConfigDict
 from pydantic.functional_validators import BeforeValidator
 from pydantic_core import PydanticCustomError
 from starlette.requests import Request
+from starlette.responses import Response
 
 from api import strict_json
 from api.errors import Refused
-from api.faults import validation_faults
 from archsmith.errors import Fault, InvalidInput, pointer
-
-Model = TypeVar("Model", bound="Strict")
 
 
 class Strict(BaseModel):
@@ -28,40 +27,37 @@ def media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-async def read(request: Request, model: type[Model]) -> Model:
-    """The body as `model`. Raises Refused (415), MalformedInput or InvalidInput with every fault."""
-    if media_type(request) != "application/json":
-        raise Refused(415, "media_type_unsupported", "send the body as Content-Type: application/json")
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise Refused(415, "content_encoding_unsupported", "send the body without Content-Encoding")
-    examples = (model.model_config.get("json_schema_extra") or {}).get("examples", [])  # type: ignore[union-attr]
-    if isinstance(examples, list) and examples:
-        request.state.example = examples[0]
-    value = strict_json.parse(await request.body())
-    if not isinstance(value, dict):
-        raise InvalidInput(Fault(pointer="", rule="type_mismatch", detail="must be an object", allowed="an object"))
-    try:
-        return model.model_validate(value)
-    except ValidationError as error:
-        raise InvalidInput(validation_faults(error, model)) from None
+class StrictRequest(Request):
+    """A request whose JSON body is read by `strict_json` and must be an object."""
+
+    async def json(self) -> dict[str, Any]:
+        """The body, parsed once. Raises Refused (415), MalformedInput or InvalidInput."""
+        if not hasattr(self, "_json"):
+            if media_type(self) != "application/json":
+                raise Refused(415, "media_type_unsupported", "send the body as Content-Type: application/json")
+            if self.headers.get("content-encoding", "identity").lower() != "identity":
+                raise Refused(415, "content_encoding_unsupported", "send the body without Content-Encoding")
+            self._json = strict_json.parse(await self.body())
+        if not isinstance(self._json, dict):
+            raise InvalidInput(Fault(pointer="", rule="type_mismatch", detail="must be an object", allowed="an object"))
+        return self._json
 
 
-def body_of(model: type[Model]) -> Callable[[Request], Awaitable[Model]]:
-    """A FastAPI dependency that reads the body as `model`."""
+class StrictRoute(APIRoute):
+    """A route that hands out a `StrictRequest`. Its state names the model of the body, for the answers to faults."""
 
-    async def dependency(request: Request) -> Model:
-        return await read(request, model)
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+        body = self.body_field
 
-    return dependency
+        async def handle_strict(request: Request) -> Response:
+            strict = StrictRequest(request.scope, request.receive)
+            if body is not None:
+                strict.state.model = body.field_info.annotation
+                await strict.json()  # before FastAPI does, which makes a plain 400 of whatever is raised there
+            return await handle(strict)
 
-
-def document(model: type[BaseModel], **others: type[BaseModel]) -> dict[str, Any]:
-    """What OpenAPI says of a body that `body_of(model)` reads; the schemas themselves are added in
-    api/openapi_schema.py."""
-    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}}
-    for kind, other in others.items():
-        content[kind] = {"schema": {"$ref": f"#/components/schemas/{other.__name__}"}}
-    return {"requestBody": {"required": True, "content": content}}
+        return handle_strict
 
 
 def plain_query(request: Request) -> None:

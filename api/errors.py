@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Match
 
-from api.faults import faults_of
+from api.faults import example_of, faults_of
 from archsmith.errors import (
     AlreadyExists,
     ArchsmithError,
@@ -113,8 +113,8 @@ def problem(
         "errors": [_fault(fault) for fault in faults[:_MAX_FAULTS]],
         **(more or {}),
     }
-    if faults and "example" in state:
-        body["example"] = state["example"]
+    if faults and (example := example_of(state.get("model"))):
+        body["example"] = example
     # ASCII on purpose: a lone surrogate that was sent can be named in the answer without breaking its encoding.
     text = json.dumps(body, ensure_ascii=True, allow_nan=False)
     # Also for the answer to a bug, which is made outside of the wall that names all others.
@@ -169,7 +169,8 @@ def _invalid(request: Request, status: int, code: str, faults: Sequence[Fault]) 
 
 
 async def _on_validation(request: Request, error: RequestValidationError) -> Response:
-    return _invalid(request, 422, InvalidInput.code, faults_of(error.errors(), skip=1))
+    model = request.scope["state"].get("model")
+    return _invalid(request, 422, InvalidInput.code, faults_of(error.errors(), skip=1, model=model))
 
 
 async def _on_http(request: Request, error: HTTPException) -> Response:

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from archsmith.errors import Fault, pointer
 
@@ -30,9 +30,11 @@ def faults_of(
     return [_fault(error, error["loc"][skip:], model) for error in errors]
 
 
-def validation_faults(error: ValidationError, model: type[BaseModel]) -> list[Fault]:
-    """The faults of a body that was checked against `model`."""
-    return faults_of([dict(item) for item in error.errors(include_url=False)], model=model)
+def example_of(model: type[BaseModel] | None) -> Any:
+    """The first of the examples that a body's model shows in the OpenAPI document, None if it shows none."""
+    extra = model.model_config.get("json_schema_extra") if model else None
+    examples = extra.get("examples") if isinstance(extra, dict) else None
+    return examples[0] if isinstance(examples, list) and examples else None
 
 
 def _fault(error: Mapping[str, Any], path: tuple[Any, ...], model: type[BaseModel] | None) -> Fault:

@@ -1,4 +1,4 @@
-"""The OpenAPI document: FastAPI's own, plus the bodies that are read strictly and the one shape of every error."""
+"""The OpenAPI document: FastAPI's own, with one shape for every error."""
 
 from typing import Any
 
@@ -6,10 +6,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
-from api.schemas import DatasetRequest, DatasetUpload, JobRequest, SpaceRequest
-
-BODIES: tuple[type[BaseModel], ...] = (JobRequest, SpaceRequest, DatasetRequest, DatasetUpload)
-_TEMPLATE = "#/components/schemas/{model}"
+from api.schemas import DatasetRequest, DatasetUpload
 
 
 class Problem(BaseModel):
@@ -44,12 +41,12 @@ def install(app: FastAPI) -> None:
 def _document(app: FastAPI) -> dict[str, Any]:
     schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
     schemas: dict[str, Any] = schema.setdefault("components", {}).setdefault("schemas", {})
-    models: tuple[type[BaseModel], ...] = (*BODIES, Problem)
-    for model in models:
-        own = model.model_json_schema(ref_template=_TEMPLATE)
-        schemas.update(own.pop("$defs", {}))
-        schemas[model.__name__] = own
-    problem = {"application/problem+json": {"schema": {"$ref": _TEMPLATE.format(model="Problem")}}}
+    bodies = [route.body_field.field_info.annotation for route in app.state.routes if route.body_field]
+    for model in (*bodies, DatasetRequest, DatasetUpload, Problem):
+        # Pydantic's own schemas: FastAPI's copies lack every `"default": null` and have bounds of integers as floats.
+        own = model.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas |= own.pop("$defs", {}) | {model.__name__: own}
+    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     for path in schema["paths"].values():
         for operation in path.values():
             answers = operation["responses"]

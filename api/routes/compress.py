@@ -1,12 +1,11 @@
 """A winner made smaller afterwards: a job of its own, so that a job that has ended never changes."""
 
 from dataclasses import replace
-from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Response
 
 from api import views
-from api.body import accepts, body_of, document
+from api.body import StrictRoute, accepts
 from api.context import ContextDep
 from api.routes.jobs import IdempotencyKey, JobDep, created, not_ready
 from api.schemas import CompressRequest
@@ -14,20 +13,15 @@ from archsmith.errors import Fault, InvalidInput
 from search.compress import check_compress, data_faults
 from search.trial import JobState
 
-router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=StrictRoute)
 
 
-@router.post(
-    "/{job_id}/compress",
-    status_code=202,
-    dependencies=[accepts("application/json")],
-    openapi_extra=document(CompressRequest),
-)
+@router.post("/{job_id}/compress", status_code=202, dependencies=[accepts("application/json")])
 def compress(
     context: ContextDep,
     job: JobDep,
     answer: Response,
-    request: Annotated[CompressRequest, Depends(body_of(CompressRequest))],
+    request: CompressRequest,
     idempotency_key: IdempotencyKey = None,
 ) -> views.JobDetail:
     """Queue a job that makes the winner of a succeeded one smaller. Its bundle is that one's with the result in it."""

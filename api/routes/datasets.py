@@ -4,21 +4,25 @@ import contextlib
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import ValidationError
 
 from api import ingestion, uploads, views
-from api.body import accepts, document, media_type, read
+from api.body import Strict, StrictRoute, accepts, media_type
 from api.context import Context, ContextDep
 from api.errors import Refused
-from api.faults import validation_faults
-from api.schemas import DatasetRequest, DatasetUpload, UploadFields
+from api.faults import faults_of
+from api.schemas import DatasetRequest, UploadFields
 from archsmith.errors import AlreadyExists, Fault, InvalidInput
 from search.ledger import DatasetRow
 
-router = APIRouter(prefix="/v1/datasets", tags=["datasets"], dependencies=[accepts("application/json")])
+router = APIRouter(
+    prefix="/v1/datasets", tags=["datasets"], dependencies=[accepts("application/json")], route_class=StrictRoute
+)
+Model = TypeVar("Model", bound=Strict)
 UPLOADS = "uploads"
 """Folder below the state folder where uploads lie until they are read; whatever is in it at start is left over."""
 
@@ -37,18 +41,22 @@ def show(context: ContextDep, name: str) -> views.DatasetView:
     return views.dataset_view(info, rows.get(name))
 
 
-@router.post(
-    "",
-    status_code=201,
-    openapi_extra=document(DatasetRequest, **{"multipart/form-data": DatasetUpload}),
-)
+_BODIES = {
+    "application/json": {"schema": {"$ref": "#/components/schemas/DatasetRequest"}},
+    "multipart/form-data": {"schema": {"$ref": "#/components/schemas/DatasetUpload"}},
+}
+"""For the OpenAPI document: FastAPI can read one media type off a signature, not two."""
+
+
+@router.post("", status_code=201, openapi_extra={"requestBody": {"required": True, "content": _BODIES}})
 async def add(context: ContextDep, request: Request, answer: Response) -> views.DatasetView:
     """Upload a data set (multipart/form-data), or register one by path (application/json)."""
     kind = media_type(request)
     if kind == "multipart/form-data":
         view = await _upload(context, request)
     elif kind == "application/json":
-        wanted = await read(request, DatasetRequest)
+        request.state.model = DatasetRequest
+        wanted = _checked(DatasetRequest, await request.json())
         view = await run_in_threadpool(_by_path, context, wanted)
     else:
         raise Refused(415, "media_type_unsupported", "send application/json or multipart/form-data")
@@ -61,18 +69,18 @@ async def _upload(context: Context, request: Request) -> views.DatasetView:
     parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=parent, prefix="upload-") as folder:
         form = await uploads.receive(request, Path(folder), limit=context.settings.max_upload_bytes)
-        fields = _checked(form.fields)
+        fields = _checked(UploadFields, form.fields)
         if not form.files:
             detail = "send the data as one or more file parts"
             raise InvalidInput(Fault(pointer="/file", rule="file_missing", detail=detail))
         return await run_in_threadpool(_ingest, context, fields, form.files)
 
 
-def _checked(fields: Mapping[str, str]) -> UploadFields:
+def _checked(model: type[Model], fields: Mapping[str, Any]) -> Model:
     try:
-        return UploadFields.model_validate(dict(fields))
+        return model.model_validate(fields)
     except ValidationError as error:
-        raise InvalidInput(validation_faults(error, UploadFields)) from None
+        raise InvalidInput(faults_of(error.errors(include_url=False), model=model)) from None
 
 
 def _by_path(context: Context, wanted: DatasetRequest) -> views.DatasetView:

@@ -9,7 +9,7 @@ from pydantic.functional_validators import BeforeValidator
 from starlette.responses import FileResponse, JSONResponse, StreamingResponse
 
 from api import events, views
-from api.body import After, Limit, accepts, body_of, document, plain_bool
+from api.body import After, Limit, StrictRoute, accepts, plain_bool
 from api.context import Context, ContextDep
 from api.errors import Refused
 from api.pricing import PriceView, price
@@ -25,7 +25,7 @@ from search.validate import check_job
 from space.analysis import analyse
 from space.architecture import Architecture
 
-router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=StrictRoute)
 _JSON = [accepts("application/json")]
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -62,14 +62,13 @@ def _key(header: IdempotencyKey = None) -> str | None:
     "",
     status_code=202,
     dependencies=_JSON,
-    openapi_extra=document(JobRequest),
     response_model=views.JobDetail,
     responses={200: {"model": PriceView, "description": "What it would cost (dry_run)"}},
 )
 def submit(
     context: ContextDep,
     answer: Response,
-    request: Annotated[JobRequest, Depends(body_of(JobRequest))],
+    request: JobRequest,
     idempotency_key: IdempotencyKey = None,
     dry_run: DryRun = False,
 ) -> views.JobDetail | Response:

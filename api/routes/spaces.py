@@ -3,12 +3,12 @@
 import math
 import statistics
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 
 from api import views
-from api.body import accepts, body_of, document
+from api.body import StrictRoute, accepts
 from api.context import Context, ContextDep
 from api.schemas import SpaceRequest
 from archsmith.errors import Fault, InvalidInput, InvalidSpace
@@ -28,7 +28,9 @@ EXACT = 2**53
 Z95 = 1.959964
 """Standard deviations on both sides of the mean that hold 95 % of a normal distribution."""
 
-router = APIRouter(prefix="/v1/spaces", tags=["spaces"], dependencies=[accepts("application/json")])
+router = APIRouter(
+    prefix="/v1/spaces", tags=["spaces"], dependencies=[accepts("application/json")], route_class=StrictRoute
+)
 
 
 @router.get("")
@@ -45,10 +47,8 @@ def schema() -> dict[str, Any]:
     return dict(SCHEMA)
 
 
-@router.post("/validate", openapi_extra=document(SpaceRequest))
-def validate(
-    context: ContextDep, request: Annotated[SpaceRequest, Depends(body_of(SpaceRequest))]
-) -> views.SpaceReport:
+@router.post("/validate")
+def validate(context: ContextDep, request: SpaceRequest) -> views.SpaceReport:
     """Reads a space for a data set and samples it. 422 with every fault when it cannot be read."""
     data = _shape(context, request)
     try:

@@ -20,8 +20,6 @@ from space.document.schema import SCHEMA
 from space.kinds import KINDS
 from space.space import Space
 
-TASKS_OF_AXES = {1: ("nodes", "graphs", "links"), 3: ("image",), 4: ("volume",)}
-"""What may be asked about samples of so many axes, where no data set says it."""
 EXACT = 2**53
 """The largest count that every JSON reader keeps to the last digit."""
 

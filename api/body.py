@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api import strict_json
-from api.errors import Refused
+from api.errors import ProblemError
 from archsmith.errors import Fault, InvalidInput, pointer
 
 
@@ -31,12 +31,12 @@ class StrictRequest(Request):
     """A request whose JSON body is read by `strict_json` and must be an object."""
 
     async def json(self) -> dict[str, Any]:
-        """The body, parsed once. Raises Refused (415), MalformedInput or InvalidInput."""
+        """The body, parsed once. Raises ProblemError (415), MalformedInput or InvalidInput."""
         if not hasattr(self, "_json"):
             if media_type(self) != "application/json":
-                raise Refused(415, "media_type_unsupported", "send the body as Content-Type: application/json")
+                raise ProblemError(415, "media_type_unsupported", "send the body as Content-Type: application/json")
             if self.headers.get("content-encoding", "identity").lower() != "identity":
-                raise Refused(415, "content_encoding_unsupported", "send the body without Content-Encoding")
+                raise ProblemError(415, "content_encoding_unsupported", "send the body without Content-Encoding")
             self._json = strict_json.parse(await self.body())
         if not isinstance(self._json, dict):
             raise InvalidInput(Fault(pointer="", rule="type_mismatch", detail="must be an object", allowed="an object"))
@@ -86,7 +86,7 @@ def accepts(*offered: str) -> Any:
         for kind in offered:
             if not header or ranges & {kind, kind.partition("/")[0] + "/*", "*/*"}:
                 return
-        raise Refused(406, "not_acceptable", f"this path answers with {' or '.join(offered)}")
+        raise ProblemError(406, "not_acceptable", f"this path answers with {' or '.join(offered)}")
 
     return Depends(check)
 

@@ -73,7 +73,7 @@ _MAX_ALLOWED = 100
 _MAX_FAULTS = 100
 
 
-class Refused(HTTPException):
+class ProblemError(HTTPException):
     """A refusal that only HTTP knows (media type, host, origin, range). `code` is its machine name."""
 
     def __init__(
@@ -175,7 +175,7 @@ async def _on_validation(request: Request, error: RequestValidationError) -> Res
 
 async def _on_http(request: Request, error: HTTPException) -> Response:
     status, headers, detail = error.status_code, dict(error.headers or {}), str(error.detail)
-    if isinstance(error, Refused):
+    if isinstance(error, ProblemError):
         return problem(request, status=status, code=error.code, detail=detail, headers=headers, more=error.more)
     if status == 404:
         return problem(request, status=404, code="not_found", detail="there is nothing at this path")

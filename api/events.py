@@ -10,7 +10,7 @@ from anyio import to_thread
 from starlette.responses import StreamingResponse
 
 from api.context import Context
-from api.errors import Refused
+from api.errors import ProblemError
 from archsmith.errors import Fault, MalformedInput
 from search.ledger import Event
 from search.trial import JobState
@@ -35,10 +35,10 @@ def last_event_id(header: str | None) -> int:
 
 
 def stream(context: Context, job_id: str, after: int) -> StreamingResponse:
-    """Raises Refused (503) when too many watch."""
+    """Raises ProblemError (503) when too many watch."""
     if _watchers >= MAX_WATCHERS:
         detail = f"{MAX_WATCHERS} streams are open already"
-        raise Refused(503, "watchers_full", detail, headers={"Retry-After": "10"})
+        raise ProblemError(503, "watchers_full", detail, headers={"Retry-After": "10"})
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(_follow(context, job_id, after), media_type="text/event-stream", headers=headers)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from api import process
-from api.errors import Refused
+from api.errors import ProblemError
 from archsmith.errors import AlreadyExists, Fault, InvalidDataset
 from workers.settings import Settings
 
@@ -58,6 +58,6 @@ def _check(output: bytes, name: str) -> None:
     if any(fault.rule == AlreadyExists.code for fault in faults):
         raise AlreadyExists(f"there is a data set {name!r} already")
     if any(fault.rule == "storage_full" for fault in faults):
-        raise Refused(507, "storage_full", faults[0].detail)
+        raise ProblemError(507, "storage_full", faults[0].detail)
     if faults:
         raise InvalidDataset(faults)

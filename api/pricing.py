@@ -7,7 +7,7 @@ from typing import Any
 
 from api import process
 from api.context import Context
-from api.errors import Refused
+from api.errors import ProblemError
 from api.views import View
 from search.spec import JobSpec
 from workers.cluster import slots as fitting
@@ -56,13 +56,12 @@ class PriceView(View):
 
 
 def price(context: Context, spec: JobSpec) -> PriceView:
-    """Runs `workers.pricing.dry_run`, one at a time: two would slow each other down and be wrong both.
+    """The answer of `workers.pricing.dry_run`, one at a time: two would slow each other down and both be wrong.
 
-    Takes some ten seconds; call it from a thread that may wait. Raises Refused (503) while another one is at it, and
-    when the trial fails.
+    Takes about ten seconds and blocks. Raises ProblemError (503) while another one runs, and when the trial fails.
     """
     if not context.pricing.acquire(blocking=False):
-        raise Refused(503, "busy", "another dry run is being measured", headers={"Retry-After": "15"})
+        raise ProblemError(503, "busy", "another dry run is being measured", headers={"Retry-After": "15"})
     try:
         return PriceView(**_measured(context, spec))
     finally:
@@ -85,10 +84,10 @@ def _measured(context: Context, spec: JobSpec) -> dict[str, Any]:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise Refused(503, "calibration_failed", f"the calibration trial took longer than {LIMIT_S:g} s") from None
+        raise ProblemError(503, "calibration_failed", f"the calibration trial took longer than {LIMIT_S:g} s") from None
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        raise Refused(503, "calibration_failed", f"the calibration trial failed: {last[:300]}")
+        raise ProblemError(503, "calibration_failed", f"the calibration trial failed: {last[:300]}")
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
 

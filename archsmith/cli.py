@@ -12,7 +12,7 @@ import yaml
 
 from archsmith import __version__, demo, formats, programs, replay, serving
 from archsmith.client import DEFAULT_URL, Client
-from archsmith.exceptions import ClientError, ConflictError, NotFoundError, Refused, RefusedInput, Unreachable
+from archsmith.exceptions import ApiError, ClientError, ConflictError, ConnectError, InvalidInputError, NotFoundError
 from archsmith.progress import duration, summary, view
 from archsmith.values import Job
 
@@ -368,11 +368,11 @@ def run(arguments: Sequence[str]) -> int:
         return _fail(error.format_message(), WRONG)
     except typer.Abort:
         return INTERRUPTED
-    except RefusedInput as error:
+    except InvalidInputError as error:
         return _fail(str(error), WRONG)
     except (NotFoundError, ConflictError) as error:
         return _fail(str(error), STATE)
-    except (Unreachable, Refused) as error:
+    except (ConnectError, ApiError) as error:
         return _fail(str(error), UNREACHABLE)
     except ClientError as error:
         return _fail(str(error), ENDED_BADLY)

@@ -7,7 +7,7 @@
         job = client.wait(job.id)
         client.download_bundle(job.id, "digits.zip")
 
-Every method raises `Unreachable` when nothing answers at the address, and otherwise a `Refused`, which
+Every method raises `ConnectError` when nothing answers at the address, and otherwise a `ApiError`, which
 carries the service's own words: `status`, `code` and every fault with its JSON pointer.
 """
 
@@ -24,34 +24,8 @@ import httpx
 from httpx_sse import SSEError, connect_sse
 
 from archsmith import downloads
-from archsmith.exceptions import (
-    BrokenDownload,
-    ClientError,
-    ConflictError,
-    NotFoundError,
-    Refused,
-    RefusedInput,
-    TimedOut,
-    Unreachable,
-    refusal,
-)
+from archsmith.exceptions import ApiError, ConnectError, WaitTimeoutError, api_error
 from archsmith.values import Dataset, Event, Job, Json, Trial
-
-__all__ = [
-    "BrokenDownload",
-    "Client",
-    "ClientError",
-    "ConflictError",
-    "Dataset",
-    "Event",
-    "Job",
-    "NotFoundError",
-    "Refused",
-    "RefusedInput",
-    "TimedOut",
-    "Trial",
-    "Unreachable",
-]
 
 DEFAULT_URL = "http://127.0.0.1:8080"
 PATIENCE_S = 30.0
@@ -157,7 +131,7 @@ class Client:
         interval_s: float = 0.5,
         on_update: Callable[[Job], None] | None = None,
     ) -> Job:
-        """Poll until the job has ended; `on_update` sees every view. Raises TimedOut after `timeout_s`.
+        """Poll until the job has ended; `on_update` sees every view. Raises WaitTimeoutError after `timeout_s`.
 
         A service that goes away is waited for, `PATIENCE_S` at most, so that a restart does not end a watch.
         """
@@ -171,11 +145,11 @@ class Client:
                     on_update(job)
                 if job.finished:
                     return job
-            except Unreachable:
+            except ConnectError:
                 if time.monotonic() - answered > PATIENCE_S:
                     raise
             if deadline is not None and time.monotonic() + interval_s > deadline:
-                raise TimedOut(f"job {job_id} did not end within {timeout_s:g} s; it goes on")
+                raise WaitTimeoutError(f"job {job_id} did not end within {timeout_s:g} s; it goes on")
             time.sleep(interval_s)
 
     def events(self, job_id: str, *, after: int = 0) -> Iterator[Event]:
@@ -194,7 +168,7 @@ class Client:
                 answered = time.monotonic()  # closed in order, without the end: the service restarts
             except (httpx.TransportError, SSEError) as error:
                 if time.monotonic() - answered > PATIENCE_S:
-                    raise Unreachable(self.url, str(error) or type(error).__name__) from error
+                    raise ConnectError(self.url, str(error) or type(error).__name__) from error
             time.sleep(0.5)
 
     def download_bundle(
@@ -207,7 +181,7 @@ class Client:
         """Fetch the bundle to `path` (default `archsmith-<job>.zip` here), checked against the service's SHA-256.
 
         A cut transfer goes on where it stopped, in this call or the next; `path` appears only when it is whole.
-        on_bytes: sees (bytes here, bytes in all or None). Raises RefusedState before the job has its bundle.
+        on_bytes: sees (bytes here, bytes in all or None). Raises ConflictError before the job has its bundle.
         """
         target = Path(path) if path is not None else Path(f"archsmith-{job_id[:8]}.zip")
         url = f"/v1/jobs/{_segment(job_id)}/bundle"
@@ -222,7 +196,7 @@ class Client:
     def validate_space(self, space: str | Mapping[str, Any], **fields: Any) -> Json:
         """Check a space (a preset's name or a document): its size and what samples of it cost.
 
-        fields: `dataset`, or `input_shape` and `classes`. Raises RefusedInput with every fault.
+        fields: `dataset`, or `input_shape` and `classes`. Raises InvalidInputError with every fault.
         """
         return self._json("POST", "/v1/spaces/validate", json={"space": space, **fields})
 
@@ -237,7 +211,7 @@ class Client:
         *,
         image_size: int | None = None,
     ) -> Dataset:
-        """Send files as a new data set. Raises RefusedInput that names the file, RefusedState for a name in use.
+        """Send files as a new data set. Raises InvalidInputError that names the file, ConflictError for a name in use.
 
         format: "idx", "npz", "images", "graph" or "tu". image_size: side in pixels to which "images" are scaled.
         """
@@ -266,15 +240,15 @@ class Client:
         try:
             response = self._http.request(method, path, **request)
         except (httpx.TransportError, httpx.InvalidURL) as error:
-            raise Unreachable(self.url, str(error) or type(error).__name__) from error
+            raise ConnectError(self.url, str(error) or type(error).__name__) from error
         if not response.is_success:
-            raise refusal(response)
+            raise api_error(response)
         try:
             document = response.json()
         except ValueError:
             document = None
         if not isinstance(document, dict):
-            raise Refused("what answers there is not archsmith: its answer is no JSON object", status=502)
+            raise ApiError("what answers there is not archsmith: its answer is no JSON object", status=502)
         return document
 
     def _pages(self, path: str, page: int, params: Mapping[str, str]) -> Iterator[Json]:
@@ -297,7 +271,7 @@ class Client:
         with connect_sse(self._http, "GET", url, headers=headers, timeout=timeout) as source:
             if not source.response.is_success:
                 source.response.read()
-                raise refusal(source.response)
+                raise api_error(source.response)
             for message in source.iter_sse():
                 if message.event == "end":
                     yield None

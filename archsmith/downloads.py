@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import httpx
 
-from archsmith.exceptions import BrokenDownload, Unreachable, refusal
+from archsmith.exceptions import ConnectError, DownloadError, api_error
 
 ATTEMPTS = 5
 OnBytes = Callable[[int, int | None], None] | None
@@ -20,7 +20,7 @@ OnBytes = Callable[[int, int | None], None] | None
 def download(http: httpx.Client, url: str, target: Path, *, tag: str, on_bytes: OnBytes) -> Path:
     """GET `url` into `target`, through `.NAME.TAG.part` beside it, from which a cut transfer goes on.
 
-    Raises Unreachable after ATTEMPTS cuts without a new byte, BrokenDownload when the digest differs.
+    Raises ConnectError after ATTEMPTS cuts without a new byte, DownloadError when the digest differs.
     """
     part = target.with_name(f".{target.name}.{tag}.part")
     part.parent.mkdir(parents=True, exist_ok=True)
@@ -33,12 +33,12 @@ def download(http: httpx.Client, url: str, target: Path, *, tag: str, on_bytes: 
         except httpx.TransportError as error:
             cuts = cuts + 1 if _size(part) == before else 0
             if cuts >= ATTEMPTS:
-                raise Unreachable(str(http.base_url), str(error) or type(error).__name__) from error
+                raise ConnectError(str(http.base_url), str(error) or type(error).__name__) from error
             time.sleep(0.2 * 2**cuts)
     got = sha256(part)
     if digest is not None and got != digest:
         part.unlink()
-        raise BrokenDownload(f"{target.name} arrived damaged: its SHA-256 is {got}, the service says {digest}")
+        raise DownloadError(f"{target.name} arrived damaged: its SHA-256 is {got}, the service says {digest}")
     os.replace(part, target)
     return target
 
@@ -62,7 +62,7 @@ def _fetch(http: httpx.Client, url: str, part: Path, on_bytes: OnBytes) -> str |
             raise httpx.ReadError("the service has no such range", request=response.request)
         if not response.is_success:
             response.read()
-            raise refusal(response)
+            raise api_error(response)
         resumed = response.status_code == httpx.codes.PARTIAL_CONTENT
         done = have if resumed else 0
         length = response.headers.get("content-length")

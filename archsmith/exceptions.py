@@ -1,13 +1,13 @@
-"""What can go wrong on the client's side of the wire. (The service's own errors are drawn in `archsmith/errors.py`.)
+"""The errors of the client. (Those of the service are in `archsmith/errors.py`.)
 
 ClientError
-├── Unreachable        nothing answers at the address
-├── TimedOut           a wait ended before the job did
-├── BrokenDownload     what arrived is not what the service sent
-└── Refused            the service answered, and its answer is no
-    ├── RefusedInput   what was sent breaks a rule (400, 413, 415, 422); `faults` says which
-    ├── UnknownThing   there is no such job, trial or data set (404)
-    └── RefusedState   the thing is in a state that forbids this (409), or its name is taken
+├── ConnectError            the service does not answer
+├── WaitTimeoutError        the job did not end within the time given to `Client.wait`
+├── DownloadError           the file that arrived is not the file that was sent
+└── ApiError                the service answered with an error status
+    ├── InvalidInputError   the request breaks a rule (400, 413, 415, 422); `faults` lists each
+    ├── NotFoundError       there is no such job, trial or data set (404)
+    └── ConflictError       the state of the job forbids the request, or the name is taken (409)
 """
 
 from collections.abc import Sequence
@@ -19,29 +19,33 @@ from archsmith.errors import Fault
 
 
 class ClientError(Exception):
-    """Root of what `archsmith.client` raises. The message is one line for a person."""
+    """Base class of all errors of the client. The message is one line."""
 
 
-class Unreachable(ClientError):
-    """Nothing answers at `url`."""
+class ConnectError(ClientError):
+    """The service at `url` does not answer."""
 
     def __init__(self, url: str, reason: str) -> None:
         super().__init__(
-            f"no service answers at {url} ({reason}); start one with `archsmith serve`, or name it with --url"
+            f"no service answers at {url} ({reason}); start one with `archsmith serve`, or give its address with --url"
         )
         self.url = url
 
 
-class TimedOut(ClientError):
-    """A wait ended before the job did; the job goes on."""
+class WaitTimeoutError(ClientError):
+    """The job did not end in time. It keeps running."""
 
 
-class BrokenDownload(ClientError):
-    """A transfer ended with other bytes than the service announced."""
+class DownloadError(ClientError):
+    """The SHA-256 of the downloaded file differs from the one that the service announced."""
 
 
-class Refused(ClientError):
-    """The service says no. status: of HTTP; code: the machine name of the problem; document: the whole answer."""
+class ApiError(ClientError):
+    """The service answered with an error status.
+
+    status: the HTTP status; code: the problem's machine name; faults: every broken rule, each with a JSON pointer;
+    document: the whole problem document (RFC 9457).
+    """
 
     def __init__(
         self,
@@ -59,34 +63,34 @@ class Refused(ClientError):
         self.document = document or {}
 
 
-class RefusedInput(Refused):
-    """What was sent breaks one or more rules; nothing was stored."""
+class InvalidInputError(ApiError):
+    """The request breaks one or more rules; nothing was stored."""
 
 
-class NotFoundError(Refused):
+class NotFoundError(ApiError):
     """There is no such job, trial or data set."""
 
 
-class ConflictError(Refused):
-    """The request does not fit the state of the thing."""
+class ConflictError(ApiError):
+    """The state of the job forbids the request, or the name is taken."""
 
 
-_KINDS: dict[int, type[Refused]] = {
-    400: RefusedInput,
+_BY_STATUS: dict[int, type[ApiError]] = {
+    400: InvalidInputError,
     404: NotFoundError,
     409: ConflictError,
-    413: RefusedInput,
-    415: RefusedInput,
-    422: RefusedInput,
+    413: InvalidInputError,
+    415: InvalidInputError,
+    422: InvalidInputError,
 }
 
 
-def refusal(response: httpx.Response) -> Refused:
-    """An answer that is no success, as an error. Anything but a problem document is quoted by its status alone."""
+def api_error(response: httpx.Response) -> ApiError:
+    """The error for a response without success. If its body is no problem document, the message gives the status."""
     document = _document(response)
     status = response.status_code
     message = str(document.get("detail") or f"the service answered {status} {response.reason_phrase}".rstrip())
-    return _KINDS.get(status, Refused)(
+    return _BY_STATUS.get(status, ApiError)(
         " ".join(message.split()),
         status=status,
         code=str(document.get("code", "")),

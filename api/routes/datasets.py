@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from api import ingestion, uploads, views
 from api.body import Strict, StrictRoute, accepts, media_type
 from api.context import Context, ContextDep
-from api.errors import Refused
+from api.errors import ProblemError
 from api.faults import faults_of
 from api.schemas import DatasetRequest, UploadFields
 from archsmith.errors import AlreadyExists, Fault, InvalidInput
@@ -59,7 +59,7 @@ async def add(context: ContextDep, request: Request, answer: Response) -> views.
         wanted = _checked(DatasetRequest, await request.json())
         view = await run_in_threadpool(_by_path, context, wanted)
     else:
-        raise Refused(415, "media_type_unsupported", "send application/json or multipart/form-data")
+        raise ProblemError(415, "media_type_unsupported", "send application/json or multipart/form-data")
     answer.headers["Location"] = view.links["self"]
     return view
 

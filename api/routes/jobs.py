@@ -11,7 +11,7 @@ from starlette.responses import FileResponse, JSONResponse, StreamingResponse
 from api import events, views
 from api.body import After, Limit, StrictRoute, accepts, plain_bool
 from api.context import Context, ContextDep
-from api.errors import Refused
+from api.errors import ProblemError
 from api.pricing import PriceView, price
 from api.schemas import JobRequest
 from archsmith.errors import AlreadyExists, Fault, InvalidInput, MalformedInput, NotFound
@@ -54,7 +54,7 @@ JobDep = Annotated[Job, Depends(find)]
 
 def _key(header: IdempotencyKey = None) -> str | None:
     if header is not None and not _KEY.fullmatch(header):
-        raise Refused(400, "idempotency_key_invalid", "Idempotency-Key must be 1 to 255 visible ASCII characters")
+        raise ProblemError(400, "idempotency_key_invalid", "Idempotency-Key must be 1 to 255 visible ASCII characters")
     return header
 
 
@@ -198,15 +198,15 @@ def _names(header: str, etag: str) -> bool:
     return any(tag.strip().removeprefix("W/") in (etag, "*") for tag in header.split(","))
 
 
-def not_ready(job: Job, detail: str) -> Refused:
+def not_ready(job: Job, detail: str) -> ProblemError:
     """For what exists in another state of the job only."""
     reason = f": {job.reason}" if job.reason else ""
     more = {"state": job.state, "allowed": [JobState.SUCCEEDED]}
-    return Refused(409, "not_ready", f"{detail}; this one is {job.state}{reason}", more=more)
+    return ProblemError(409, "not_ready", f"{detail}; this one is {job.state}{reason}", more=more)
 
 
 def _check_range(header: str | None, path: Path) -> None:
-    """Raises Refused (416); what passes is served by the file response."""
+    """Raises ProblemError (416); what passes is served by the file response."""
     if header is None:
         return
     size = path.stat().st_size
@@ -215,7 +215,7 @@ def _check_range(header: str | None, path: Path) -> None:
     good = unit.strip().lower() == "bytes" and len(parts) <= _MAX_RANGES and all(_inside(part, size) for part in parts)
     if not good:
         detail = f"the Range header does not name up to {_MAX_RANGES} ranges within {size} bytes"
-        raise Refused(416, "range_invalid", detail, headers={"Content-Range": f"bytes */{size}"})
+        raise ProblemError(416, "range_invalid", detail, headers={"Content-Range": f"bytes */{size}"})
 
 
 def _inside(part: re.Match[str] | None, size: int) -> bool:

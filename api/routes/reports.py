@@ -41,7 +41,7 @@ def page(context: ContextDep, job: JobDep) -> HTMLResponse:
 
 
 def _read(context: Context, job: Job, name: str) -> str:
-    """A file of the bundle. Raises Refused (409)."""
+    """A file of the bundle. Raises ProblemError (409)."""
     path = context.settings.job_folder(job.id) / "bundle" / name
     if job.state is not JobState.SUCCEEDED or not path.is_file():
         raise not_ready(job, "the report is made at the end of a job that succeeds")

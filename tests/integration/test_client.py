@@ -15,9 +15,7 @@ import uvicorn
 
 from api.app import create_app
 from api.middleware import Edge
-from archsmith import cli
-from archsmith.client import Client
-from archsmith.exceptions import ConflictError, NotFoundError, RefusedInput
+from archsmith import Client, ConflictError, InvalidInputError, NotFoundError, cli
 from archsmith.serving import free_ports
 from search.ledger import Ledger, open_ledger
 from search.trial import JobState
@@ -106,10 +104,10 @@ def test_lists_are_whole_page_by_page(client: Client) -> None:
 
 
 def test_refusals_carry_the_fault(client: Client) -> None:
-    with pytest.raises(RefusedInput) as caught:
+    with pytest.raises(InvalidInputError) as caught:
         client.submit(dataset="digits", budget={"trials": 0}, spice="tiny")
     assert {fault.pointer for fault in caught.value.faults} == {"/budget/trials", "/spice"}
-    with pytest.raises(RefusedInput, match="no data set 'nothing'"):
+    with pytest.raises(InvalidInputError, match="no data set 'nothing'"):
         client.submit(dataset="nothing")
     with pytest.raises(NotFoundError):
         client.job("11111111-2222-3333-4444-555555555555")
@@ -122,7 +120,7 @@ def test_spaces(client: Client) -> None:
     report = client.validate_space("tiny", dataset="digits")
     assert report["valid"]
     assert report["size"] > 50
-    with pytest.raises(RefusedInput) as caught:
+    with pytest.raises(InvalidInputError) as caught:
         client.validate_space({"schema": 1, "stages": [{"widht": 3}]}, input_shape=[1, 8, 8], classes=2)
     assert caught.value.faults[0].pointer.startswith("/space")
 
@@ -140,9 +138,9 @@ def test_data_sets_by_upload_and_by_path(client: Client, service: Service, tmp_p
     with pytest.raises(ConflictError, match="already"):
         client.upload_dataset("mine", "npz", [tmp_path / "mine.npz"])
     (tmp_path / "bad.npz").write_bytes(b"PK\x03\x04 and no more")
-    with pytest.raises(RefusedInput):
+    with pytest.raises(InvalidInputError):
         client.upload_dataset("bad", "npz", [tmp_path / "bad.npz"])
-    with pytest.raises(RefusedInput):
+    with pytest.raises(InvalidInputError):
         client.register_dataset("outside", "npz", "/etc/passwd")
 
 

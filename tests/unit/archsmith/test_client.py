@@ -6,15 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from archsmith import Client, client, downloads
-from archsmith.exceptions import (
-    BrokenDownload,
+from archsmith import (
+    ApiError,
+    Client,
     ConflictError,
+    ConnectError,
+    DownloadError,
+    InvalidInputError,
     NotFoundError,
-    Refused,
-    RefusedInput,
-    TimedOut,
-    Unreachable,
+    WaitTimeoutError,
+    client,
+    downloads,
 )
 from tests.unit.archsmith.fake_service import JOB, Answer, FakeService, Request, answer, job, problem
 
@@ -67,10 +69,10 @@ def test_lists_follow_the_cursor(service: FakeService) -> None:
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(400, RefusedInput), (404, NotFoundError), (409, ConflictError), (413, RefusedInput), (415, RefusedInput),
-     (422, RefusedInput), (403, Refused), (500, Refused), (503, Refused)],
+    [(400, InvalidInputError), (404, NotFoundError), (409, ConflictError), (413, InvalidInputError),
+     (415, InvalidInputError), (422, InvalidInputError), (403, ApiError), (500, ApiError), (503, ApiError)],
 )  # fmt: skip
-def test_a_problem_document_becomes_an_error(service: FakeService, status: int, kind: type[Refused]) -> None:
+def test_a_problem_document_becomes_an_error(service: FakeService, status: int, kind: type[ApiError]) -> None:
     fault = {"pointer": "/budget/trials", "rule": "out_of_range", "detail": "must be >= 1, got 0", "allowed": ">= 1"}
     service.on("POST", "/v1/jobs", problem(status, "out_of_range", "the reason\nin two lines", errors=[fault]))
     with Client() as c, pytest.raises(kind) as caught:
@@ -86,7 +88,7 @@ def test_a_problem_document_becomes_an_error(service: FakeService, status: int, 
 @pytest.mark.parametrize("body", [b"<html>", b"[1]", b"\xff", b'{"errors": [1]}'])
 def test_an_error_that_is_no_problem_document_is_named_by_its_status(service: FakeService, body: bytes) -> None:
     service.on("GET", "/v1/datasets", Answer(status=502, body=body))
-    with Client() as c, pytest.raises(Refused, match="the service answered 502") as caught:
+    with Client() as c, pytest.raises(ApiError, match="the service answered 502") as caught:
         c.datasets()
     assert caught.value.status == 502
 
@@ -94,7 +96,7 @@ def test_an_error_that_is_no_problem_document_is_named_by_its_status(service: Fa
 @pytest.mark.parametrize("body", [b"<html>", b"[1]"])
 def test_success_that_is_no_json_object_is_refused(service: FakeService, body: bytes) -> None:
     service.on("GET", "/v1/datasets", Answer(body=body))
-    with Client() as c, pytest.raises(Refused, match="is not archsmith"):
+    with Client() as c, pytest.raises(ApiError, match="is not archsmith"):
         c.datasets()
 
 
@@ -102,7 +104,7 @@ def test_success_that_is_no_json_object_is_refused(service: FakeService, body: b
     "url", ["http://127.0.0.1:1", "no-url", "ftp://127.0.0.1", "http://[", "http://127.0.0.1:99999"]
 )
 def test_nothing_there_is_unreachable_and_names_the_url(url: str) -> None:
-    with pytest.raises(Unreachable) as caught, Client(url) as c:
+    with pytest.raises(ConnectError) as caught, Client(url) as c:
         c.datasets()
     assert url in str(caught.value)
 
@@ -129,13 +131,13 @@ def test_wait_ends_with_the_job_and_outlives_a_restart(service: FakeService, mon
 def test_wait_gives_up_on_a_service_that_stays_away(service: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(0, 1000, 10))
     monkeypatch.setattr(client.time, "monotonic", lambda: float(next(clock)))
-    with Client("http://127.0.0.1:1") as c, pytest.raises(Unreachable):
+    with Client("http://127.0.0.1:1") as c, pytest.raises(ConnectError):
         c.wait(JOB)
 
 
 def test_wait_has_a_limit(service: FakeService) -> None:
     service.on("GET", f"/v1/jobs/{JOB}", answer(job()))
-    with Client() as c, pytest.raises(TimedOut, match="it goes on"):
+    with Client() as c, pytest.raises(WaitTimeoutError, match="it goes on"):
         c.wait(JOB, timeout_s=0.01)
 
 
@@ -215,14 +217,14 @@ def test_a_part_that_is_too_long_is_thrown_away(service: FakeService, tmp_path: 
 
 def test_damaged_bytes_never_get_the_name(service: FakeService, tmp_path: Path) -> None:
     service.on("GET", BUNDLE, Answer(body=b"other bytes", headers={"ETag": f'"{DIGEST}"'}))
-    with Client() as c, pytest.raises(BrokenDownload, match=DIGEST):
+    with Client() as c, pytest.raises(DownloadError, match=DIGEST):
         c.download_bundle(JOB, tmp_path / "b.zip")
     assert list(tmp_path.iterdir()) == [], "nor does a damaged part stay to be taken up"
 
 
 def test_a_download_that_never_gets_on_ends(service: FakeService, tmp_path: Path) -> None:
     service.on("GET", BUNDLE, Answer(body=DATA, cut=0))
-    with Client() as c, pytest.raises(Unreachable):
+    with Client() as c, pytest.raises(ConnectError):
         c.download_bundle(JOB, tmp_path / "b.zip")
     assert len(service.to(BUNDLE)) == downloads.ATTEMPTS
 

@@ -7,9 +7,7 @@ from typing import Any
 
 import pytest
 
-from archsmith import demo, serving
-from archsmith.client import Client
-from archsmith.exceptions import ClientError
+from archsmith import Client, ClientError, demo, serving
 from tests.bundle.made import changed, small_bundle
 from tests.unit.archsmith.fake_service import JOB, Answer, FakeService, answer, job
 

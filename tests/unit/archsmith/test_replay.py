@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from archsmith import replay
+from archsmith import ClientError, replay
 from archsmith.cli import ENDED_BADLY, OK, run
-from archsmith.exceptions import ClientError
 from tests.unit.archsmith.fake_service import JOB, FakeService, answer, job
 
 

@@ -1,6 +1,5 @@
-"""The `archsmith` command. It speaks HTTP like any other client; `serve` starts the service as a program of its own."""
+"""The `archsmith` command: a client of the HTTP interface. Only `serve` starts the service, as a process of its own."""
 
-import json
 import sys
 from collections.abc import Sequence
 from itertools import islice
@@ -8,28 +7,27 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 
-from archsmith import __version__, demo, formats, programs, replay, serving
+from archsmith import __version__, demo, formats, inputs, programs, replay, serving
 from archsmith.client import DEFAULT_URL, Client
 from archsmith.exceptions import ApiError, ClientError, ConflictError, ConnectError, InvalidInputError, NotFoundError
 from archsmith.progress import duration, summary, view
-from archsmith.values import Job
+from archsmith.values import Dataset, Job
 
-OK, ENDED_BADLY, WRONG, UNREACHABLE, STATE, INTERRUPTED = 0, 1, 2, 3, 4, 130
+OK, FAILED, INVALID, NO_SERVICE, CONFLICT, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
-EPILOG = """Exit codes: 0 done; 1 the job failed or was cancelled, a download broke, or a bundle is not what it says;
-2 wrong usage, or the input was refused; 3 no service answers, or it answers with an error of its own; 4 there is no
-such thing, or its state forbids the request; 130 interrupted."""
+EPILOG = """Exit codes: 0 done; 1 the job failed or was cancelled, a download is damaged, or a bundle fails its checks;
+2 wrong usage or invalid input; 3 no service answers, or it has an internal error; 4 no such job or data set, or its
+state forbids the request; 130 interrupted."""
 
 app = typer.Typer(name="archsmith", epilog=EPILOG, add_completion=False, rich_markup_mode=None)
 
 Url = Annotated[
     str | None,
-    typer.Option("--url", metavar="URL", help=f"The service; else the variable ARCHSMITH_URL, else {DEFAULT_URL}."),
+    typer.Option("--url", metavar="URL", help=f"Address of the service [default: ARCHSMITH_URL, or {DEFAULT_URL}]."),
 ]
-JobId = Annotated[str, typer.Argument(metavar="ID", help="The job's id, as `archsmith jobs` lists it.")]
-Watch = Annotated[bool, typer.Option("--watch", "-w", help="Stay and show the progress until the job has ended.")]
+JobId = Annotated[str, typer.Argument(metavar="ID", help="The job's id, as listed by `archsmith jobs`.")]
+Watch = Annotated[bool, typer.Option("--watch", "-w", help="Show the progress until the job has ended.")]
 
 
 def _version(wanted: bool) -> None:
@@ -43,15 +41,15 @@ def main_options(
     context: typer.Context,
     url: Url = None,
     version: Annotated[  # noqa: ARG001  # the callback does it
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Search for neural architectures: start the service, post jobs, watch them, download the winners."""
+    """Search for neural architectures: start the service, post jobs, watch them, download the best models."""
     context.obj = url
 
 
 def _client(context: typer.Context, url: str | None) -> Client:
-    """`--url` of the command itself, else of `archsmith`, else the variable, else the default."""
+    """For the address after the command's name, else the one before it, else the client's default."""
     return Client(url or context.obj)
 
 
@@ -61,7 +59,7 @@ def _client(context: typer.Context, url: str | None) -> Client:
     short_help="Start the service: API, dispatcher, MLflow and a local Ray. `archsmith serve --help` has the options.",
 )
 def serve(context: typer.Context) -> None:
-    """Start the service. All options go to `python -m api.serve` as they stand."""
+    """Start the service. All options are passed on to `python -m api.serve`."""
     serving.become_service(context.args)
 
 
@@ -70,9 +68,9 @@ def demo_command(
     context: typer.Context,
     url: Url = None,
     trials: Annotated[int, typer.Option(min=1, help="How many architectures to try.")] = demo.TRIALS,
-    folder: Annotated[Path, typer.Option(help="Where the service's state and the bundle go.")] = Path(".demo"),
+    folder: Annotated[Path, typer.Option(help="Folder for the service's state and the bundle.")] = Path(".demo"),
 ) -> None:
-    """Search on the digits data set, up to a checked bundle. Starts and stops its own service unless --url."""
+    """Run a search on the digits data set and check its bundle. Starts and stops its own service unless --url."""
     demo.run(url or context.obj, folder=folder, trials=trials, out=sys.stdout)
 
 
@@ -80,35 +78,46 @@ def demo_command(
 def submit(
     context: typer.Context,
     job: Annotated[
-        str | None, typer.Argument(metavar="[JOB.json|-]", help="The job as JSON, - = standard input.")
+        str | None,
+        typer.Argument(metavar="[JOB.json|-]", help="File with the job document (JSON); - for standard input."),
     ] = None,
     dataset: Annotated[str | None, typer.Option(help="Name of the data set.")] = None,
-    name: Annotated[str | None, typer.Option(help="A name for people.")] = None,
-    space: Annotated[str | None, typer.Option(help="A preset's name, or a file with a space document.")] = None,
-    controller: Annotated[str | None, typer.Option(help="auto unless said; docs/jobs.md lists them.")] = None,
-    trials: Annotated[int | None, typer.Option(help="Budget: architectures to try.")] = None,
-    seconds: Annotated[float | None, typer.Option(help="Budget: wall clock of the search.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Budget: epochs of one trial.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the job, for lists and MLflow.")] = None,
+    space: Annotated[
+        str | None, typer.Option(help="Name of a preset, or a file with a space document (YAML or JSON).")
+    ] = None,
+    controller: Annotated[
+        str | None, typer.Option(help="Name of the controller [default: auto]; docs/jobs.md lists them.")
+    ] = None,
+    trials: Annotated[int | None, typer.Option(help="Budget: number of trials.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Budget: wall-clock seconds of the search.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Budget: epochs of each trial.")] = None,
     constraint: Annotated[
-        list[str] | None, typer.Option(help='What every architecture must keep, "params <= 500000"; repeatable.')
+        list[str] | None, typer.Option(help='Constraint on every architecture, such as "params <= 500000"; repeatable.')
     ] = None,
     scheduler: Annotated[
-        str | None, typer.Option(help="none, or asha or hyperband, which stop weak trials early.")
+        str | None, typer.Option(help="asha or hyperband stop weak trials early; none does not.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of the whole search.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Random seed of the search.")] = None,
     watch: Watch = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what it would cost, by a calibration trial of some seconds.")
+        bool, typer.Option("--dry-run", help="Only estimate the cost, from a calibration trial of some seconds.")
     ] = False,
     url: Url = None,
 ) -> int:
-    """Post a job and print its id. Options are laid over the document, so each of the two may be left out."""
-    document = _read_job(job)
-    plain = {"dataset": dataset, "name": name, "space": _read_space(space), "controller": controller, "seed": seed}
+    """Post a job and print its id. Options override the document; either may be left out."""
+    document = inputs.read_job(job)
+    plain = {
+        "dataset": dataset,
+        "name": name,
+        "space": inputs.read_space(space),
+        "controller": controller,
+        "seed": seed,
+    }
     document.update({key: value for key, value in plain.items() if value is not None})
-    _lay(document, "budget", {"trials": trials, "seconds": seconds, "epochs": epochs})
-    _lay(document, "objective", {"constraints": constraint or None})
-    _lay(document, "trial", {"scheduler": scheduler})
+    inputs.override(document, "budget", {"trials": trials, "seconds": seconds, "epochs": epochs})
+    inputs.override(document, "objective", {"constraints": constraint or None})
+    inputs.override(document, "trial", {"scheduler": scheduler})
     with _client(context, url) as client:
         if dry_run:
             _print_price(client.price(document))
@@ -116,13 +125,13 @@ def submit(
         posted = client.submit(document)
         typer.echo(posted.id)
         if posted.mlflow_url:
-            typer.echo(f"watch it in MLflow: {posted.mlflow_url}", err=True)
+            typer.echo(f"MLflow: {posted.mlflow_url}", err=True)
         return _watch(client, posted.id) if watch else OK
 
 
 @app.command("watch")
 def watch_command(context: typer.Context, job_id: JobId, url: Url = None) -> int:
-    """Show a job's progress until it has ended. Ctrl-C ends the watching, not the job."""
+    """Show a job's progress until it has ended. Ctrl-C stops watching; the job keeps running."""
     with _client(context, url) as client:
         return _watch(client, job_id)
 
@@ -131,7 +140,7 @@ def watch_command(context: typer.Context, job_id: JobId, url: Url = None) -> int
 def jobs(
     context: typer.Context,
     state: Annotated[str | None, typer.Option(help="Only jobs in this state.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, newest first.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of jobs.")] = 20,
     url: Url = None,
 ) -> None:
     """List the jobs, newest first."""
@@ -148,14 +157,14 @@ def jobs(
 
 @app.command()
 def cancel(context: typer.Context, job_id: JobId, url: Url = None) -> None:
-    """End a job. Its trials stay in the record; there will be no bundle."""
+    """Cancel a job for good. Its trials are kept, but it will have no bundle."""
     with _client(context, url) as client:
         typer.echo(summary(client.cancel(job_id)))
 
 
 @app.command()
 def pause(context: typer.Context, job_id: JobId, url: Url = None) -> None:
-    """Let a job rest; its running trials go on from their checkpoints later."""
+    """Pause a job. Its running trials stop, and continue from their checkpoints when it is resumed."""
     with _client(context, url) as client:
         typer.echo(summary(client.pause(job_id)))
 
@@ -171,26 +180,31 @@ def resume(context: typer.Context, job_id: JobId, url: Url = None) -> None:
 def download(
     context: typer.Context,
     job_id: JobId,
-    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to write it.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Where to write the bundle [default: archsmith-<id>.zip]."),
+    ] = None,
     url: Url = None,
 ) -> None:
-    """Fetch a finished job's bundle, checked, and print where it is. A cut transfer goes on where it stopped."""
+    """Download a finished job's bundle, check its SHA-256 and print its path. Continues an interrupted download."""
     with _client(context, url) as client:
         typer.echo(client.download_bundle(job_id, output))
 
 
-Bundle = Annotated[Path, typer.Argument(metavar="BUNDLE", help="The zip that `archsmith download` fetched.")]
-AsJson = Annotated[bool, typer.Option("--json", help="A JSON object a line, for programs.")]
+Bundle = Annotated[Path, typer.Argument(metavar="BUNDLE", help="A bundle from `archsmith download`.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 
 
 @app.command()
 def predict(
     bundle: Bundle,
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Pictures; .npy or .npz for everything else.")],
-    top: Annotated[int, typer.Option(min=1, help="How many classes to name of each.")] = 3,
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Image files; .npy or .npz files for other data.")
+    ],
+    top: Annotated[int, typer.Option(min=1, help="Number of classes to print for each sample.")] = 3,
     as_json: AsJson = False,
 ) -> int:
-    """Name the classes of files with a bundle, which need no service. No code of the bundle runs."""
+    """Classify files with a bundle. Needs no service, and runs no code of the bundle."""
     options = ["--top", str(top), *(["--json"] if as_json else []), "--"]
     return programs.run("predict", [*options, str(bundle), *map(str, files)]).returncode
 
@@ -198,10 +212,10 @@ def predict(
 @app.command()
 def verify(
     bundle: Bundle,
-    no_code: Annotated[bool, typer.Option("--no-code", help="Leave out what runs the bundle's own code.")] = False,
+    no_code: Annotated[bool, typer.Option("--no-code", help="Skip the checks that run the bundle's own code.")] = False,
     as_json: AsJson = False,
 ) -> int:
-    """Hold a bundle to its word: sums, weights, and the logits of every form. Runs its model.py unless --no-code."""
+    """Check a bundle: checksums, weights, and the logits of each model format. Runs its model.py unless --no-code."""
     options = [*(["--no-code"] if no_code else []), *(["--json"] if as_json else []), "--"]
     return programs.run("verify", [*options, str(bundle)]).returncode
 
@@ -209,12 +223,12 @@ def verify(
 @app.command("replay")
 def replay_command(
     context: typer.Context,
-    report: Annotated[Path, typer.Argument(metavar="REPORT", help="A report.json, or the bundle that holds it.")],
+    report: Annotated[Path, typer.Argument(metavar="REPORT", help="A report.json, or a bundle with one.")],
     url: Url = None,
 ) -> int:
-    """Run a finished search again and compare: architectures, their order, scores.
+    """Run a finished search again and compare architectures, their order and scores.
 
-    With "reproducible": true they must be equal on the same machine, and the exit code is 1 when they are not.
+    A search with "reproducible": true must give the same on the same machine; if it does not, the exit code is 1.
     """
     before = replay.read(report)
     with _client(context, url) as client:
@@ -228,7 +242,7 @@ def replay_command(
         typer.echo(line)
     if found.same or not before["job"]["document"].get("reproducible"):
         return OK
-    return _fail("the search is reproducible, and its replay differs", ENDED_BADLY)
+    return _fail('the job says "reproducible": true, but its replay differs; the lines above say where', FAILED)
 
 
 @app.command()
@@ -236,13 +250,13 @@ def compress(
     context: typer.Context,
     job_id: JobId,
     step: Annotated[
-        list[str] | None, typer.Option(help="A step's name; repeatable, in order. docs/jobs.md lists them.")
+        list[str] | None, typer.Option(help="Name of a step; repeatable, in order. docs/jobs.md lists them.")
     ] = None,
-    max_drop: Annotated[float | None, typer.Option(help="What all steps may lose of the validation score.")] = None,
+    max_drop: Annotated[float | None, typer.Option(help="Validation score that all steps together may lose.")] = None,
     watch: Watch = False,
     url: Url = None,
 ) -> int:
-    """Post a job that makes a finished job's winner smaller, and print its id."""
+    """Post a job that compresses the winner of a finished job, and print the new job's id."""
     with _client(context, url) as client:
         posted = client.compress(job_id, steps=step or (), max_drop=max_drop)
         typer.echo(posted.id)
@@ -251,13 +265,12 @@ def compress(
 
 @app.command()
 def datasets(context: typer.Context, url: Url = None) -> None:
-    """List the data sets that jobs can name."""
+    """List the data sets."""
     with _client(context, url) as client:
         found = client.datasets()
-    shapes = ["×".join(map(str, one.input_shape)) if one.input_shape else "-" for one in found]
     rows = [
-        [one.name, one.format, shape, str(one.classes), ", ".join(one.tasks)]
-        for one, shape in zip(found, shapes, strict=True)
+        [dataset.name, dataset.format, _shape(dataset) or "-", str(dataset.classes), ", ".join(dataset.tasks)]
+        for dataset in found
     ]
     _table(["NAME", "FORMAT", "SHAPE", "CLASSES", "TASKS"], rows)
 
@@ -265,32 +278,40 @@ def datasets(context: typer.Context, url: Url = None) -> None:
 @app.command()
 def upload(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="What jobs will call it.")],
-    files: Annotated[list[Path] | None, typer.Argument(metavar="FILE...", help="The files to send.")] = None,
-    format: Annotated[str | None, typer.Option(help="idx, npz, images, graph or tu; else by the files.")] = None,  # noqa: A002
-    path: Annotated[str | None, typer.Option(help="Instead of files: a path on the service's own disk.")] = None,
-    image_size: Annotated[int | None, typer.Option(help="For images: the side in pixels to scale them to.")] = None,
+    name: Annotated[str, typer.Argument(help="Name of the new data set.")],
+    files: Annotated[list[Path] | None, typer.Argument(metavar="FILE...", help="Files to upload.")] = None,
+    format: Annotated[  # noqa: A002
+        str | None, typer.Option(help=f"{', '.join(formats.FORMATS)} [default: guessed from the files].")
+    ] = None,
+    path: Annotated[str | None, typer.Option(help="A path on the service's machine, instead of files.")] = None,
+    image_size: Annotated[int | None, typer.Option(help="For images: side in pixels to which they are scaled.")] = None,
     url: Url = None,
 ) -> None:
-    """Make a data set from your files, or from a path below one of the service's data roots."""
+    """Add a data set from files, or from a path in one of the service's data roots."""
     if bool(files) == bool(path):
-        raise typer.BadParameter("name the files to send, or --path on the service's disk, one of the two")
+        raise typer.BadParameter("give the files to upload, or --path, but not both")
     kind = format or formats.guess([Path(path)] if path else files or [])
     if kind is None:
-        raise typer.BadParameter(f"the files do not tell the format; add --format {', '.join(formats.FORMATS)}")
+        raise typer.BadParameter(
+            f"the format cannot be guessed from the files; add --format with one of {', '.join(formats.FORMATS)}"
+        )
     with _client(context, url) as client:
         if path:
             made = client.register_dataset(name, kind, path, image_size=image_size)
         else:
             made = client.upload_dataset(name, kind, files or [], image_size=image_size)
-    typer.echo(f"{made.name}: {made.classes} classes of {'×'.join(map(str, made.input_shape or ()))}")
+    typer.echo(f"{made.name}: {made.classes} classes of {_shape(made)}")
+
+
+def _shape(dataset: Dataset) -> str:
+    return "×".join(map(str, dataset.input_shape or ()))
 
 
 def _print_price(price: dict[str, Any]) -> None:
-    """A table of the ranges, durations as people say them."""
+    """Print the cost estimate as a table, one row per phase."""
     rows = [
         [name, *(duration(phase[part]) for part in ("low", "expected", "high"))]
-        for name, phase in [*price["phases"].items(), ("in all", price["seconds"])]
+        for name, phase in [*price["phases"].items(), ("total", price["seconds"])]
     ]
     rows.append(["trials", *(f"{price['trials'][part]:.0f}" for part in ("low", "expected", "high"))])
     rows.append(["disk", *(f"{price['disk_bytes'][part] / 1e6:.1f} MB" for part in ("low", "expected", "high"))])
@@ -302,51 +323,18 @@ def _watch(client: Client, job_id: str) -> int:
         with view(sys.stdout) as shown:
             job = client.wait(job_id, on_update=shown.show)
     except KeyboardInterrupt:
-        typer.echo(f"job {job_id} goes on; `archsmith watch {job_id}` comes back to it", err=True)
+        typer.echo(f"job {job_id} keeps running; `archsmith watch {job_id}` shows it again", err=True)
         return INTERRUPTED
     if job.state == "succeeded":
         typer.echo(
-            f"done in {duration(job.progress.seconds_used)} of search; `archsmith download {job_id}` has the bundle"
+            f"done after {duration(job.progress.seconds_used)} of search; `archsmith download {job_id}` gets the bundle"
         )
         return OK
-    return _fail(f"job {job_id} {_ending(job)}", ENDED_BADLY)
+    return _fail(f"job {job_id} {_ending(job)}", FAILED)
 
 
 def _ending(job: Job) -> str:
     return ("was cancelled" if job.state == "cancelled" else job.state) + (f": {job.reason}" if job.reason else "")
-
-
-def _read_job(source: str | None) -> dict[str, Any]:
-    if source is None:
-        return {}
-    text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
-    try:
-        document = json.loads(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{source} is not JSON: {error}") from None
-    if not isinstance(document, dict):
-        raise typer.BadParameter(f"{source} must hold one JSON object")
-    return document
-
-
-def _read_space(space: str | None) -> str | dict[str, Any] | None:
-    """A file's document; anything that is no file is a preset's name, for the service to know or refuse."""
-    if space is None or not Path(space).is_file():
-        return space
-    try:
-        document = yaml.safe_load(Path(space).read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise typer.BadParameter(f"{space} is neither YAML nor JSON: {' '.join(str(error).split())}") from None
-    if not isinstance(document, dict):
-        raise typer.BadParameter(f"{space} must hold one space document")
-    return document
-
-
-def _lay(document: dict[str, Any], key: str, values: dict[str, Any]) -> None:
-    given = {name: value for name, value in values.items() if value is not None}
-    if given:
-        under = document.get(key)
-        document[key] = {**(under if isinstance(under, dict) else {}), **given}
 
 
 def _table(heads: list[str], rows: list[list[str]]) -> None:
@@ -361,25 +349,25 @@ def _fail(message: str, code: int) -> int:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """The whole command; returns its exit code. Every error is one line on standard error."""
+    """Run the command and return its exit code. Every error is one line on standard error."""
     try:
         code = app(list(arguments) or ["--help"], standalone_mode=False, prog_name="archsmith")
     except typer.TyperException as error:
-        return _fail(error.format_message(), WRONG)
+        return _fail(error.format_message(), INVALID)
     except typer.Abort:
         return INTERRUPTED
     except InvalidInputError as error:
-        return _fail(str(error), WRONG)
+        return _fail(str(error), INVALID)
     except (NotFoundError, ConflictError) as error:
-        return _fail(str(error), STATE)
+        return _fail(str(error), CONFLICT)
     except (ConnectError, ApiError) as error:
-        return _fail(str(error), UNREACHABLE)
+        return _fail(str(error), NO_SERVICE)
     except ClientError as error:
-        return _fail(str(error), ENDED_BADLY)
+        return _fail(str(error), FAILED)
     except OSError as error:
-        return _fail(f"{error.filename or 'input or output'}: {error.strerror or error}", WRONG)
+        return _fail(f"{error.filename or 'input or output'}: {error.strerror or error}", INVALID)
     except UnicodeDecodeError as error:
-        return _fail(f"a file is not UTF-8 text: {error.reason}", WRONG)
+        return _fail(f"a file is not UTF-8 text: {error.reason}", INVALID)
     return code if isinstance(code, int) else OK
 
 

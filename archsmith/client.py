@@ -7,8 +7,8 @@
         job = client.wait(job.id)
         client.download_bundle(job.id, "digits.zip")
 
-Every method raises `ConnectError` when nothing answers at the address, and otherwise a `ApiError`, which
-carries the service's own words: `status`, `code` and every fault with its JSON pointer.
+Every method raises `ConnectError` if the service does not answer, and `ApiError` if it answers with an error: `status`,
+`code` and `faults`, each with its JSON pointer.
 """
 
 import os
@@ -29,24 +29,24 @@ from archsmith.values import Dataset, Event, Job, Json, Trial
 
 DEFAULT_URL = "http://127.0.0.1:8080"
 PATIENCE_S = 30.0
-"""How long a watched service may be away (a restart, say) before watching gives up."""
+"""How long `wait` and `events` bear a service that does not answer, as during a restart."""
 
-_NO_LIMIT = httpx.Timeout(10.0, read=None, write=None)  # a large data set is sent and read through in minutes
+_NO_LIMIT = httpx.Timeout(10.0, read=None, write=None)  # minutes for a large data set, to send it and to have it read
 
 
 class Client:
-    """A connection to one service. Use it as a context manager, or call `close`.
+    """A client of one service. Use it as a context manager, or call `close`.
 
-    url: base address; `ARCHSMITH_URL`, else http://127.0.0.1:8080.
-    timeout_s: patience with one answer, seconds; transfers of files have none in all, only between two chunks.
-    transport: another way to reach the service (tests).
+    url: base address; the default is `ARCHSMITH_URL`, or http://127.0.0.1:8080.
+    timeout_s: seconds to wait for an answer; for downloads, between two chunks. Uploads and dry runs have no limit.
+    transport: an httpx transport, for tests.
     """
 
     def __init__(
         self, url: str | None = None, *, timeout_s: float = 30.0, transport: httpx.BaseTransport | None = None
     ) -> None:
         self.url = (url or os.environ.get("ARCHSMITH_URL") or DEFAULT_URL).rstrip("/")
-        # The service sits on this machine or a private network; proxies of the environment are not for it.
+        # The service is on this machine or a private network, so proxies of the environment do not apply.
         self._http = httpx.Client(base_url=self.url, timeout=timeout_s, transport=transport, trust_env=False)
 
     def close(self) -> None:
@@ -63,7 +63,7 @@ class Client:
     # Jobs ---------------------------------------------------------------------------------------------------------
 
     def submit(self, job: Mapping[str, Any] | None = None, *, key: str | None = None, **fields: Any) -> Job:
-        """Post a job: a whole document, or its fields as keywords, or both (keywords win).
+        """Post a job: a whole document, its fields as keywords, or both (keywords win).
 
         key: the idempotency key; the same key and document give the same job, however often they are sent.
         """
@@ -72,7 +72,7 @@ class Client:
         return Job.from_json(self._json("POST", "/v1/jobs", json=document, headers=headers))
 
     def price(self, job: Mapping[str, Any] | None = None, **fields: Any) -> Json:
-        """What a job would cost, each with low, expected and high: a dry run, by one calibration trial of seconds."""
+        """Estimate a job's cost by a dry run of some seconds; each figure has low, expected and high."""
         document = {**(job or {}), **fields}
         return self._json("POST", "/v1/jobs", params={"dry_run": "true"}, json=document, timeout=_NO_LIMIT)
 
@@ -80,12 +80,12 @@ class Client:
         return Job.from_json(self._json("GET", f"/v1/jobs/{_segment(job_id)}"))
 
     def jobs(self, *, state: str | None = None, page: int = 100) -> Iterator[Job]:
-        """All jobs, newest first, fetched page by page as they are read."""
+        """All jobs, newest first, fetched page by page while iterating."""
         params = {"state": state} if state else {}
         return (Job.from_json(item) for item in self._pages("/v1/jobs", page, params))
 
     def trials(self, job_id: str, *, page: int = 100) -> Iterator[Trial]:
-        """A job's trials by number, without their measurements."""
+        """A job's trials in order of their numbers, without measurements."""
         return (Trial.from_json(item) for item in self._pages(f"/v1/jobs/{_segment(job_id)}/trials", page, {}))
 
     def trial(self, job_id: str, number: int) -> Trial:
@@ -96,28 +96,28 @@ class Client:
         return self._json("GET", f"/v1/jobs/{_segment(job_id)}/best")
 
     def front(self, job_id: str) -> Json:
-        """The trials that no other one dominates in the job's objectives, and their hypervolume."""
+        """The Pareto front of the job's objectives, and its hypervolume."""
         return self._json("GET", f"/v1/jobs/{_segment(job_id)}/front")
 
     def report(self, job_id: str) -> Json:
-        """What a finished job found, by how much it is better than random and baseline, and what it cost."""
+        """The report of a finished job: scores, gains over the random search and the baseline, costs."""
         return self._json("GET", f"/v1/jobs/{_segment(job_id)}/report")
 
     def cancel(self, job_id: str) -> Job:
-        return self._ask_for(job_id, "cancel")
+        return self._steer(job_id, "cancel")
 
     def pause(self, job_id: str) -> Job:
-        return self._ask_for(job_id, "pause")
+        return self._steer(job_id, "pause")
 
     def resume(self, job_id: str) -> Job:
-        return self._ask_for(job_id, "resume")
+        return self._steer(job_id, "resume")
 
     def compress(
         self, job_id: str, *, steps: Sequence[str | Json] = (), max_drop: float | None = None, key: str | None = None
     ) -> Job:
-        """Post a job that makes the winner of a succeeded one smaller. steps: names, or objects with options."""
-        wish = {"steps": list(steps) or None, "max_drop": max_drop}
-        document = {name: value for name, value in wish.items() if value is not None}
+        """Post a job that compresses the winner of a succeeded job. steps: names, or objects with options."""
+        fields = {"steps": list(steps) or None, "max_drop": max_drop}
+        document = {name: value for name, value in fields.items() if value is not None}
         headers = {"Idempotency-Key": key or str(uuid.uuid4())}
         return Job.from_json(
             self._json("POST", f"/v1/jobs/{_segment(job_id)}/compress", json=document, headers=headers)
@@ -131,9 +131,9 @@ class Client:
         interval_s: float = 0.5,
         on_update: Callable[[Job], None] | None = None,
     ) -> Job:
-        """Poll until the job has ended; `on_update` sees every view. Raises WaitTimeoutError after `timeout_s`.
+        """Poll until the job has ended, and pass each answer to `on_update`. Raises WaitTimeoutError after `timeout_s`.
 
-        A service that goes away is waited for, `PATIENCE_S` at most, so that a restart does not end a watch.
+        If the service stops answering, polling goes on for `PATIENCE_S`, so that a restart does not end the wait.
         """
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         answered = time.monotonic()
@@ -149,13 +149,13 @@ class Client:
                 if time.monotonic() - answered > PATIENCE_S:
                     raise
             if deadline is not None and time.monotonic() + interval_s > deadline:
-                raise WaitTimeoutError(f"job {job_id} did not end within {timeout_s:g} s; it goes on")
+                raise WaitTimeoutError(f"job {job_id} did not end within {timeout_s:g} s; it keeps running")
             time.sleep(interval_s)
 
     def events(self, job_id: str, *, after: int = 0) -> Iterator[Event]:
-        """The job's history after event `after`, then what happens, until the job has ended.
+        """The job's events after number `after`, past ones first, until the job has ended.
 
-        A cut connection is taken up again behind the last event seen (`Last-Event-ID`): none is lost or doubled.
+        After a lost connection it continues behind the last event seen (`Last-Event-ID`), so none is lost or repeated.
         """
         last, answered = after, time.monotonic()
         while True:
@@ -165,7 +165,7 @@ class Client:
                         return
                     last, answered = event.id, time.monotonic()
                     yield event
-                answered = time.monotonic()  # closed in order, without the end: the service restarts
+                answered = time.monotonic()  # closed before the end of the job: the service restarts
             except (httpx.TransportError, SSEError) as error:
                 if time.monotonic() - answered > PATIENCE_S:
                     raise ConnectError(self.url, str(error) or type(error).__name__) from error
@@ -178,10 +178,10 @@ class Client:
         *,
         on_bytes: Callable[[int, int | None], None] | None = None,
     ) -> Path:
-        """Fetch the bundle to `path` (default `archsmith-<job>.zip` here), checked against the service's SHA-256.
+        """Download the bundle to `path` (default `archsmith-<id>.zip`) and check its SHA-256.
 
-        A cut transfer goes on where it stopped, in this call or the next; `path` appears only when it is whole.
-        on_bytes: sees (bytes here, bytes in all or None). Raises ConflictError before the job has its bundle.
+        An interrupted transfer is resumed, in this call or the next; `path` exists only once it is complete.
+        on_bytes: called with (bytes received, bytes in total or None). Raises ConflictError if there is no bundle yet.
         """
         target = Path(path) if path is not None else Path(f"archsmith-{job_id[:8]}.zip")
         url = f"/v1/jobs/{_segment(job_id)}/bundle"
@@ -190,11 +190,11 @@ class Client:
     # Spaces and data sets -----------------------------------------------------------------------------------------
 
     def spaces(self) -> list[Json]:
-        """The presets, each with its `name` and its whole `document`."""
+        """The presets, each with `name` and `document`."""
         return list(self._json("GET", "/v1/spaces")["items"])
 
     def validate_space(self, space: str | Mapping[str, Any], **fields: Any) -> Json:
-        """Check a space (a preset's name or a document): its size and what samples of it cost.
+        """Check a space (a preset's name or a document); returns its size and what samples of it cost.
 
         fields: `dataset`, or `input_shape` and `classes`. Raises InvalidInputError with every fault.
         """
@@ -211,9 +211,10 @@ class Client:
         *,
         image_size: int | None = None,
     ) -> Dataset:
-        """Send files as a new data set. Raises InvalidInputError that names the file, ConflictError for a name in use.
+        """Upload files as a new data set.
 
-        format: "idx", "npz", "images", "graph" or "tu". image_size: side in pixels to which "images" are scaled.
+        format: one of `archsmith.formats.FORMATS`. image_size: side in pixels to which "images" are scaled.
+        Raises InvalidInputError, which names the file, and ConflictError if the name is taken.
         """
         fields = {"name": name, "format": format} | ({} if image_size is None else {"image_size": str(image_size)})
         with downloads.opened(files) as parts:
@@ -221,20 +222,20 @@ class Client:
             return Dataset.from_json(self._json("POST", "/v1/datasets", data=fields, files=sent, timeout=_NO_LIMIT))
 
     def register_dataset(self, name: str, format: str, path: str, *, image_size: int | None = None) -> Dataset:  # noqa: A002
-        """A data set that lies on the service's own disk, below one of its data roots; nothing is sent."""
+        """Make a data set from files in one of the data roots on the service's machine; nothing is sent."""
         body: Json = {"name": name, "format": format, "path": path}
         if image_size is not None:
             body["image_size"] = image_size
         return Dataset.from_json(self._json("POST", "/v1/datasets", json=body, timeout=_NO_LIMIT))
 
     def ready(self) -> bool:
-        """Whether the service takes jobs now."""
+        """Whether the service accepts jobs now."""
         try:
             return self._http.get("/readyz", timeout=5.0).status_code == httpx.codes.OK
         except httpx.TransportError:
             return False
 
-    # Below HTTP ---------------------------------------------------------------------------------------------------
+    # HTTP ---------------------------------------------------------------------------------------------------------
 
     def _json(self, method: str, path: str, **request: Any) -> Json:
         try:
@@ -248,7 +249,7 @@ class Client:
         except ValueError:
             document = None
         if not isinstance(document, dict):
-            raise ApiError("what answers there is not archsmith: its answer is no JSON object", status=502)
+            raise ApiError(f"the answer of {self.url} is not a JSON object; is it an archsmith service?", status=502)
         return document
 
     def _pages(self, path: str, page: int, params: Mapping[str, str]) -> Iterator[Json]:
@@ -260,13 +261,13 @@ class Client:
                 return
             after = {"after": document["next"]}
 
-    def _ask_for(self, job_id: str, verb: str) -> Job:
+    def _steer(self, job_id: str, verb: str) -> Job:
         return Job.from_json(self._json("POST", f"/v1/jobs/{_segment(job_id)}/{verb}"))
 
     def _stream(self, job_id: str, after: int) -> Iterator[Event | None]:
-        """One connection's events; None where the service says that no more will come."""
+        """The events of one connection; None at the end of the job."""
         headers = {"Last-Event-ID": str(after)} if after else {}
-        timeout = httpx.Timeout(self._http.timeout.read, read=60.0)  # the service says something every 15 s
+        timeout = httpx.Timeout(self._http.timeout.read, read=60.0)  # the service sends something every 15 s
         url = f"/v1/jobs/{_segment(job_id)}/events"
         with connect_sse(self._http, "GET", url, headers=headers, timeout=timeout) as source:
             if not source.response.is_success:
@@ -275,10 +276,10 @@ class Client:
             for message in source.iter_sse():
                 if message.event == "end":
                     yield None
-                elif message.data:  # a `retry:` line alone comes as a message without data
+                elif message.data:  # a `retry:` line alone is a message without data
                     yield Event.from_json(message.json())
 
 
 def _segment(text: str) -> str:
-    """An id as one segment of a path: whatever a user types cannot reach another route."""
+    """An id as one segment of a path, so that no id can lead to another route."""
     return quote(text, safe="") if text.strip(".") else "-"

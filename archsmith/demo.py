@@ -1,4 +1,4 @@
-"""The whole way in one go: serve, submit, watch, download, check."""
+"""A whole run of the service: serve, submit, watch, download, check."""
 
 import json
 import tempfile
@@ -15,20 +15,20 @@ from archsmith.progress import view
 
 TRIALS = 20
 FINALISTS = {"top": 2, "seeds": 2, "fidelity": 0}
-"""Fewer than a job has by default: the demo is to be over in two minutes."""
+"""Fewer than a job has by default, so that the demo ends within two minutes."""
 
 
 def run(url: str | None, *, folder: Path, trials: int = TRIALS, out: TextIO) -> Path:
-    """Search on the digits, check the bundle, print what came out; returns the bundle's path.
+    """Search on the digits data set, check the bundle and print the results; returns the bundle's path.
 
-    url: a service that runs already; None starts one of its own and stops it at the end.
-    folder: gets a fresh folder for this run, with the service's state, its log and the bundle.
-    Raises ClientError when the service does not start, the job does not succeed, or the bundle is not what it says.
+    url: a running service; None starts one and stops it at the end.
+    folder: a new folder for this run is made in it, with the service's state, its log and the bundle.
+    Raises ClientError if the service does not start, the job does not succeed, or the bundle fails its checks.
     """
     folder.mkdir(parents=True, exist_ok=True)
     place = Path(tempfile.mkdtemp(prefix=time.strftime("%Y%m%d-%H%M%S-"), dir=folder.absolute()))
     if url is None:
-        print("starting a service of its own: API, dispatcher, MLflow, Ray", file=out, flush=True)
+        print("starting a service for the demo: API, dispatcher, MLflow, Ray", file=out, flush=True)
     with serving.service(place / "state") if url is None else nullcontext(url) as base, Client(base) as client:
         job = client.submit(
             dataset="digits",
@@ -38,11 +38,15 @@ def run(url: str | None, *, folder: Path, trials: int = TRIALS, out: TextIO) -> 
             budget={"trials": trials},
             finalists=FINALISTS,
         )
-        print(f"job {job.id} at {base}; MLflow: {job.mlflow_url or 'see the job once it runs'}", file=out, flush=True)
+        print(
+            f"job {job.id} at {base}; MLflow: {job.mlflow_url or 'shown in the job once it runs'}", file=out, flush=True
+        )
         with view(out) as shown:
             job = client.wait(job.id, on_update=shown.show)
         if job.state != "succeeded":
-            raise ClientError(f"the demo's job {job.state}: {job.reason or 'no reason given'}; its state is in {place}")
+            raise ClientError(
+                f"the demo's job is {job.state}: {job.reason or 'no reason given'}; its logs are in {place}"
+            )
         bundle = client.download_bundle(job.id, place / "bundle.zip")
     report = check(bundle)
     for line in summary_lines(report):
@@ -52,32 +56,32 @@ def run(url: str | None, *, folder: Path, trials: int = TRIALS, out: TextIO) -> 
 
 
 def check(bundle: Path) -> dict[str, Any]:
-    """Hold a bundle to its word by `archsmith verify`; returns its report with `checks` added, one a form of the model.
+    """Run `archsmith verify` on a bundle; returns the bundle's report, with the results as `checks`.
 
-    Raises ClientError that says what does not hold.
+    Raises ClientError that names the checks which failed.
     """
     done = programs.run("verify", [str(bundle), "--json"], capture_output=True)
     try:
         checks = [json.loads(line) for line in done.stdout.splitlines()]
     except ValueError:
         checks = []
-    wrong = [f"{one['what']} {one['detail']}" for one in checks if one["ok"] is False]
+    failed = [f"{check['what']} {check['detail']}" for check in checks if check["ok"] is False]
     if done.returncode != 0 or not checks:
         last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        raise ClientError(f"the bundle is not what it says: {'; '.join(wrong) or last}")
+        raise ClientError(f"the bundle {bundle} failed its checks: {'; '.join(failed) or last}")
     with zipfile.ZipFile(bundle) as archive:
         report: dict[str, Any] = json.loads(archive.read("report.json"))
     return {**report, "checks": checks}
 
 
 def summary_lines(report: dict[str, Any]) -> list[str]:
-    """What the report says, for a terminal."""
-    trials, forms = report["trials"], [one["what"] for one in report["checks"] if one["ok"]]
+    """The main figures of a report with `checks`, for a terminal."""
+    trials, passed = report["trials"], [check["what"] for check in report["checks"] if check["ok"]]
     ends = ", ".join(f"{count} {state}" for state, count in trials.items() if count)
     return [
         f"searched {sum(trials.values())} architectures: {ends}",
         f"search score {report['search_score']:.4f} (validation split, short training)",
         f"final score {report['final_score']:.4f} (test split, full training, each measured once)",
         *(gain["words"] for gain in report.get("gains", {}).values()),
-        f"the bundle holds its word: {', '.join(forms)}",
+        f"checks passed: {', '.join(passed)}",
     ]

@@ -1,4 +1,4 @@
-"""Large files over HTTP: a download that can be taken up again and is checked, and files opened for an upload."""
+"""Large files over HTTP: downloads that are resumed and checked, and files opened for an upload."""
 
 import hashlib
 import os
@@ -18,9 +18,9 @@ OnBytes = Callable[[int, int | None], None] | None
 
 
 def download(http: httpx.Client, url: str, target: Path, *, tag: str, on_bytes: OnBytes) -> Path:
-    """GET `url` into `target`, through `.NAME.TAG.part` beside it, from which a cut transfer goes on.
+    """GET `url` into `target`, by way of `.NAME.TAG.part` beside it, from which an interrupted transfer is resumed.
 
-    Raises ConnectError after ATTEMPTS cuts without a new byte, DownloadError when the digest differs.
+    Raises ConnectError after ATTEMPTS interruptions without a new byte, DownloadError if the SHA-256 differs.
     """
     part = target.with_name(f".{target.name}.{tag}.part")
     part.parent.mkdir(parents=True, exist_ok=True)
@@ -38,7 +38,9 @@ def download(http: httpx.Client, url: str, target: Path, *, tag: str, on_bytes: 
     got = sha256(part)
     if digest is not None and got != digest:
         part.unlink()
-        raise DownloadError(f"{target.name} arrived damaged: its SHA-256 is {got}, the service says {digest}")
+        raise DownloadError(
+            f"{target.name} is damaged: its SHA-256 is {got}, the service announced {digest}; download it again"
+        )
     os.replace(part, target)
     return target
 
@@ -53,13 +55,13 @@ def _size(path: Path) -> int:
 
 
 def _fetch(http: httpx.Client, url: str, part: Path, on_bytes: OnBytes) -> str | None:
-    """One try, from what `part` holds already. Returns the announced SHA-256, if there is one."""
+    """One attempt, from the end of `part` on. Returns the SHA-256 that the service announced, if any."""
     have = _size(part)
     headers = {"Range": f"bytes={have}-"} if have else {}
     with http.stream("GET", url, headers=headers) as response:
         if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
-            part.unlink(missing_ok=True)  # whole already, or of another make: the next try starts from nothing
-            raise httpx.ReadError("the service has no such range", request=response.request)
+            part.unlink(missing_ok=True)  # complete already, or of another bundle: start again from the beginning
+            raise httpx.ReadError("the service refused the range", request=response.request)
         if not response.is_success:
             response.read()
             raise api_error(response)
@@ -68,7 +70,7 @@ def _fetch(http: httpx.Client, url: str, part: Path, on_bytes: OnBytes) -> str |
         length = response.headers.get("content-length")
         total = done + int(length) if length else None
         with part.open("ab" if resumed else "wb") as stream:
-            for chunk in response.iter_raw():  # as they come: larger ones would be lost with a cut connection
+            for chunk in response.iter_raw():  # as they arrive: what a larger buffer holds is lost with the connection
                 stream.write(chunk)
                 done += len(chunk)
                 if on_bytes is not None:
@@ -77,13 +79,13 @@ def _fetch(http: httpx.Client, url: str, part: Path, on_bytes: OnBytes) -> str |
 
 
 def _announced(headers: httpx.Headers) -> str | None:
-    """The SHA-256 that the service uses as the bundle's entity tag; a proxy may have taken it away."""
+    """The SHA-256, which the service sends as the entity tag; None if a proxy removed it."""
     tag = headers.get("etag", "").removeprefix("W/").strip('"')
     return tag if re.fullmatch(r"[0-9a-f]{64}", tag) else None
 
 
 @contextmanager
 def opened(paths: Sequence[str | Path]) -> Iterator[list[tuple[str, BinaryIO]]]:
-    """The files' names and open streams, closed at the end. Raises OSError that names the file."""
+    """The files' names and open streams, closed on exit. Raises OSError, which names the file."""
     with ExitStack() as stack:
         yield [(Path(path).name, stack.enter_context(Path(path).open("rb"))) for path in paths]

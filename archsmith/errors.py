@@ -1,26 +1,26 @@
-"""The one tree of errors. Every room may import this file; it imports nothing of ours.
+"""The errors of the service. Every package may import this file; it imports none of them.
 
 ArchsmithError
-├── InvalidInput            something a user sent breaks a rule; carries every fault with a JSON pointer
-│   ├── MalformedInput      not even readable (not JSON, duplicate keys, wrong media type)
+├── InvalidInput            what a user sent breaks a rule; has every fault, each with a JSON pointer
+│   ├── MalformedInput      it cannot be read (no JSON, duplicate keys)
 │   ├── InvalidSpace        a space document
-│   ├── InvalidDataset      a data set's files
-│   ├── InvalidBundle       a bundle that is not what it says it is, or an input that its model cannot take
+│   ├── InvalidDataset      the files of a data set
+│   ├── InvalidBundle       a bundle that fails its checks, or an input that its model cannot take
 │   └── InvalidExpression   a constraint expression
 ├── InvalidArchitecture     a graph whose shapes do not fit
-│   └── ImpossibleShape     one stage or node asks for more pixels than are left
-├── NotFound                no such job, trial, data set
-├── Conflict                the thing is there, but in a state that forbids the request
-│   └── AlreadyExists       a name, or an idempotency key with another body, is taken
+│   └── ImpossibleShape     a stage or node needs a larger input than there is
+├── NotFound                no such job, trial or data set
+├── Conflict                the state of the job forbids the request
+│   └── AlreadyExists       the name is taken, or the idempotency key came with another body
 ├── PayloadTooLarge         more bytes than the limit
-├── Unavailable             a service we need does not answer; try again later
+├── Unavailable             another service does not answer; try again later
 │   └── ClusterAway         the Ray cluster
-├── SpaceExhausted          a controller has no architecture left that was not tried
-├── UnknownTrial            a controller was told of a trial that it did not ask, or twice
+├── SpaceExhausted          every architecture of the space was tried
+├── UnknownTrial            a controller got the outcome of a trial that it did not propose, or got it twice
 ├── LeaseLost               another process owns the job now; stop writing
 ├── JobFailure              a job cannot go on: not one trial or finalist could be trained
-├── TrialFailure            a trial ended by its own fault (diverged, out of memory, crashed)
-└── ConfigurationError      the service cannot start as it was asked to
+├── TrialFailure            a trial failed (diverged, out of memory, crashed)
+└── ConfigurationError      the service cannot start with these settings
 """
 
 from collections.abc import Sequence
@@ -30,12 +30,12 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fault:
-    """One broken rule in a user's document.
+    """A broken rule in what a user sent.
 
-    pointer: JSON pointer (RFC 6901) to the offending value, "" for the whole document.
+    pointer: JSON pointer (RFC 6901) to the value, "" for the whole document.
     rule: short machine name of the rule, for example "unknown_field", "out_of_range", "choice_unknown".
-    detail: one sentence that says the law and the value.
-    allowed: what would have been accepted (a list of names, a range), or None.
+    detail: one sentence with the rule and the value.
+    allowed: what would be accepted (a list of names, a range), or None.
     """
 
     pointer: str
@@ -50,7 +50,7 @@ def pointer(*parts: str | int) -> str:
 
 
 class ArchsmithError(Exception):
-    """Root of all errors that archsmith raises on purpose."""
+    """Base class of all errors that archsmith raises on purpose."""
 
     code = "error"
 
@@ -66,7 +66,7 @@ class InvalidInput(ArchsmithError):
 
 
 class MalformedInput(InvalidInput):
-    """The body cannot be read at all."""
+    """What a user sent cannot be read."""
 
     code = "malformed_input"
 
@@ -78,13 +78,13 @@ class InvalidSpace(InvalidInput):
 
 
 class InvalidDataset(InvalidInput):
-    """A data set's files break a rule."""
+    """The files of a data set break a rule."""
 
     code = "invalid_dataset"
 
 
 class InvalidBundle(InvalidInput):
-    """A bundle is not what it says it is, or an input is not what its model takes."""
+    """A bundle fails its checks, or its model cannot take an input."""
 
     code = "invalid_bundle"
 
@@ -96,13 +96,13 @@ class InvalidExpression(InvalidInput):
 
 
 class InvalidArchitecture(ArchsmithError):
-    """A graph that no tensor can flow through. Says the law and the value."""
+    """The shapes of a graph do not fit. The message has the rule and the value."""
 
     code = "invalid_architecture"
 
 
 class ImpossibleShape(InvalidArchitecture):
-    """A place in the graph asks for more than is left: `place` names it, `size` is the (H, W) left there."""
+    """A stage or node, named by `place`, needs a larger input than the `size` that it gets: (H, W) or (D, H, W)."""
 
     code = "impossible_shape"
 
@@ -113,7 +113,7 @@ class ImpossibleShape(InvalidArchitecture):
 
 
 class NotFound(ArchsmithError):
-    """No such thing."""
+    """There is no such job, trial or data set."""
 
     code = "not_found"
 
@@ -123,7 +123,7 @@ class NotFound(ArchsmithError):
 
 
 class Conflict(ArchsmithError):
-    """The request does not fit the state of the thing. `state` is the present one, `allowed` where it would fit."""
+    """The state of the job forbids the request. state: its present state; allowed: the states that would do."""
 
     code = "state_conflict"
 
@@ -134,13 +134,13 @@ class Conflict(ArchsmithError):
 
 
 class AlreadyExists(Conflict):
-    """The name or key is taken by something else."""
+    """The name is taken, or the idempotency key came with another body."""
 
     code = "already_exists"
 
 
 class PayloadTooLarge(ArchsmithError):
-    """The body or upload has more bytes than the limit."""
+    """The body or the upload has more bytes than the limit."""
 
     code = "body_too_large"
 
@@ -150,7 +150,7 @@ class PayloadTooLarge(ArchsmithError):
 
 
 class Unavailable(ArchsmithError):
-    """A service that is needed does not answer now."""
+    """Another service does not answer now."""
 
     code = "unavailable"
 
@@ -166,15 +166,15 @@ class SpaceExhausted(ArchsmithError):
 
 
 class UnknownTrial(ArchsmithError):
-    """A controller was told of a trial that it never asked, or told twice."""
+    """A controller got the outcome of a trial that it did not propose, or got it twice."""
 
     code = "unknown_trial"
 
 
 class LeaseLost(ArchsmithError):
-    """The lease holds no more, so nothing more may be written.
+    """The lease is no longer valid, so nothing more may be written.
 
-    given_back: its owner itself ended the job or put it down; otherwise it ran out and another owner holds the job.
+    given_back: whether its owner ended or suspended the job itself; if not, it ran out and another owner has the job.
     """
 
     code = "lease_lost"
@@ -185,13 +185,13 @@ class LeaseLost(ArchsmithError):
 
 
 class JobFailure(ArchsmithError):
-    """A job cannot go on: not one trial, or not one finalist, could be trained. The message is the job's reason."""
+    """A job cannot go on: not one trial, or not one finalist, could be trained. The message is the job's `reason`."""
 
     code = "job_failure"
 
 
 class TrialFailure(ArchsmithError):
-    """A trial ended by its own fault. The message is the one-line reason, `cause` a word for counting."""
+    """A trial failed. The message is the reason in one line, `cause` one word, by which failures are counted."""
 
     code = "trial_failure"
 
@@ -201,6 +201,6 @@ class TrialFailure(ArchsmithError):
 
 
 class ConfigurationError(ArchsmithError):
-    """The service refuses to start; one sentence says what to change."""
+    """The service cannot start. The message says what to change."""
 
     code = "configuration"

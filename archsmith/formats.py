@@ -1,10 +1,11 @@
-"""Which format the files of a data set have, by their names and by what their archives hold."""
+"""The formats of data sets, and which of them some files have, by their names and the members of their archives."""
 
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 FORMATS = ("idx", "npz", "images", "graph", "tu")
+"""The one list: the HTTP interface takes these names, and workers/datasets/ingest.py has a reader for each."""
 _ENDINGS = {
     ".npz": "npz",
     ".zip": "images",
@@ -17,17 +18,22 @@ _MEMBERS = {"edges.npy": "graph", "edges.csv": "graph", "_graph_indicator.txt": 
 
 
 def guess(files: Sequence[Path]) -> str | None:
-    """One of FORMATS, None when the files do not tell. Archives that are not here are judged by their names alone."""
+    """One of FORMATS, or None if the files leave it open. Archives that are not on this machine go by their names."""
     found = {kind for file in files for ending, kind in _ENDINGS.items() if file.name.endswith(ending)}
-    if len(files) == 1 and found & {"npz", "images"} and (inside := _looked_into(files[0])):
+    if len(files) == 1 and found & {"npz", "images"} and (inside := _by_members(files[0])):
         return inside
     return found.pop() if len(found) == 1 else None
 
 
-def _looked_into(file: Path) -> str | None:
+def _by_members(file: Path) -> str | None:
     try:
         with zipfile.ZipFile(file) as archive:
             names = archive.namelist()
-    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile):  # the service says what is wrong with it
+    except (
+        OSError,
+        ValueError,
+        NotImplementedError,
+        zipfile.BadZipFile,
+    ):  # damaged or not an archive: the service will say so
         return None
     return next((kind for end, kind in _MEMBERS.items() if any(name.endswith(end) for name in names)), None)

@@ -1,4 +1,4 @@
-"""Programs of the service's rooms that the command runs on this machine: as programs, never as an import."""
+"""Programs of the service that the command runs in a process of their own: the client imports nothing of it."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ MODULES = {"predict": "workers.bundle.predict", "verify": "workers.bundle.verify
 
 
 def run(name: str, arguments: Sequence[str], *, capture_output: bool = False) -> subprocess.CompletedProcess[str]:
-    """One of MODULES, to its end. Its output is this process's own unless it is captured."""
-    # -P: the working directory stays off the import path, so that a user's own `workers/` folder never shadows ours.
+    """Run one of MODULES and wait for it. Its output goes where this process's goes, unless captured."""
+    # -P: the working directory stays off the import path, so that a `workers/` folder there does not shadow ours.
     command = [sys.executable, "-P", "-m", MODULES[name], *arguments]
     return subprocess.run(command, capture_output=capture_output, text=True, check=False)

@@ -1,4 +1,4 @@
-"""A job on a terminal: one bar that fills, or one line per change where nobody watches a terminal."""
+"""The progress of a job: a bar on a terminal, a line for each change anywhere else."""
 
 from types import TracebackType
 from typing import Protocol, Self, TextIO
@@ -10,9 +10,9 @@ from archsmith.values import Job
 
 
 def eta_s(job: Job) -> float | None:
-    """Seconds of search left: by the pace of the trials so far, or the budget's clock when that ends sooner.
+    """Seconds of search left, by the mean time of a trial so far or by the budget in seconds, whichever ends sooner.
 
-    None before the first trial has ended: the clock alone would promise an hour for what takes a minute.
+    None before the first trial has ended: the budget alone would say an hour for what takes a minute.
     """
     progress = job.progress
     if progress.trials_total is None or not progress.done or progress.seconds_used <= 0:
@@ -32,7 +32,7 @@ def duration(seconds: float) -> str:
 
 
 def summary(job: Job) -> str:
-    """How a job stands, in one line."""
+    """The state of a job in one line."""
     progress = job.progress
     parts = [job.state, f"{progress.done}/{progress.trials_total or '?'} trials done"]
     if progress.running:
@@ -54,7 +54,7 @@ def summary(job: Job) -> str:
 
 
 class View(Protocol):
-    """Something that shows a job as it goes. Use it as a context manager."""
+    """Shows a job's progress. Use it as a context manager."""
 
     def __enter__(self) -> Self: ...
 
@@ -66,7 +66,7 @@ class View(Protocol):
 
 
 class Lines:
-    """One line whenever a trial has ended, or the job's state or phase has changed."""
+    """Prints a line whenever a trial has ended or the job's state, phase or best score has changed."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
@@ -88,7 +88,7 @@ class Lines:
 
 
 class Bar:
-    """A bar of the trials done, with what runs, the incumbent and the time left beside it."""
+    """A bar of the trials done; beside it the trials that run, the incumbent and the time left."""
 
     def __init__(self, console: Console) -> None:
         self._progress = Progress(
@@ -120,5 +120,5 @@ class Bar:
 
 
 def view(out: TextIO) -> View:
-    """A bar on a terminal, lines anywhere else."""
+    """A `Bar` if `out` is a terminal, else `Lines`."""
     return Bar(Console(file=out)) if out.isatty() else Lines(out)

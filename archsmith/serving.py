@@ -1,4 +1,4 @@
-"""Starting the service from outside its rooms: as a program, never as an import."""
+"""Starting the service as a process of its own: the client imports nothing of it."""
 
 import os
 import socket
@@ -13,22 +13,22 @@ from typing import NoReturn
 from archsmith.client import Client
 from archsmith.exceptions import ClientError
 
-# -P: the working directory stays off the import path, so that a user's own `workers/` folder never shadows ours.
+# -P: the working directory stays off the import path, so that a `workers/` folder there does not shadow ours.
 SERVE = (sys.executable, "-P", "-m", "api.serve")
 _STOP_S = 30.0
 
 
 def become_service(options: Sequence[str]) -> NoReturn:
-    """Replace this process by the service. Signals, output and the exit code are then the service's own."""
+    """Replace this process with the service, which then has its signals, output and exit code."""
     sys.stdout.flush()
-    os.execv(SERVE[0], [*SERVE, *options])  # noqa: S606  # no shell is what we want
+    os.execv(SERVE[0], [*SERVE, *options])  # noqa: S606  # no shell on purpose
 
 
 @contextmanager
 def service(state: Path, *, patience_s: float = 120.0) -> Iterator[str]:
-    """A service of our own on free ports, state below `state`, its output in `state/serve.log`; stopped at the end.
+    """A service on free ports with its state in `state` and its output in `state/serve.log`; stopped on exit.
 
-    Yields its base URL once it is ready. Raises ClientError with the log's last line when it does not come up.
+    Yields its base URL once it is ready. Raises ClientError with the last line of the log if it does not start.
     """
     state.mkdir(parents=True, exist_ok=True)
     port, mlflow_port = free_ports(2)
@@ -36,7 +36,7 @@ def service(state: Path, *, patience_s: float = 120.0) -> Iterator[str]:
     log = state / "serve.log"
     command = [*SERVE, "--state", str(state), "--port", str(port), "--mlflow-port", str(mlflow_port)]
     with log.open("ab") as out:
-        # A session of its own: Ctrl-C in this terminal reaches us alone, and we stop the service in order.
+        # A session of its own: Ctrl-C in this terminal reaches this process only, which then stops the service.
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
     try:
         _until_ready(process, url, log, patience_s)
@@ -46,15 +46,15 @@ def service(state: Path, *, patience_s: float = 120.0) -> Iterator[str]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of the loopback address that were free just now, all different."""
+    """Different ports of the loopback address that are free now."""
     sockets = [socket.socket() for _ in range(count)]
     try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
+        for held in sockets:
+            held.bind(("127.0.0.1", 0))
+        return [held.getsockname()[1] for held in sockets]
     finally:
-        for one in sockets:
-            one.close()
+        for held in sockets:
+            held.close()
 
 
 def _until_ready(process: subprocess.Popen[bytes], url: str, log: Path, patience_s: float) -> None:
@@ -70,7 +70,7 @@ def _until_ready(process: subprocess.Popen[bytes], url: str, log: Path, patience
 
 def _last_line(log: Path) -> str:
     lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    return f"{lines[-1].strip()[:300] if lines else 'it said nothing'} (all of it in {log})"
+    return f"{lines[-1].strip()[:300] if lines else 'no output'} (full log: {log})"
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

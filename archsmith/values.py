@@ -1,4 +1,4 @@
-"""What the service answers, as frozen values. Each keeps the whole JSON in `document`: nothing is lost."""
+"""The answers of the service as frozen values. `document` has the whole JSON."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ def _time(text: str | None) -> datetime | None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Progress:
-    """trials: how many are in which state; trials_total: the budget; seconds of the search, None = not known."""
+    """trials: their number by state; trials_total: the budget; seconds: of the search, None if unknown."""
 
     trials: Mapping[str, int] = field(default_factory=dict)
     trials_total: int | None = None
@@ -26,7 +26,7 @@ class Progress:
 
     @property
     def done(self) -> int:
-        """Trials that have ended, however they ended."""
+        """The number of trials that have ended, in whatever state."""
         return sum(self.trials.get(state, 0) for state in ENDED_TRIALS)
 
     @property
@@ -36,7 +36,7 @@ class Progress:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Best:
-    """The incumbent: the trial with the best score of the search so far, a fraction 0 to 1."""
+    """The incumbent: the trial with the best search score so far, a fraction from 0 to 1."""
 
     trial: int
     search_score: float
@@ -44,12 +44,12 @@ class Best:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
-    """One search job as the service shows it.
+    """A search job.
 
-    reason: why it failed, None otherwise.
-    phase: what a running job does ("proxies", "search", "random_arm", "finalists", "bundle").
-    waiting_for: what a job that does not move waits for. stopped_because: which end of the budget ended the search.
-    final_score: None until the finalists are measured on the test split; never to be compared with a search score.
+    reason: why it failed, else None.
+    phase: what a running job does: "proxies", "search", "random_arm", "finalists" or "bundle".
+    waiting_for: what a job that makes no progress waits for. stopped_because: what ended the search.
+    final_score: measured on the test split, None until then; not comparable with a search score.
     """
 
     id: str
@@ -101,7 +101,7 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trial:
-    """One trial. measurements: one mapping per epoch; empty in lists, filled by `Client.trial`."""
+    """A trial. measurements: one mapping per epoch; empty in lists, given by `Client.trial`."""
 
     number: int
     state: str
@@ -134,7 +134,7 @@ class Trial:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Event:
-    """One line of a job's history. `id` counts from 1 without gaps, within the job."""
+    """An event of a job. id: counts from 1 without gaps, within the job."""
 
     id: int
     kind: str
@@ -153,10 +153,10 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Dataset:
-    """A data set that the service knows.
+    """A data set.
 
-    input_shape: (C, H, W) of pictures, (C, D, H, W) of volumes, (F,) of the nodes of graphs, None if not known.
-    kind: "image", "volume" or "graph". tasks: what a job may ask about it, the usual one first.
+    input_shape: (C, H, W) of images, (C, D, H, W) of volumes, (F,) of the nodes of graphs, None if unknown.
+    kind: "image", "volume" or "graph". tasks: the tasks that it can be used for, the default one first.
     """
 
     name: str

@@ -55,7 +55,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "torch": ("space/operations/", "space/build.py", "space/export.py", "workers/"),
     "typer": ("archsmith/",),
     "uvicorn": ("api/", "workers/tracking/mlflow_server.py"),
-    "yaml": ("space/", "archsmith/cli.py"),
+    "yaml": ("space/", "archsmith/inputs.py"),
 }
 """Library -> the only files, or folders with a / at the end, that import it."""
 NOWHERE = {"pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}

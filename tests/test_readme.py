@@ -222,7 +222,7 @@ def test_the_variables_are_those_of_the_code() -> None:
 def test_exit_codes_are_those_of_the_command() -> None:
     table = (ROOT / "docs" / "command.md").read_text().partition("## Exit codes")[2]
     told = {int(code) for code in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)}
-    assert told == {cli.OK, cli.ENDED_BADLY, cli.WRONG, cli.UNREACHABLE, cli.STATE, cli.INTERRUPTED}
+    assert told == {cli.OK, cli.FAILED, cli.INVALID, cli.NO_SERVICE, cli.CONFLICT, cli.INTERRUPTED}
     assert {int(code) for code in re.findall(r"(\d+) ", cli.EPILOG)} == told
 
 

@@ -96,7 +96,7 @@ def test_an_error_that_is_no_problem_document_is_named_by_its_status(service: Fa
 @pytest.mark.parametrize("body", [b"<html>", b"[1]"])
 def test_success_that_is_no_json_object_is_refused(service: FakeService, body: bytes) -> None:
     service.on("GET", "/v1/datasets", Answer(body=body))
-    with Client() as c, pytest.raises(ApiError, match="is not archsmith"):
+    with Client() as c, pytest.raises(ApiError, match="is it an archsmith service"):
         c.datasets()
 
 
@@ -137,7 +137,7 @@ def test_wait_gives_up_on_a_service_that_stays_away(service: FakeService, monkey
 
 def test_wait_has_a_limit(service: FakeService) -> None:
     service.on("GET", f"/v1/jobs/{JOB}", answer(job()))
-    with Client() as c, pytest.raises(WaitTimeoutError, match="it goes on"):
+    with Client() as c, pytest.raises(WaitTimeoutError, match="it keeps running"):
         c.wait(JOB, timeout_s=0.01)
 
 

@@ -81,7 +81,7 @@ def test_watch_prints_a_line_per_change_where_there_is_no_terminal(service: Fake
     assert lines[0] == "queued, 0/4 trials done"
     assert lines[1] == "running, 3/20 trials done, 1 running, best 0.9500 (trial 2), about 34 s left"
     assert lines[2].startswith("succeeded, 3/20 trials done")
-    assert lines[3].startswith("done in 6 s of search")
+    assert lines[3].startswith("done after 6 s of search")
     assert len(lines) == 4
 
 
@@ -108,19 +108,19 @@ def test_interrupting_a_watch_leaves_the_job_running(service: FakeService, archs
     ran = archsmith("watch", JOB)
     assert ran.code == 130
     assert one_line(ran.err)
-    assert f"job {JOB} goes on" in ran.err
+    assert f"job {JOB} keeps running" in ran.err
     assert {request.method for request in service.requests} == {"GET"}
 
 
 @pytest.mark.parametrize(
     ("status", "code"), [(400, 2), (413, 2), (415, 2), (422, 2), (404, 4), (409, 4), (403, 3), (500, 3), (503, 3)]
 )
-def test_refusals_are_one_line_and_an_exit_code(
+def test_errors_of_the_service_are_one_line_and_an_exit_code(
     service: FakeService, archsmith: Archsmith, status: int, code: int
 ) -> None:
-    service.on("POST", f"/v1/jobs/{JOB}/cancel", problem(status, "some_code", "the law\nand the value"))
+    service.on("POST", f"/v1/jobs/{JOB}/cancel", problem(status, "some_code", "the rule\nand the value"))
     ran = archsmith("cancel", JOB)
-    assert (ran.code, ran.out, ran.err) == (code, "", "archsmith: the law and the value\n")
+    assert (ran.code, ran.out, ran.err) == (code, "", "archsmith: the rule and the value\n")
 
 
 def test_nothing_there_is_exit_code_3(archsmith: Archsmith) -> None:

@@ -21,9 +21,9 @@ from tests.unit.archsmith.fake_service import JOB, Answer, FakeService, answer, 
         (lambda files: files.pop("model.onnx"), "the archive has no such file"),
     ],
 )
-def test_a_bundle_that_is_not_what_it_says_is_refused(tmp_path: Path, change: Any, says: str) -> None:
+def test_a_bundle_that_fails_its_checks_is_an_error(tmp_path: Path, change: Any, says: str) -> None:
     zipped = changed(small_bundle(tmp_path / "job", "image"), change, sums=False)
-    with pytest.raises(ClientError, match=f"the bundle is not what it says: .*{says}"):
+    with pytest.raises(ClientError, match=f"failed its checks: .*{says}"):
         demo.check(zipped)
     assert not (tmp_path / "outside").exists()
 
@@ -39,7 +39,7 @@ def test_the_demo_on_a_running_service_ends_with_the_bundle(service: FakeService
     assert searched == "searched 4 architectures: 3 completed, 1 failed"
     assert final == "final score 0.9000 (test split, full training, each measured once)"
     assert word == (
-        "the bundle holds its word: SHA256SUMS, weights.safetensors, model.onnx, model.py, model.pt2, model.py: predict"
+        "checks passed: SHA256SUMS, weights.safetensors, model.onnx, model.py, model.pt2, model.py: predict"
     )
     path = Path(last.removeprefix("bundle: "))
     assert path.is_absolute()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from archsmith import ClientError, replay
-from archsmith.cli import ENDED_BADLY, OK, run
+from archsmith.cli import FAILED, OK, run
 from tests.unit.archsmith.fake_service import JOB, FakeService, answer, job
 
 
@@ -57,14 +57,14 @@ def test_the_same_search_is_told_as_such() -> None:
 @pytest.mark.parametrize(
     ("other", "says"),
     [
-        (changed("dataset", "sha256", to="e"), "inputs: other dataset.sha256"),
-        (changed("history", 1, "hash", to="h9"), "architectures: 3 before, 3 now, 2 in both; the first 1 are alike"),
+        (changed("dataset", "sha256", to="e"), "inputs: dataset.sha256 differ"),
+        (changed("history", 1, "hash", to="h9"), "architectures: 3 before, 3 now, 2 in both; the first 1 are equal"),
         (
             changed("history", to=REPORT["history"][:2]),
-            "architectures: 3 before, 2 now, 2 in both; the first 2 are alike",
+            "architectures: 3 before, 2 now, 2 in both; the first 2 are equal",
         ),
-        (changed("history", 2, "search_score", to=0.5), "search scores: 1 of 3 differ, by 0.2500 at most"),
-        (changed("finalists", 0, "final_score", to=0.91), "final scores: 1 of 2 differ, by 0.0100 at most"),
+        (changed("history", 2, "search_score", to=0.5), "search scores: 1 of 3 differ, by up to 0.2500"),
+        (changed("finalists", 0, "final_score", to=0.91), "final scores: 1 of 2 differ, by up to 0.0100"),
     ],
 )
 def test_each_difference_is_named(other: dict[str, Any], says: str) -> None:
@@ -86,7 +86,7 @@ def test_of_a_search_that_ended_with_its_seconds_the_trials_in_both_are_compared
     assert found.same
     assert found.lines[1:] == (
         "inputs: the same data, splits and space",
-        "architectures: 2 before, 4 now, 2 trials in both, each of them the same",
+        "architectures: 2 before, 4 now, 2 trials in both, all equal",
         "search scores: the same 2",
     )
 
@@ -94,8 +94,8 @@ def test_of_a_search_that_ended_with_its_seconds_the_trials_in_both_are_compared
 @pytest.mark.parametrize(
     ("rows", "says"),
     [
-        ([row(0), row(2, 0.75, hash="h9")], "architectures: 2 before, 2 now, 2 trials in both, trial 2 is another one"),
-        ([row(0), row(2, 0.5)], "search scores: 1 of 2 differ, by 0.2500 at most"),
+        ([row(0), row(2, 0.75, hash="h9")], "architectures: 2 before, 2 now, 2 trials in both, trial 2 differs"),
+        ([row(0), row(2, 0.5)], "search scores: 1 of 2 differ, by up to 0.2500"),
     ],
 )
 def test_and_where_those_differ_it_is_said(rows: list[dict[str, Any]], says: str) -> None:
@@ -124,7 +124,7 @@ def test_what_is_no_report_is_refused(tmp_path: Path, text: str) -> None:
         replay.read(tmp_path / "report.json")
 
 
-@pytest.mark.parametrize(("score", "code"), [(0.9, OK), (0.8, ENDED_BADLY)])
+@pytest.mark.parametrize(("score", "code"), [(0.9, OK), (0.8, FAILED)])
 def test_the_command_submits_waits_and_compares(
     service: FakeService, tmp_path: Path, capsys: pytest.CaptureFixture[str], score: float, code: int
 ) -> None:

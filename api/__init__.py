@@ -1,1 +1,1 @@
-"""How people reach the search: HTTP, the dispatcher and the supervisor."""
+"""The HTTP interface, the dispatcher of jobs and the supervisor of all processes."""

@@ -1,8 +1,8 @@
 """`python -m api`: the HTTP service alone.
 
-ARCHSMITH_BIND (default 127.0.0.1) and ARCHSMITH_PORT (8080) say where it listens. Anything but a loopback address is
-refused, except in a container (ARCHSMITH_INSIDE_CONTAINER=1), whose own network is the wall and whose port is published
-on the host's loopback only.
+It listens on ARCHSMITH_BIND (default 127.0.0.1) and ARCHSMITH_PORT (8080). Only loopback addresses are allowed, except
+in a container (ARCHSMITH_INSIDE_CONTAINER=1), whose network is its own and whose port is published on the host's
+loopback address.
 """
 
 import logging
@@ -20,11 +20,11 @@ from search.ledger import open_ledger
 from workers.settings import Settings
 
 GRACE_S = 5
-"""Seconds for open requests after SIGTERM; without a limit one watcher of a stream keeps the process alive for ever."""
+"""Seconds for open requests after SIGTERM; without a limit, an open event stream would keep the process alive."""
 
 
 class Server(uvicorn.Server):
-    """Tells the application at once that the end has come, so that streams close and readiness turns false."""
+    """Sets `Context.closing` on a signal, so that event streams close and `/readyz` answers 503 at once."""
 
     def __init__(self, config: uvicorn.Config, context: Context) -> None:
         super().__init__(config)
@@ -35,16 +35,16 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def place() -> tuple[str, int]:
+def address() -> tuple[str, int]:
     """(address, port) from the environment. Raises ConfigurationError."""
     host = os.environ.get("ARCHSMITH_BIND") or "127.0.0.1"
     if not is_loopback(host) and os.environ.get("ARCHSMITH_INSIDE_CONTAINER") != "1":
         raise ConfigurationError(
-            f"ARCHSMITH_BIND={host} is not a loopback address; there is no log-in yet, so it is refused"
+            f"ARCHSMITH_BIND={host} is not a loopback address; there is no login, so use 127.0.0.1, ::1 or localhost"
         )
     text = os.environ.get("ARCHSMITH_PORT") or "8080"
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65_535):
-        raise ConfigurationError(f"ARCHSMITH_PORT must be a port number, got {text[:40]!r}")
+        raise ConfigurationError(f"ARCHSMITH_PORT must be a port number from 1 to 65535, got {text[:40]!r}")
     return host, int(text)
 
 
@@ -52,7 +52,7 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
-        host, port = place()
+        host, port = address()
         settings = Settings.from_env()
         settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
         ledger = open_ledger(settings.database_url)

@@ -1,4 +1,4 @@
-"""The application: routes, walls and error answers put together."""
+"""The FastAPI application: routes, middleware and error handlers."""
 
 import shutil
 from collections.abc import AsyncIterator
@@ -19,14 +19,14 @@ from workers.settings import Settings
 
 
 def create_app(settings: Settings, ledger: Ledger, *, edge: Edge | None = None) -> FastAPI:
-    """The service over an open ledger. edge: who may call; read from the environment unless given."""
+    """The application on an open ledger. edge: who may call it; the default is read from the environment."""
     context = Context(
         settings=settings, ledger=ledger, edge=edge or Edge.from_env(), store=DataStore(settings.datasets)
     )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        shutil.rmtree(settings.state / datasets.UPLOADS, ignore_errors=True)  # left over by a process that was killed
+        shutil.rmtree(settings.state / datasets.UPLOADS, ignore_errors=True)  # left by a process that was killed
         yield
 
     app = FastAPI(
@@ -36,7 +36,7 @@ def create_app(settings: Settings, ledger: Ledger, *, edge: Edge | None = None) 
         lifespan=lifespan,
         dependencies=[Depends(plain_query)],
         redirect_slashes=False,
-        docs_url=None,  # the pages would load scripts from elsewhere
+        docs_url=None,  # the pages would load scripts from a CDN
         redoc_url=None,
         telemetry={"tracing": False, "logs": False},
         generate_unique_id_function=lambda route: route.name + "_" + str((route.tags or [""])[0]),
@@ -47,18 +47,18 @@ def create_app(settings: Settings, ledger: Ledger, *, edge: Edge | None = None) 
         app.include_router(router)
     app.state.routes = [route for router in routers for route in router.routes]
     errors.install(app)
-    _wall(app, context)
+    _add_middleware(app, context)
     openapi_schema.install(app)
     return app
 
 
-def _wall(app: FastAPI, context: Context) -> None:
-    """From the inside out: the one added last sees a request first."""
-    walls: list[tuple[Any, dict[str, Any]]] = [
+def _add_middleware(app: FastAPI, context: Context) -> None:
+    """From the inside out: what is added last gets the request first."""
+    layers: list[tuple[Any, dict[str, Any]]] = [
         (BodyLimit, {"upload_limit": context.settings.max_upload_bytes}),
         (OriginCheck, {}),
         (HostCheck, {"edge": context.edge}),
         (RequestId, {}),
     ]
-    for wall, options in walls:
-        app.add_middleware(wall, **options)
+    for layer, options in layers:
+        app.add_middleware(layer, **options)

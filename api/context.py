@@ -1,4 +1,4 @@
-"""What every route needs, made once when the app is made."""
+"""What the routes share, created with the application."""
 
 import threading
 from dataclasses import dataclass, field
@@ -16,9 +16,9 @@ from workers.settings import Settings
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Context:
-    """pricing: held while a dry run is measured.
+    """pricing: held during a dry run.
 
-    closing: set when the service is about to end; streams end and readiness turns false.
+    closing: set when the service is about to stop: event streams end and `/readyz` answers 503.
     """
 
     settings: Settings
@@ -29,7 +29,7 @@ class Context:
     closing: threading.Event = field(default_factory=threading.Event)
 
     def shape(self, name: str) -> DataShape | None:
-        """The shape of a data set, None when there is none of that name."""
+        """The shape of the data set of that name, None if there is no such data set."""
         if name not in self.store.names():
             return None
         info = self.store.describe(name)

@@ -1,4 +1,4 @@
-"""What an error looks like from outside: one table from error to status, one kind of body (RFC 9457)."""
+"""Errors as responses: the HTTP status of each class, and one kind of body (problem details, RFC 9457)."""
 
 import json
 import logging
@@ -58,14 +58,14 @@ STATUS: dict[type[ArchsmithError], int] = {
     PayloadTooLarge: 413,
     SpaceExhausted: 422,
     Unavailable: 503,
+    # Errors of drivers, trials and start-up: if a route raises one of them, it has a bug.
     ClusterAway: 503,
-    # A route that lets one of these through has a bug: they belong to drivers, trials and start-up.
     UnknownTrial: 500,
     JobFailure: 500,
     TrialFailure: 500,
     ConfigurationError: 500,
 }
-"""The one table. A test walks all subclasses of ArchsmithError and fails on one that is missing here."""
+"""A test fails if a subclass of ArchsmithError is missing here."""
 
 MEDIA_TYPE = "application/problem+json"
 _MAX_DETAIL = 600
@@ -74,7 +74,7 @@ _MAX_FAULTS = 100
 
 
 class ProblemError(HTTPException):
-    """A refusal that only HTTP knows (media type, host, origin, range). `code` is its machine name."""
+    """An error that exists in HTTP only (media type, range, busy). code: the problem's machine name."""
 
     def __init__(
         self,
@@ -100,7 +100,7 @@ def problem(
     headers: Mapping[str, str] | None = None,
     more: Mapping[str, Any] | None = None,
 ) -> Response:
-    """An application/problem+json answer. Never holds more than a clipped echo of what was sent."""
+    """An application/problem+json response. What it quotes of the request is cut to a limit."""
     state: dict[str, Any] = request.scope.get("state", {})
     body: dict[str, Any] = {
         "type": f"urn:archsmith:problem:{code}",
@@ -115,9 +115,9 @@ def problem(
     }
     if faults and (example := example_of(state.get("model"))):
         body["example"] = example
-    # ASCII on purpose: a lone surrogate that was sent can be named in the answer without breaking its encoding.
+    # ASCII only: a message may quote a lone surrogate of the request, which UTF-8 cannot encode.
     text = json.dumps(body, ensure_ascii=True, allow_nan=False)
-    # Also for the answer to a bug, which is made outside of the wall that names all others.
+    # Set here as well, because responses to bugs are made outside of the RequestId middleware.
     named = {"X-Request-Id": body["request_id"], "X-Content-Type-Options": "nosniff", **(headers or {})}
     return Response(text, status, named, media_type=MEDIA_TYPE)
 
@@ -143,14 +143,14 @@ def install(app: FastAPI) -> None:
 
 
 def status_of(error: ArchsmithError) -> int:
-    """The status of the nearest class in the table."""
+    """The status of the error's nearest base class in STATUS."""
     return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
 
 
 async def _on_own(request: Request, error: ArchsmithError) -> Response:
     status = status_of(error)
     if status >= 500 and not isinstance(error, Unavailable):
-        log.error("an internal error reached the outside", exc_info=error)
+        log.error("an internal error reached the HTTP interface", exc_info=error)
         return await _on_bug(request, error)
     if isinstance(error, InvalidInput):
         return _invalid(request, status, error.code, error.faults)
@@ -164,7 +164,7 @@ async def _on_own(request: Request, error: ArchsmithError) -> Response:
 def _invalid(request: Request, status: int, code: str, faults: Sequence[Fault]) -> Response:
     rules = {fault.rule for fault in faults}
     detail = "; ".join(f"{fault.pointer or 'the body'}: {fault.detail}" for fault in faults)
-    # A single rule names the problem better than the family does.
+    # If all faults break one rule, its name says more than the class of the error.
     return problem(request, status=status, code=rules.pop() if len(rules) == 1 else code, detail=detail, faults=faults)
 
 
@@ -178,17 +178,17 @@ async def _on_http(request: Request, error: HTTPException) -> Response:
     if isinstance(error, ProblemError):
         return problem(request, status=status, code=error.code, detail=detail, headers=headers, more=error.more)
     if status == 404:
-        return problem(request, status=404, code="not_found", detail="there is nothing at this path")
+        return problem(request, status=404, code="not_found", detail="no such path; /openapi.json lists them")
     if status == 405:
         allow = ", ".join(_methods(request))
-        detail = f"{request.method[:20]} is not offered here; offered: {allow}"
+        detail = f"{request.method[:20]} is not allowed on this path; allowed: {allow}"
         return problem(request, status=405, code="method_not_allowed", detail=detail, headers={"Allow": allow})
     code = HTTPStatus(status).phrase.lower().replace(" ", "_")
     return problem(request, status=status, code=code, detail=detail, headers=headers)
 
 
 def _methods(request: Request) -> list[str]:
-    """Every method of every route at this path; the router itself would name only the first route's."""
+    """The methods of all routes with this path; the router itself gives those of the first route only."""
     found: set[str] = set()
     for route in (*request.app.routes, *request.app.state.routes):
         match, _ = route.matches(request.scope)
@@ -198,14 +198,14 @@ def _methods(request: Request) -> list[str]:
 
 
 async def _on_disconnect(request: Request, error: Exception) -> Response:  # noqa: ARG001
-    # Nobody is there to read it, but the connection must end without a stack trace in the log.
-    return problem(request, status=400, code="body_incomplete", detail="the connection ended before the body did")
+    # Nobody reads the response; it is here so that no stack trace is logged.
+    return problem(request, status=400, code="body_incomplete", detail="the connection was closed within the body")
 
 
 async def _on_bug(request: Request, error: Exception) -> Response:
-    # The server logs the trace; the answer tells only how to find it.
+    # The server logs the stack trace; the response says how to find it.
     request_id = request.scope.get("state", {}).get("request_id")
     log.error("request %s, %s %r: %s", request_id, request.method, request.url.path, type(error).__name__)
     return problem(
-        request, status=500, code="internal", detail="an internal error; the log has it under this request_id"
+        request, status=500, code="internal", detail="internal error; the service's log has it under this request_id"
     )

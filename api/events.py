@@ -1,4 +1,4 @@
-"""A job's events as a stream (server-sent events): replay, then follow the ledger until the job has ended."""
+"""A job's events as server-sent events: first the past ones, then new ones until the job has ended."""
 
 import json
 import re
@@ -18,10 +18,10 @@ from search.trial import JobState
 POLL_S = 0.5
 HEARTBEAT_S = 15.0
 BATCH = 500
-MAX_WATCHERS = 200
-"""Of one process. Each costs two short reads of the ledger a second, of which SQLite gave about 900 on 2 cores."""
+MAX_STREAMS = 200
+"""Per process. Each costs two short reads of the ledger a second; SQLite served about 900 a second on 2 cores."""
 
-_watchers = 0
+_open_streams = 0
 
 
 def last_event_id(header: str | None) -> int:
@@ -29,44 +29,44 @@ def last_event_id(header: str | None) -> int:
     if header is None or header == "":
         return 0
     if not re.fullmatch(r"[0-9]{1,15}", header):
-        detail = "Last-Event-ID must be the id of an event of this job"
+        detail = "the header Last-Event-ID must be the id of an event, a whole number"
         raise MalformedInput(Fault(pointer="", rule="event_id_invalid", detail=detail))
     return int(header)
 
 
 def stream(context: Context, job_id: str, after: int) -> StreamingResponse:
-    """Raises ProblemError (503) when too many watch."""
-    if _watchers >= MAX_WATCHERS:
-        detail = f"{MAX_WATCHERS} streams are open already"
+    """Raises ProblemError (503) if MAX_STREAMS are open."""
+    if _open_streams >= MAX_STREAMS:
+        detail = f"{MAX_STREAMS} event streams are open, which is the limit; try again later"
         raise ProblemError(503, "watchers_full", detail, headers={"Retry-After": "10"})
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(_follow(context, job_id, after), media_type="text/event-stream", headers=headers)
 
 
 async def _follow(context: Context, job_id: str, after: int) -> AsyncIterator[str]:
-    global _watchers
-    _watchers += 1
-    spoke = time.monotonic()
+    global _open_streams
+    _open_streams += 1
+    sent = time.monotonic()
     try:
         yield "retry: 2000\n\n"
         while not context.closing.is_set():
-            # The state is read before the events: an end that comes in between is seen in the next round.
+            # State first, events second: if the job ends in between, the next round sees it.
             state, events = await to_thread.run_sync(_read, context, job_id, after)
             for event in events:
                 yield _format(event)
-                after, spoke = event.id, time.monotonic()
+                after, sent = event.id, time.monotonic()
             if state.terminal and not events:
                 yield f"event: end\ndata: {json.dumps({'state': state})}\n\n"
                 return
             if len(events) == BATCH:
                 continue
-            if time.monotonic() - spoke > HEARTBEAT_S:
-                yield ": still here\n\n"
-                spoke = time.monotonic()
+            if time.monotonic() - sent > HEARTBEAT_S:
+                yield ": keep-alive\n\n"
+                sent = time.monotonic()
             await anyio.sleep(0 if state.terminal else POLL_S)
-        yield ": the service stops; connect again\n\n"
+        yield ": the service is stopping; connect again\n\n"
     finally:
-        _watchers -= 1
+        _open_streams -= 1
 
 
 def _read(context: Context, job_id: str, after: int) -> tuple[JobState, list[Event]]:

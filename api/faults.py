@@ -1,4 +1,4 @@
-"""Pydantic's complaints as our faults: JSON pointer, rule, one sentence, what is allowed."""
+"""Pydantic's validation errors as faults: JSON pointer, rule, one sentence, what is allowed."""
 
 import difflib
 from collections.abc import Mapping, Sequence
@@ -26,12 +26,12 @@ _RANGES = ("greater_than", "less_than", "finite_number", "too_long", "too_short"
 def faults_of(
     errors: Sequence[Mapping[str, Any]], *, skip: int = 0, model: type[BaseModel] | None = None
 ) -> list[Fault]:
-    """Pydantic's error list -> faults. skip: leading parts of each location that are not the user's ("query")."""
+    """The faults of pydantic's errors. skip: number of leading parts of each location to leave out, such as "query"."""
     return [_fault(error, error["loc"][skip:], model) for error in errors]
 
 
 def example_of(model: type[BaseModel] | None) -> Any:
-    """The first of the examples that a body's model shows in the OpenAPI document, None if it shows none."""
+    """The first example in the OpenAPI schema of a body's model, None if it has none."""
     extra = model.model_config.get("json_schema_extra") if model else None
     examples = extra.get("examples") if isinstance(extra, dict) else None
     return examples[0] if isinstance(examples, list) and examples else None
@@ -54,7 +54,7 @@ def _fault(error: Mapping[str, Any], path: tuple[Any, ...], model: type[BaseMode
         if kind in (f"{prefix}_type", f"{prefix}_parsing"):
             return Fault(pointer=where, rule="type_mismatch", detail=f"must be {article}, got {_shown(error)}",
                          allowed=article)  # fmt: skip
-    if kind in ("choice_unknown", "name_invalid", "type_mismatch", "out_of_range"):  # our own validators
+    if kind in ("choice_unknown", "name_invalid", "type_mismatch", "out_of_range"):  # of our own validators
         return Fault(pointer=where, rule=kind, detail=str(error["msg"]), allowed=context.get("allowed"))
     if kind == "string_pattern_mismatch":
         detail = f"{_shown(error)} does not match {context['pattern']}"
@@ -64,9 +64,9 @@ def _fault(error: Mapping[str, Any], path: tuple[Any, ...], model: type[BaseMode
 
 def _out_of_range(where: str, error: Mapping[str, Any], context: Mapping[str, Any]) -> Fault:
     bounds = {key: value for key, value in context.items() if key in _BOUNDS}
-    law = " and ".join(f"{_BOUNDS[key]} {value}" for key, value in bounds.items()) or str(error["msg"])[:200]
+    bound = " and ".join(f"{_BOUNDS[key]} {value}" for key, value in bounds.items()) or str(error["msg"])[:200]
     got = "" if "length" in str(error["msg"]) else f", got {_shown(error)}"
-    return Fault(pointer=where, rule="out_of_range", detail=f"must be {law}{got}", allowed=law)
+    return Fault(pointer=where, rule="out_of_range", detail=f"must be {bound}{got}", allowed=bound)
 
 
 def _unknown_field(where: str, name: str, known: Sequence[str]) -> Fault:

@@ -1,4 +1,4 @@
-"""Reading a new data set in a child process, so that no uploaded byte is ever parsed where requests are answered."""
+"""Reading a new data set in a child process, so that uploaded files are never parsed in the API's own process."""
 
 import json
 import subprocess
@@ -15,9 +15,9 @@ TIMEOUT_S = 600.0
 
 
 def run(*, name: str, kind: str, sources: Sequence[Path], settings: Settings, image_size: int | None = None) -> None:
-    """Read files (or one folder) into the store. image_size: side to which pictures are brought, pixels.
+    """Read files (or a folder) into the store. image_size: side in pixels to which images are scaled.
 
-    Raises InvalidDataset with the reader's faults, AlreadyExists when another upload of that name was faster.
+    Raises InvalidDataset with the reader's faults, AlreadyExists if another upload took the name in the meantime.
     """
     arguments = ["-m", "workers.datasets.ingest", f"--format={kind}", f"--name={name}"]
     arguments += [f"--store={settings.datasets}", *([f"--image-size={image_size}"] if image_size else [])]
@@ -25,7 +25,7 @@ def run(*, name: str, kind: str, sources: Sequence[Path], settings: Settings, im
     try:
         output = _child(arguments, settings).stdout
     except subprocess.TimeoutExpired:
-        detail = f"reading took longer than {TIMEOUT_S:.0f} s"
+        detail = f"reading the files took longer than {TIMEOUT_S:.0f} s; send fewer or smaller samples"
         raise InvalidDataset(Fault(pointer="", rule="check_timeout", detail=detail)) from None
     _check(output, name)
 
@@ -44,19 +44,19 @@ def _child(arguments: Sequence[str], settings: Settings) -> subprocess.Completed
 
 
 def _check(output: bytes, name: str) -> None:
-    """The reader's last line is its answer: {"ok": …, "faults": […]}."""
+    """Raise the faults in the reader's answer, which is its last line: {"ok": …, "faults": […]}."""
     lines = output.decode("utf-8", "replace").strip().splitlines()
     try:
         answer = json.loads(lines[-1]) if lines else None
     except json.JSONDecodeError:
         answer = None
     if not isinstance(answer, dict):
-        # Killed by the kernel for its memory, most likely; the same files would end the same way.
-        detail = "the reader was ended before it had read the files; they may need more memory than there is"
+        # Most likely killed for its use of memory, so the same files would fail again.
+        detail = "the reader was killed while it read the files; they may need more memory than there is: send fewer"
         raise InvalidDataset(Fault(pointer="", rule="reader_ended", detail=detail))
     faults = [Fault(**fault) for fault in answer.get("faults", [])]
     if any(fault.rule == AlreadyExists.code for fault in faults):
-        raise AlreadyExists(f"there is a data set {name!r} already")
+        raise AlreadyExists(f"there is a data set {name!r} already; choose another name")
     if any(fault.rule == "storage_full" for fault in faults):
         raise ProblemError(507, "storage_full", faults[0].detail)
     if faults:

@@ -1,7 +1,7 @@
-"""The outer wall, before any route: request id, who may call (Host, Origin), how much may be sent.
+"""Middleware around all routes: request ids, checks of Host and Origin, the limit on the body.
 
-Loopback is not protection by itself: a web page open in a browser of the same machine can send requests here (DNS
-rebinding, cross-site forms), and what tells it apart is the Host, Origin and Sec-Fetch-Site headers.
+Listening on loopback is not enough protection: a web page in a browser on the same machine can send requests here (DNS
+rebinding, cross-site forms). The Host, Origin and Sec-Fetch-Site headers give it away.
 """
 
 import os
@@ -25,10 +25,10 @@ _MULTIPART_SLACK = 64 * 1024
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Edge:
-    """Who may call and what the cluster can give.
+    """The settings of the HTTP interface.
 
-    allowed_hosts: names in the Host header besides the loopback ones, without port.
-    pool: processors and accelerators of the whole cluster; what asks for more is refused at once.
+    allowed_hosts: names accepted in the Host header besides the loopback ones, without port.
+    pool: processors and accelerators of the whole cluster; jobs that ask for more are refused.
     """
 
     allowed_hosts: frozenset[str] = frozenset()
@@ -58,7 +58,7 @@ def _count(env: Mapping[str, str], name: str, default: float) -> float:
 
 
 class RequestId:
-    """Gives every request an id: in the scope, in the answer's X-Request-Id, in every problem document."""
+    """Gives every request an id: in its scope, in the header X-Request-Id and in every problem document."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -70,7 +70,7 @@ class RequestId:
         request_id = uuid.uuid4().hex
         scope["state"] = {**scope.get("state", {}), "request_id": request_id}
 
-        async def send_named(message: Message) -> None:
+        async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-Id"] = request_id
@@ -78,11 +78,11 @@ class RequestId:
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        await self.app(scope, receive, send_named)
+        await self.app(scope, receive, send_with_id)
 
 
 class HostCheck:
-    """Only the names we answer to; an exact match, because a pattern is what DNS rebinding walks through."""
+    """Refuses unknown names in the Host header. The match is exact: a pattern would let DNS rebinding through."""
 
     def __init__(self, app: ASGIApp, *, edge: Edge) -> None:
         self.app = app
@@ -92,7 +92,7 @@ class HostCheck:
         if scope["type"] == "http":
             hosts = Headers(scope=scope).getlist("host")
             if len(hosts) != 1 or _name(hosts[0]) not in self.names:
-                detail = "this Host is not served here; ARCHSMITH_ALLOWED_HOSTS adds names"
+                detail = "this name in the Host header is not served; add it to ARCHSMITH_ALLOWED_HOSTS"
                 answer = problem(Request(scope), status=403, code="host_not_allowed", detail=detail)
                 await answer(scope, receive, send)
                 return
@@ -107,14 +107,14 @@ def _name(host: str) -> str:
 
 
 class OriginCheck:
-    """Whatever changes something must not come from another site's page."""
+    """Refuses requests from pages of other sites, except those that change nothing."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] not in _SAFE and not _same_origin(Headers(scope=scope)):
-            detail = "requests from other web pages may not change anything here"
+            detail = "the Origin or Sec-Fetch-Site header names another site; its pages may not change anything here"
             answer = problem(Request(scope), status=403, code="origin_not_allowed", detail=detail)
             await answer(scope, receive, send)
             return
@@ -141,10 +141,10 @@ class BodyLimit:
             return
         headers = Headers(scope=scope)
         upload = headers.get("content-type", "").startswith("multipart/form-data")
-        # The parts' headers and boundaries come on top of the file's own bytes.
+        # The headers and boundaries of the parts come on top of the files' bytes.
         limit = self.upload_limit + _MULTIPART_SLACK if upload else JSON_LIMIT
-        told = headers.get("content-length", "")
-        if told.isascii() and told.isdigit() and int(told[:20]) > limit:
+        length = headers.get("content-length", "")
+        if length.isascii() and length.isdigit() and int(length[:20]) > limit:
             error = PayloadTooLarge(self.upload_limit if upload else JSON_LIMIT)
             answer = problem(Request(scope), status=413, code=error.code, detail=str(error))
             await answer(scope, receive, send)

@@ -1,4 +1,4 @@
-"""Prints the OpenAPI document: `python -m api.openapi > tests/unit/api/openapi.json` renews the snapshot of a test."""
+"""Prints the OpenAPI document: `python -m api.openapi > tests/unit/api/openapi.json` renews the snapshot."""
 
 import json
 import sys

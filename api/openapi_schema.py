@@ -1,4 +1,4 @@
-"""The OpenAPI document: FastAPI's own, with one shape for every error."""
+"""The OpenAPI document: FastAPI's own, with one schema for all errors."""
 
 from typing import Any
 
@@ -43,7 +43,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
     schemas: dict[str, Any] = schema.setdefault("components", {}).setdefault("schemas", {})
     bodies = [route.body_field.field_info.annotation for route in app.state.routes if route.body_field]
     for model in (*bodies, DatasetRequest, DatasetUpload, Problem):
-        # Pydantic's own schemas: FastAPI's copies lack every `"default": null` and have bounds of integers as floats.
+        # As pydantic writes them: FastAPI drops every `"default": null` and writes the bounds of integers as floats.
         own = model.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas |= own.pop("$defs", {}) | {model.__name__: own}
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}

@@ -1,4 +1,4 @@
-"""What a job would cost: by a calibration trial in a process of its own, so that the API stays free of torch."""
+"""The cost of a job, estimated by a calibration trial in a child process, so that the API needs no torch."""
 
 import json
 import subprocess
@@ -23,7 +23,7 @@ class RangeView(View):
 
 
 class CalibrationView(View):
-    """An architecture that was trained for a moment. epoch_s: what an epoch of the search takes with it, seconds."""
+    """An architecture of the calibration trial. epoch_s: seconds of one epoch of the search with it."""
 
     macs: int
     params: int
@@ -31,7 +31,7 @@ class CalibrationView(View):
 
 
 class PricedSpace(View):
-    """As in the report on a space, from fewer samples."""
+    """As in `SpaceReport`, from fewer samples."""
 
     size_log10: float
     size_exact: bool
@@ -39,9 +39,9 @@ class PricedSpace(View):
 
 
 class PriceView(View):
-    """What a job would cost on a cluster that is otherwise free. trainings: full ones, after the search.
+    """The cost of a job on an otherwise idle cluster. trainings: the full ones, after the search.
 
-    seconds and hours: wall clock in all; phases: the same by phase. disk_bytes: what stays when the job has ended.
+    seconds and hours: total wall-clock time; phases: seconds of each. disk_bytes: of the files left by the job.
     """
 
     trials: RangeView
@@ -56,12 +56,14 @@ class PriceView(View):
 
 
 def price(context: Context, spec: JobSpec) -> PriceView:
-    """The answer of `workers.pricing.dry_run`, one at a time: two would slow each other down and both be wrong.
+    """Run `workers.pricing.dry_run`, one at a time: two would slow each other down, and both estimates be wrong.
 
-    Takes about ten seconds and blocks. Raises ProblemError (503) while another one runs, and when the trial fails.
+    Blocks for about ten seconds. Raises ProblemError (503) while another one runs, and when the trial fails.
     """
     if not context.pricing.acquire(blocking=False):
-        raise ProblemError(503, "busy", "another dry run is being measured", headers={"Retry-After": "15"})
+        raise ProblemError(
+            503, "busy", "another dry run is in progress; try again in a few seconds", headers={"Retry-After": "15"}
+        )
     try:
         return PriceView(**_measured(context, spec))
     finally:
@@ -84,7 +86,11 @@ def _measured(context: Context, spec: JobSpec) -> dict[str, Any]:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise ProblemError(503, "calibration_failed", f"the calibration trial took longer than {LIMIT_S:g} s") from None
+        raise ProblemError(
+            503,
+            "calibration_failed",
+            f"the calibration trial took longer than {LIMIT_S:g} s; the machine may be overloaded",
+        ) from None
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         raise ProblemError(503, "calibration_failed", f"the calibration trial failed: {last[:300]}")
@@ -93,6 +99,6 @@ def _measured(context: Context, spec: JobSpec) -> dict[str, Any]:
 
 
 def slots(context: Context, spec: JobSpec) -> int:
-    """How many trials of this size the whole cluster holds at once."""
+    """The number of trials of this job that the cluster runs at the same time."""
     pool, trial = context.edge.pool, spec.trial
     return fitting.slots(cpus=pool.cpus, gpus=pool.gpus, trial_cpus=trial.cpus, trial_gpus=trial.gpus)

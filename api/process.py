@@ -1,4 +1,4 @@
-"""Child processes: what they may see of our environment, that they die with us, how they are ended."""
+"""Child processes: their environment, their end together with the parent, and stopping them."""
 
 import ctypes
 import os
@@ -21,16 +21,16 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Our environment, reduced to what a child needs. Keys of clouds and other tools stay out of reach of trials."""
+    """The part of our environment that a child needs. Trials do not see credentials of clouds and other tools."""
     kept = {name: value for name, value in os.environ.items() if name in _NAMES or name.startswith(_PREFIXES)}
-    # PYTHONSAFEPATH: a child's working folder is not on its import path, so no file of the user's shadows ours.
+    # PYTHONSAFEPATH: the working folder is not on the child's import path, so no file there shadows ours.
     return {**kept, "PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1", **(extra or {})}
 
 
 def spawn(arguments: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
-    """Start a child in its own process group, its output appended to `log`. It gets SIGTERM when this thread ends.
+    """Start a child in its own process group, with its output appended to `log`. It gets SIGTERM if this thread ends.
 
-    Call it from a thread that lives as long as the process: the kernel watches the thread that forked.
+    Call it from a thread that lives as long as the process: the kernel ties the child to the thread that forked.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
@@ -56,20 +56,20 @@ def _die_with(parent: int) -> Callable[[], None]:
 
 
 def ended(process: subprocess.Popen[bytes]) -> bool:
-    """Whether it has exited, without forgetting its group: the id stays ours until `reap`."""
+    """Whether the process has exited. It stays a zombie until `reap`, so its process group id is not reused."""
     if process.returncode is not None:
         return True
     return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def reap(process: subprocess.Popen[bytes]) -> int:
-    """The exit status of a process that has ended; whatever it left behind in its group is ended as well."""
+    """The exit status of a process that has ended. Kills what is left of its process group."""
     _signal_group(process, signal.SIGKILL)
     return process.wait()
 
 
 def stop(processes: Sequence[subprocess.Popen[bytes]], *, grace_s: float) -> None:
-    """SIGTERM to each, then SIGKILL to the groups of those that are still there after `grace_s` seconds in all."""
+    """SIGTERM to each process, then SIGKILL to all groups, at the latest after `grace_s` seconds."""
     for process in processes:
         if not ended(process):
             process.send_signal(signal.SIGTERM)
@@ -82,7 +82,7 @@ def stop(processes: Sequence[subprocess.Popen[bytes]], *, grace_s: float) -> Non
 
 def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
     if process.returncode is not None:
-        return  # reaped before: the id may be somebody else's by now
+        return  # reaped before: the id may belong to another process now
     try:
         os.killpg(process.pid, number)
     except ProcessLookupError:

@@ -1,5 +1,5 @@
-"""What may be sent. Shapes and ranges of single values; what needs the space or the data set is in
-search/validate.py."""
+"""The bodies of requests: the types and ranges of single values. Checks against the space, the data set and the cluster
+are in search/validate.py."""
 
 import re
 from typing import Annotated, Any, Literal
@@ -9,6 +9,7 @@ from pydantic.functional_validators import BeforeValidator, PlainValidator
 from pydantic_core import PydanticCustomError
 
 from api.body import Strict
+from archsmith.formats import FORMATS
 from search.compress import DEFAULT
 from search.objective import FORMS, MAXIMIZED, MINIMIZED
 from search.spec import (
@@ -34,12 +35,12 @@ def _named(value: Any) -> Any:
     if isinstance(value, str):
         return {"name": value}
     if not isinstance(value, dict):
-        raise PydanticCustomError("type_mismatch", "must be a step's name or an object with one")
+        raise PydanticCustomError("type_mismatch", "must be the name of a step, or an object with a name and options")
     return value
 
 
 class CompressStepRequest(Strict):
-    """A step's name, and its options beside it."""
+    """A step's name, with its options beside it."""
 
     model_config = ConfigDict(strict=True, extra="allow", frozen=True)
     name: Annotated[str, Field(max_length=64)]
@@ -49,7 +50,7 @@ Step = Annotated[CompressStepRequest, BeforeValidator(_named, json_schema_input_
 
 
 class CompressRequest(Strict):
-    """The steps in order. max_drop: what all of them together may lose of the score on the validation split."""
+    """The steps in order. max_drop: validation score that all of them together may lose."""
 
     model_config = ConfigDict(
         strict=True, extra="forbid", frozen=True, json_schema_extra={"examples": [{"steps": list(DEFAULT)}]}
@@ -68,21 +69,21 @@ MONTH_S = 30 * 86_400
 DAY_S = 86_400
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 JobId = Annotated[str, Field(pattern=r"^[0-9A-Za-z-]{1,64}$")]
-ImageSize = Annotated[int | None, Field(ge=1, le=4096, description="side to which pictures are brought, pixels")]
+ImageSize = Annotated[int | None, Field(ge=1, le=4096, description="side in pixels to which images are scaled")]
 Length = Annotated[int, Field(ge=1, le=65_536)]
-DatasetFormat = Literal["idx", "npz", "images", "graph", "tu"]
+DatasetFormat = Literal[FORMATS]  # type: ignore[valid-type]
 DatasetName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
 
 def _space(value: Any) -> dict[str, Any]:
-    """A preset's name or a document -> a document."""
+    """A space document, or the document of the preset of that name."""
     if isinstance(value, dict):
         return value
     if not isinstance(value, str):
-        raise PydanticCustomError("type_mismatch", "must be a preset's name or a space document")
+        raise PydanticCustomError("type_mismatch", "must be the name of a preset, or a space document")
     if value not in presets.names():
         allowed = presets.names()
-        text = "there is no preset {name}; there are {shown}"
+        text = "there is no preset {name}; the presets are {shown}"
         context = {"name": repr(value[:60]), "shown": ", ".join(allowed), "allowed": allowed}
         raise PydanticCustomError("choice_unknown", text, context)
     return presets.load(value)
@@ -92,17 +93,19 @@ def _controller(value: Any) -> Any:
     if isinstance(value, str):
         return {"name": value}
     if not isinstance(value, dict):
-        raise PydanticCustomError("type_mismatch", "must be a controller's name or an object with one")
+        raise PydanticCustomError(
+            "type_mismatch", "must be the name of a controller, or an object with a name and options"
+        )
     return value
 
 
 def _whole(value: Any) -> Any:
-    """A form's fields are all text."""
+    """The text field of a form as a number, if it is one."""
     return int(value) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value) else value
 
 
 class ControllerRequest(Strict):
-    """A controller's name, and its options beside it."""
+    """A controller's name, with its options beside it."""
 
     model_config = ConfigDict(strict=True, extra="allow", frozen=True)
     name: Annotated[str, Field(max_length=64)]
@@ -112,14 +115,14 @@ class ControllerRequest(Strict):
 
 
 def _one_of(names: tuple[str, ...]) -> BeforeValidator:
-    """A measure's name alone stands for a list of one."""
+    """Takes a single name as a list with one name."""
 
     def listed(value: Any) -> Any:
         if not isinstance(value, str):
             return value
         if value not in names:
             context = {"name": repr(value[:60]), "shown": ", ".join(names), "allowed": list(names)}
-            raise PydanticCustomError("choice_unknown", "there is no measure {name} here; there are {shown}", context)
+            raise PydanticCustomError("choice_unknown", "{name} cannot be used here; the measures are {shown}", context)
         return [value]
 
     return BeforeValidator(listed, json_schema_input_type=Literal[names] | list[Literal[names]])  # type: ignore[valid-type]
@@ -130,7 +133,7 @@ Minimized = Annotated[list[Literal[MINIMIZED]], Field(max_length=len(MINIMIZED))
 
 
 class TargetRequest(Strict):
-    """A soft limit on a measure, in its unit.
+    """A soft limit on a measure, in the measure's unit.
 
     absolute: score + weight * |measure / value - 1|. product: score * (measure / value) ^ weight.
     """
@@ -145,11 +148,11 @@ class TargetRequest(Strict):
 
 
 class ObjectiveRequest(Strict):
-    """What is maximised and minimised, and expressions that every architecture must keep, such as "params <= 500000".
+    """The objectives, and constraints on every architecture, such as "params <= 500000".
 
-    maximize, minimize: a measure or a list of measures, together at least one. target: instead of a second objective, a
-    soft limit that is folded into the score. score: what a trial's score is; "auto" is the AUC for links and the
-    accuracy for all else.
+    maximize, minimize: a measure or a list of measures, together at least one. target: a soft limit on a measure,
+    combined with the score instead of a second objective. score: how trials are scored; "auto" is the AUC for links
+    and the accuracy for everything else.
     """
 
     maximize: Maximized = Field(["score"])
@@ -169,9 +172,9 @@ class ObjectiveRequest(Strict):
 
 
 class BudgetRequest(Strict):
-    """The search ends at the first of: trials (counted ones), seconds of wall clock, total_epochs of all trials.
+    """The search ends when the first of these is used up: trials, wall-clock seconds, total_epochs of all trials.
 
-    epochs: of one trial.
+    epochs: of each trial.
     """
 
     trials: Annotated[int, Field(ge=1, le=10_000)] = Budget().trials
@@ -186,7 +189,7 @@ class BudgetRequest(Strict):
 
 
 class TrialRequest(Strict):
-    """What one trial gets and how it trains."""
+    """The resources and the training of each trial."""
 
     cpus: Annotated[float, Field(ge=0.5, le=4096)] = TrialSpec().cpus
     gpus: Annotated[float, Field(ge=0, le=1024)] = TrialSpec().gpus
@@ -203,10 +206,10 @@ class TrialRequest(Strict):
 
 
 class FinalistsRequest(Strict):
-    """How many of the best are trained again in full, and how often each. epochs: null = by rule.
+    """How many of the best architectures are trained in full, and with how many seeds. epochs: null = by rule.
 
-    baseline, random_arm: what the winner is compared with; the random arm costs as many epochs as the search.
-    fidelity: in how many architectures short and full training are compared, 0 = in none.
+    baseline, random_arm: what the winner is compared with; the random arm uses as many epochs as the search.
+    fidelity: number of architectures in which short and full training are compared, 0 for none.
     """
 
     top: Annotated[int, Field(ge=1, le=10)] = FinalistSpec().top
@@ -221,14 +224,14 @@ class FinalistsRequest(Strict):
 
 
 class FlatRequest(Strict):
-    """The last `trials` counted trials raised the best score by no more than `by`."""
+    """The last `trials` trials raised the best score by no more than `by`."""
 
     trials: Annotated[int, Field(ge=1, le=10_000)]
     by: Annotated[float, Field(ge=0, le=1)] = Flat(trials=1).by
 
 
 class StopRequest(Strict):
-    """What ends the search before its budget does. target: a search score that is enough."""
+    """What ends the search before its budget does. target: a search score that suffices."""
 
     target: Annotated[float, Field(ge=0, le=1)] | None = None
     flat: FlatRequest | None = None
@@ -239,7 +242,7 @@ class StopRequest(Strict):
 
 
 class WarmStartRequest(Strict):
-    """Ended jobs whose trials the controller knows from the start. Trials of this job are told apart from theirs."""
+    """Ended jobs whose trials the controller starts with. They are kept apart from the trials of this job."""
 
     jobs: Annotated[list[JobId], Field(max_length=16)] = Field([])
 
@@ -248,7 +251,7 @@ class WarmStartRequest(Strict):
 
 
 Answers = dict[Annotated[str, Field(max_length=200)], bool | int | float | Annotated[str, Field(max_length=200)]]
-"""To decisions, by name: `choices` of a trial's view, or part of it."""
+"""Options of decisions, by name: the `choices` of a trial, or part of them."""
 
 SpaceField = Annotated[
     dict[str, Any], PlainValidator(_space, json_schema_input_type=str | dict[str, Any]), Field(validate_default=True)
@@ -256,7 +259,7 @@ SpaceField = Annotated[
 
 
 class JobRequest(Strict):
-    """A search job. Only `dataset` has no default."""
+    """A search job. Only `dataset` is required."""
 
     model_config = ConfigDict(
         strict=True, extra="forbid", frozen=True, json_schema_extra={"examples": [{"dataset": "digits"}]}
@@ -280,7 +283,7 @@ class JobRequest(Strict):
     init_from: JobId | None = None
 
     def spec(self) -> JobSpec:
-        """The job as the inside knows it; not yet checked against space, data set and cluster."""
+        """As a JobSpec, not yet checked against space, data set and cluster."""
         return JobSpec(
             dataset=self.dataset,
             space=self.space,
@@ -301,10 +304,10 @@ class JobRequest(Strict):
 
 
 class SpaceRequest(Strict):
-    """A space to be looked at: for a data set, or for an input shape and a number of classes.
+    """A space to check, for a data set or for an input shape and a number of classes.
 
     input_shape: [C, H, W] of images, [C, D, H, W] of volumes, [F] of the nodes of graphs.
-    data: what the shape is of; unless given, what its length tells, and of [F] what the space says.
+    data: the kind of data; by default it follows from the length of the shape, and for [F] from the space.
     """
 
     model_config = ConfigDict(
@@ -321,7 +324,7 @@ class SpaceRequest(Strict):
 
 
 class DatasetRequest(Strict):
-    """A data set to be registered from a path below one of the folders in ARCHSMITH_DATA_ROOTS."""
+    """A data set at a path below one of the folders in ARCHSMITH_DATA_ROOTS."""
 
     model_config = ConfigDict(
         strict=True,
@@ -344,6 +347,6 @@ class UploadFields(Strict):
 
 
 class DatasetUpload(UploadFields):
-    """A data set sent as multipart/form-data: one or more file parts (idx has two or four, a graph of tables two)."""
+    """An upload as multipart/form-data with one or more file parts (two or four for idx, two for a graph as tables)."""
 
     file: Annotated[list[str], Field(json_schema_extra={"items": {"type": "string", "format": "binary"}})]

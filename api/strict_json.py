@@ -1,4 +1,4 @@
-"""JSON as RFC 8259 means it, and narrower: what Python's parser lets through is refused here, with a pointer."""
+"""A strict JSON parser (RFC 8259): refuses what Python's own lets through, with a pointer to the place."""
 
 import json
 import math
@@ -13,28 +13,28 @@ MAX_NODES = 10_000
 MAX_INTEGER = 2**63 - 1
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _BRACKET = re.compile(r"[\[\]{}]")
-# Control characters, bidirectional overrides (they make a text read differently from what it is), lone surrogates.
+# Control characters, lone surrogates, and bidirectional overrides, which show a text in another order than it has.
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class _BadNumber:
-    """Stands for a number that does not fit, until its place is known."""
+    """Stands for a number out of range until its place in the document is known."""
 
     def __init__(self, text: str) -> None:
         self.text = text if len(text) <= 40 else text[:39] + "…"
 
 
-class _Twice(dict[str, Any]):
-    """An object in which `key` came more than once."""
+class _Duplicate(dict[str, Any]):
+    """An object with the key `key` more than once."""
 
     key = ""
 
 
 def parse(body: bytes) -> Any:
-    """Bytes -> JSON value.
+    """The value of a JSON document.
 
-    Raises MalformedInput (encoding, grammar, duplicate keys, NaN, depth) or InvalidInput (numbers beyond double or
-    64 bit, forbidden characters, too many nodes).
+    Raises MalformedInput (encoding, syntax, duplicate keys, NaN, depth) or InvalidInput (numbers that fit neither a
+    double nor 64 bits, forbidden characters, too many values).
     """
     text = _decode(body)
     _check_depth(text)
@@ -48,7 +48,7 @@ def parse(body: bytes) -> Any:
         )
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        _malformed("json_invalid", f"not JSON at {where}: {error.msg}")
+        _malformed("json_invalid", f"not valid JSON at {where}: {error.msg}")
     _check(value)
     return value
 
@@ -59,22 +59,22 @@ def _malformed(rule: str, detail: str, where: str = "") -> NoReturn:
 
 def _decode(body: bytes) -> str:
     if not body.strip():
-        _malformed("body_missing", "a JSON body is needed")
+        _malformed("body_missing", "the request needs a JSON body")
     if body.startswith(b"\xef\xbb\xbf"):
-        _malformed("encoding_invalid", "remove the byte order mark; JSON is plain UTF-8")
+        _malformed("encoding_invalid", "the body begins with a byte order mark; send UTF-8 without one")
     try:
         return body.decode("utf-8")
     except UnicodeDecodeError as error:
-        _malformed("encoding_invalid", f"not UTF-8 at byte {error.start}")
+        _malformed("encoding_invalid", f"the body is not UTF-8 at byte {error.start}")
 
 
 def _check_depth(text: str) -> None:
-    # Before parsing: the parser itself recurses.
+    # Before parsing, because the parser recurses.
     depth = 0
     for bracket in _BRACKET.finditer(_STRING.sub("", text)):
         depth += 1 if bracket[0] in "[{" else -1
         if depth > MAX_DEPTH:
-            _malformed("json_too_deep", f"nested deeper than {MAX_DEPTH}")
+            _malformed("json_too_deep", f"nested more than {MAX_DEPTH} levels deep")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(value) == len(pairs):
         return value
     seen: set[str] = set()
-    marked = _Twice(value)
+    marked = _Duplicate(value)
     for key, _ in pairs:
         if key in seen:
             marked.key = key
@@ -92,7 +92,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _not_json(name: str) -> NoReturn:
-    _malformed("json_invalid", f"{name} is not JSON")
+    _malformed("json_invalid", f"{name} is not a JSON number")
 
 
 def _float(text: str) -> float | _BadNumber:
@@ -101,7 +101,7 @@ def _float(text: str) -> float | _BadNumber:
 
 
 def _integer(text: str) -> int | _BadNumber:
-    # Python refuses to convert more than 4,300 digits, so the length is looked at first.
+    # int() refuses more than 4,300 digits, so the length is checked first.
     if len(text) > 20 or abs(int(text)) > MAX_INTEGER:
         return _BadNumber(text)
     return int(text)
@@ -122,11 +122,11 @@ def _check(value: Any) -> None:
     for count, (path, item) in enumerate(_walk(value)):
         if count >= MAX_NODES:
             raise InvalidInput(
-                Fault(pointer="", rule="document_too_large", detail=f"more than {MAX_NODES} values in one document")
+                Fault(pointer="", rule="document_too_large", detail=f"the document has more than {MAX_NODES} values")
             )
-        if isinstance(item, _Twice):
+        if isinstance(item, _Duplicate):
             name = pointer(*path, item.key)
-            _malformed("json_duplicate_key", f"the key {item.key[:100]!r} comes more than once", name)
+            _malformed("json_duplicate_key", f"the key {item.key[:100]!r} occurs more than once", name)
         faults.extend(_value_faults(path, item))
     if faults:
         raise InvalidInput(faults)

@@ -1,4 +1,4 @@
-"""multipart/form-data streamed to disk: no part is ever held in memory, and an upload cut off leaves nothing behind."""
+"""multipart/form-data streamed to disk: no file is held in memory, and an interrupted upload leaves nothing behind."""
 
 import re
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
-from archsmith.errors import Fault, InvalidInput, MalformedInput, PayloadTooLarge
+from archsmith.errors import Fault, InvalidInput, MalformedInput, PayloadTooLarge, pointer
 
 MAX_PARTS = 16
 MAX_FIELD_BYTES = 1024
@@ -19,26 +19,26 @@ _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 @dataclass(kw_only=True, slots=True)
 class Form:
-    """What came. fields: the text parts by name; files: where the file parts were written, in order."""
+    """The parts of an upload. fields: text parts by name; files: paths of the file parts, in order."""
 
     fields: dict[str, str] = field(default_factory=dict)
     files: list[Path] = field(default_factory=list)
 
 
 async def receive(request: Request, folder: Path, *, limit: int) -> Form:
-    """Write the request's file parts into `folder`. limit: bytes of all files together.
+    """Write the file parts of the request into `folder`. limit: total bytes of all files.
 
     Raises MalformedInput (multipart_invalid), InvalidInput (too many parts, a field twice) or PayloadTooLarge.
     """
     _, options = parse_options_header(request.headers.get("content-type", ""))
     boundary = options.get(b"boundary", b"")
     if not 1 <= len(boundary) <= 200:
-        _malformed("the Content-Type has no usable boundary")
+        _malformed("the Content-Type header needs a boundary of 1 to 200 characters")
     sink = _Sink(folder, limit)
     try:
         parser = MultipartParser(boundary, sink.callbacks())  # type: ignore[arg-type]
         async for chunk in request.stream():
-            # In a thread: a slow disk must not hold up other requests.
+            # In a thread, so that a slow disk does not delay other requests.
             await run_in_threadpool(parser.write, chunk)
         parser.finalize()
     except FormParserError as error:
@@ -46,7 +46,7 @@ async def receive(request: Request, folder: Path, *, limit: int) -> Form:
     finally:
         sink.close()
     if not sink.ended:
-        _malformed("the last boundary is missing; the upload was cut off")
+        _malformed("the last boundary is missing; the upload is incomplete")
     return sink.form
 
 
@@ -54,12 +54,12 @@ def _malformed(detail: str) -> NoReturn:
     raise MalformedInput(Fault(pointer="", rule="multipart_invalid", detail=detail))
 
 
-def _invalid(rule: str, detail: str, pointer: str = "") -> NoReturn:
-    raise InvalidInput(Fault(pointer=pointer, rule=rule, detail=detail))
+def _invalid(rule: str, detail: str, *path: str) -> NoReturn:
+    raise InvalidInput(Fault(pointer=pointer(*path), rule=rule, detail=detail))
 
 
 class _Sink:
-    """Takes the parser's callbacks, one part after the other."""
+    """The callbacks of the parser. It calls them part by part."""
 
     def __init__(self, folder: Path, limit: int) -> None:
         self.form = Form()
@@ -94,7 +94,9 @@ class _Sink:
     def _begin(self) -> None:
         self._parts += 1
         if self._parts > MAX_PARTS:
-            _invalid("too_many_parts", f"an upload has at most {MAX_PARTS} parts")
+            _invalid(
+                "too_many_parts", f"the upload has more than {MAX_PARTS} parts, the limit for files and fields together"
+            )
         self._disposition, self._name, self._text = b"", "", bytearray()
 
     def _header_end(self) -> None:
@@ -106,13 +108,13 @@ class _Sink:
         _, options = parse_options_header(self._disposition)
         self._name = options.get(b"name", b"").decode("utf-8", "replace")[:100]
         if not self._name:
-            _malformed("a part has no name")
+            _malformed("a part has no name in its Content-Disposition header")
         if b"filename" in options:
             label = options[b"filename"].decode("utf-8", "replace")
             self._file = self._path(label).open("xb")
 
     def _path(self, label: str) -> Path:
-        """The sender's file name is a label: kept where harmless (idx tells its files apart by it), else replaced."""
+        """The sender's file name is kept if it is plain (idx tells its files apart by their names), else replaced."""
         index = len(self.form.files)
         plain = _PLAIN_NAME.fullmatch(label) and not (self._folder / label).exists()
         path = self._folder / (label if plain else f"upload-{index}")
@@ -128,14 +130,14 @@ class _Sink:
             return
         self._text.extend(data[start:end])
         if len(self._text) > MAX_FIELD_BYTES:
-            _invalid("out_of_range", f"a text field has at most {MAX_FIELD_BYTES} bytes", f"/{self._name}")
+            _invalid("out_of_range", f"a text field has at most {MAX_FIELD_BYTES} bytes", self._name)
 
     def _end(self) -> None:
         if self._file is not None:
             self.close()
             return
         if self._name in self.form.fields:
-            _invalid("field_duplicate", f"the field {self._name!r} comes more than once", f"/{self._name}")
+            _invalid("field_duplicate", f"the field {self._name!r} must be given once", self._name)
         self.form.fields[self._name] = self._text.decode("utf-8", "replace")
 
     def _finish(self) -> None:

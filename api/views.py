@@ -1,4 +1,4 @@
-"""What is answered: the ledger's rows as people see them. Scores are fractions, times RFC 3339 UTC, durations s."""
+"""The bodies of responses. Scores are fractions from 0 to 1, times RFC 3339 in UTC, durations in seconds."""
 
 import math
 from datetime import datetime
@@ -21,7 +21,7 @@ class View(BaseModel):
 
 
 class ProgressView(View):
-    """trials: how many are in each state; trials_total, seconds_left: what the budget still allows."""
+    """trials: their number by state; trials_total: the budget; seconds_left: of the budget."""
 
     trials: dict[TrialState, int]
     trials_total: int
@@ -30,9 +30,9 @@ class ProgressView(View):
 
 
 class BestView(View):
-    """The incumbent: best search score so far, measured on the validation split.
+    """The incumbent: the trial with the best search score so far, measured on the validation split.
 
-    Of several objectives, or with a soft target, the trial that is best by the one number that stands for them.
+    With several objectives or a soft target: the trial with the best value of their scalarisation.
     """
 
     trial: int
@@ -40,7 +40,7 @@ class BestView(View):
 
 
 class JobView(View):
-    """One job. `final_score` is measured once, on the test split; it and `search_score` are never compared."""
+    """A job. `final_score` is measured once, on the test split, and not comparable with `search_score`."""
 
     id: str
     name: str
@@ -62,9 +62,9 @@ class JobView(View):
 
 
 class FinalistView(View):
-    """One training in full. rank: 1 for the best; seed: which repetition.
+    """A full training. rank: 1 for the best; seed: number of the repetition.
 
-    role: finalist, baseline or random (what it is compared with), or fidelity (checks the ranking).
+    role: finalist; baseline or random, for the comparison; fidelity, to check the ranking by short trainings.
     """
 
     rank: int
@@ -79,14 +79,14 @@ class FinalistView(View):
 
 
 class JobDetail(JobView):
-    """A job with everything that was asked for, and its finalists."""
+    """A job with its document and its finalists."""
 
     spec: dict[str, Any]
     finalists: list[FinalistView]
 
 
 class MeasurementView(View):
-    """One epoch. score: on the validation split; train_loss: mean cross entropy in nats, null where not finite."""
+    """One epoch. score: on the validation split; train_loss: mean cross-entropy in nats, null if not finite."""
 
     epoch: int
     score: float
@@ -95,9 +95,9 @@ class MeasurementView(View):
 
 
 class TrialView(View):
-    """One trial. measurements: one per epoch, and peak_memory_mb (see docs/spaces.md): null in lists.
+    """A trial. measurements (one per epoch) and peak_memory_mb (see docs/spaces.md) are null in lists.
 
-    measures: what was measured beside the score for the job's objectives, by name.
+    measures: values of the job's objectives other than the score, by name.
     """
 
     number: int
@@ -124,7 +124,7 @@ class TrialView(View):
 
 
 class BestArchitecture(View):
-    """The incumbent's architecture and what it costs."""
+    """The incumbent's architecture and its measures."""
 
     trial: int
     search_score: float
@@ -134,7 +134,7 @@ class BestArchitecture(View):
 
 
 class PointView(View):
-    """A trial on the front, and its measures, raw."""
+    """A trial of the Pareto front and its measures."""
 
     trial: int
     measures: dict[str, float]
@@ -142,7 +142,7 @@ class PointView(View):
 
 
 class BeliefView(View):
-    """A job's controller. told: how many ended trials it has learned from; state: what it believes, by controller."""
+    """A job's controller. told: number of ended trials it has learned from; state: depends on the controller."""
 
     name: str
     options: dict[str, Any]
@@ -151,11 +151,11 @@ class BeliefView(View):
 
 
 class FrontView(View):
-    """The completed trials that no other one dominates, by the first objective, the best first.
+    """The Pareto front: the completed trials that no other one dominates, best in the first objective first.
 
-    maximize, minimize: the objectives. hypervolume: of what the front dominates, above `reference`, in the product of
-    the objectives' units; reference: a tenth of the range worse than the worst completed trial in each; both null until
-    a trial has completed.
+    maximize, minimize: the objectives. hypervolume: of the region between the front and `reference`, in the product of
+    the objectives' units; reference: in each objective a tenth of the range worse than the worst completed trial. Both
+    are null until a trial has completed.
     """
 
     maximize: list[str]
@@ -182,9 +182,9 @@ class TrialPage(View):
 class DatasetView(View):
     """A data set.
 
-    kind: image, volume or graph; tasks: what may be asked about it, the usual one first. input_shape: [C, H, W] of
-    pictures, [C, D, H, W] of volumes, [F] of the nodes of graphs. classes, counts (answers per class), train, val, test
-    (sizes of the splits) are of the first task.
+    kind: image, volume or graph; tasks: those that it can be used for, the default one first. input_shape: [C, H, W] of
+    images, [C, D, H, W] of volumes, [F] of the nodes of graphs. classes, counts (samples per class), train, val and
+    test (sizes of the splits) refer to the first task.
     """
 
     name: str
@@ -222,7 +222,7 @@ class PresetList(View):
 
 
 class ControllerView(View):
-    """options: by name, each as JSON Schema tells it: type, range or words, default."""
+    """options: by name, each as a JSON Schema with type, range or allowed values, and default."""
 
     name: str
     options: dict[str, dict[str, Any]]
@@ -233,7 +233,7 @@ class ControllerList(View):
 
 
 class QuantilesView(View):
-    """Of the sampled architectures that fit, feasible or not: smallest, percentiles, largest."""
+    """Minimum, percentiles and maximum over the sampled architectures that fit the input, feasible or not."""
 
     min: float
     p5: float
@@ -245,12 +245,12 @@ class QuantilesView(View):
 
 
 class SpaceReport(View):
-    """What a space holds.
+    """A report on a space.
 
-    size: number of walks, null when it is estimated or above 2^53 (beyond what JSON readers keep); size_log10 always
-    tells it, with the standard error size_log10_error, 0 when it is exact.
-    feasible_share: of the walks sampled, those that keep all constraints; feasible_interval: of all walks, with 95 %
-    confidence. costs: by the name of the measure. example: a feasible one, null when none was found.
+    size: number of decision paths, null if it is estimated or above 2^53 (which JSON readers round); size_log10 is
+    always given, with its standard error size_log10_error, 0 if exact.
+    feasible_share: share of the sampled paths that satisfy all constraints; feasible_interval: its 95 % interval for
+    all paths. costs: by the name of the measure. example: a feasible architecture, null if none was found.
     """
 
     valid: bool = True
@@ -271,7 +271,7 @@ class SpaceReport(View):
 
 
 def run_url(settings: Settings, job: Job, run_id: str | None) -> str | None:
-    """Link to a run in the MLflow UI, or to the job's experiment before the run is there, or None before that."""
+    """Address of a run in the MLflow UI; of the job's experiment while there is no run; None while there is neither."""
     if not settings.mlflow_public_url or not job.mlflow_experiment_id:
         return None
     base = f"{settings.mlflow_public_url.rstrip('/')}/#/experiments/{job.mlflow_experiment_id}"
@@ -291,7 +291,7 @@ def job_view(job: Job, settings: Settings) -> JobView:
 
 def job_detail(job: Job, finalists: list[Finalist], settings: Settings) -> JobDetail:
     return JobDetail(
-        **_job_fields(job, settings), spec=job.spec.to_json(), finalists=[_finalist(one) for one in finalists]
+        **_job_fields(job, settings), spec=job.spec.to_json(), finalists=[_finalist(finalist) for finalist in finalists]
     )
 
 
@@ -320,9 +320,9 @@ def _progress(job: Job) -> ProgressView:
     )
 
 
-def _finalist(one: Finalist) -> FinalistView:
+def _finalist(finalist: Finalist) -> FinalistView:
     same = ("rank", "role", "seed", "state", "test_score", "epochs", "seconds", "reason")
-    return FinalistView(trial=one.trial_number, **{name: getattr(one, name) for name in same})
+    return FinalistView(trial=finalist.trial_number, **{name: getattr(finalist, name) for name in same})
 
 
 def belief_view(job: Job, belief: ControllerState | None) -> BeliefView:
@@ -345,12 +345,12 @@ def front_view(job: Job, front: Front) -> FrontView:
 
 
 def trial_view(trial: Trial, job: Job, settings: Settings, *, full: bool) -> TrialView:
-    """full: with the measurements, which only the ledger's single-trial reading has."""
+    """full: with measurements, which the ledger returns for single trials only."""
     same = ("number", "state", "reason", "architecture", "hash", "choices", "params", "macs", "search_score", "epochs")
     more = ("measures", "attempts", "seconds", "provenance", "created_at", "started_at", "finished_at")
     return TrialView(
         **{name: getattr(trial, name) for name in (*same, *more)},
-        measurements=[_measurement(one) for one in trial.measurements] if full else None,
+        measurements=[_measurement(row) for row in trial.measurements] if full else None,
         peak_memory_mb=_peak_memory(trial) if full else None,
         mlflow_url=run_url(settings, job, trial.mlflow_run_id) if trial.mlflow_run_id else None,
         links={"self": f"/v1/jobs/{job.id}/trials/{trial.number}", "job": f"/v1/jobs/{job.id}"},
@@ -358,16 +358,16 @@ def trial_view(trial: Trial, job: Job, settings: Settings, *, full: bool) -> Tri
 
 
 def _peak_memory(trial: Trial) -> float | None:
-    """None for an architecture written by a version with other operations or another schema."""
+    """None if the architecture was written by a version with other operations or another schema."""
     try:
         return analyse(Architecture.from_json(trial.architecture)).peak_memory_mb
     except InvalidArchitecture:
         return None
 
 
-def _measurement(one: Measurement) -> MeasurementView:
-    loss = one.train_loss if math.isfinite(one.train_loss) else None
-    return MeasurementView(epoch=one.epoch, score=one.score, train_loss=loss, seconds=one.seconds)
+def _measurement(row: Measurement) -> MeasurementView:
+    loss = row.train_loss if math.isfinite(row.train_loss) else None
+    return MeasurementView(epoch=row.epoch, score=row.score, train_loss=loss, seconds=row.seconds)
 
 
 def dataset_view(info: DatasetInfo, row: DatasetRow | None) -> DatasetView:

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("space", "search", "workers", "api")
 """From the inside out: a room may enter those before it."""
-SHARED = {"archsmith", "archsmith.errors", "archsmith.__version__"}
+SHARED = ("archsmith.__version__", "archsmith.errors", "archsmith.formats")
 """All that a room may take from the client's package; its own first lines load nothing."""
 MAX_LINES = 400
 
@@ -114,8 +114,8 @@ def foreign_rooms(source: Source) -> Iterator[str]:
             if top in ROOMS:
                 yield f"{source.path}:{line} imports {name}: the client speaks HTTP only"
         elif top == "archsmith":
-            if name not in SHARED and not name.startswith("archsmith.errors."):
-                yield f"{source.path}:{line} imports {name}: rooms share archsmith.errors only"
+            if name != "archsmith" and name not in SHARED and name.rpartition(".")[0] not in SHARED:
+                yield f"{source.path}:{line} imports {name}: rooms share {' and '.join(SHARED)} only"
         elif top in ROOMS and ROOMS.index(top) > ROOMS.index(source.room):
             yield f"{source.path}:{line} imports {name}: {top} is further out"
 
@@ -211,6 +211,7 @@ def test_no_module_imports_itself_through_others() -> None:
     [
         ("archsmith.cli", (*ROOMS, "torch", "ray", "mlflow", "optuna", "sqlalchemy", "fastapi")),
         ("archsmith.errors", (*ROOMS, "httpx", "typer")),
+        ("archsmith.formats", (*ROOMS, "httpx", "typer")),
         ("api.app", ("torch", "optuna", "ray", "mlflow")),
         ("space.space", ("torch",)),
         ("workers.tracking.mlflow_server", (*ROOMS[:2], "mlflow", "torch", "ray")),

@@ -1,4 +1,4 @@
-"""A winner made smaller afterwards: a job of its own, so that a job that has ended never changes."""
+"""Compressing the winner of an ended job: a job of its own, so that ended jobs never change."""
 
 from dataclasses import replace
 
@@ -24,12 +24,12 @@ def compress(
     request: CompressRequest,
     idempotency_key: IdempotencyKey = None,
 ) -> views.JobDetail:
-    """Queue a job that makes the winner of a succeeded one smaller. Its bundle is that one's with the result in it."""
+    """Queue a job that compresses the winner of a succeeded job; its bundle adds the smaller model to that job's."""
     if job.state is not JobState.SUCCEEDED or not (context.settings.job_folder(job.id) / "bundle.zip").is_file():
-        raise not_ready(job, "only a job that has succeeded has a winner to be made smaller")
+        raise not_ready(job, "only the winner of a job that has succeeded can be compressed")
     shape = context.shape(job.spec.dataset)
     if shape is None:
-        detail = f"the data set {job.spec.dataset!r} of this job is gone, and every step trains on it or is measured"
+        detail = f"the data set {job.spec.dataset!r} of this job is gone, and the steps need it; add it again"
         raise InvalidInput(Fault(pointer="", rule="dataset_not_found", detail=detail, allowed=context.store.names()))
     section = request.spec(of=job.id)
     check_compress(section)

@@ -1,4 +1,4 @@
-"""Controllers: their names, and the options of each with ranges and defaults."""
+"""The controllers and their options."""
 
 from fastapi import APIRouter
 
@@ -11,7 +11,7 @@ router = APIRouter(prefix="/v1/controllers", tags=["controllers"], dependencies=
 
 @router.get("")
 def browse() -> views.ControllerList:
-    """By name. An option is told as in JSON Schema."""
+    """All controllers by name; each option is a JSON Schema."""
     items = [
         views.ControllerView(name=name, options={option: found.shown() for option, found in entry.options.items()})
         for name, entry in sorted(CONTROLLERS.items())

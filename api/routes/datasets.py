@@ -1,4 +1,4 @@
-"""Data sets: what is there, and bringing new ones in. The files themselves are only ever opened by a child process."""
+"""Data sets: listing and adding them. Their files are opened by a child process only."""
 
 import contextlib
 import tempfile
@@ -24,7 +24,7 @@ router = APIRouter(
 )
 Model = TypeVar("Model", bound=Strict)
 UPLOADS = "uploads"
-"""Folder below the state folder where uploads lie until they are read; whatever is in it at start is left over."""
+"""Folder in the state folder for uploads until they are read; emptied when the service starts."""
 
 
 @router.get("")
@@ -45,21 +45,21 @@ _BODIES = {
     "application/json": {"schema": {"$ref": "#/components/schemas/DatasetRequest"}},
     "multipart/form-data": {"schema": {"$ref": "#/components/schemas/DatasetUpload"}},
 }
-"""For the OpenAPI document: FastAPI can read one media type off a signature, not two."""
+"""For the OpenAPI document: a signature can declare one media type only."""
 
 
 @router.post("", status_code=201, openapi_extra={"requestBody": {"required": True, "content": _BODIES}})
 async def add(context: ContextDep, request: Request, answer: Response) -> views.DatasetView:
-    """Upload a data set (multipart/form-data), or register one by path (application/json)."""
+    """Upload a data set (multipart/form-data), or add one from a path on the service's machine (application/json)."""
     kind = media_type(request)
     if kind == "multipart/form-data":
         view = await _upload(context, request)
     elif kind == "application/json":
         request.state.model = DatasetRequest
-        wanted = _checked(DatasetRequest, await request.json())
-        view = await run_in_threadpool(_by_path, context, wanted)
+        body = _checked(DatasetRequest, await request.json())
+        view = await run_in_threadpool(_by_path, context, body)
     else:
-        raise ProblemError(415, "media_type_unsupported", "send application/json or multipart/form-data")
+        raise ProblemError(415, "media_type_unsupported", "send the body as application/json or multipart/form-data")
     answer.headers["Location"] = view.links["self"]
     return view
 
@@ -71,7 +71,7 @@ async def _upload(context: Context, request: Request) -> views.DatasetView:
         form = await uploads.receive(request, Path(folder), limit=context.settings.max_upload_bytes)
         fields = _checked(UploadFields, form.fields)
         if not form.files:
-            detail = "send the data as one or more file parts"
+            detail = "the upload has no file; send the data as one or more file parts"
             raise InvalidInput(Fault(pointer="/file", rule="file_missing", detail=detail))
         return await run_in_threadpool(_ingest, context, fields, form.files)
 
@@ -83,16 +83,16 @@ def _checked(model: type[Model], fields: Mapping[str, Any]) -> Model:
         raise InvalidInput(faults_of(error.errors(include_url=False), model=model)) from None
 
 
-def _by_path(context: Context, wanted: DatasetRequest) -> views.DatasetView:
-    source = _allowed(Path(wanted.path), context.settings.data_roots)
-    return _ingest(context, wanted, [source])
+def _by_path(context: Context, body: DatasetRequest) -> views.DatasetView:
+    source = _allowed(Path(body.path), context.settings.data_roots)
+    return _ingest(context, body, [source])
 
 
 def _allowed(path: Path, roots: tuple[Path, ...]) -> Path:
-    """The path with every link followed, if that lies below a root. Raises InvalidInput."""
+    """The path with all links resolved. Raises InvalidInput if that is not below one of the roots."""
     shown = [str(root) for root in roots]
     detail = "the path must lie below one of the folders in ARCHSMITH_DATA_ROOTS"
-    detail += f" ({', '.join(shown)})" if roots else ", and none is set"
+    detail += f": {', '.join(shown)}" if roots else ", and the service was started without any"
     refused = InvalidInput(Fault(pointer="/path", rule="path_not_allowed", detail=detail, allowed=shown))
     if not path.is_absolute():
         raise refused
@@ -101,23 +101,21 @@ def _allowed(path: Path, roots: tuple[Path, ...]) -> Path:
         if not any(real.is_relative_to(root.resolve()) for root in roots):
             raise refused
         if not real.exists():
-            detail = "there is nothing at this path"
+            detail = f"there is no file or folder {path} on the service's machine"
             raise InvalidInput(Fault(pointer="/path", rule="path_not_found", detail=detail))
-    except (OSError, RuntimeError):  # too long, a loop of links
+    except (OSError, RuntimeError):  # the path is too long, or its links form a loop
         raise refused from None
     return real
 
 
-def _ingest(context: Context, wanted: DatasetRequest | UploadFields, sources: Sequence[Path]) -> views.DatasetView:
-    name = wanted.name
+def _ingest(context: Context, body: DatasetRequest | UploadFields, sources: Sequence[Path]) -> views.DatasetView:
+    name = body.name
     if name in context.store.names():
-        raise AlreadyExists(f"there is a data set {name!r} already")
-    ingestion.run(
-        name=name, kind=wanted.format, sources=sources, settings=context.settings, image_size=wanted.image_size
-    )
+        raise AlreadyExists(f"there is a data set {name!r} already; choose another name")
+    ingestion.run(name=name, kind=body.format, sources=sources, settings=context.settings, image_size=body.image_size)
     info = context.store.describe(name)
     row = DatasetRow(name=name, format=info.format, report=dict(info.report), bytes=info.bytes)
-    # The files are the truth; a row of that name can only be left from files that somebody removed by hand.
+    # The files decide; a row with this name is left from files that somebody removed by hand.
     with contextlib.suppress(AlreadyExists):
         context.ledger.add_dataset(row)
     return views.dataset_view(info, row)

@@ -1,4 +1,4 @@
-"""Jobs: submit, look, steer, and fetch what they found."""
+"""Jobs: submitting, reading and steering them, and their results."""
 
 import re
 from pathlib import Path
@@ -35,7 +35,7 @@ StateFilter = Annotated[JobState | None, Query(description="only jobs in this st
 DryRun = Annotated[
     bool,
     BeforeValidator(plain_bool, json_schema_input_type=bool),
-    Query(description="train one calibration trial and say what the job would cost, without queueing it"),
+    Query(description="estimate the cost from a calibration trial, without queueing the job"),
 ]
 IdempotencyKey = Annotated[
     str | None, Header(description="1 to 255 visible ASCII characters; the same key and body give the same job")
@@ -63,7 +63,7 @@ def _key(header: IdempotencyKey = None) -> str | None:
     status_code=202,
     dependencies=_JSON,
     response_model=views.JobDetail,
-    responses={200: {"model": PriceView, "description": "What it would cost (dry_run)"}},
+    responses={200: {"model": PriceView, "description": "The estimated cost (dry_run)"}},
 )
 def submit(
     context: ContextDep,
@@ -72,7 +72,7 @@ def submit(
     idempotency_key: IdempotencyKey = None,
     dry_run: DryRun = False,
 ) -> views.JobDetail | Response:
-    """Queue a search, or price it. Nothing is stored unless the whole document is in order."""
+    """Queue a search, or estimate its cost. Nothing is stored unless the whole document is valid."""
     spec = request.spec()
     store = context.store
     check_job(
@@ -88,11 +88,11 @@ def submit(
 
 
 def created(context: Context, spec: JobSpec, idempotency_key: str | None, answer: Response) -> views.JobDetail:
-    """The job of a checked spec, a new one or the one that came with this key before."""
+    """The job of a checked spec: a new one, or the one that was made with the same key before."""
     try:
         job, _ = context.ledger.create_job(spec, key=_key(idempotency_key))
     except AlreadyExists:
-        detail = "this Idempotency-Key came before with another body"
+        detail = "this Idempotency-Key was used before with another body; use a new one for another job"
         raise InvalidInput(Fault(pointer="", rule="idempotency_key_reused", detail=detail)) from None
     answer.headers["Location"] = f"/v1/jobs/{job.id}"
     return _detail(context, job)
@@ -100,7 +100,7 @@ def created(context: Context, spec: JobSpec, idempotency_key: str | None, answer
 
 @router.get("", dependencies=_JSON)
 def browse(context: ContextDep, limit: Limit = 50, after: After = None, state: StateFilter = None) -> views.JobPage:
-    """Newest first."""
+    """All jobs, newest first."""
     try:
         jobs = context.ledger.jobs(limit=limit + 1, after=after, state=state)
     except InvalidInput as error:
@@ -116,9 +116,9 @@ def show(context: ContextDep, job: JobDep) -> views.JobDetail:
 
 @router.get("/{job_id}/trials", dependencies=_JSON)
 def trials(context: ContextDep, job: JobDep, limit: Limit = 50, after: After = None) -> views.TrialPage:
-    """In order of their numbers, without measurements."""
+    """The job's trials in order of their numbers, without measurements."""
     if after is not None and not re.fullmatch(r"[0-9]{1,9}", after):
-        detail = "this is no cursor that the service gave out"
+        detail = "not a cursor of this list; use `next` of the previous page"
         raise MalformedInput(Fault(pointer="/after", rule="cursor_invalid", detail=detail))
     found = context.ledger.trials(job.id, after=None if after is None else int(after), limit=limit + 1)
     items = [views.trial_view(trial, job, context.settings, full=False) for trial in found[:limit]]
@@ -127,7 +127,7 @@ def trials(context: ContextDep, job: JobDep, limit: Limit = 50, after: After = N
 
 @router.get("/{job_id}/trials/{number}", dependencies=_JSON)
 def trial(context: ContextDep, job: JobDep, number: str) -> views.TrialView:
-    """One trial with its measurements."""
+    """A trial with its measurements."""
     if not re.fullmatch(r"0|[1-9][0-9]{0,8}", number):
         raise NotFound("trial", number)
     return views.trial_view(context.ledger.trial(job.id, int(number)), job, context.settings, full=True)
@@ -142,7 +142,7 @@ def trial(context: ContextDep, job: JobDep, number: str) -> views.TrialView:
 def follow(
     context: ContextDep, job: JobDep, last_event_id: Annotated[str | None, Header()] = None
 ) -> StreamingResponse:
-    """All events from the first (or after Last-Event-ID) on; ends with `event: end` when the job has ended."""
+    """All events, or those after Last-Event-ID, then new ones; ends with `event: end` when the job has ended."""
     return events.stream(context, job.id, events.last_event_id(last_event_id))
 
 
@@ -163,13 +163,13 @@ def best(context: ContextDep, job: JobDep) -> views.BestArchitecture:
 
 @router.get("/{job_id}/controller", dependencies=_JSON)
 def controller(context: ContextDep, job: JobDep) -> views.BeliefView:
-    """What the job's controller believes by now: a policy's probabilities, a model's scales, why `auto` chose it."""
+    """The state of the job's controller, such as a policy's probabilities or a model's hyperparameters."""
     return views.belief_view(job, context.ledger.belief(job.id))
 
 
 @router.get("/{job_id}/front", dependencies=_JSON)
 def front(context: ContextDep, job: JobDep) -> views.FrontView:
-    """The trade-offs between the job's objectives that were found so far."""
+    """The Pareto front of the job's objectives so far."""
     return views.front_view(job, pareto(context.ledger.facts(job.id), Objective.of(job.spec.objective)))
 
 
@@ -180,12 +180,12 @@ def front(context: ContextDep, job: JobDep) -> views.FrontView:
     responses={200: {"content": {"application/zip": {}}, "description": "The bundle"}},
 )
 def bundle(context: ContextDep, job: JobDep, request: Request) -> Response:
-    """The finished product as a zip archive. 409 until the job has succeeded."""
+    """The finished model as a zip archive. 409 until the job has succeeded."""
     path = context.settings.job_folder(job.id) / "bundle.zip"
     if job.state is not JobState.SUCCEEDED or not job.bundle_sha256 or not path.is_file():
-        raise not_ready(job, "the bundle is made at the end of a job that succeeds")
+        raise not_ready(job, "the bundle exists once the job has succeeded")
     etag = f'"{job.bundle_sha256}"'
-    if _names(request.headers.get("if-none-match", ""), etag):
+    if _matches(request.headers.get("if-none-match", ""), etag):
         return Response(status_code=304, headers={"ETag": etag})
     _check_range(request.headers.get("range"), path)
     headers = {"ETag": etag, "X-Content-Type-Options": "nosniff"}
@@ -193,20 +193,20 @@ def bundle(context: ContextDep, job: JobDep, request: Request) -> Response:
     return FileResponse(path, media_type="application/zip", filename=name, headers=headers)
 
 
-def _names(header: str, etag: str) -> bool:
-    """Whether one of the tags of an If-None-Match is this one; compared weakly, as RFC 9110 (13.1.2) asks."""
+def _matches(header: str, etag: str) -> bool:
+    """Whether an If-None-Match header has the tag, by weak comparison (RFC 9110, 13.1.2)."""
     return any(tag.strip().removeprefix("W/") in (etag, "*") for tag in header.split(","))
 
 
 def not_ready(job: Job, detail: str) -> ProblemError:
-    """For what exists in another state of the job only."""
+    """The error for what exists in other states of the job only."""
     reason = f": {job.reason}" if job.reason else ""
     more = {"state": job.state, "allowed": [JobState.SUCCEEDED]}
-    return ProblemError(409, "not_ready", f"{detail}; this one is {job.state}{reason}", more=more)
+    return ProblemError(409, "not_ready", f"{detail}; its state is {job.state}{reason}", more=more)
 
 
 def _check_range(header: str | None, path: Path) -> None:
-    """Raises ProblemError (416); what passes is served by the file response."""
+    """Raises ProblemError (416), because FileResponse answers bad ranges in plain text."""
     if header is None:
         return
     size = path.stat().st_size
@@ -214,7 +214,7 @@ def _check_range(header: str | None, path: Path) -> None:
     parts = [re.fullmatch(r"\s*(\d{0,15})-(\d{0,15})\s*", part) for part in text.split(",")[: _MAX_RANGES + 1]]
     good = unit.strip().lower() == "bytes" and len(parts) <= _MAX_RANGES and all(_inside(part, size) for part in parts)
     if not good:
-        detail = f"the Range header does not name up to {_MAX_RANGES} ranges within {size} bytes"
+        detail = f"the Range header must have 1 to {_MAX_RANGES} byte ranges within the file's {size} bytes"
         raise ProblemError(416, "range_invalid", detail, headers={"Content-Range": f"bytes */{size}"})
 
 
@@ -228,7 +228,7 @@ def _inside(part: re.Match[str] | None, size: int) -> bool:
 
 def _steer(context: Context, job: Job, wanted: Wanted, answer: Response) -> views.JobDetail:
     job = context.ledger.request(job.id, wanted)
-    # 202: a running job obeys at its next heartbeat; 200: it is done.
+    # 202: a running job stops at its next heartbeat; 200: done.
     answer.status_code = 202 if job.state is JobState.RUNNING else 200
     return _detail(context, job)
 
@@ -246,17 +246,17 @@ _ACTION: dict[str, Any] = {
 
 @router.post("/{job_id}/cancel", **_ACTION)
 def cancel(context: ContextDep, job: JobDep, answer: Response) -> views.JobDetail:
-    """End a job for good; what it has measured stays."""
+    """Cancel a job for good; its measurements are kept."""
     return _steer(context, job, "cancel", answer)
 
 
 @router.post("/{job_id}/pause", **_ACTION)
 def pause(context: ContextDep, job: JobDep, answer: Response) -> views.JobDetail:
-    """Stop a job so that it can go on later; running trials stop at their last checkpoint."""
+    """Pause a job; its running trials stop and continue from their last checkpoints when it is resumed."""
     return _steer(context, job, "pause", answer)
 
 
 @router.post("/{job_id}/resume", **_ACTION)
 def resume(context: ContextDep, job: JobDep, answer: Response) -> views.JobDetail:
-    """Queue a paused job again."""
+    """Put a paused job back into the queue."""
     return _steer(context, job, "run", answer)

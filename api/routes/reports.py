@@ -1,4 +1,4 @@
-"""The report of a finished job, for programs and for people, and its published schema."""
+"""The report of a finished job as JSON and HTML, and its schema."""
 
 import json
 from typing import Any
@@ -14,11 +14,11 @@ from search.trial import JobState
 from workers.report.schema import schema as report_schema
 
 router = APIRouter(prefix="/v1", tags=["reports"])
-ALONE = {
+SANDBOX = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
     "X-Content-Type-Options": "nosniff",
 }
-"""A page that loads nothing and runs nothing."""
+"""The page may load nothing and run no scripts."""
 
 
 @router.get("/reports/schema", dependencies=[accepts("application/json")])
@@ -29,20 +29,20 @@ def schema() -> dict[str, Any]:
 
 @router.get("/jobs/{job_id}/report", dependencies=[accepts("application/json")])
 def report(context: ContextDep, job: JobDep) -> dict[str, Any]:
-    """What was found, by how much it is better, what it cost. 409 until the job has succeeded."""
+    """The report: scores, gains over the baseline and the random search, costs. 409 until the job has succeeded."""
     found: dict[str, Any] = json.loads(_read(context, job, "report.json"))
     return found
 
 
 @router.get("/jobs/{job_id}/report.html", dependencies=[accepts("text/html")], response_class=HTMLResponse)
 def page(context: ContextDep, job: JobDep) -> HTMLResponse:
-    """The same for people, with its plots inside."""
-    return HTMLResponse(_read(context, job, "report.html"), headers=ALONE)
+    """The report as a page with plots."""
+    return HTMLResponse(_read(context, job, "report.html"), headers=SANDBOX)
 
 
 def _read(context: Context, job: Job, name: str) -> str:
-    """A file of the bundle. Raises ProblemError (409)."""
+    """The text of a file of the bundle. Raises ProblemError (409)."""
     path = context.settings.job_folder(job.id) / "bundle" / name
     if job.state is not JobState.SUCCEEDED or not path.is_file():
-        raise not_ready(job, "the report is made at the end of a job that succeeds")
+        raise not_ready(job, "the report exists once the job has succeeded")
     return path.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Spaces: the presets, the schema, and what a document of one's own would give."""
+"""Spaces: the presets, the schema, and reports on a user's documents."""
 
 import math
 import statistics
@@ -21,10 +21,10 @@ from space.kinds import KINDS
 from space.space import Space
 
 EXACT = 2**53
-"""The largest count that every JSON reader keeps to the last digit."""
+"""The largest count that every JSON reader keeps exactly."""
 
 Z95 = 1.959964
-"""Standard deviations on both sides of the mean that hold 95 % of a normal distribution."""
+"""95 % of a normal distribution are within this many standard deviations of the mean."""
 
 router = APIRouter(
     prefix="/v1/spaces", tags=["spaces"], dependencies=[accepts("application/json")], route_class=StrictRoute
@@ -33,7 +33,7 @@ router = APIRouter(
 
 @router.get("")
 def browse() -> views.PresetList:
-    """The presets, whole."""
+    """The presets with their documents."""
     links = {"schema": "/v1/spaces/schema", "validate": "/v1/spaces/validate"}
     items = [views.PresetView(name=name, document=presets.load(name), links=links) for name in presets.names()]
     return views.PresetList(items=items, links=links)
@@ -41,13 +41,13 @@ def browse() -> views.PresetList:
 
 @router.get("/schema")
 def schema() -> dict[str, Any]:
-    """JSON Schema of a space document."""
+    """The JSON Schema of space documents."""
     return dict(SCHEMA)
 
 
 @router.post("/validate")
 def validate(context: ContextDep, request: SpaceRequest) -> views.SpaceReport:
-    """Reads a space for a data set and samples it. 422 with every fault when it cannot be read."""
+    """Check a space and sample it. 422 with every fault if it is not valid."""
     data = _shape(context, request)
     try:
         space = parse_space(request.space, data)
@@ -59,29 +59,30 @@ def validate(context: ContextDep, request: SpaceRequest) -> views.SpaceReport:
 def _shape(context: Context, request: SpaceRequest) -> DataShape:
     if request.dataset is not None:
         if any(given is not None for given in (request.input_shape, request.classes, request.data)):
-            raise _fault("/dataset", "ambiguous", "give dataset, or input_shape, classes and data, not both")
+            raise _fault("/dataset", "ambiguous", "give either dataset, or input_shape, classes and data")
         data = context.shape(request.dataset)
         if data is None:
             allowed = context.store.names()
-            raise _fault("/dataset", "dataset_not_found", f"there is no data set {request.dataset[:80]!r}", allowed)
+            detail = f"there is no data set {request.dataset[:80]!r}; there are {', '.join(allowed)}"
+            raise _fault("/dataset", "dataset_not_found", detail, allowed)
         return data
     if request.input_shape is None or request.classes is None:
-        raise _fault("", "missing_field", "give dataset, or input_shape and classes")
+        raise _fault("", "missing_field", "give either dataset, or input_shape and classes")
     return DataShape(input_shape=tuple(request.input_shape), classes=request.classes, tasks=_tasks(request))
 
 
 def _tasks(request: SpaceRequest) -> tuple[str, ...]:
-    """What data of this shape may be. Raises InvalidInput when it can be none, or not what is asked for."""
+    """The kinds of data that can have this shape. Raises InvalidInput if there are none."""
     shape = request.input_shape or []
     kinds = [KINDS[request.data]] if request.data else list(KINDS.values())
     fitting = [kind for kind in kinds if len(kind.axes) == len(shape)]
     if not fitting:
         shown = " or ".join(dict.fromkeys(f"({', '.join(kind.axes)})" for kind in kinds))
         what = f"input_shape of {request.data}" if request.data else "input_shape"
-        raise _fault("/input_shape", "out_of_range", f"{what} is {shown}, got {len(shape)} numbers")
+        raise _fault("/input_shape", "out_of_range", f"{what} must be {shown}, got {len(shape)} numbers")
     for number, (length, limit) in enumerate(zip(shape, fitting[0].limits, strict=True)):
         if length > limit:
-            detail = f"{fitting[0].axes[number]} is at most {limit}, got {length}"
+            detail = f"{fitting[0].axes[number]} must be at most {limit}, got {length}"
             raise _fault(f"/input_shape/{number}", "out_of_range", detail)
     return tuple(kind.name for kind in fitting)
 
@@ -91,10 +92,10 @@ def _fault(pointer: str, rule: str, detail: str, allowed: Sequence[str] | None =
 
 
 def report(space: Space, samples: Samples) -> views.SpaceReport:
-    """What a person wants to know before a job: how large, how much of it can be used, what it costs."""
+    """The size of a space, its share of feasible architectures, and the costs of samples."""
     size = space.size()
     low, high = (samples.kept / samples.drawn,) * 2 if samples.all else wilson(samples.kept, samples.drawn)
-    example = next((one for one in samples.attempts if not one.broken), None)
+    example = next((draw for draw in samples.attempts if not draw.broken), None)
     if example is None and not samples.all:
         found = repaired(space, space.constraints, samples)
         example = None if found is None or found.broken else found
@@ -117,7 +118,7 @@ def report(space: Space, samples: Samples) -> views.SpaceReport:
 
 
 def wilson(hits: int, draws: int) -> tuple[float, float]:
-    """The interval that holds the share with 95 % confidence (Wilson 1927), for few hits and for none as well."""
+    """The 95 % confidence interval of a share (Wilson 1927), which holds for few or no hits as well."""
     share, z2 = hits / draws, Z95**2
     middle = (share + z2 / (2 * draws)) / (1 + z2 / draws)
     half = Z95 / (1 + z2 / draws) * math.sqrt(share * (1 - share) / draws + z2 / (4 * draws**2))
@@ -125,7 +126,7 @@ def wilson(hits: int, draws: int) -> tuple[float, float]:
 
 
 def _quantiles(attempts: Sequence[Draw], name: str) -> views.QuantilesView:
-    values = sorted(float(one.measures[name]) for one in attempts)
+    values = sorted(float(draw.measures[name]) for draw in attempts)
     twentieths = statistics.quantiles(values, n=20, method="inclusive") if len(values) > 1 else values * 19
     p5, p25, p50, p75, p95 = (twentieths[at] for at in (0, 4, 9, 14, 18))
     return views.QuantilesView(min=values[0], p5=p5, p25=p25, p50=p50, p75=p75, p95=p95, max=values[-1])

@@ -58,7 +58,7 @@ def test_interrupting_a_watch_leaves_the_job_and_cancel_ends_it(url: str) -> Non
     watch.send_signal(signal.SIGINT)
     _, errors = watch.communicate(timeout=20)
     assert watch.returncode == 130
-    assert f"job {job} goes on" in errors
+    assert f"job {job} keeps running" in errors
     assert archsmith(url, "cancel", job).returncode == 0
     ended = archsmith(url, "watch", job)
     refused(ended, 1, "cancelled")
@@ -89,7 +89,7 @@ def test_the_demo_has_a_service_of_its_own(tmp_path: Path, monkeypatch: pytest.M
     *_, word, last = out.getvalue().splitlines()
     assert last == f"bundle: {bundle}"
     assert bundle.is_file()
-    forms = word.removeprefix("the bundle holds its word: ").split(", ")
+    forms = word.removeprefix("checks passed: ").split(", ")
     assert {"SHA256SUMS", "weights.safetensors", "model.onnx", "model.py", "model.pt2"} <= set(forms)
     assert not _processes_of(bundle.parent / "state")
 

@@ -10,9 +10,11 @@ import pytest
 from api import ingestion
 from api.app import create_app
 from api.middleware import Edge
+from archsmith import formats
 from search.validate import Pool
 from tests.unit.api.support import Service, check_problem, local
 from tests.unit.workers.graph_sources import graph_tables, masks, write_graph, write_tu
+from workers.datasets import ingest
 
 
 def _npz(**arrays: Any) -> bytes:
@@ -52,6 +54,10 @@ def test_an_upload_becomes_a_data_set_that_a_job_may_name(service: Service) -> N
     assert _left(service) == []
     check_problem(_upload(service, _npz()), 409, "already_exists")
     assert service.submit(dataset="mine")
+
+
+def test_every_format_has_a_reader() -> None:
+    assert tuple(ingest.FORMATS) == formats.FORMATS
 
 
 @pytest.mark.parametrize("kind", ["npz", "graph", "tables", "tu"])

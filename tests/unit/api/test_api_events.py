@@ -60,7 +60,7 @@ def test_the_stream_follows_what_happens_later(service: Service, monkeypatch: py
     thread.start()
     answer = service.get(f"/v1/jobs/{job}/events")
     thread.join()
-    assert ": still here" in answer.text
+    assert ": keep-alive" in answer.text
     found = _events(answer.text)
     assert found[-1]["data"] == {"state": "succeeded"}
     assert len(found) >= 3
@@ -70,14 +70,14 @@ def test_streams_close_when_the_service_ends(service: Service) -> None:
     job = service.submit()
     service.client.app.state.context.closing.set()
     answer = service.get(f"/v1/jobs/{job}/events")
-    assert "the service stops" in answer.text
+    assert "the service is stopping" in answer.text
     assert "event: end" not in answer.text
     assert service.get("/readyz").status_code == 503
 
 
-def test_too_many_watchers(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_streams(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     job = service.submit()
-    monkeypatch.setattr(events, "MAX_WATCHERS", 0)
+    monkeypatch.setattr(events, "MAX_STREAMS", 0)
     answer = service.get(f"/v1/jobs/{job}/events")
     check_problem(answer, 503, "watchers_full")
     assert answer.headers["retry-after"]

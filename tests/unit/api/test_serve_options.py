@@ -98,7 +98,7 @@ def test_the_token_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("env", "place"),
+    ("env", "expected"),
     [
         ({}, ("127.0.0.1", 8080)),
         ({"ARCHSMITH_BIND": "::1", "ARCHSMITH_PORT": "9"}, ("::1", 9)),
@@ -109,17 +109,17 @@ def test_the_token_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
     ],
 )
 def test_where_the_service_alone_listens(
-    env: dict[str, str], place: tuple[str, int] | None, monkeypatch: pytest.MonkeyPatch
+    env: dict[str, str], expected: tuple[str, int] | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("ARCHSMITH_BIND", "ARCHSMITH_PORT", "ARCHSMITH_INSIDE_CONTAINER"):
         monkeypatch.delenv(name, raising=False)
     for name, value in env.items():
         monkeypatch.setenv(name, value)
-    if place is not None:
-        assert service.place() == place
+    if expected is not None:
+        assert service.address() == expected
         return
     with pytest.raises(ConfigurationError, match="ARCHSMITH_"):
-        service.place()
+        service.address()
 
 
 class Toys(Supervisor):

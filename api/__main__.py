@@ -14,7 +14,7 @@ import uvicorn
 
 from api.app import create_app
 from api.context import Context
-from api.serve import is_loopback
+from api.options import is_loopback, whole_number
 from archsmith.errors import ConfigurationError
 from search.ledger import open_ledger
 from workers.settings import Settings
@@ -42,10 +42,7 @@ def address() -> tuple[str, int]:
         raise ConfigurationError(
             f"ARCHSMITH_BIND={host} is not a loopback address; there is no login, so use 127.0.0.1, ::1 or localhost"
         )
-    text = os.environ.get("ARCHSMITH_PORT") or "8080"
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65_535):
-        raise ConfigurationError(f"ARCHSMITH_PORT must be a port number from 1 to 65535, got {text[:40]!r}")
-    return host, int(text)
+    return host, whole_number("ARCHSMITH_PORT", os.environ.get("ARCHSMITH_PORT") or "8080", 1, 65_535)
 
 
 def main() -> int:

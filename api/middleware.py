@@ -14,7 +14,8 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import problem
-from archsmith.errors import ConfigurationError, PayloadTooLarge
+from api.options import whole_number
+from archsmith.errors import PayloadTooLarge
 from search.validate import Pool
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
@@ -50,11 +51,11 @@ class Edge:
 
 def _count(env: Mapping[str, str], name: str, default: float) -> float:
     text = env.get(name, "")
-    if not text:
-        return default
-    if not text.isascii() or not text.isdigit() or len(text) > 6:
-        raise ConfigurationError(f"{name} must be a whole number, got {text[:40]!r}")
-    return float(text)
+    return float(whole_number(name, text, 0, 999_999)) if text else default
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, code: str, detail: str) -> None:
+    await problem(Request(scope), status=status, code=code, detail=detail)(scope, receive, send)
 
 
 class RequestId:
@@ -93,8 +94,7 @@ class HostCheck:
             hosts = Headers(scope=scope).getlist("host")
             if len(hosts) != 1 or _name(hosts[0]) not in self.names:
                 detail = "this name in the Host header is not served; add it to ARCHSMITH_ALLOWED_HOSTS"
-                answer = problem(Request(scope), status=403, code="host_not_allowed", detail=detail)
-                await answer(scope, receive, send)
+                await _refuse(scope, receive, send, 403, "host_not_allowed", detail)
                 return
         await self.app(scope, receive, send)
 
@@ -115,8 +115,7 @@ class OriginCheck:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] not in _SAFE and not _same_origin(Headers(scope=scope)):
             detail = "the Origin or Sec-Fetch-Site header names another site; its pages may not change anything here"
-            answer = problem(Request(scope), status=403, code="origin_not_allowed", detail=detail)
-            await answer(scope, receive, send)
+            await _refuse(scope, receive, send, 403, "origin_not_allowed", detail)
             return
         await self.app(scope, receive, send)
 
@@ -146,8 +145,7 @@ class BodyLimit:
         length = headers.get("content-length", "")
         if length.isascii() and length.isdigit() and int(length[:20]) > limit:
             error = PayloadTooLarge(self.upload_limit if upload else JSON_LIMIT)
-            answer = problem(Request(scope), status=413, code=error.code, detail=str(error))
-            await answer(scope, receive, send)
+            await _refuse(scope, receive, send, 413, error.code, str(error))
             return
         seen = 0
 

@@ -12,7 +12,6 @@ api/supervisor.py.
 import argparse
 import errno
 import fcntl
-import ipaddress
 import logging
 import os
 import secrets
@@ -23,19 +22,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from api.dispatcher import JOBS_AT_A_TIME
+from api.options import is_loopback, whole_number
 from api.supervisor import Options, Supervisor
 from archsmith.errors import ArchsmithError, ConfigurationError, Unavailable
 from search.ledger import open_ledger
 from workers.settings import Settings
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def read_options(arguments: Sequence[str] | None, environ: Mapping[str, str] | None = None) -> Options:
@@ -62,22 +53,16 @@ def read_options(arguments: Sequence[str] | None, environ: Mapping[str, str] | N
         variable = "ARCHSMITH_" + name.upper().replace("-", "_")
         parser.add_argument(f"--{name}", default=env.get(variable) or str(default), help=text)
     given = parser.parse_args(arguments)
-    values = {
-        name.replace("-", "_"): _number(name, vars(given), low, high) for name, (_, low, high, _) in numbers.items()
-    }
+    values = {}
+    for name, (_, low, high, _) in numbers.items():
+        field = name.replace("-", "_")
+        values[field] = whole_number(f"--{name}", getattr(given, field), low, high)
     if not is_loopback(given.host):
         raise ConfigurationError(
             f"--host {given.host} is not a loopback address; there is no login, so anybody who reaches the port could "
             "use the service: choose 127.0.0.1, ::1 or localhost"
         )
     return Options(state=Path(given.state).absolute(), host=given.host, **values)
-
-
-def _number(name: str, given: Mapping[str, str], low: int, high: int) -> int:
-    text = given[name.replace("-", "_")]
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and low <= int(text) <= high):
-        raise ConfigurationError(f"--{name} must be a whole number from {low} to {high}, got {text[:40]!r}")
-    return int(text)
 
 
 def lock_state(state: Path) -> int:

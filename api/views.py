@@ -141,7 +141,7 @@ class PointView(View):
     links: dict[str, str]
 
 
-class BeliefView(View):
+class ControllerStateView(View):
     """A job's controller. told: number of ended trials it has learned from; state: depends on the controller."""
 
     name: str
@@ -325,10 +325,10 @@ def _finalist(finalist: Finalist) -> FinalistView:
     return FinalistView(trial=finalist.trial_number, **{name: getattr(finalist, name) for name in same})
 
 
-def belief_view(job: Job, belief: ControllerState | None) -> BeliefView:
+def controller_state_view(job: Job, found: ControllerState | None) -> ControllerStateView:
     spec = job.spec.controller
-    told, state = (0, {}) if belief is None else (belief.told, belief.state)
-    return BeliefView(name=spec.name, options=dict(spec.options), told=told, state=state)
+    told, state = (0, {}) if found is None else (found.told, found.state)
+    return ControllerStateView(name=spec.name, options=dict(spec.options), told=told, state=state)
 
 
 def front_view(job: Job, front: Front) -> FrontView:

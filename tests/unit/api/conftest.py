@@ -1,4 +1,4 @@
-"""An application over a fresh ledger, and a client that speaks to it as a local program would."""
+"""An application on a new ledger, and a client for it."""
 
 import shutil
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture(scope="session")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of data sets with digits in it: unpacking them takes seconds, copying them none."""
+    """A folder of data sets with the digits, made once: unpacking them takes seconds, copying does not."""
     root = tmp_path_factory.mktemp("datasets")
     DataStore(root).describe("digits")
     return root

@@ -1,4 +1,4 @@
-"""What the tests of the API share."""
+"""Helpers of the tests of the API."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ BASE = "http://127.0.0.1:8080"
 
 
 class Local:
-    """Speaks to an application in this process, from ordinary functions. An application's bug is an answer (500)."""
+    """A synchronous client of an application in this process. A bug of the application is a response (500)."""
 
     def __init__(self, app: FastAPI, portal: BlockingPortal) -> None:
         self.app = app
@@ -55,14 +55,14 @@ class Service:
         return self.client.request("POST", path, **options)
 
     def submit(self, **fields: Any) -> Any:
-        """A job's id."""
+        """Submit a job and return its id."""
         answer = self.post("/v1/jobs", json={"dataset": "digits", "space": "tiny", **fields})
         assert answer.status_code == 202, answer.text
         return answer.json()["id"]
 
 
 def check_problem(answer: Any, status: int, code: str | None = None) -> dict[str, Any]:
-    """Every error has this shape -> its body."""
+    """Check the shape that every error has; returns the body."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     body: dict[str, Any] = answer.json()

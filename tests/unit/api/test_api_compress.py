@@ -1,4 +1,4 @@
-"""Asking for a smaller model: in the job's document, and afterwards of a job that has succeeded."""
+"""Compression: as a section of a job, and of the winner of a job that has succeeded."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ def succeeded(service: Service, **changes: Any) -> str:
     return lease.job_id
 
 
-def test_a_section_of_the_job(service: Service) -> None:
+def test_a_job_may_have_a_compress_section(service: Service) -> None:
     answer = service.post("/v1/jobs", json={**DIGITS, "compress": {}})
     assert answer.status_code == 202, answer.text
     section = answer.json()["spec"]["compress"]
@@ -41,14 +41,14 @@ def test_a_section_of_the_job(service: Service) -> None:
         ({"of": "x"}, "/compress/of", "unknown_field"),
     ],
 )
-def test_a_wrong_section_is_refused_with_its_place(
+def test_faults_in_the_compress_section_have_pointers(
     service: Service, section: dict[str, Any], pointer: str, rule: str
 ) -> None:
     problem = check_problem(service.post("/v1/jobs", json={**DIGITS, "compress": section}), 422)
     assert (problem["errors"][0]["pointer"], problem["errors"][0]["rule"]) == (pointer, rule)
 
 
-def test_afterwards_it_is_a_job_of_its_own(service: Service) -> None:
+def test_compressing_an_ended_job_is_a_new_job(service: Service) -> None:
     first = succeeded(service)
     body = {"steps": ["cluster", "huffman"]}
     answer = service.post(f"/v1/jobs/{first}/compress", json=body, headers={"Idempotency-Key": "k"})
@@ -62,7 +62,7 @@ def test_afterwards_it_is_a_job_of_its_own(service: Service) -> None:
     assert again.json()["id"] == view["id"]
 
 
-def test_a_job_without_a_winner_or_with_a_wrong_wish_is_refused(service: Service) -> None:
+def test_compress_needs_a_succeeded_job_and_valid_steps(service: Service) -> None:
     job = service.post("/v1/jobs", json=DIGITS).json()["id"]
     assert check_problem(service.post(f"/v1/jobs/{job}/compress", json={}), 409)["state"] == "queued"
     service.post(f"/v1/jobs/{job}/cancel")
@@ -74,7 +74,7 @@ def test_a_job_without_a_winner_or_with_a_wrong_wish_is_refused(service: Service
     assert problem["errors"][0]["rule"] == "dataset_not_found"
 
 
-def test_weights_to_start_from_must_be_there(service: Service) -> None:
+def test_init_from_needs_a_job_with_weights(service: Service) -> None:
     def refused(job_id: str) -> dict[str, Any]:
         problem = check_problem(service.post("/v1/jobs", json={**DIGITS, "init_from": job_id}), 422)
         return dict(problem["errors"][0])

@@ -1,9 +1,9 @@
-"""What a job's controller believes, as people see it."""
+"""The state of a job's controller."""
 
 from tests.unit.api.support import Service
 
 
-def test_what_the_controller_of_a_job_believes(service: Service) -> None:
+def test_the_state_of_a_jobs_controller(service: Service) -> None:
     job = service.submit(controller={"name": "reinforce", "entropy": 0.05})
     path = f"/v1/jobs/{job}/controller"
     assert service.get(path).json() == {"name": "reinforce", "options": {"entropy": 0.05}, "told": 0, "state": {}}

@@ -1,4 +1,4 @@
-"""Bringing data sets in: by upload and by path, good ones and bad ones."""
+"""Adding data sets by upload and by path, valid and invalid ones."""
 
 import io
 from pathlib import Path
@@ -33,7 +33,7 @@ def _left(service: Service) -> list[Path]:
     return list((service.settings.state / "uploads").glob("*"))
 
 
-def test_the_built_in_one(service: Service) -> None:
+def test_the_built_in_data_set(service: Service) -> None:
     found = service.get("/v1/datasets").json()["items"]
     assert [item["name"] for item in found] == ["digits"]
     assert found[0]["input_shape"] == [1, 8, 8]
@@ -43,7 +43,7 @@ def test_the_built_in_one(service: Service) -> None:
         check_problem(service.get(f"/v1/datasets/{name}"), 404, "not_found")
 
 
-def test_an_upload_becomes_a_data_set_that_a_job_may_name(service: Service) -> None:
+def test_jobs_can_use_an_uploaded_data_set(service: Service) -> None:
     answer = _upload(service, _npz(), label="../../etc/passwd")
     assert answer.status_code == 201, answer.text
     view = answer.json()
@@ -61,7 +61,7 @@ def test_every_format_has_a_reader() -> None:
 
 
 @pytest.mark.parametrize("kind", ["npz", "graph", "tables", "tu"])
-def test_volumes_and_graphs_come_by_upload(service: Service, tmp_path: Path, kind: str) -> None:
+def test_volumes_and_graphs_can_be_uploaded(service: Service, tmp_path: Path, kind: str) -> None:
     tables = [("file", (name, content)) for name, content in graph_tables().items()]
     volumes = _npz(x=np.zeros((60, 8, 9, 10), np.uint8))
     files = {
@@ -83,7 +83,7 @@ def test_volumes_and_graphs_come_by_upload(service: Service, tmp_path: Path, kin
     assert service.get("/v1/datasets/mine").json() == view
 
 
-def test_a_graph_that_is_none_is_explained(service: Service) -> None:
+def test_an_invalid_graph_is_explained(service: Service) -> None:
     fields = {"name": "mine", "format": "graph"}
     answer = service.post("/v1/datasets", data=fields, files={"file": ("a.npz", _npz())})
     (fault,) = check_problem(answer, 422)["errors"]
@@ -93,7 +93,7 @@ def test_a_graph_that_is_none_is_explained(service: Service) -> None:
     assert (fault["rule"], fault["pointer"]) == ("file_missing", "/files/edges.csv")
 
 
-def test_corrupt_files_are_explained_and_nothing_stays(service: Service) -> None:
+def test_corrupt_files_are_explained_and_nothing_is_kept(service: Service) -> None:
     for data in (b"", b"not a zip", _npz()[:-100], _npz(y=np.zeros(59, dtype=np.int64))):
         body = check_problem(_upload(service, data), 422)
         assert body["errors"]
@@ -138,12 +138,12 @@ GOOD = (
         (b"", "; boundary=b"),
     ],
 )
-def test_multipart_that_is_none(service: Service, body: bytes, boundary: str) -> None:
+def test_invalid_multipart(service: Service, body: bytes, boundary: str) -> None:
     check_problem(_raw(service, body, boundary), 400, "multipart_invalid")
     assert _left(service) == []
 
 
-def test_an_upload_cut_off_anywhere_leaves_nothing(service: Service) -> None:
+def test_an_interrupted_upload_leaves_nothing(service: Service) -> None:
     for end in range(0, len(GOOD) - 4, 7):
         check_problem(_raw(service, [GOOD[:end]]), 400, "multipart_invalid")
     assert _left(service) == []
@@ -200,12 +200,12 @@ def test_a_reader_that_is_killed_is_explained() -> None:
     assert caught.value.faults[0].rule == "reader_ended"
 
 
-def test_a_media_type_that_is_not_taken(service: Service) -> None:
+def test_an_unsupported_media_type(service: Service) -> None:
     answer = service.post("/v1/datasets", content=b"PK", headers={"Content-Type": "application/zip"})
     check_problem(answer, 415, "media_type_unsupported")
 
 
-def test_what_a_killed_service_left_is_removed_at_the_next_start(service: Service) -> None:
+def test_left_over_uploads_are_removed_at_start(service: Service) -> None:
     left = service.settings.state / "uploads" / "upload-x"
     left.mkdir(parents=True)
     (left / "half.npz").write_bytes(b"PK")

@@ -1,4 +1,4 @@
-"""One table, one shape."""
+"""The status of each error, and the one shape of all of them."""
 
 import logging
 import os
@@ -44,7 +44,7 @@ def test_the_override_header_is_ignored(service: Service) -> None:
     assert service.get("/v1/jobs", headers={"X-HTTP-Method-Override": "DELETE"}).status_code == 200
 
 
-def test_a_bug_shows_nothing_of_the_inside(
+def test_a_bug_is_a_500_without_details(
     service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_: Any, **__: Any) -> Any:
@@ -64,7 +64,7 @@ def test_a_bug_shows_nothing_of_the_inside(
     assert "secret of the house" in caplog.text
 
 
-def test_a_ledger_that_is_away_is_503(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_ledger_that_does_not_answer_is_503(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     def away(*_: Any, **__: Any) -> Any:
         raise errors.Unavailable("the database does not answer")
 
@@ -124,7 +124,7 @@ def test_another_site_may_not_change_anything(service: Service, headers: dict[st
     assert service.get("/v1/jobs", headers=headers).json()["items"] == []
 
 
-def test_our_own_pages_may(service: Service) -> None:
+def test_pages_of_the_service_may_change_things(service: Service) -> None:
     headers = {"Origin": "http://127.0.0.1:8080", "Sec-Fetch-Site": "same-origin"}
     answer = service.post("/v1/jobs", json={"dataset": "digits", "space": "tiny"}, headers=headers)
     assert answer.status_code == 202
@@ -149,7 +149,7 @@ def test_other_media_types_are_refused(service: Service, headers: dict[str, str]
     check_problem(service.post("/v1/jobs", content=b'{"dataset": "digits"}', headers=headers), 415, code)
 
 
-def test_accept_is_looked_at(service: Service) -> None:
+def test_the_accept_header_is_checked(service: Service) -> None:
     check_problem(service.get("/v1/jobs", headers={"Accept": "text/html"}), 406, "not_acceptable")
     check_problem(service.get("/v1/jobs", headers={"Accept": "application/json;q=0"}), 406, "not_acceptable")
     for good in ("application/json", "text/html, */*;q=0.1", "application/*"):

@@ -39,13 +39,13 @@ def test_a_finished_job_is_replayed_and_the_stream_ends(service: Service) -> Non
 
 
 @pytest.mark.parametrize("last", ["abc", "-1", "1.5", "9" * 40])
-def test_ids_that_are_none(service: Service, last: str) -> None:
+def test_invalid_event_ids(service: Service, last: str) -> None:
     job = service.submit()
     answer = service.get(f"/v1/jobs/{job}/events", headers={"Last-Event-ID": last})
     check_problem(answer, 400, "event_id_invalid")
 
 
-def test_the_stream_follows_what_happens_later(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_stream_follows_new_events(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "POLL_S", 0.02)
     monkeypatch.setattr(events, "HEARTBEAT_S", 0.05)
     job = service.submit()

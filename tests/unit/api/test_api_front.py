@@ -1,4 +1,4 @@
-"""Jobs with several objectives, and the front of what they found."""
+"""Jobs with several objectives and their Pareto front."""
 
 import pytest
 
@@ -27,7 +27,7 @@ from tests.unit.api.support import Service
         ),
     ],
 )
-def test_objectives_are_kept_as_asked(service: Service, asked: object, kept: dict[str, object]) -> None:
+def test_objectives_are_kept_as_given(service: Service, asked: object, kept: dict[str, object]) -> None:
     job = service.submit(objective=asked)
     objective = service.get(f"/v1/jobs/{job}").json()["spec"]["objective"]
     assert {name: objective[name] for name in kept} == kept

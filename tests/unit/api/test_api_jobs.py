@@ -1,4 +1,4 @@
-"""Submitting, looking, steering: over a real ledger, with the driver's part played by the test."""
+"""Submitting, reading and steering jobs, with a real ledger; the test acts as the driver."""
 
 import json
 import shutil
@@ -27,7 +27,7 @@ def test_the_smallest_job(service: Service) -> None:
     assert service.get(view["links"]["self"]).json() == view
 
 
-def test_the_fuller_job(service: Service) -> None:
+def test_a_job_with_all_fields(service: Service) -> None:
     document = {
         "name": "shirts",
         "dataset": "digits",
@@ -139,20 +139,20 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
 
 
 @pytest.mark.parametrize(("document", "pointer", "rule"), BAD)
-def test_bad_jobs_are_pointed_at(service: Service, document: dict[str, Any], pointer: str, rule: str) -> None:
+def test_faults_of_jobs_have_pointers(service: Service, document: dict[str, Any], pointer: str, rule: str) -> None:
     body = check_problem(service.post("/v1/jobs", json=document), 422)
     assert (pointer, rule) in [(fault["pointer"], fault["rule"]) for fault in body["errors"]], body
     assert service.get("/v1/jobs").json()["items"] == []
 
 
-def test_a_body_that_is_no_object(service: Service) -> None:
+def test_a_body_must_be_an_object(service: Service) -> None:
     for body in ([], "digits", 7, None, True):
         check_problem(
             service.post("/v1/jobs", content=json.dumps(body), headers={"Content-Type": "application/json"}), 422
         )
 
 
-def test_all_faults_come_at_once_with_what_is_allowed(service: Service) -> None:
+def test_all_faults_are_reported_with_what_is_allowed(service: Service) -> None:
     document = {"dataset": "shirts", "space": "tiny", "controller": "evolve", "trial": {"gpus": 4}}
     body = check_problem(service.post("/v1/jobs", json=document), 422, "invalid_input")
     faults = {fault["pointer"]: fault for fault in body["errors"]}
@@ -168,20 +168,20 @@ def test_the_example_in_a_problem_works(service: Service) -> None:
     assert service.post("/v1/jobs", json=body["example"]).status_code == 202
 
 
-def test_a_controller_option_that_is_wrong(service: Service) -> None:
+def test_an_invalid_controller_option(service: Service) -> None:
     document = {**DIGITS, "controller": {"name": "reinforce", "entrpy": 1, "entropy": "x"}}
     body = check_problem(service.post("/v1/jobs", json=document), 422)
     assert {fault["pointer"] for fault in body["errors"]} == {"/controller/entrpy", "/controller/entropy"}
 
 
-def test_a_broken_space_is_pointed_at_below_space(service: Service) -> None:
+def test_faults_of_the_space_have_pointers_below_space(service: Service) -> None:
     document = {"dataset": "digits", "space": {"name": "x", "stages": [{"depth": 0}], "colour": 1}}
     body = check_problem(service.post("/v1/jobs", json=document), 422)
     assert "/space/colour" in {fault["pointer"] for fault in body["errors"]}
     assert all(fault["pointer"].startswith("/space") for fault in body["errors"])
 
 
-def test_an_infeasible_space_says_what_was_seen(service: Service) -> None:
+def test_an_infeasible_space_reports_the_measures_seen(service: Service) -> None:
     document = {**DIGITS, "objective": {"constraints": ["macs <= 1e12", "params <= 10"]}}
     body = check_problem(service.post("/v1/jobs", json=document), 422, "space_infeasible")
     fault = body["errors"][0]
@@ -201,7 +201,7 @@ def test_the_same_key_gives_the_same_job(service: Service) -> None:
 
 
 @pytest.mark.parametrize("key", ["", "a" * 256, "a b", b"\xc3\xa9"])
-def test_keys_that_are_none(service: Service, key: str) -> None:
+def test_invalid_idempotency_keys(service: Service, key: str) -> None:
     answer = service.post("/v1/jobs", json=DIGITS, headers={"Idempotency-Key": key})
     check_problem(answer, 400, "idempotency_key_invalid")
 
@@ -220,7 +220,7 @@ def test_pages_show_each_job_once(service: Service) -> None:
 
 
 @pytest.mark.parametrize("job", ["x", "00000000-0000-0000-0000-000000000000", "%00", "..%2f..", "1" * 300])
-def test_jobs_that_are_not(service: Service, job: str) -> None:
+def test_unknown_jobs(service: Service, job: str) -> None:
     for tail in ("", "/trials", "/trials/0", "/events", "/best", "/bundle"):
         headers = {"Accept": "*/*"}
         check_problem(service.get(f"/v1/jobs/{job}{tail}", headers=headers), 404, "not_found")
@@ -333,7 +333,7 @@ def test_the_bundle_outlives_its_data_set(service: Service) -> None:
     assert service.get(f"/v1/jobs/{job}").json()["state"] == "succeeded"
 
 
-def test_the_bundle_of_a_failed_job_tells_why(service: Service) -> None:
+def test_the_error_for_a_failed_jobs_bundle_has_the_reason(service: Service) -> None:
     job = service.submit()
     lease = service.ledger.claim("driver", 30)
     assert lease is not None
@@ -353,7 +353,7 @@ def test_only_an_ended_job_can_be_a_warm_start(service: Service) -> None:
     assert body["errors"][0]["rule"] == "job_without_values"
 
 
-def test_own_architectures_and_rules_to_stop_are_kept(service: Service) -> None:
+def test_enqueued_architectures_and_stop_rules_are_kept(service: Service) -> None:
     fields = {"stop": {"target": 1, "flat": {"trials": 5}}, "enqueue": [{}], "budget": {"total_epochs": 80}}
     answer = service.post("/v1/jobs", json={**DIGITS, **fields})
     assert answer.status_code == 202, answer.text
@@ -362,7 +362,7 @@ def test_own_architectures_and_rules_to_stop_are_kept(service: Service) -> None:
     assert (spec["enqueue"], spec["warm_start"], spec["budget"]["total_epochs"]) == ([{}], {"jobs": []}, 80)
 
 
-def test_the_controllers_tell_their_options(service: Service) -> None:
+def test_controllers_list_their_options(service: Service) -> None:
     items = {one["name"]: one["options"] for one in service.get("/v1/controllers").json()["items"]}
     assert {"tpe", "gp", "random", "auto"} <= items.keys()
     assert items["gp"]["startup"] == {"type": "integer", "minimum": 1, "maximum": 1000, "default": 10}

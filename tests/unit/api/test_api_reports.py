@@ -1,4 +1,4 @@
-"""Reports over HTTP, and the price of a job before it is stored."""
+"""Reports, and the estimated cost of a job."""
 
 import json
 import threading
@@ -26,7 +26,7 @@ def test_the_schema_of_reports_is_published(service: Service) -> None:
     assert {"final_score", "gains", "costs", "history"} <= set(schema["required"])
 
 
-def test_a_report_is_there_when_the_job_has_succeeded(service: Service) -> None:
+def test_a_report_exists_once_the_job_has_succeeded(service: Service) -> None:
     job_id = service.submit()
     for name in ("report", "report.html"):
         check_problem(service.get(f"/v1/jobs/{job_id}/{name}"), 409, "not_ready")

@@ -1,4 +1,4 @@
-"""Presets, the schema, and what a document of one's own would give."""
+"""Presets, the schema, and reports on documents of users."""
 
 import math
 from typing import Any
@@ -13,7 +13,7 @@ from tests.unit.api.support import Service, check_problem
 DIGITS = {"dataset": "digits"}
 
 
-def test_presets_come_whole_and_keep_the_schema(service: Service) -> None:
+def test_presets_have_documents_that_fit_the_schema(service: Service) -> None:
     schema = service.get("/v1/spaces/schema").json()
     presets = service.get("/v1/spaces").json()
     assert {"chain", "branching", "tiny"} <= {item["name"] for item in presets["items"]}
@@ -29,7 +29,7 @@ def test_a_preset_fits_its_kind_of_data(service: Service, name: str) -> None:
     assert (report["valid"], report["name"], report["feasible_share"]) == (True, name, 1)
 
 
-def test_a_small_space_is_counted_and_measured_whole(service: Service) -> None:
+def test_a_small_space_is_enumerated(service: Service) -> None:
     report = service.post("/v1/spaces/validate", json={"space": "tiny", **DIGITS}).json()
     assert report["valid"] is True
     assert report["size_exact"] is True
@@ -144,7 +144,7 @@ def test_a_document_of_ten_megabytes(service: Service) -> None:
 
 
 @pytest.mark.parametrize("bracket", ["[]", "{}"])
-def test_a_document_without_a_floor(service: Service, bracket: str) -> None:
+def test_a_deeply_nested_document(service: Service, bracket: str) -> None:
     opening = '{"a":' if bracket == "{}" else "["
     nested = opening * 100_000 + "1" + bracket[1] * 100_000
     body = '{"dataset": "digits", "space": {"schema": 1, "stages": ' + nested + "}}"
@@ -179,7 +179,7 @@ def test_a_document_without_a_floor(service: Service, bracket: str) -> None:
         ({"space": {"name": "x", "stages": []}, **DIGITS}, "/space/stages", ""),
     ],
 )
-def test_faults_are_pointed_at(service: Service, document: dict[str, Any], pointer: str, rule: str) -> None:
+def test_faults_have_pointers(service: Service, document: dict[str, Any], pointer: str, rule: str) -> None:
     body = check_problem(service.post("/v1/spaces/validate", json=document), 422)
     assert any(fault["pointer"] == pointer and rule in (fault["rule"], "") for fault in body["errors"]), body
     assert body["example"] == {"space": "chain", "dataset": "digits"}

@@ -1,4 +1,4 @@
-"""What `archsmith serve` refuses before it starts anything, and how it keeps its services alive."""
+"""The options that `archsmith serve` checks before it starts anything, and how it restarts its services."""
 
 import os
 import socket
@@ -34,25 +34,25 @@ def test_flags_come_before_variables() -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.org", ""])
-def test_a_public_host_is_refused_in_a_sentence(host: str) -> None:
+def test_a_public_host_is_refused(host: str) -> None:
     with pytest.raises(ConfigurationError, match="loopback"):
         serve.read_options(["--host", host])
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost"])
-def test_loopback_hosts_are_taken(host: str) -> None:
+def test_loopback_hosts_are_accepted(host: str) -> None:
     assert serve.read_options(["--host", host]).host == host
 
 
 @pytest.mark.parametrize(
     "flag", ["--port=0", "--port=65536", "--port=x", "--mlflow-port=-1", "--workers=0", "--jobs=1.5"]
 )
-def test_numbers_that_are_none(flag: str) -> None:
+def test_invalid_numbers(flag: str) -> None:
     with pytest.raises(ConfigurationError, match=flag.split("=")[0]):
         serve.read_options([flag])
 
 
-def test_the_state_folder_is_private_and_taken_by_one(tmp_path: Path) -> None:
+def test_the_state_folder_is_private_and_locked(tmp_path: Path) -> None:
     state = tmp_path / "deep" / "state"
     lock = serve.lock_state(state)
     assert stat.S_IMODE(state.stat().st_mode) == 0o700
@@ -88,7 +88,7 @@ def test_a_newer_database_is_refused(
     assert capsys.readouterr().err == "archsmith: the ledger was written by a newer archsmith\n"
 
 
-def test_the_token_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
+def test_only_the_owner_can_read_the_token(tmp_path: Path) -> None:
     serve.write_token(tmp_path / "token")
     first = (tmp_path / "token").read_text()
     assert stat.S_IMODE((tmp_path / "token").stat().st_mode) == 0o600
@@ -108,7 +108,7 @@ def test_the_token_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
         ({"ARCHSMITH_PORT": "http"}, None),
     ],
 )
-def test_where_the_service_alone_listens(
+def test_the_address_of_the_service(
     env: dict[str, str], expected: tuple[str, int] | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("ARCHSMITH_BIND", "ARCHSMITH_PORT", "ARCHSMITH_INSIDE_CONTAINER"):
@@ -194,14 +194,14 @@ def test_a_service_that_cannot_start_ends_the_start(tmp_path: Path) -> None:
     assert all(one.child is None for one in toys.services.values())
 
 
-def test_an_end_that_comes_during_the_start(tmp_path: Path) -> None:
+def test_a_stop_during_the_start(tmp_path: Path) -> None:
     toys = Toys(tmp_path, ray="import time; time.sleep(60)")
     toys.stop.set()
     assert toys.run() == 0
     assert all(one.child is None for one in toys.services.values())
 
 
-def test_preparing_leaves_a_ledger_and_a_token(tmp_path: Path) -> None:
+def test_prepare_creates_a_ledger_and_a_token(tmp_path: Path) -> None:
     with socket.socket() as one, socket.socket() as two:
         one.bind(("127.0.0.1", 0))
         two.bind(("127.0.0.1", 0))

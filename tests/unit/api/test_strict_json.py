@@ -1,4 +1,4 @@
-"""What is JSON and what only looks like it."""
+"""The strict JSON parser."""
 
 import contextlib
 import json
@@ -31,7 +31,7 @@ from archsmith.errors import InvalidInput, MalformedInput
         (b'{"a": 1, "a": 2}', "json_duplicate_key"),
     ],
 )
-def test_what_cannot_be_read(body: bytes, rule: str) -> None:
+def test_malformed_documents(body: bytes, rule: str) -> None:
     with pytest.raises(MalformedInput) as caught:
         parse(body)
     assert caught.value.faults[0].rule == rule
@@ -51,24 +51,24 @@ def test_what_cannot_be_read(body: bytes, rule: str) -> None:
         (b"[" + b"1," * 10_001 + b"1]", "document_too_large", ""),
     ],
 )
-def test_what_breaks_a_rule(body: bytes, rule: str, pointer: str) -> None:
+def test_values_that_break_a_rule(body: bytes, rule: str, pointer: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         parse(body)
     assert (caught.value.faults[0].rule, caught.value.faults[0].pointer) == (rule, pointer)
     assert not isinstance(caught.value, MalformedInput)
 
 
-def test_a_duplicate_key_is_pointed_at() -> None:
+def test_a_duplicate_key_has_a_pointer() -> None:
     with pytest.raises(MalformedInput) as caught:
         parse(b'{"a": [{"b/c": 1, "b/c": 2}]}')
     assert caught.value.faults[0].pointer == "/a/0/b~1c"
 
 
-def test_brackets_inside_strings_are_no_depth() -> None:
+def test_brackets_in_strings_do_not_count_as_depth() -> None:
     assert parse(json.dumps({"a": "[" * 100 + '\\"'}).encode()) == {"a": "[" * 100 + '\\"'}
 
 
-def test_the_edges_of_what_is_allowed() -> None:
+def test_the_limits_of_what_is_allowed() -> None:
     text = '{"a": 9223372036854775807, "b": -1.5e308, "c": "\u00e9 \U0001f600", "d": [null, true]}'
     assert parse(text.encode()) == json.loads(text)
 
@@ -83,7 +83,7 @@ _VALUES = st.recursive(
 
 
 @given(_VALUES)
-def test_good_json_comes_through_unchanged(value: object) -> None:
+def test_valid_json_is_unchanged(value: object) -> None:
     assert parse(json.dumps(value).encode()) == value
 
 

@@ -1,4 +1,4 @@
-"""A fake service, and a terminal-like runner of the command."""
+"""A fake service, and a runner for the command."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A stand-in for the service on a real socket: canned answers, every request remembered."""
+"""A fake service on a real socket: prepared answers, and a record of all requests."""
 
 import json
 import sys
@@ -25,7 +25,7 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
-    """cut: send only so many bytes of the body, then drop the connection."""
+    """cut: send only so many bytes of the body, then close the connection."""
 
     status: int = 200
     body: bytes = b""
@@ -52,7 +52,7 @@ class FakeService:
         self.url = ""
 
     def on(self, method: str, path: str, *answers: Answer | Route) -> None:
-        """Answer one after the other; the last one for ever."""
+        """Give these answers in order; the last one is repeated."""
         left = list(answers)
 
         def route(request: Request) -> Answer:
@@ -113,7 +113,7 @@ def running() -> Iterator[FakeService]:
             )
             service.requests.append(request)
             route = service.routes.get((request.method, request.path))
-            reply = route(request) if route else problem(404, "not_found", "there is nothing at this path")
+            reply = route(request) if route else problem(404, "not_found", "no such path")
             self.send_response(reply.status)
             for key, value in {"Content-Length": str(len(reply.body)), **reply.headers}.items():
                 self.send_header(key, value)

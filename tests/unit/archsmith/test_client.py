@@ -1,4 +1,4 @@
-"""The client against a fake service on a real socket: answers become values, refusals errors, cuts are mended."""
+"""The client against a fake service on a real socket: values, errors, and lost connections."""
 
 import hashlib
 import json
@@ -86,7 +86,7 @@ def test_a_problem_document_becomes_an_error(service: FakeService, status: int, 
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"[1]", b"\xff", b'{"errors": [1]}'])
-def test_an_error_that_is_no_problem_document_is_named_by_its_status(service: FakeService, body: bytes) -> None:
+def test_an_error_without_problem_document_has_its_status(service: FakeService, body: bytes) -> None:
     service.on("GET", "/v1/datasets", Answer(status=502, body=body))
     with Client() as c, pytest.raises(ApiError, match="the service answered 502") as caught:
         c.datasets()
@@ -94,7 +94,7 @@ def test_an_error_that_is_no_problem_document_is_named_by_its_status(service: Fa
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"[1]"])
-def test_success_that_is_no_json_object_is_refused(service: FakeService, body: bytes) -> None:
+def test_a_success_must_be_a_json_object(service: FakeService, body: bytes) -> None:
     service.on("GET", "/v1/datasets", Answer(body=body))
     with Client() as c, pytest.raises(ApiError, match="is it an archsmith service"):
         c.datasets()
@@ -103,7 +103,7 @@ def test_success_that_is_no_json_object_is_refused(service: FakeService, body: b
 @pytest.mark.parametrize(
     "url", ["http://127.0.0.1:1", "no-url", "ftp://127.0.0.1", "http://[", "http://127.0.0.1:99999"]
 )
-def test_nothing_there_is_unreachable_and_names_the_url(url: str) -> None:
+def test_a_connect_error_names_the_url(url: str) -> None:
     with pytest.raises(ConnectError) as caught, Client(url) as c:
         c.datasets()
     assert url in str(caught.value)
@@ -118,7 +118,7 @@ def test_an_id_cannot_leave_its_place_in_the_path(service: FakeService, text: st
     assert request.path.count("/") == 4
 
 
-def test_wait_ends_with_the_job_and_outlives_a_restart(service: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wait_ends_with_the_job_and_survives_a_restart(service: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client.time, "sleep", lambda seconds: None)
     gone = Answer(headers={"Content-Length": "9"}, cut=0)
     service.on("GET", f"/v1/jobs/{JOB}", answer(job()), gone, gone, answer(job("succeeded")))
@@ -128,14 +128,16 @@ def test_wait_ends_with_the_job_and_outlives_a_restart(service: FakeService, mon
     assert seen == ["running", "succeeded"]
 
 
-def test_wait_gives_up_on_a_service_that_stays_away(service: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wait_gives_up_on_a_service_that_does_not_come_back(
+    service: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
     clock = iter(range(0, 1000, 10))
     monkeypatch.setattr(client.time, "monotonic", lambda: float(next(clock)))
     with Client("http://127.0.0.1:1") as c, pytest.raises(ConnectError):
         c.wait(JOB)
 
 
-def test_wait_has_a_limit(service: FakeService) -> None:
+def test_wait_has_a_timeout(service: FakeService) -> None:
     service.on("GET", f"/v1/jobs/{JOB}", answer(job()))
     with Client() as c, pytest.raises(WaitTimeoutError, match="it keeps running"):
         c.wait(JOB, timeout_s=0.01)
@@ -151,7 +153,7 @@ def _events(*ids: int, end: bool) -> Answer:
     return Answer(body=lines.encode(), headers={"Content-Type": "text/event-stream"})
 
 
-def test_events_go_on_behind_the_last_one_seen(service: FakeService) -> None:
+def test_events_resume_after_the_last_event_seen(service: FakeService) -> None:
     cut = _events(1, 2, end=False)
     short = Answer(body=cut.body, headers={**cut.headers, "Content-Length": str(len(cut.body) + 99)}, cut=len(cut.body))
     service.on("GET", EVENTS, short, _events(3, end=False), _events(4, end=True))
@@ -162,7 +164,7 @@ def test_events_go_on_behind_the_last_one_seen(service: FakeService) -> None:
     assert [request.headers.get("last-event-id") for request in service.to(EVENTS)] == [None, "2", "3"]
 
 
-def test_events_of_an_unknown_job_are_refused(service: FakeService) -> None:
+def test_events_of_an_unknown_job(service: FakeService) -> None:
     with Client() as c, pytest.raises(NotFoundError):
         next(c.events("nothing"))
 
@@ -176,7 +178,7 @@ def _bundle(request: Request) -> Answer:
     return Answer(status=206 if start else 200, body=DATA[start:], headers={"ETag": f'"{DIGEST}"'})
 
 
-def test_a_download_is_whole_and_leaves_nothing_else(service: FakeService, tmp_path: Path) -> None:
+def test_a_download_leaves_no_other_file(service: FakeService, tmp_path: Path) -> None:
     service.on("GET", BUNDLE, _bundle)
     seen: list[tuple[int, int | None]] = []
     with Client() as c:
@@ -188,7 +190,7 @@ def test_a_download_is_whole_and_leaves_nothing_else(service: FakeService, tmp_p
     assert seen[-1] == (len(DATA), len(DATA))
 
 
-def test_a_cut_download_goes_on_where_it_stopped(service: FakeService, tmp_path: Path) -> None:
+def test_an_interrupted_download_is_resumed(service: FakeService, tmp_path: Path) -> None:
     cut = Answer(body=DATA, headers={"ETag": f'"{DIGEST}"'}, cut=100_000)
     service.on("GET", BUNDLE, cut, _bundle)
     with Client() as c:
@@ -200,7 +202,7 @@ def test_a_cut_download_goes_on_where_it_stopped(service: FakeService, tmp_path:
     assert second.headers["range"] != "bytes=0-"
 
 
-def test_a_part_of_an_earlier_call_is_taken_up(service: FakeService, tmp_path: Path) -> None:
+def test_a_download_of_an_earlier_call_is_resumed(service: FakeService, tmp_path: Path) -> None:
     (tmp_path / f".b.zip.{JOB}.part").write_bytes(DATA[:5])
     service.on("GET", BUNDLE, _bundle)
     with Client() as c:
@@ -208,29 +210,29 @@ def test_a_part_of_an_earlier_call_is_taken_up(service: FakeService, tmp_path: P
     assert service.to(BUNDLE)[0].headers["range"] == "bytes=5-"
 
 
-def test_a_part_that_is_too_long_is_thrown_away(service: FakeService, tmp_path: Path) -> None:
+def test_a_partial_file_that_is_too_long_is_discarded(service: FakeService, tmp_path: Path) -> None:
     (tmp_path / f".b.zip.{JOB}.part").write_bytes(b"x" * (len(DATA) + 5))
     service.on("GET", BUNDLE, problem(416, "range_invalid", "no such range"), _bundle)
     with Client() as c:
         assert c.download_bundle(JOB, tmp_path / "b.zip").read_bytes() == DATA
 
 
-def test_damaged_bytes_never_get_the_name(service: FakeService, tmp_path: Path) -> None:
+def test_a_damaged_download_is_an_error(service: FakeService, tmp_path: Path) -> None:
     service.on("GET", BUNDLE, Answer(body=b"other bytes", headers={"ETag": f'"{DIGEST}"'}))
     with Client() as c, pytest.raises(DownloadError, match=DIGEST):
         c.download_bundle(JOB, tmp_path / "b.zip")
     assert list(tmp_path.iterdir()) == [], "nor does a damaged part stay to be taken up"
 
 
-def test_a_download_that_never_gets_on_ends(service: FakeService, tmp_path: Path) -> None:
+def test_a_download_without_progress_ends(service: FakeService, tmp_path: Path) -> None:
     service.on("GET", BUNDLE, Answer(body=DATA, cut=0))
     with Client() as c, pytest.raises(ConnectError):
         c.download_bundle(JOB, tmp_path / "b.zip")
     assert len(service.to(BUNDLE)) == downloads.ATTEMPTS
 
 
-def test_a_bundle_before_the_end_is_refused_with_the_state(service: FakeService, tmp_path: Path) -> None:
-    service.on("GET", BUNDLE, problem(409, "not_ready", "this one is running", state="running"))
+def test_the_error_for_an_early_bundle_has_the_state(service: FakeService, tmp_path: Path) -> None:
+    service.on("GET", BUNDLE, problem(409, "not_ready", "its state is running", state="running"))
     with Client() as c, pytest.raises(ConflictError, match="running") as caught:
         c.download_bundle(JOB, tmp_path / "b.zip")
     assert caught.value.document["state"] == "running"
@@ -253,7 +255,7 @@ def test_upload_sends_every_file_as_a_part(service: FakeService, tmp_path: Path)
     assert b"labelslabelslabels" in request.body
 
 
-def test_register_sends_the_path_alone(service: FakeService) -> None:
+def test_register_sends_only_the_path(service: FakeService) -> None:
     service.on("POST", "/v1/datasets", answer({"name": "f", "format": "npz", "input_shape": None}))
     with Client() as c:
         assert c.register_dataset("f", "npz", "/data/f.npz").input_shape is None

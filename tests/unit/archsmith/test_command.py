@@ -1,4 +1,4 @@
-"""The command against a fake service: what it sends, prints, and ends with."""
+"""The command against a fake service: requests, output and exit codes."""
 
 import io
 import json
@@ -29,7 +29,7 @@ def one_line(text: str) -> bool:
     return text.endswith("\n") and text.count("\n") == 1
 
 
-def test_submit_lays_options_over_the_document(service: FakeService, archsmith: Archsmith, tmp_path: Path) -> None:
+def test_options_of_submit_override_the_document(service: FakeService, archsmith: Archsmith, tmp_path: Path) -> None:
     service.on("POST", "/v1/jobs", answer(job("queued"), 202))
     (tmp_path / "job.json").write_text('{"dataset": "digits", "seed": 1, "budget": {"trials": 5, "epochs": 2}}')
     (tmp_path / "space.yaml").write_text("version: 1\nstages: []\n")
@@ -46,7 +46,7 @@ def test_submit_lays_options_over_the_document(service: FakeService, archsmith: 
     }
 
 
-def test_predict_and_verify_are_programs_of_their_own(archsmith: Archsmith, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_predict_and_verify_run_as_processes(archsmith: Archsmith, monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[list[str]] = []
 
     def run(name: str, arguments: list[str]) -> subprocess.CompletedProcess[str]:
@@ -72,7 +72,7 @@ def test_submit_reads_standard_input(
     assert service.requests[0].json() == {"dataset": "digits", "space": "tiny"}
 
 
-def test_watch_prints_a_line_per_change_where_there_is_no_terminal(service: FakeService, archsmith: Archsmith) -> None:
+def test_watch_prints_a_line_per_change_without_a_terminal(service: FakeService, archsmith: Archsmith) -> None:
     views = [job("queued", best=None, progress={"trials": {}, "trials_total": 4}), job(), job(), job("succeeded")]
     service.on("GET", f"/v1/jobs/{JOB}", *[answer(view) for view in views])
     ran = archsmith("watch", JOB)
@@ -123,7 +123,7 @@ def test_errors_of_the_service_are_one_line_and_an_exit_code(
     assert (ran.code, ran.out, ran.err) == (code, "", "archsmith: the rule and the value\n")
 
 
-def test_nothing_there_is_exit_code_3(archsmith: Archsmith) -> None:
+def test_no_service_is_exit_code_3(archsmith: Archsmith) -> None:
     ran = archsmith("--url", "http://127.0.0.1:1", "jobs")
     assert ran.code == 3
     assert one_line(ran.err)
@@ -156,7 +156,7 @@ def test_wrong_usage_is_exit_code_2(
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", '"digits"', "\xff"])
-def test_a_job_file_that_holds_no_object_is_exit_code_2(
+def test_a_job_file_without_an_object_is_exit_code_2(
     service: FakeService, archsmith: Archsmith, tmp_path: Path, text: str
 ) -> None:
     (tmp_path / "job.json").write_bytes(text.encode("latin-1"))
@@ -166,7 +166,7 @@ def test_a_job_file_that_holds_no_object_is_exit_code_2(
 
 
 @pytest.mark.parametrize("text", ["a: [", "- 1", "!!python/object/apply:os.getcwd []"])
-def test_a_space_file_that_holds_no_document_is_exit_code_2(
+def test_a_space_file_without_a_document_is_exit_code_2(
     service: FakeService, archsmith: Archsmith, tmp_path: Path, text: str
 ) -> None:
     (tmp_path / "space.yaml").write_text(text)
@@ -176,7 +176,7 @@ def test_a_space_file_that_holds_no_document_is_exit_code_2(
     assert service.requests == []
 
 
-def test_an_option_beats_the_variable_and_stands_before_or_behind(
+def test_url_overrides_the_variable_before_and_after_the_command(
     service: FakeService, archsmith: Archsmith, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ARCHSMITH_URL", "http://127.0.0.1:1")
@@ -199,7 +199,7 @@ def test_jobs_and_datasets_are_tables(service: FakeService, archsmith: Archsmith
     assert archsmith("datasets").out.splitlines()[1].split() == ["digits", "builtin", "1×8×8", "10", "image"]
 
 
-def test_steering_says_how_the_job_stands(service: FakeService, archsmith: Archsmith) -> None:
+def test_steering_prints_the_state_of_the_job(service: FakeService, archsmith: Archsmith) -> None:
     for verb, state in (("cancel", "cancelled"), ("pause", "paused"), ("resume", "queued")):
         service.on("POST", f"/v1/jobs/{JOB}/{verb}", answer(job(state)))
         ran = archsmith(verb, JOB)
@@ -207,7 +207,7 @@ def test_steering_says_how_the_job_stands(service: FakeService, archsmith: Archs
         assert ran.out.startswith(state + ", ")
 
 
-def test_compress_posts_a_job_of_its_own(service: FakeService, archsmith: Archsmith) -> None:
+def test_compress_posts_a_new_job(service: FakeService, archsmith: Archsmith) -> None:
     service.on("POST", f"/v1/jobs/{JOB}/compress", answer(job("queued", id="another")))
     ran = archsmith("compress", JOB, "--step", "cluster", "--step", "huffman", "--max-drop", "0.02")
     assert (ran.code, ran.out) == (0, "another\n")
@@ -232,7 +232,7 @@ def test_download_prints_the_path(service: FakeService, archsmith: Archsmith, tm
         (["nodes.csv", "edges.csv"], "graph"),
     ],
 )
-def test_upload_knows_formats_by_name(
+def test_upload_guesses_formats_by_name(
     service: FakeService, archsmith: Archsmith, tmp_path: Path, names: list[str], kind: str
 ) -> None:
     service.on("POST", "/v1/datasets", answer({"name": "m", "format": kind, "input_shape": [1, 2, 2], "classes": 2}))
@@ -254,7 +254,7 @@ def test_upload_knows_formats_by_name(
         ("a.csv", "edges.csv", None),
     ],
 )
-def test_archives_are_looked_into(tmp_path: Path, name: str, member: str, kind: str | None) -> None:
+def test_formats_are_guessed_from_members_of_archives(tmp_path: Path, name: str, member: str, kind: str | None) -> None:
     with zipfile.ZipFile(tmp_path / name, "w") as archive:
         archive.writestr(member, b"")
     assert formats.guess([tmp_path / name]) == kind
@@ -292,7 +292,7 @@ def test_help_names_every_command_and_the_exit_codes(archsmith: Archsmith) -> No
     assert archsmith().out == ran.out
 
 
-def test_the_command_imports_none_of_the_rooms(service: FakeService) -> None:
+def test_the_command_imports_no_package_of_the_service(service: FakeService) -> None:
     service.on("GET", "/v1/datasets", answer({"items": []}))
     code = (
         "import sys; from archsmith import cli; code = cli.run(['datasets']);"
@@ -306,7 +306,7 @@ def test_the_command_imports_none_of_the_rooms(service: FakeService) -> None:
 @pytest.mark.parametrize(
     ("seconds", "text"), [(0.2, "0 s"), (59.4, "59 s"), (60, "1 min 00 s"), (200, "3 min 20 s"), (7500, "2 h 05 min")]
 )
-def test_durations_read_well(seconds: float, text: str) -> None:
+def test_durations(seconds: float, text: str) -> None:
     assert progress.duration(seconds) == text
 
 
@@ -314,7 +314,7 @@ def test_durations_read_well(seconds: float, text: str) -> None:
     ("used", "left", "done", "total", "expected"),
     [(10, 90, 5, 10, 10.0), (10, 4, 5, 10, 4.0), (3, 90, 0, 10, None), (10, 90, 10, 10, 0.0), (10, None, 5, 10, 10.0)],
 )
-def test_time_left_is_by_pace_or_by_the_clock(
+def test_time_left_by_pace_or_by_budget(
     used: float, left: float | None, done: int, total: int, expected: float | None
 ) -> None:
     shown = {"trials": {"completed": done}, "trials_total": total, "seconds_used": used, "seconds_left": left}

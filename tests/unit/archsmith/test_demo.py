@@ -1,4 +1,4 @@
-"""The demo's checks can fail: each way a bundle can be wrong is made, and named."""
+"""The demo, its checks of bundles, and the service that it starts."""
 
 import io
 import sys
@@ -66,7 +66,7 @@ def test_a_service_that_does_not_start_is_quoted(monkeypatch: pytest.MonkeyPatch
         pytest.fail("it never came up")
 
 
-def test_a_service_that_never_answers_is_given_up_and_stopped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_service_that_never_answers_is_stopped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     pretend(monkeypatch, "import time; print('waiting for Ray', flush=True); time.sleep(60)")
     with pytest.raises(ClientError, match="waiting for Ray"), serving.service(tmp_path / "s", patience_s=1.0):
         pytest.fail("it never came up")

@@ -1,4 +1,4 @@
-"""Two reports of one search: what is equal, and each way they can differ is named."""
+"""Comparing two reports of one search: every kind of difference is named."""
 
 import copy
 import json
@@ -43,7 +43,7 @@ def changed(*path: Any, to: Any) -> dict[str, Any]:
     return other
 
 
-def test_the_same_search_is_told_as_such() -> None:
+def test_equal_reports() -> None:
     found = replay.compare(REPORT, changed("hashes", "document", to="a calibration was fixed"))
     assert found.same
     assert found.lines == (
@@ -81,7 +81,7 @@ TIMED = {
 }
 
 
-def test_of_a_search_that_ended_with_its_seconds_the_trials_in_both_are_compared() -> None:
+def test_searches_ended_by_seconds_compare_the_trials_in_both() -> None:
     found = replay.compare(REPORT, TIMED)
     assert found.same
     assert found.lines[1:] == (
@@ -98,13 +98,13 @@ def test_of_a_search_that_ended_with_its_seconds_the_trials_in_both_are_compared
         ([row(0), row(2, 0.5)], "search scores: 1 of 2 differ, by up to 0.2500"),
     ],
 )
-def test_and_where_those_differ_it_is_said(rows: list[dict[str, Any]], says: str) -> None:
+def test_differences_of_searches_ended_by_seconds(rows: list[dict[str, Any]], says: str) -> None:
     found = replay.compare(REPORT, {**TIMED, "history": rows})
     assert not found.same
     assert says in found.lines
 
 
-def test_another_environment_is_told_and_is_no_difference_of_the_search() -> None:
+def test_another_environment_is_reported_but_is_no_difference() -> None:
     found = replay.compare(REPORT, changed("environment", "packages", to={"torch": "2.14.0"}))
     assert found.same
     assert found.lines[-1] == "environment: packages was torch 2.13.0, is torch 2.14.0"
@@ -118,7 +118,7 @@ def test_a_report_is_read_from_its_file_and_from_its_bundle(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("text", ["no JSON", "[]", '{"job": {"spec": {}}}'])
-def test_what_is_no_report_is_refused(tmp_path: Path, text: str) -> None:
+def test_a_file_without_a_report_is_an_error(tmp_path: Path, text: str) -> None:
     (tmp_path / "report.json").write_text(text)
     with pytest.raises(ClientError):
         replay.read(tmp_path / "report.json")

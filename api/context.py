@@ -42,3 +42,4 @@ def _context(request: Request) -> Context:
 
 
 ContextDep = Annotated[Context, Depends(_context)]
+"""A route's parameter of this type is the application's context."""

@@ -128,7 +128,7 @@ def _same_origin(headers: Headers) -> bool:
 
 
 class BodyLimit:
-    """Stops reading at the limit, whether or not the length was told before."""
+    """Stops reading the body at the limit, with and without a Content-Length header."""
 
     def __init__(self, app: ASGIApp, *, upload_limit: int) -> None:
         self.app = app

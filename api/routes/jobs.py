@@ -43,13 +43,14 @@ IdempotencyKey = Annotated[
 
 
 def find(context: ContextDep, job_id: str) -> Job:
-    """A dependency: the job in the path. Raises NotFound."""
+    """The job of the path. Raises NotFound."""
     if not _UUID.fullmatch(job_id):
         raise NotFound("job", job_id)
     return context.ledger.job(job_id)
 
 
 JobDep = Annotated[Job, Depends(find)]
+"""A route's parameter of this type is the job of the path."""
 
 
 def _key(header: IdempotencyKey = None) -> str | None:
@@ -202,7 +203,7 @@ def not_ready(job: Job, detail: str) -> ProblemError:
     """The error for what exists in other states of the job only."""
     reason = f": {job.reason}" if job.reason else ""
     more = {"state": job.state, "allowed": [JobState.SUCCEEDED]}
-    return ProblemError(409, "not_ready", f"{detail}; its state is {job.state}{reason}", more=more)
+    return ProblemError(409, "not_ready", f"{detail}; the job is {job.state}{reason}", more=more)
 
 
 def _check_range(header: str | None, path: Path) -> None:

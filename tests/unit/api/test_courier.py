@@ -71,7 +71,7 @@ def test_one_courier_at_a_time(
     dispatcher.close(grace_s=5)
 
 
-def test_nothing_is_sent_without_mlflow(
+def test_nothing_is_sent_where_nobody_listens(
     ledger: Ledger, tmp_path: Path, sent: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "SETTLED_S", -1.0)

@@ -182,7 +182,7 @@ def test_a_private_cluster_is_not_looked_at(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("provenance", ["controller", RANDOM_ARM])
-def test_progress_between_deaths_resets_the_count(ledger: Ledger, settings: Settings, provenance: str) -> None:
+def test_progress_between_deaths_is_no_reason_to_give_up(ledger: Ledger, settings: Settings, provenance: str) -> None:
     job = _job(ledger)
     seen: list[Lease] = []
     die = _program(settings, DIE, seen)
@@ -200,7 +200,7 @@ def test_progress_between_deaths_resets_the_count(ledger: Ledger, settings: Sett
     dispatcher.close()
 
 
-def test_a_driver_that_ended_its_job_does_not_count_as_dead(ledger: Ledger, settings: Settings) -> None:
+def test_a_driver_that_ends_its_job_is_no_death(ledger: Ledger, settings: Settings) -> None:
     job = _job(ledger)
     seen: list[Lease] = []
     leave = _program(settings, "pass", seen)

@@ -194,7 +194,7 @@ def test_a_service_that_cannot_start_ends_the_start(tmp_path: Path) -> None:
     assert all(one.child is None for one in toys.services.values())
 
 
-def test_a_stop_during_the_start(tmp_path: Path) -> None:
+def test_an_end_that_comes_during_the_start(tmp_path: Path) -> None:
     toys = Toys(tmp_path, ray="import time; time.sleep(60)")
     toys.stop.set()
     assert toys.run() == 0

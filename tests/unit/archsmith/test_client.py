@@ -232,7 +232,7 @@ def test_a_download_without_progress_ends(service: FakeService, tmp_path: Path) 
 
 
 def test_the_error_for_an_early_bundle_has_the_state(service: FakeService, tmp_path: Path) -> None:
-    service.on("GET", BUNDLE, problem(409, "not_ready", "its state is running", state="running"))
+    service.on("GET", BUNDLE, problem(409, "not_ready", "the job is running", state="running"))
     with Client() as c, pytest.raises(ConflictError, match="running") as caught:
         c.download_bundle(JOB, tmp_path / "b.zip")
     assert caught.value.document["state"] == "running"

@@ -58,8 +58,8 @@ STATUS: dict[type[ArchsmithError], int] = {
     PayloadTooLarge: 413,
     SpaceExhausted: 422,
     Unavailable: 503,
-    # Errors of drivers, trials and start-up: if a route raises one of them, it has a bug.
     ClusterAway: 503,
+    # Errors of drivers, trials and start-up: if a route raises one of them, it has a bug.
     UnknownTrial: 500,
     JobFailure: 500,
     TrialFailure: 500,

@@ -27,14 +27,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archsmith.errors import SpaceExhausted
+from benchmarks.search.simulate import looked_up
 from benchmarks.search.spaces import Bench, Task, bench
 from benchmarks.search.tables import rows
 from search.factory import check_options, make_controller
 from search.objective import Objective
 from search.pareto import hypervolume, non_dominated
-from search.proposing.controller import Controller
+from search.proposing.controller import Controller, Proposal
 from search.spec import ControllerSpec
-from search.trial import Outcome, TrialState
+from search.testing import loop
 
 OBJECTIVE = Objective(minimize=("latency_ms",))
 CONTROLLERS = "nsga2,tpe,random,evolution,predictor,auto"
@@ -52,25 +53,26 @@ class Found:
 
 def search(controller: Controller, task: Task, latency: dict[str, float], *, seconds: float) -> Found:
     """One worker, until the seconds are spent or the space is."""
-    found = Found(codes=[], spent=[])
-    clock, number = 0.0, 0
-    while True:
+    found, spent = Found(codes=[], spent=[]), 0.0
+
+    def begin(number: int) -> tuple[Proposal, loop.Run] | None:
+        nonlocal spent
         try:
             proposal = controller.ask(number)
         except SpaceExhausted:
-            return found
+            return None
         code = task.key(proposal.choices)
-        clock += task.trials.seconds[code]
-        if clock > seconds:
-            return found
+        spent += task.trials.seconds[code]
+        if spent > seconds:
+            return None
         score = task.trials.score(code, np.random.default_rng(number)) / 100
         facts = {"score": score, "latency_ms": latency[code]}
-        value, values = OBJECTIVE.value(facts), OBJECTIVE.values(facts)
-        epochs = task.trials.epochs
-        controller.tell(Outcome(number=number, state=TrialState.COMPLETED, value=value, values=values, epochs=epochs))
-        found.codes.append(code)
-        found.spent.append(clock)
-        number += 1
+        return proposal, looked_up(task, code, number, OBJECTIVE.value(facts), OBJECTIVE.values(facts))
+
+    for told in loop.simulate(controller, begin):
+        found.codes.append(task.key(told.proposal.choices))
+        found.spent.append(told.at)
+    return found
 
 
 class Judged:

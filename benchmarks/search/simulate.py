@@ -6,7 +6,6 @@ that would not end within the budget is not begun. With finalists the search end
 trained in full; the best of these trainings is what the search has found.
 """
 
-import heapq
 import statistics
 import time
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ import numpy as np
 from archsmith.errors import SpaceExhausted
 from benchmarks.search.spaces import Task
 from search.proposing.controller import Controller, Proposal
+from search.testing import loop
 from search.trial import Outcome, TrialState
 
 MARKS = (10, 20, 30, 50, 75, 100, 150)
@@ -69,31 +69,32 @@ class Limits:
 def simulate(controller: Controller, task: Task, limits: Limits, seed: int) -> Run:
     """A whole search."""
     run, places, begun = Run(), dict[int, int](), list[str]()
-    running: list[tuple[float, int, Proposal, float]] = []
-    clock, more = 0.0, True
-    while True:
-        while more and len(running) < limits.workers and controller.ready(len(begun)):
-            proposal = _ask(controller, len(begun), run) if len(begun) < limits.queries else None
-            more = proposal is not None and _affordable(run, task, limits, [*begun, task.key(proposal.choices)])
-            if proposal is None or not more:
-                break
-            number, code = len(begun), task.key(proposal.choices)
-            begun.append(code)
-            run.spent += task.trials.seconds[code]
-            value = task.trials.score(code, np.random.default_rng([seed, REWARDS, number]))
-            ends = clock + task.trials.seconds[code]
-            heapq.heappush(running, (ends, number, proposal, value / 100 if task.percent else value))
-        if not running:
-            break
-        clock, number, proposal, value = heapq.heappop(running)
-        controller.tell(Outcome(number=number, state=TrialState.COMPLETED, value=value, epochs=task.trials.epochs))
+
+    def begin(number: int) -> tuple[Proposal, loop.Run] | None:
+        proposal = _ask(controller, number, run) if number < limits.queries else None
+        if proposal is None or not _affordable(run, task, limits, [*begun, task.key(proposal.choices)]):
+            return None
+        begun.append(code := task.key(proposal.choices))
+        run.spent += task.trials.seconds[code]
+        score = task.trials.score(code, np.random.default_rng([seed, REWARDS, number]))
+        return proposal, looked_up(task, code, number, score / 100 if task.percent else score)
+
+    for told in loop.simulate(controller, begin, workers=limits.workers):
+        number, value = told.outcome.number, told.outcome.value
+        assert value is not None
         places[number] = len(run.codes)
-        run.end(task.key(proposal.choices), proposal.architecture.hash, value, clock)
+        run.end(begun[number], told.proposal.architecture.hash, value, told.at)
         named = controller.incumbent()
         if named is not None:
             run.chosen[-1] = places[named]
     finish(run, task, limits, seed)
     return run
+
+
+def looked_up(task: Task, code: str, number: int, value: float, values: tuple[float, ...] = ()) -> loop.Run:
+    """The training of a trial as the table has it. values: of several objectives."""
+    outcome = Outcome(number=number, state=TrialState.COMPLETED, value=value, values=values, epochs=task.trials.epochs)
+    return loop.Run(scores=(value,), seconds=task.trials.seconds[code], looked_up=outcome)
 
 
 def _ask(controller: Controller, number: int, run: Run) -> Proposal | None:

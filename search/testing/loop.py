@@ -6,6 +6,7 @@ With early stopping every epoch is a step of its own, and a stopped trial frees 
 
 import heapq
 import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from archsmith.errors import SpaceExhausted, TrialFailure
@@ -28,14 +29,20 @@ class Told:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Run:
-    """One trial as it would go if nobody stopped it. scores: by epoch. reason: why it failed, in its only epoch."""
+    """One trial as it would go if nobody stopped it. scores: by epoch. reason: why it failed, in its only epoch.
+
+    looked_up: the outcome, where it is known already and does not follow from the scores.
+    """
 
     scores: tuple[float, ...]
     seconds: float
     reason: str | None = None
+    looked_up: Outcome | None = None
 
     def outcome(self, number: int, epochs: int, why: str | None = None) -> Outcome:
         """why: of a trial that is stopped after `epochs`."""
+        if self.looked_up is not None:
+            return self.looked_up
         if self.reason is not None:
             return Outcome(number=number, state=TrialState.FAILED, reason=self.reason)
         state = TrialState.COMPLETED if epochs == len(self.scores) else TrialState.PRUNED
@@ -55,6 +62,40 @@ def evaluate(evaluator: Evaluator, proposal: Proposal) -> Run:
     return Run(scores=scores, seconds=result.seconds)
 
 
+def simulate(
+    controller: Controller,
+    begin: Callable[[int], tuple[Proposal, Run] | None],
+    *,
+    workers: int = 1,
+    stopping: EarlyStopping | None = None,
+) -> Iterator[Told]:
+    """Yields the trials as they end on `workers` simulated workers; the controller has been told of each by then.
+
+    begin: the proposal for a trial's number, and how its training would go. None: no more trials; what runs still ends.
+    """
+    running: list[tuple[float, int, int, Proposal, Run]] = []  # when which trial has done how many epochs
+    clock, number, more = 0.0, 0, True
+    while True:
+        while more and len(running) < workers and controller.ready(number):
+            if (begun := begin(number)) is None:
+                more = False
+                break
+            proposal, run = begun
+            first = 1 if stopping else len(run.scores)
+            heapq.heappush(running, (clock + run.seconds * first / len(run.scores), number, first, proposal, run))
+            number += 1
+        if not running:
+            return
+        clock, of, epochs, proposal, run = heapq.heappop(running)
+        why = stopping.judge(of, epochs, (run.scores[epochs - 1],)) if stopping and run.reason is None else None
+        if epochs < len(run.scores) and why is None:
+            heapq.heappush(running, (clock + run.seconds / len(run.scores), of, epochs + 1, proposal, run))
+            continue
+        outcome = run.outcome(of, epochs, why)
+        controller.tell(outcome)
+        yield Told(proposal=proposal, outcome=outcome, at=clock)
+
+
 def search(
     controller: Controller,
     evaluator: Evaluator,
@@ -69,29 +110,19 @@ def search(
     stopping: which trials go on. stop: when the search ends, which leaves what is open without an end; it ends as well
     where the space is exhausted.
     """
-    running: list[tuple[float, int, int, Proposal, Run]] = []  # when which trial has done how many epochs
+
+    def begin(number: int) -> tuple[Proposal, Run] | None:
+        if number == trials:
+            return None
+        try:
+            proposal = controller.ask(number)
+        except SpaceExhausted:
+            return None
+        return proposal, evaluate(evaluator, proposal)
+
     history: list[Told] = []
-    clock, number = 0.0, 0
-    while True:
-        while number < trials and len(running) < workers and controller.ready(number):
-            try:
-                proposal = controller.ask(number)
-            except SpaceExhausted:
-                trials = number
-                break
-            run = evaluate(evaluator, proposal)
-            first = 1 if stopping else len(run.scores)
-            heapq.heappush(running, (clock + run.seconds * first / len(run.scores), number, first, proposal, run))
-            number += 1
-        if not running:
-            return history
-        clock, of, epochs, proposal, run = heapq.heappop(running)
-        why = stopping.judge(of, epochs, (run.scores[epochs - 1],)) if stopping and run.reason is None else None
-        if epochs < len(run.scores) and why is None:
-            heapq.heappush(running, (clock + run.seconds / len(run.scores), of, epochs + 1, proposal, run))
-            continue
-        outcome = run.outcome(of, epochs, why)
-        controller.tell(outcome)
-        history.append(Told(proposal=proposal, outcome=outcome, at=clock))
+    for told in simulate(controller, begin, workers=workers, stopping=stopping):
+        history.append(told)
         if stop is not None and ended(stop, [told.outcome for told in history]):
-            return history
+            break
+    return history

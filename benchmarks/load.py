@@ -92,7 +92,7 @@ def main() -> None:
         def post(_: int) -> str:
             if not hasattr(local, "client"):
                 local.client = Client(url)
-            return local.client.submit(JOB).id
+            return str(local.client.submit(JOB).id)
 
         with ThreadPoolExecutor(options.threads) as pool:
             began = time.perf_counter()

@@ -75,7 +75,7 @@ def spearman(ours: Sequence[float | None], theirs: Sequence[float]) -> float:
     """Of those that have a number."""
     pairs = np.array([pair for pair in zip(ours, theirs, strict=True) if pair[0] is not None], dtype=float)
     ranks = [[float(np.mean(np.flatnonzero(np.sort(line) == value))) for value in line] for line in pairs.T]
-    return float(np.corrcoef(ranks)[0, 1])
+    return float(np.asarray(np.corrcoef(ranks))[0, 1])
 
 
 def main() -> None:

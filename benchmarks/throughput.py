@@ -100,7 +100,8 @@ def our_trainer(data: TrainData, shape: tuple[int, int, int], choice: Calibratio
 def player(pipe: Connection, who: str, dataset: Dataset, choice: Calibration) -> None:
     """The life of one process: plays a turn whenever it is asked to, until it is told None."""
     torch.set_num_threads(choice.threads)
-    shape = dataset.info.input_shape
+    channels, height, width = dataset.info.input_shape
+    shape = (channels, height, width)
     whole = dataset.search_train
     split = Split(x=whole.x[:SAMPLES], y=whole.y[:SAMPLES])
     data = TrainData.on("cpu", train=split, val=None, mean=dataset.mean, std=dataset.std)

@@ -43,7 +43,7 @@ LONG = ("integration", "conformance")
 """Folders whose files take half a minute and more."""
 
 
-class ByFile(LoadScopeScheduling):
+class ByFile(LoadScopeScheduling):  # type: ignore[misc]
     """Handed out by files, for the sake of what their tests share."""
 
     def _split_scope(self, nodeid: str) -> str:

@@ -55,7 +55,11 @@ Value = tuple[int, ...]
 """A sum: its terms in order, an operation's number or -1 for what comes into the cell; () for zeros."""
 
 
-def same(code: str) -> object:
+Term = tuple[Value, tuple[tuple[str, Value], ...]]
+"""The output and the operations, each with what comes into it."""
+
+
+def same(code: str) -> Term:
     """Equal for cells that are the same function with the same free weights, found without any graph.
 
     Zeros add nothing, a pooling of zeros is zeros, and convolution and norm of zeros are a learned constant, of
@@ -86,7 +90,7 @@ def _orders(operations: list[tuple[str, Value]], output: Value) -> list[tuple[in
     return list(itertools.permutations(sorted(living)))
 
 
-def _renamed(operations: list[tuple[str, Value]], output: Value, order: tuple[int, ...]) -> object:
+def _renamed(operations: list[tuple[str, Value]], output: Value, order: tuple[int, ...]) -> Term:
     new = {-1: -1} | {old: number for number, old in enumerate(order)}
 
     def value(old: Value) -> Value:

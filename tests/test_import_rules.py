@@ -87,7 +87,7 @@ class Source:
     def imports(self) -> Iterator[tuple[str, int]]:
         """(dotted name, line), wherever in the file: `from a.b import c` gives "a.b.c", as if c were a module."""
         for node in ast.walk(self.tree):
-            yield from ((name, node.lineno) for name in _named(node))
+            yield from ((name, getattr(node, "lineno", 0)) for name in _named(node))
 
 
 def _named(node: ast.AST) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import typer.main
+from pydantic import BaseModel
 
 from archsmith import cli, exceptions
 from archsmith.client import Client
@@ -103,15 +104,19 @@ def _documented_routes() -> set[tuple[str, str]]:
 def test_requests_fit_the_routes_and_the_schemas() -> None:
     from api.schemas import DatasetRequest, JobRequest, SpaceRequest
 
-    models = {"/v1/jobs": JobRequest, "/v1/spaces/validate": SpaceRequest, "/v1/datasets": DatasetRequest}
+    models: dict[str, type[BaseModel]] = {
+        "/v1/jobs": JobRequest,
+        "/v1/spaces/validate": SpaceRequest,
+        "/v1/datasets": DatasetRequest,
+    }
     for method, path, body in _requests():
         assert (method, path) in _documented_routes()
         if body is not None:
             models[path].model_validate(body)
-    for path in TEXTS:
-        for block in blocks(path, "json"):
+    for text in TEXTS:
+        for block in blocks(text, "json"):
             JobRequest.model_validate(json.loads(block))
-        for inline in re.findall(r'`(\{"dataset"[^`]*\})`', path.read_text()):
+        for inline in re.findall(r'`(\{"dataset"[^`]*\})`', text.read_text()):
             JobRequest.model_validate(json.loads(inline))
 
 
@@ -126,12 +131,12 @@ def test_the_fields_of_a_job_are_documented_with_their_defaults() -> None:
     from api.schemas import JobRequest
 
     table = (ROOT / "docs" / "jobs.md").read_text().partition("\n## ")[0]
-    rows = {}
+    rows: dict[str, str] = {}
     for names, default in re.findall(r"^\| (`[^|]+`) \| ([^|]+) \|", table, re.MULTILINE):
         fields = re.findall(r"`([a-z_.]+)`", names)
         values = default.strip().strip("`").split(", ")
         rows.update(zip(fields, values if len(values) == len(fields) else values * len(fields), strict=True))
-    job = JobRequest(dataset="digits").spec().to_json()
+    job = JobRequest.model_validate({"dataset": "digits"}).spec().to_json()
     for section in ("budget", "trial", "finalists", "objective", "stop"):
         for field, value in job[section].items():
             told = rows.pop(f"{section}.{field}").strip("`")

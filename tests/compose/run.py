@@ -31,8 +31,10 @@ def say(text: str) -> None:
     print(f"compose-test: {text}", flush=True)
 
 
-def run(command: list[str], env: Mapping[str, str], **options: bool) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, env=dict(env), cwd=ROOT, text=True, check=options.pop("check", True), **options)
+def run(
+    command: list[str], env: Mapping[str, str], *, check: bool = True, capture_output: bool = False
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, env=dict(env), cwd=ROOT, text=True, check=check, capture_output=capture_output)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ A controller joins by a subclass of `ControllerConformance` with one fixture, `s
 """
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -186,7 +186,7 @@ class ControllerConformance:
         controller = make(toy)
         for number in range(30):
             proposal = controller.ask(number)
-            assert toy.sample(lambda d, p=proposal: p.choices[d.name]) == proposal.architecture
+            assert toy.sample(lambda d: proposal.choices[d.name]) == proposal.architecture  # noqa: B023
             controller.tell(completed(number, toy.reward(proposal.choices)))
 
     def test_constraints_are_kept(self, make: Make) -> None:
@@ -352,7 +352,7 @@ class Above:
         self.text = f"params > {params}"
 
     def violation(self, measures: Any) -> float:
-        return max(0.0, self.params + 1 - measures["params"])
+        return max(0.0, self.params + 1 - float(measures["params"]))
 
 
 def _random_choose(seed: int) -> Callable[[Any], Any]:
@@ -360,5 +360,5 @@ def _random_choose(seed: int) -> Callable[[Any], Any]:
     return lambda decision: decision.options[int(rng.integers(len(decision.options)))]
 
 
-def _all_measures(toy: Toy) -> list[dict[str, int]]:
+def _all_measures(toy: Toy) -> list[Mapping[str, float]]:
     return [analyse(architecture).measures for _, architecture in every_walk(toy) if architecture is not None]

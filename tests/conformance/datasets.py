@@ -118,7 +118,7 @@ class GraphConformance(_Stored):
     def test_the_info_says_what_is_there(self, raw: RawGraphs, info: DatasetInfo, opened: Dataset) -> None:
         assert (info.kind, info.format, info.tasks) == ("graph", raw.format, raw.tasks)
         assert info.input_shape == (opened.x.shape[1],)
-        assert (opened.x.dtype, len(opened.x)) == (info.dtype, info.report["nodes"])
+        assert (str(opened.x.dtype), len(opened.x)) == (info.dtype, info.report["nodes"])
         assert opened.edges.tolist() == raw.edges.tolist()
         assert info.report["edges"]["undirected"] == raw.edges.shape[1]
         if "links" not in info.tasks[:1]:

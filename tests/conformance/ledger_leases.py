@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 
 import pytest
 
@@ -150,8 +151,8 @@ class LeaseConformance(WithLedger):
     def test_cancel_races_with_the_end(self, ledger: Ledger) -> None:
         for _ in range(10):
             lease = owned_job(ledger)
-            finish: list[Callable[[], object]] = [lambda lease=lease: ledger.finish_job(lease, JobState.SUCCEEDED)]
-            asks: list[Callable[[], object]] = [lambda lease=lease: ledger.request(lease.job_id, "cancel")] * 4
+            finish: list[Callable[[], object]] = [partial(ledger.finish_job, lease, JobState.SUCCEEDED)]
+            asks: list[Callable[[], object]] = [partial(ledger.request, lease.job_id, "cancel")] * 4
             with ThreadPoolExecutor(5) as pool:
                 list(pool.map(_quietly, asks[:2] + finish + asks[2:]))
             assert ledger.job(lease.job_id).state is JobState.SUCCEEDED

@@ -1,6 +1,7 @@
 """Every registered operation keeps the law of its contract."""
 
 import itertools
+from typing import Any
 
 import pytest
 import torch
@@ -63,7 +64,7 @@ def test_unknown_attributes_are_refused(name: str) -> None:
         OPERATIONS[name].check({"colour": 1})
 
 
-WRONG = [None, True, -1, 10**9, "wrong", [1, "x"], [0, 3], [3, 3, 3, 3], {}, 1.5, float("nan")]
+WRONG: list[Any] = [None, True, -1, 10**9, "wrong", [1, "x"], [0, 3], [3, 3, 3, 3], {}, 1.5, float("nan")]
 
 
 @pytest.mark.parametrize("name", OPERATIONS)

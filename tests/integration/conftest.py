@@ -37,13 +37,13 @@ def yard(tmp_path: Path, ray_address: str) -> "Iterator[Yard]":
 @pytest.fixture
 def controllers(monkeypatch: pytest.MonkeyPatch) -> "list[Controller]":
     """Every controller that a driver makes, as it makes them."""
+    from search.factory import make_controller
     from workers import driver as driver_module
 
     made: list[Controller] = []
-    make = driver_module.make_controller
 
     def noted(*args: Any, **options: Any) -> "Controller":
-        made.append(make(*args, **options))
+        made.append(make_controller(*args, **options))
         return made[-1]
 
     monkeypatch.setattr(driver_module, "make_controller", noted)

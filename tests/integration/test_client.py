@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -127,7 +128,7 @@ def test_spaces(client: Client) -> None:
 
 def test_data_sets_by_upload_and_by_path(client: Client, service: Service, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    arrays = {"x": rng.integers(0, 255, (90, 6, 6), dtype=np.uint8), "y": np.arange(90) % 3}
+    arrays: dict[str, Any] = {"x": rng.integers(0, 255, (90, 6, 6), dtype=np.uint8), "y": np.arange(90) % 3}
     np.savez(tmp_path / "mine.npz", **arrays)
     made = client.upload_dataset("mine", "npz", [tmp_path / "mine.npz"])
     assert (made.name, made.input_shape, made.classes) == ("mine", (1, 6, 6), 3)

@@ -71,7 +71,7 @@ def _is_restored_as_it_was(yard: Yard, job_id: str, controllers: list[Controller
     )  # a new driver of the same job would be made with a lease; restoring writes nothing
     other.submit()
     driver = other.driver()
-    driver._job, driver._spec = other.ledger.job(job_id), other.ledger.job(job_id).spec
+    driver._spec = other.ledger.job(job_id).spec
     dataset = DataStore(yard.settings.datasets).open("digits", seed=0)
     restored = driver._restored(dataset)
     assert not restored.pending

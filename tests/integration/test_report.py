@@ -79,7 +79,7 @@ def _killed_on_the_way(yard: Yard, ray_address: str) -> str:
     )
     for number, moment in enumerate(moments):
         driver = yard.spawn(yard.claim(f"driver {number}"), ray_address)
-        until(lambda moment=moment, driver=driver: moment() or driver.poll() is not None, LIMIT_S)
+        until(lambda: moment() or driver.poll() is not None, LIMIT_S)  # noqa: B023
         driver.send_signal(signal.SIGKILL)
         assert driver.wait() == -signal.SIGKILL, "it was killed before it had ended"
     last = yard.spawn(yard.claim("the last driver"), ray_address)

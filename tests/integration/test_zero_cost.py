@@ -9,6 +9,7 @@ from search.proposing.controller import Controller
 from search.spec import Budget, ControllerSpec
 from search.surrogate.controller import SurrogateController
 from search.trial import JobState, TrialState
+from space.space import replay
 from tests import fakes
 from tests.driving import Yard, until
 from tests.fakes import Fake
@@ -50,7 +51,7 @@ def test_the_starts_are_the_best_of_what_was_measured(
 def warm_hash(controller: Controller, keys: list[Any], taken: str) -> str:
     """Of the first that is not the baseline."""
     assert isinstance(controller, SurrogateController)
-    hashes = (controller.space.sample(lambda one, key=key: dict(key)[one.name]).hash for key in keys)
+    hashes = (controller.space.sample(replay(dict(key))).hash for key in keys)
     return next(hash_ for hash_ in hashes if hash_ != taken)
 
 

@@ -21,6 +21,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 STAGES = ("draw", "build", "costs", "texts", "export", "train", "open", "code", "onnx")
 CHUNK = 20
@@ -77,7 +78,8 @@ def _through(plan: Plan, number: int, tally: Tally) -> None:
     from tests import exactness
     from tests.spaces import preset, sample
 
-    architecture = module = None
+    architecture: Any = None
+    module: Any = None
 
     def draw() -> None:
         nonlocal architecture
@@ -110,13 +112,13 @@ def _through(plan: Plan, number: int, tally: Tally) -> None:
             tally.failures.append(_record(plan, number, stage, architecture))
             return
         tally.done[stage] += 1
-        tally.seconds[stage] += time.perf_counter() - start
+        tally.seconds[stage] += time.perf_counter() - start  # type: ignore[assignment]
     tally.hashes.add(architecture.hash)
     for node in architecture.nodes:
         tally.operations.setdefault(node.op, number)
 
 
-def _record(plan: Plan, number: int, stage: str, architecture) -> str:
+def _record(plan: Plan, number: int, stage: str, architecture: Any) -> str:
     """Write the failing architecture and the traceback; one line for people."""
     plan.folder.mkdir(parents=True, exist_ok=True)  # an hour is long enough for a cleaner of temporary files
     path = plan.folder / f"{number}.json"

@@ -11,6 +11,7 @@ from api import ingestion
 from api.app import create_app
 from api.middleware import Edge
 from archsmith import formats
+from archsmith.errors import InvalidDataset
 from search.validate import Pool
 from tests.unit.api.support import Service, check_problem, local
 from tests.unit.workers.graph_sources import graph_tables, masks, write_graph, write_tu
@@ -195,7 +196,7 @@ def test_a_path_must_lie_below_a_root(service: Service, tmp_path: Path) -> None:
 
 
 def test_a_reader_that_is_killed_is_explained() -> None:
-    with pytest.raises(ingestion.InvalidDataset) as caught:
+    with pytest.raises(InvalidDataset) as caught:
         ingestion._check(b"Killed", "mine")
     assert caught.value.faults[0].rule == "reader_ended"
 

@@ -27,7 +27,7 @@ WHOLE: dict[str, Any] = {
     "trial": {"cpus": 1, "gpus": 0, "timeout_s": 120, "scheduler": "asha"},
     "finalists": {"top": 3, "seeds": 1},
 }
-_ODD = st.sampled_from(
+_ODD: st.SearchStrategy[Any] = st.sampled_from(
     [None, True, 0, -1, 1, 2**31, 2**63, -(2**63), 0.5, 1e308, -0.0, "", "0", "tiny", "a" * 3000, "\ud800", "\x00", "é",
      "../x", "params", "params <= 1e400", "((((", "1/0 < params", [], {}, [[]], {"": {}}, [None] * 20],
 )  # fmt: skip

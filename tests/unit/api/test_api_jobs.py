@@ -146,7 +146,8 @@ def test_faults_of_jobs_have_pointers(service: Service, document: dict[str, Any]
 
 
 def test_a_body_must_be_an_object(service: Service) -> None:
-    for body in ([], "digits", 7, None, True):
+    bodies: list[Any] = [[], "digits", 7, None, True]
+    for body in bodies:
         check_problem(
             service.post("/v1/jobs", content=json.dumps(body), headers={"Content-Type": "application/json"}), 422
         )
@@ -255,8 +256,8 @@ def test_trials_and_the_best(service: Service) -> None:
     best = service.get(f"/v1/jobs/{job}/best").json()
     assert best["architecture"] == example
     assert best["measures"]["params"] > 0
-    for number in ("3", "-1", "01", "999999999", "1e1", "x"):
-        check_problem(service.get(f"/v1/jobs/{job}/trials/{number}"), 404, "not_found")
+    for unknown in ("3", "-1", "01", "999999999", "1e1", "x"):
+        check_problem(service.get(f"/v1/jobs/{job}/trials/{unknown}"), 404, "not_found")
 
 
 def test_pause_resume_cancel(service: Service) -> None:

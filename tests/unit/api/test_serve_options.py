@@ -173,10 +173,10 @@ def test_what_dies_is_started_again(tmp_path: Path) -> None:
     try:
         toys.begin()
         first = {name: toys.pid(name) for name in toys.services}
-        toys.services["api"].child.kill()  # type: ignore[union-attr]
+        toys.services["api"].child.kill()
         toys.until(lambda: toys.pid("api") not in (None, first["api"]))
         assert {name for name in first if toys.pid(name) != first[name]} == {"api"}
-        toys.services["ray"].child.kill()  # type: ignore[union-attr]
+        toys.services["ray"].child.kill()
         toys.until(lambda: None not in map(toys.pid, first) and toys.pid("ray") != first["ray"])
         assert toys.pid("dispatcher") != first["dispatcher"], "drivers hold the address of the Ray that is gone"
         assert toys.pid("mlflow") == first["mlflow"]

@@ -26,7 +26,7 @@ EVENTS = f"/v1/jobs/{JOB}/events"
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr("archsmith.client.time.sleep", lambda seconds: None)
 
 
 def test_submit_sends_the_document_and_an_idempotency_key(service: FakeService) -> None:

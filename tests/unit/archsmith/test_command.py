@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from archsmith import cli, client, formats, programs, progress, serving
+from archsmith import cli, formats, programs, progress
 from archsmith.values import Job
 from tests.unit.archsmith.conftest import Ran
 from tests.unit.archsmith.fake_service import JOB, Answer, FakeService, answer, job, problem
@@ -22,7 +22,7 @@ Archsmith = Callable[..., Ran]
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr("archsmith.client.time.sleep", lambda seconds: None)
 
 
 def one_line(text: str) -> bool:
@@ -267,7 +267,7 @@ def test_serve_becomes_the_service_with_all_its_options(monkeypatch: pytest.Monk
         became.append((program, arguments))
         raise SystemExit(0)
 
-    monkeypatch.setattr(serving.os, "execv", execv)
+    monkeypatch.setattr("archsmith.serving.os.execv", execv)
     options = ["--state", "here", "--port", "9", "--mlflow-port=5", "--workers", "2", "--help"]
     with pytest.raises(SystemExit):
         cli.run(["serve", *options])

@@ -21,6 +21,7 @@ from search.spec import ControllerSpec
 from search.testing.toys import chain
 from space.analysis import analyse
 from space.architecture import Architecture
+from space.decision import Choose
 from space.space import replay as again
 
 COLUMNS = ("index", "op_code", "x_val", "x_val_t0", "x_val_t1", "x_val_12ep", "x_test", "c10_train_s_per_epoch")
@@ -56,32 +57,32 @@ def source(file: Path) -> Source:
 # What a search may see.
 
 
-def test_a_search_needs_no_test_column(tmp_path):
+def test_a_search_needs_no_test_column(tmp_path: Path) -> None:
     scores = searchable(source(table(tmp_path, without=("x_test",))))
     assert scores.runs == {"000000": (50.0,), "000001": (60.0,)}
     with pytest.raises(KeyError):
         judged(source(table(tmp_path, without=("x_test",))))
 
 
-def test_noise_is_that_of_single_runs_where_there_are_any(tmp_path):
+def test_noise_is_that_of_single_runs_where_there_are_any(tmp_path: Path) -> None:
     noisy = searchable(source(table(tmp_path)), noisy=True, noise=0.3)
     assert (noisy.runs, noisy.noise) == ({"000000": (49.0, 51.0), "000001": (60.0,)}, 0.0)
     bare = searchable(source(table(tmp_path, without=("x_val_t0", "x_val_t1"))), noisy=True, noise=0.3)
     assert (bare.runs, bare.noise) == ({"000000": (50.0,), "000001": (60.0,)}, 0.3)
 
 
-def test_a_training_costs_its_epochs(tmp_path):
+def test_a_training_costs_its_epochs(tmp_path: Path) -> None:
     short = searchable(source(table(tmp_path)), epochs=12)
     assert short.seconds == pytest.approx({"000000": 24.7, "000001": 49.4})
     assert short.runs == {"000000": (30.0,), "000001": (35.0,)}
 
 
-def test_a_missing_column_is_named(tmp_path):
+def test_a_missing_column_is_named(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="no column x_val_12ep; there are index, op_code"):
         searchable(source(table(tmp_path, without=("x_val_12ep",))), epochs=12)
 
 
-def test_guesses_are_ranked(tmp_path):
+def test_guesses_are_ranked(tmp_path: Path) -> None:
     file = tmp_path / "guesses.csv"
     file.write_text("index,y_flops,y_nwot,y_synflow\n0,10,7,\n1,20,8,3.5\n")
     guesses = zero_cost(file, "y", {"0": "a", "1": "b"})
@@ -91,7 +92,7 @@ def test_guesses_are_ranked(tmp_path):
 # Spaces.
 
 
-def test_a_cell_has_the_published_code():
+def test_a_cell_has_the_published_code() -> None:
     of = bench(parse(["--space", "nasbench201", "--table", "nowhere.csv"]))
     assert of.choices("012343") == {
         "cell.edge0_1": "none",
@@ -106,12 +107,12 @@ def test_a_cell_has_the_published_code():
 @pytest.mark.parametrize(
     ("code", "params", "macs"), [("00000000", 387_882, 7_713_280), ("00000001", 791_594, 14_115_328)]
 )
-def test_macro_networks_cost_what_is_published(code, params, macs):
+def test_macro_networks_cost_what_is_published(code: str, params: int, macs: int) -> None:
     costs = analyse(built(Macro(), DECISIONS, tuple(OPERATIONS[int(digit)] for digit in code)))
     assert (costs.params, costs.macs) == (params, macs)
 
 
-def test_remembered_walks_are_the_same():
+def test_remembered_walks_are_the_same() -> None:
     toy, space = chain(2), Remembered(chain(2))
     walks = [walk.choices for walk, _ in every_walk(toy)]
     for _ in range(2):
@@ -120,13 +121,13 @@ def test_remembered_walks_are_the_same():
     assert space.sample(again(walks[3])) is first
 
 
-def test_listed_architectures_are_built_when_looked_into():
+def test_listed_architectures_are_built_when_looked_into() -> None:
     toy = trap()
     decisions = next(walk.decisions for walk, _ in every_walk(toy))
     built_ = []
 
     class Watched(Remembered):
-        def sample(self, choose):
+        def sample(self, choose: Choose) -> Architecture:
             built_.append(1)
             return super().sample(choose)
 
@@ -139,7 +140,7 @@ def test_listed_architectures_are_built_when_looked_into():
     assert built_ == [1]
 
 
-def test_a_search_can_begin_anywhere():
+def test_a_search_can_begin_anywhere() -> None:
     firsts = {str(Anywhere(flat(), seed).baseline()) for seed in range(20)}
     assert len(firsts) > 15
 
@@ -163,38 +164,38 @@ def run(limits: Limits, name: str = "random", seed: int = 0) -> Run:
 
 
 @pytest.mark.parametrize("workers", [1, 4])
-def test_workers_spend_the_same_and_end_sooner(workers):
+def test_workers_spend_the_same_and_end_sooner(workers: int) -> None:
     found = run(Limits(queries=1000, seconds=20.5, workers=workers))
     assert (len(found.codes), found.spent, found.at[-1]) == (20, 20.0, 20 / workers)
 
 
-def test_finalists_are_paid_from_the_same_budget():
+def test_finalists_are_paid_from_the_same_budget() -> None:
     found = run(Limits(queries=1000, seconds=50.0, finalists=3))
     assert (len(found.codes), found.spent) == (20, 50.0)
     assert found.found == found.codes[found.best]
 
 
-def test_the_best_so_far_is_named():
+def test_the_best_so_far_is_named() -> None:
     found = run(Limits(queries=30))
     assert [found.values[place] for place in found.chosen] == [max(found.values[: n + 1]) for n in range(30)]
 
 
 @pytest.mark.parametrize("name", [name for name in REFERENCES if "optuna" not in name])
-def test_references_pay_for_each_architecture_once(name):
+def test_references_pay_for_each_architecture_once(name: str) -> None:
     found = replay(REFERENCES[name], task(), Limits(queries=60), seed=1)
     assert len(set(found.hashes)) == len(found.hashes) == 60
     assert found.spent == 60
 
 
 @pytest.mark.parametrize("name", ["ref-optuna-tpe", "ref-optuna-gp"])
-def test_optuna_as_it_comes(name):
+def test_optuna_as_it_comes(name: str) -> None:
     assert len(set(replay(REFERENCES[name], task(), Limits(queries=12), seed=1).hashes)) == 12
 
 
 # Figures.
 
 
-def test_figures_of_known_runs():
+def test_figures_of_known_runs() -> None:
     of = bench(parse(["--space", "trap"]))
     verdict = Verdict(of, of.task())
     worst, best = (" ".join(f"layers.{i}.width={width}" for i in range(6)) for width in (2, 3))
@@ -216,7 +217,7 @@ def test_figures_of_known_runs():
     assert figures["quantiles_queries_to_best"] == {"0.1": 3, "0.25": 3, "0.5": 12, "0.75": None, "0.9": None}
 
 
-def test_from_the_command_line(tmp_path, capsys):
+def test_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out.json"
     wanted = "--controllers random,local_search:starts=3 --references ref-random,ref-evolution-10/3 --seeds 2"
     main(["--space", "trap", *wanted.split(), "--queries", "20", "--processes", "1", "--json", str(out)])
@@ -243,6 +244,6 @@ def test_from_the_command_line(tmp_path, capsys):
         (["--space", "nasbench201"], "needs --table"),
     ],
 )
-def test_what_cannot_be_is_refused(arguments, law, tmp_path):
+def test_what_cannot_be_is_refused(arguments: list[str], law: str, tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match=law):
         main(["--space", "trap", *arguments, "--json", str(tmp_path / "out.json")])

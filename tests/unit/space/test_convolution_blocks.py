@@ -7,20 +7,21 @@ import pytest
 import torch
 
 from space.analysis import analyse
-from space.architecture import Architecture, GraphBuilder, Node
+from space.architecture import Architecture, GraphBuilder
 from space.blocks import BLOCKS
 from space.blocks.base import Style
 from space.build import build
 from space.codegen.writer import generate
 from space.decision import Option
 from space.document.fields import STAGE_FIELDS
+from space.node import Node
 from space.operations import OPERATIONS
 from space.operations.base import Layer
 from tests.oracle import load_generated, network_macs
 
 DEFAULTS: dict[str, Option] = {name: field.default for name, field in STAGE_FIELDS.items()}
 
-MINE = {
+MINE: dict[str, dict[str, Option]] = {
     "conv": {"kernel_width": 5, "kernel_depth": 1, "dilation": 2},
     "separable": {"dilation": 2},
     "factorised": {},
@@ -140,7 +141,7 @@ def test_a_shuffle_lets_every_group_reach_every_other() -> None:
         module = build(g.finish(g.add("out", "linear", {"out": 2}, x)))
         for parameter in module.parameters():
             torch.nn.init.constant_(parameter, 1.0)
-        module.get_submodule("out").weight.data[:, 16:] = 0  # type: ignore[union-attr,index]
+        module.get_submodule("out").get_parameter("weight").data[:, 16:] = 0
         image = torch.ones(1, 6, 4, 4, requires_grad=True)
         module(image).sum().backward()
         assert image.grad is not None

@@ -42,7 +42,7 @@ def test_each_word_takes_statistics_over_its_own_axes(shape: tuple[int, ...], no
     y, _ = normed(shape, norm)
     sides = tuple(range(2, y.dim()))
     axes = {"batch and sides": (0, *sides), "channels and sides": (1, *sides), "sides": sides}
-    assert spread(y, axes[over]) == (pytest.approx(0, abs=1e-5), pytest.approx(0, abs=1e-3))
+    assert spread(y, axes[over]) == (pytest.approx(0, abs=1e-5), pytest.approx(0, abs=1e-3))  # type: ignore[comparison-overlap]
     for other, its in axes.items():  # instance makes the others' statistics normal as well
         if other != over and norm != "instance":
             assert max(spread(y, its)) > 0.05
@@ -52,7 +52,7 @@ def test_each_word_takes_statistics_over_its_own_axes(shape: tuple[int, ...], no
 def test_group_is_between_layer_and_instance(shape: tuple[int, ...]) -> None:
     y, _ = normed(shape, "group")
     sides = tuple(range(2, 1 + y.dim()))
-    assert spread(y.reshape(4, 2, 4, *shape[1:]), sides) == (pytest.approx(0, abs=1e-5), pytest.approx(0, abs=1e-3))
+    assert spread(y.reshape(4, 2, 4, *shape[1:]), sides) == (pytest.approx(0, abs=1e-5), pytest.approx(0, abs=1e-3))  # type: ignore[comparison-overlap]
     assert max(spread(y, tuple(range(2, y.dim())))) > 0.05
 
 

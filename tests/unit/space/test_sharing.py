@@ -10,6 +10,7 @@ from space.analysis import analyse
 from space.architecture import Architecture, GraphBuilder
 from space.build import build
 from space.codegen.writer import generate
+from space.decision import Choices
 from space.space import Space, replay
 from tests.effort import share
 from tests.oracle import load_generated
@@ -49,7 +50,7 @@ def test_shared_repeats_are_one_module(space: Space) -> None:
 
 
 def test_sharing_costs_less_and_is_another_network(space: Space) -> None:
-    fixed = {"stages.0.operation": "residual", "stages.1.depth": 2}
+    fixed: Choices = {"stages.0.operation": "residual", "stages.1.depth": 2}
     own, shared = (space.sample(replay({**fixed, "stages.0.repeats": word})) for word in ("own", "shared"))
     # two of the three blocks have the same shape: 2 convolutions of 8·8·9 and their norms less
     assert analyse(own).params - analyse(shared).params == 2 * (8 * 8 * 9 + 2 * 8)

@@ -12,6 +12,7 @@ from archsmith.errors import ImpossibleShape, InvalidSpace
 from space.analysis import analyse
 from space.architecture import Architecture
 from space.decision import Choices, Choose, Decision, Option
+from space.decision_recorder import DecisionRecorder
 from space.size import every
 from space.space import Space, replay
 from space.walk import Cursor, DecisionRecorder

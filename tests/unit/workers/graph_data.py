@@ -1,5 +1,7 @@
 """Small made-up graphs that can be learned, and small networks for them."""
 
+from typing import cast
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -77,7 +79,7 @@ class Mix(nn.Module):
 
     def forward(self, x: Tensor, edges: Tensor) -> Tensor:
         gathered = torch.zeros_like(x).index_add(0, edges[1], x[edges[0]])
-        return self.own(x) + self.other(gathered)
+        return cast(Tensor, self.own(x) + self.other(gathered))
 
 
 class NodeNet(nn.Module):
@@ -89,14 +91,14 @@ class NodeNet(nn.Module):
 
     def forward(self, x: Tensor, edges: Tensor) -> Tensor:
         x = F.dropout(F.relu(self.first(x, edges)), 0.2, self.training)
-        return self.second(x, edges)
+        return cast(Tensor, self.second(x, edges))
 
 
 class GraphNet(NodeNet):
     def __init__(self) -> None:
         super().__init__(features=3, classes=2)
 
-    def forward(self, x: Tensor, edges: Tensor, graph: Tensor) -> Tensor:
+    def forward(self, x: Tensor, edges: Tensor, graph: Tensor) -> Tensor:  # type: ignore[override]
         nodes = super().forward(x, edges)
         out = nodes.new_zeros(int(graph.max()) + 1, nodes.shape[1]).index_add(0, graph, nodes)
         return out / torch.bincount(graph)[:, None]
@@ -106,7 +108,7 @@ class LinkNet(NodeNet):
     def __init__(self) -> None:
         super().__init__(classes=8)
 
-    def forward(self, x: Tensor, edges: Tensor, pairs: Tensor) -> Tensor:
+    def forward(self, x: Tensor, edges: Tensor, pairs: Tensor) -> Tensor:  # type: ignore[override]
         nodes = F.normalize(super().forward(x, edges), dim=1)
         product = 5 * (nodes[pairs[0]] * nodes[pairs[1]]).sum(1)
         return torch.stack([-product, product], dim=1)

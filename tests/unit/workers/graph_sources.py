@@ -64,7 +64,7 @@ def tu_texts(*, graphs: int = 24, prefix: str = "DS/DS_") -> dict[str, bytes]:
     for graph in range(graphs):
         nodes = 3 + graph // 4 % 6
         at = np.arange(nodes)
-        ends = [(first + a, first + b) for a, b in pairwise(at)]
+        ends = [(first + int(a), first + int(b)) for a, b in pairwise(at)]
         ends += [(first, first + nodes - 1)] if graph % 2 else []
         edges += [f"{a}, {b}" for one in ends for a, b in (one, one[::-1])]
         indicator += [str(graph + 1)] * nodes

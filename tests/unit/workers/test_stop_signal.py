@@ -2,7 +2,6 @@
 
 import pytest
 
-from workers import stop_signal as module
 from workers.stop_signal import StopSignal
 
 
@@ -10,7 +9,7 @@ from workers.stop_signal import StopSignal
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The monotonic clock, as its only element."""
     now = [100.0]
-    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("workers.stop_signal.time.monotonic", lambda: now[0])
     return now
 
 

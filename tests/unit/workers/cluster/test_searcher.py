@@ -21,7 +21,6 @@ from search.trial import Outcome, TrialState
 from space import presets
 from space.space import Space
 from tests import factories
-from workers.cluster import searcher as module
 from workers.cluster.scheduler import EarlyStoppingScheduler
 from workers.cluster.searcher import LedgerSearcher
 from workers.cluster.trial import TrialTask
@@ -125,7 +124,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [100.0]
-    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("workers.cluster.searcher.time.monotonic", lambda: now[0])
     return now
 
 
@@ -226,7 +225,7 @@ def test_a_new_driver_knows_the_rungs_of_the_old_one(ledger: Ledger, scheduler: 
 def test_a_pruned_trial_teaches_its_whole_curve(ledger: Ledger) -> None:
     table = Table(ledger, epochs=9)
     told: list[Outcome] = []
-    table.searcher._controller.tell = told.append  # type: ignore[method-assign]
+    table.searcher._controller.tell = told.append  # type: ignore[method-assign,assignment]
     table.suggest("a")
     table.searcher.on_trial_result("a", EPOCH)
     table.searcher.on_trial_complete("a", {**EPOCH, "epoch": 2, "score": 0.6, "done": True})
@@ -280,7 +279,7 @@ def test_no_new_trial_once_the_search_must_stop(ledger: Ledger) -> None:
 def test_measures_become_the_vector_and_are_kept(ledger: Ledger) -> None:
     table = Table(ledger, objective=ObjectiveSpec(minimize=("latency_ms", "params")))
     told: list[Outcome] = []
-    table.searcher._controller.tell = told.append  # type: ignore[method-assign]
+    table.searcher._controller.tell = told.append  # type: ignore[method-assign,assignment]
     table.suggest("a")
     params = float(ledger.trial(table.lease.job_id, 0).params)
     table.searcher.on_trial_complete("a", {**EPOCH, "measures": [("latency_ms", 2.0), ("params", params)]})

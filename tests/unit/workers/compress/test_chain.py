@@ -78,7 +78,7 @@ def test_the_least_important_channels_are_removed(digits: Dataset, trained: Stat
 
 
 def test_the_stop_rule_refuses_and_nothing_changes(digits: Dataset, trained: State) -> None:
-    for name, options in {
+    refused: dict[str, dict[str, Any]] = {
         "prune_structured": {"share": 0.9, "rounds": 1, "epochs": 1, "importance": "l1"},
         "prune_magnitude": {"sparsity": 0.9, "rounds": 2, "epochs": 1},
         "cluster": {"clusters": 128, "epochs": 1},

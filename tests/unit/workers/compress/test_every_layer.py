@@ -1,7 +1,10 @@
 """Masks and shared weights on networks of every preset: what was done to a weight is what its layer computes with."""
 
+from typing import cast
+
 import pytest
 import torch
+from torch import Tensor
 from torch.nn.utils import parametrize
 
 from space import presets
@@ -30,7 +33,7 @@ def test_a_masked_and_shared_network_is_the_one_with_these_weights(name: str, sh
     for key, layer in matrices(shared).items():
         parametrize.register_parametrization(layer, "weight", books[key], unsafe=True)
     pruned = state.having({key: masks.weights_of(masked)[key] for key in state.weights})
-    weights = {f"{key}.weight": layer.weight for key, layer in matrices(shared).items()}
+    weights = {f"{key}.weight": cast(Tensor, layer.weight) for key, layer in matrices(shared).items()}
     alike = state.having({**state.weights, **weights})
     assert all(len(alike.weights[key].unique()) <= 4 for key in weights)
     with torch.inference_mode():

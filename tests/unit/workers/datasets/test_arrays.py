@@ -50,7 +50,7 @@ def test_idx_from_a_folder_from_files_and_from_one_archive(tmp_path: Path) -> No
     archive = write_zip(tmp_path / "all.zip", {f"mnist/{f.name}": f.read_bytes() for f in files})
     infos = [
         ingest("idx", sources, name="sample", store=DataStore(tmp_path / str(number)))
-        for number, sources in enumerate((folder, files, archive))
+        for number, sources in enumerate[Path | list[Path]]((folder, files, archive))
     ]
     assert len({info.sha256 for info in infos}) == 1
     assert infos[0].parts == {"train": (0, 60), "test": (60, 90)}

@@ -1,7 +1,7 @@
 """Graphs from files: what is read, how it is split, and which sentence each fault gets."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ from tests.unit.workers.graph_sources import (
     write_tu,
 )
 from tests.unit.workers.sources import rules, shared_data, write_zip
-from workers.datasets import Dataset, DatasetInfo, DataStore, graph, tu
+from workers.datasets import Dataset, DatasetInfo, DataStore, GraphSplit, graph, tu
 from workers.datasets.graph_splits import draw_pairs, link_splits
 from workers.datasets.graph_store import fingerprints
 from workers.datasets.graphs import RawGraphs, as_edges, both_ways
@@ -242,7 +242,7 @@ def test_graphs_in_disorder_are_the_same(tmp_path: Path) -> None:
     a, b = (DataStore(tmp_path / name).open("sample", seed=0) for name in "ab")
     assert a.split_hashes == b.split_hashes
     assert fingerprints(a.x, a.edges, a.graph).tolist() == fingerprints(b.x, b.edges, b.graph).tolist()
-    check_graph_split(b.test, task="graphs", features=3, classes=2)
+    check_graph_split(cast(GraphSplit, b.test), task="graphs", features=3, classes=2)
 
 
 def test_graphs_without_features_get_their_neighbours(tmp_path: Path, store: DataStore) -> None:
@@ -294,7 +294,7 @@ def test_links_of_any_graph_are_held_out(nodes: int, graph_seed: int, seed: int)
     drawn = draw_pairs(edges, count=edges.shape[1], nodes=nodes, seed=(seed,))
     assert len(pairs_of(drawn)) == edges.shape[1]
     data = Dataset(
-        info=None, seed=seed, task="links", x=raw.x, y=np.empty(0, np.int64), mean=(), std=(), edges=edges,
+        info=cast(Any, None), seed=seed, task="links", x=raw.x, y=np.empty(0, np.int64), mean=(), std=(), edges=edges,
         splits=link_splits(edges, nodes=nodes, seed=seed), graph=np.empty(0, np.int64), sibling=lambda _: data,
     )  # fmt: skip
     check_links_are_held_out(data, edges)

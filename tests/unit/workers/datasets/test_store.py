@@ -18,7 +18,7 @@ from workers.datasets.raw import RawDataset
 from workers.datasets.splits import make_splits
 
 
-def small(count: int = 40, classes: int = 4, *, dtype: type = np.uint8) -> RawDataset:
+def small(count: int = 40, classes: int = 4, *, dtype: type[np.generic] = np.uint8) -> RawDataset:
     y = labels(count, classes).astype(np.int64)
     names = tuple("abcdefgh"[:classes])
     x = pixels(count, 1, 4, 4).astype(dtype)
@@ -103,7 +103,9 @@ def test_damaged_splits_are_made_again_the_same(tmp_path: Path, damage: str) -> 
     content = bytearray(path.read_bytes())
     if damage == "flipped":
         content[len(content) // 3] ^= 0xFF
-    path.write_bytes({"torn": content[:200], "flipped": content, "empty": b"", "other": b"hello"}[damage])
+    path.write_bytes(
+        {"torn": content[:200], "flipped": content, "empty": bytearray(), "other": bytearray(b"hello")}[damage]
+    )
     after = place.open("small", seed=5)
     assert (after.split_hashes, after.mean, after.std) == (before.split_hashes, before.mean, before.std)
 

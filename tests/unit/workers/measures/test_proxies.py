@@ -29,7 +29,7 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def network(*, activation: type[nn.Module] = nn.ReLU, width: int = 8) -> nn.Module:
+def network(*, activation: type[nn.Module] = nn.ReLU, width: int = 8) -> nn.Sequential:
     torch.manual_seed(1)
     return nn.Sequential(
         nn.Conv2d(2, width, 3, padding=1),
@@ -110,7 +110,9 @@ def test_jacob_cov_from_its_definition() -> None:
     module, x = nn.Sequential(nn.Linear(6, 9), nn.ReLU(), nn.Linear(9, 2)), torch.randn(5, 6)
     with torch.no_grad():
         open_ = (module[0](x) > 0).double()
-        jacobian = (open_ * module[2].weight.double().sum(0)) @ module[0].weight.double()
+        jacobian = (open_ * module.get_parameter("2.weight").double().sum(0)) @ module.get_parameter(
+            "0.weight"
+        ).double()
     v = np.linalg.eigvalsh(np.corrcoef(jacobian.numpy())).clip(0) + 1e-5
     assert jacob_cov(module, (x,)) == pytest.approx(-(np.log(v) + 1 / v).sum(), rel=1e-4)
 
@@ -144,7 +146,8 @@ def test_other_weights_give_other_numbers() -> None:
     module = network()
     first = measured(module, (images(),))
     with torch.no_grad():
-        module[0].weight.copy_(torch.randn_like(module[0].weight))
+        weight = module.get_parameter("0.weight")
+        weight.copy_(torch.randn_like(weight))
     second = measured(module, (images(),))
     assert all(first[name] != second[name] for name in PROXIES)
 
@@ -157,7 +160,7 @@ class Raises(nn.Module):
 def poisoned() -> nn.Module:
     module = network()
     with torch.no_grad():
-        module[0].weight.fill_(math.nan)
+        module.get_parameter("0.weight").fill_(math.nan)
     return module
 
 

@@ -49,8 +49,8 @@ def test_a_search_takes_its_epochs_on_all_workers_and_never_more_than_its_second
 
 def test_what_may_end_a_search_early_lowers_its_low_end_alone() -> None:
     whole = priced()
-    for changes in ({"stop": StopSpec(target=0.9)}, {"stop": StopSpec(flat=Flat(trials=5))}):
-        found = priced(**changes)
+    for stop in (StopSpec(target=0.9), StopSpec(flat=Flat(trials=5))):
+        found = priced(stop=stop)
         assert found.trials.low < whole.trials.low
         assert found.seconds.high == whole.seconds.high
     asha = priced(trial=TrialSpec(scheduler="asha"))

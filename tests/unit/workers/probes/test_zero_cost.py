@@ -12,7 +12,8 @@ from archsmith.errors import TrialFailure
 from search.controllers.predictor import PredictorController
 from search.spec import Budget, JobSpec
 from space import presets
-from space.space import Space
+from space.analysis import analyse
+from space.space import Space, replay
 from tests.unit.workers.graph_data import many_graphs
 from workers.datasets import Dataset, DataStore
 from workers.probes import zero_cost
@@ -49,7 +50,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
             yield task, {hash_: {"synflow": float(len(hash_)), "nwot": None} for hash_, _ in task.architectures}
 
     monkeypatch.setattr(zero_cost, "run_tasks", run_tasks)
-    monkeypatch.setattr(zero_cost.connection, "slots", lambda cpus, gpus: 2)
+    monkeypatch.setattr("workers.probes.zero_cost.connection.slots", lambda cpus, gpus: 2)
     return seen
 
 
@@ -85,7 +86,7 @@ def test_a_proxy_that_says_nothing_leaves_the_others(dataset: Dataset, tmp_path:
     found = ranking(dataset, tmp_path).guesses(one)
     macs = {key: one.space.sample(lambda decision, key=key: dict(key)[decision.name]) for key in found}
     order = sorted(found, key=lambda key: found[key])
-    counted = [zero_cost.analyse(macs[key]).macs for key in order]
+    counted = [analyse(macs[key]).macs for key in order]
     assert counted == sorted(counted)
 
 

@@ -3,6 +3,7 @@
 import pickle
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,6 +32,8 @@ def test_a_search_never_holds_the_test_split(store: DataStore, name: str, task: 
     dataset = store.open(name, seed=1, task=task)
     search, final = search_data(dataset), final_data(dataset)
     assert (search.task, search.test, final.task, final.val) == (task, None, task, None)
+    assert search.val is not None
+    assert final.test is not None
     assert (len(search.train), len(search.val), len(final.test)) == tuple(dataset.split_sizes.values())
     assert len({search.key, final.key, search_data(store.open(name, seed=2, task=task)).key}) == 3
     assert (search.mean, final.std) == (dataset.mean, dataset.std)
@@ -39,7 +42,8 @@ def test_a_search_never_holds_the_test_split(store: DataStore, name: str, task: 
 @pytest.mark.parametrize(("name", "task"), CASES)
 def test_search_data_has_no_item_of_the_test_split(store: DataStore, name: str, task: str) -> None:
     dataset = store.open(name, seed=1, task=task)
-    data, test = search_data(dataset), dataset.splits.test
+    data: Any = search_data(dataset)
+    test = dataset.splits.test
     parts = [getattr(split, field.name) for split in (data.train, data.val) for field in fields(split)]
     assert not any(part.shape == test.shape and (part == test).all() for part in parts)
     if task in ("nodes", "links"):  # of the other tasks nothing carries numbers of the data set's

@@ -5,6 +5,7 @@ import dataclasses
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -37,7 +38,7 @@ def _one_thread() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def splits(tmp_path_factory: pytest.TempPathFactory) -> tuple[Split, Split, tuple[float, ...], tuple[float, ...]]:
     opened = DataStore(tmp_path_factory.mktemp("store")).open("digits", seed=0)
-    return opened.search_train, opened.search_val, opened.mean, opened.std
+    return cast(Split, opened.search_train), cast(Split, opened.search_val), opened.mean, opened.std
 
 
 @pytest.fixture

@@ -104,7 +104,7 @@ def test_a_job_on_other_data_is_refused_as_donor() -> None:
 def test_weights_that_have_seen_the_test_split_are_refused() -> None:
     """The seed draws the splits. Also where another data set's job stands between."""
     trial: Any = type("Row", (), {"architecture": {"data": "image"}})()
-    made = {"trials": [trial], "ended": True, "succeeded": True}
+    made: dict[str, Any] = {"trials": [trial], "ended": True, "succeeded": True}
     first = Earlier(spec=factories.job_spec(dataset="digits", seed=1), **made)
     second = Earlier(spec=factories.job_spec(dataset="shirts", seed=7, init_from="first"), **made)
     find = {"first": first, "second": second}.get

@@ -3,6 +3,7 @@
 import inspect
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -13,11 +14,11 @@ from search.testing.toys import fork
 
 
 @pytest.mark.parametrize("name", CONTROLLERS)
-def test_the_options_told_are_those_of_the_class_with_their_defaults(name):
+def test_the_options_told_are_those_of_the_class_with_their_defaults(name: str) -> None:
     """A subclass without a signature of its own takes its parent's."""
     known = {"self", "space", "constraints", "seed", "objectives", "trials", "options"}
-    taken = {}
-    made = CONTROLLERS[name].load()
+    taken: dict[str, Any] = {}
+    made: Any = CONTROLLERS[name].load()
     signed = [made] if inspect.isfunction(made) else [vars(kind).get("__init__") for kind in reversed(made.__mro__)]
     for one_of_them in filter(inspect.isfunction, signed):
         parameters = inspect.signature(one_of_them).parameters.values()
@@ -28,7 +29,7 @@ def test_the_options_told_are_those_of_the_class_with_their_defaults(name):
 
 
 @pytest.mark.parametrize("name", CONTROLLERS)
-def test_defaults_need_no_options(name):
+def test_defaults_need_no_options(name: str) -> None:
     check_options(ControllerSpec(name=name))
     assert make_controller(ControllerSpec(name=name), space=fork(), seed=1).ask(0).number == 0
 
@@ -56,7 +57,7 @@ def test_defaults_need_no_options(name):
         ("tpe", {"candidates": None}, "/candidates", "wrong_type", "got None"),
     ],
 )
-def test_a_wrong_option_is_named(name, options, pointer, rule, detail):
+def test_a_wrong_option_is_named(name: str, options: dict[str, Any], pointer: str, rule: str, detail: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         check_options(ControllerSpec(name=name, options=options))
     (fault,) = caught.value.faults
@@ -65,18 +66,18 @@ def test_a_wrong_option_is_named(name, options, pointer, rule, detail):
     assert fault.allowed is not None
 
 
-def test_all_faults_are_told_at_once():
+def test_all_faults_are_told_at_once() -> None:
     with pytest.raises(InvalidInput) as caught:
         make_controller(ControllerSpec(name="tpe", options={"startup": 0, "seed": 3}), space=fork())
     assert [fault.pointer for fault in caught.value.faults] == ["/startup", "/seed"]
 
 
-def test_options_reach_the_controller():
+def test_options_reach_the_controller() -> None:
     spec = ControllerSpec(name="reinforce", options={"learning_rate": 2, "entropy": 0.0})
-    controller = make_controller(spec, space=fork())
+    controller: Any = make_controller(spec, space=fork())
     assert (controller.learning_rate, controller.entropy) == (2, 0.0)
 
 
-def test_checking_loads_no_optimiser():
+def test_checking_loads_no_optimiser() -> None:
     code = "import sys, search.factory; sys.exit('optuna' in sys.modules or 'torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -10,7 +10,7 @@ from search.proposing.walks import every_walk
 from search.testing.loop import search
 from search.testing.toys import Faulty, Toy, chain, fork
 from search.trial import Outcome, TrialState
-from space.decision import Choices
+from space.decision import Choices, Decision, Option
 
 SIX = Toy(
     "six",
@@ -37,7 +37,7 @@ def differing(one: Choices, other: Choices) -> list[str]:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_grid_gives_every_answer_alike(seed):
+def test_a_grid_gives_every_answer_alike(seed: int) -> None:
     asked = climb(GridController(SIX, seed=seed), SIX, 61)[1:]  # without the baseline
     for name in asked[0]:
         answers = [choices[name] for choices in asked]
@@ -45,7 +45,7 @@ def test_a_grid_gives_every_answer_alike(seed):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_grid_is_through_after_two_and_a_half_times_the_space(seed):
+def test_a_grid_is_through_after_two_and_a_half_times_the_space(seed: int) -> None:
     controller = GridController(SIX, seed=seed)
     points = set()
     for place in range(int(2.62 * 729) + 1):
@@ -54,7 +54,7 @@ def test_a_grid_is_through_after_two_and_a_half_times_the_space(seed):
     assert len(points) == 729
 
 
-def test_a_grid_takes_conditional_walks_by_their_chance():
+def test_a_grid_takes_conditional_walks_by_their_chance() -> None:
     controller = GridController(fork(), seed=1)
     kinds = [climb_point(controller, place)["op"] for place in range(100)]
     assert 48 <= kinds.count("pool") <= 52
@@ -64,7 +64,7 @@ def climb_point(controller: GridController, place: int) -> Choices:
     met: Choices = {}
     choose = controller.point(place)
 
-    def note(decision):
+    def note(decision: Decision) -> Option:
         met[decision.name] = choose(decision)
         return met[decision.name]
 
@@ -73,7 +73,7 @@ def climb_point(controller: GridController, place: int) -> Choices:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_local_search_goes_up_to_the_top(seed):
+def test_local_search_goes_up_to_the_top(seed: int) -> None:
     # One hill: from anywhere each step up is one answer, 12 neighbours at most around each of 12 steps.
     asked = climb(LocalSearchController(SIX, seed=seed, starts=3), SIX, 75)
     values = [SIX.reward(choices) for choices in asked]
@@ -82,11 +82,11 @@ def test_local_search_goes_up_to_the_top(seed):
     for number in range(3, values.index(18) + 1):
         changed = differing(asked[number], asked[best])
         assert len(changed) == 1
-        assert abs(asked[number][changed[0]] - asked[best][changed[0]]) == 1
+        assert abs(float(asked[number][changed[0]]) - float(asked[best][changed[0]])) == 1
         best = number if values[number] > values[best] else best
 
 
-def test_local_search_begins_anew_where_no_neighbour_is_better():
+def test_local_search_begins_anew_where_no_neighbour_is_better() -> None:
     controller = LocalSearchController(SIX, seed=1)
     corner = controller.ask(0).choices
     tell(controller, 0, 1.0)
@@ -96,7 +96,7 @@ def test_local_search_begins_anew_where_no_neighbour_is_better():
     assert len(differing(controller.ask(7).choices, corner)) > 1
 
 
-def test_a_late_result_wakes_a_climb():
+def test_a_late_result_wakes_a_climb() -> None:
     controller = LocalSearchController(SIX, seed=1)
     asked = [controller.ask(0).choices]
     tell(controller, 0, 0.5)
@@ -107,7 +107,7 @@ def test_a_late_result_wakes_a_climb():
     assert len(differing(controller.ask(9).choices, asked[3])) == 1
 
 
-def test_evolution_breeds_from_the_last_only():
+def test_evolution_breeds_from_the_last_only() -> None:
     controller = EvolutionController(SIX, seed=2, population=5, sample=5)
     asked = []
     for number in range(40):
@@ -118,7 +118,7 @@ def test_evolution_breeds_from_the_last_only():
             assert len(differing(asked[number], eldest)) in (1, 2)
 
 
-def test_evolution_mutates_one_answer_of_the_best_drawn():
+def test_evolution_mutates_one_answer_of_the_best_drawn() -> None:
     toy = chain(3)
     controller = EvolutionController(toy, seed=3, population=8, sample=8)
     history = search(controller, Faulty(toy=toy, seed=3), trials=40)
@@ -130,6 +130,6 @@ def test_evolution_mutates_one_answer_of_the_best_drawn():
         assert sum(parent[name] != child[name] for name in shared) <= 2
 
 
-def test_all_walks_are_known_without_building():
+def test_all_walks_are_known_without_building() -> None:
     toy = chain(2)
     assert [walk.choices for walk, _ in every_walk(toy)] == list(toy.choices())

@@ -32,7 +32,7 @@ def random_finds() -> list[float]:
     return [best_found(ControllerSpec(name="random"), seed) for seed in range(SEEDS)]
 
 
-def test_the_false_alarm_rate():
+def test_the_false_alarm_rate() -> None:
     assert sum(math.comb(SEEDS, k) for k in range(WON, SEEDS + 1)) / 2**SEEDS < 1e-3
 
 
@@ -50,7 +50,7 @@ def test_the_false_alarm_rate():
     ],
     ids=["tpe", "reinforce", "reinforce-quantile", "local_search", "evolution"],
 )
-def test_better_than_random(spec: ControllerSpec, random_finds: list[float]):
+def test_better_than_random(spec: ControllerSpec, random_finds: list[float]) -> None:
     won = sum(best_found(spec, seed) > random_finds[seed] for seed in range(SEEDS))
     assert won >= WON, f"{won} of {SEEDS} seeds"
 

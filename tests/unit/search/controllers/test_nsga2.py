@@ -61,7 +61,7 @@ def test_conditional_answers_are_inherited() -> None:
     deep = [walk for walk in walks if walk["depth"] == 2 and walk["layers.1.width"] == 16]
     parents = [walk for walk in walks if walk["depth"] == 1][::12] + deep[::150][:3]
     for number, walk in enumerate(parents):
-        architecture = toy.sample(lambda decision, walk=walk: walk[decision.name])
+        architecture = toy.sample(lambda decision, walk=walk: walk[decision.name])  # type: ignore[misc]
         proposal = Proposal(number=number, architecture=architecture, choices=walk)
         controller.restore(proposal, Outcome(number=number, state=TrialState.COMPLETED, value=1.0, epochs=1))
     children = [controller.ask(number).choices for number in range(len(parents), len(parents) + 40)]

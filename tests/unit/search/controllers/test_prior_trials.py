@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,13 +10,14 @@ import pytest
 from archsmith.errors import Conflict, UnknownTrial
 from search.factory import CONTROLLERS, make_controller
 from search.proposing.constraints import Constraint
-from search.proposing.controller import Controller
+from search.proposing.controller import Controller, Proposal
 from search.proposing.in_order import DeterministicOrder
 from search.proposing.walks import SearchSpace
 from search.spec import ControllerSpec
 from search.testing.loop import search
 from search.testing.toys import AtMost, Faulty, chain, line
 from space.analysis import analyse
+from space.decision import Choices
 from tests.conformance.controllers import (
     Make,
     any_end,
@@ -64,7 +66,7 @@ def test_an_infeasible_one_of_the_users_is_not_proposed(make: Make) -> None:
 
 def test_settled_trials_are_not_proposed_and_others_may_be(make: Make) -> None:
     toy = line(6)
-    every = [{"width": width} for width in range(1, 7)]
+    every: list[Choices] = [{"width": width} for width in range(1, 7)]
     controller = make(toy)
     controller.recall([prior(toy, choices, settled=True) for choices in every[2:]])
     assert [one.choices["width"] for one in drain(controller, 6)] == [1, 2]
@@ -101,7 +103,7 @@ def test_with_prior_trials_too_history_alone_decides(make: Make, comparable: boo
     controller.enqueue(own)
     controller.recall(known)
     proposals = [controller.ask(number) for number in range(24)]
-    history = [(one, any_end(toy, one)) for one in proposals]
+    history: list[tuple[Proposal, Any]] = [(one, any_end(toy, one)) for one in proposals]
     for proposal, outcome in reversed(history):
         if proposal.number != 20:
             controller.tell(outcome)

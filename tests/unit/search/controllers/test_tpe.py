@@ -1,5 +1,7 @@
 """What is special to the estimator by Optuna: what it is told, and that it is quiet."""
 
+from typing import Any
+
 import numpy as np
 import optuna
 import pytest
@@ -10,7 +12,7 @@ from search.testing.toys import chain, fork
 from search.trial import Outcome, TrialState
 
 
-def test_it_says_nothing_and_leaves_the_logging_alone(capfd):
+def test_it_says_nothing_and_leaves_the_logging_alone(capfd: pytest.CaptureFixture[str]) -> None:
     before = optuna.logging.get_verbosity()
     toy = fork()
     controller = TpeController(toy, seed=1, startup=2)
@@ -22,7 +24,7 @@ def test_it_says_nothing_and_leaves_the_logging_alone(capfd):
     assert optuna.logging.get_verbosity() == before
 
 
-def test_a_pruned_trial_ranks_below_completed_ones_whatever_its_value():
+def test_a_pruned_trial_ranks_below_completed_ones_whatever_its_value() -> None:
     controller = TpeController(chain(2), seed=0)
     states = [
         (TrialState.COMPLETED, 0.2, 8),
@@ -41,7 +43,7 @@ def test_a_pruned_trial_ranks_below_completed_ones_whatever_its_value():
     assert [t.state for t in trials[1:]] == [pruned, pruned, pruned]
 
 
-def test_open_asks_stand_in_the_study_as_running():
+def test_open_asks_stand_in_the_study_as_running() -> None:
     controller = TpeController(chain(2), seed=0)
     for number in range(5):
         controller.ask(number)
@@ -50,7 +52,7 @@ def test_open_asks_stand_in_the_study_as_running():
     assert len(running) == 4
 
 
-def test_decisions_that_occur_together_are_drawn_together():
+def test_decisions_that_occur_together_are_drawn_together() -> None:
     toy = chain(2)
     controller = TpeController(toy, seed=0, branches="grouped")
     for number in range(20):
@@ -63,7 +65,9 @@ def test_decisions_that_occur_together_are_drawn_together():
 
 
 @pytest.mark.parametrize(("branches", "sizes"), [("grouped", [3, 4]), ("single", [1, 1, 1, 4])])
-def test_a_branch_is_drawn_jointly_or_one_decision_after_the_other(branches, sizes, monkeypatch):
+def test_a_branch_is_drawn_jointly_or_one_decision_after_the_other(
+    branches: Any, sizes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     toy = chain(2)
     controller = TpeController(toy, seed=0, startup=4, branches=branches)
     for number in range(12):
@@ -72,7 +76,7 @@ def test_a_branch_is_drawn_jointly_or_one_decision_after_the_other(branches, siz
     drawn = []
     draw = optuna.samplers.TPESampler._sample
 
-    def noted(self, study, trial, space):
+    def noted(self: Any, study: Any, trial: Any, space: Any) -> Any:
         drawn.append(len(space))
         return draw(self, study, trial, space)
 
@@ -82,7 +86,7 @@ def test_a_branch_is_drawn_jointly_or_one_decision_after_the_other(branches, siz
     assert sorted(drawn) == sizes
 
 
-def test_the_sampler_is_multivariate_with_a_constant_liar_and_ordered_options_are_integers():
+def test_the_sampler_is_multivariate_with_a_constant_liar_and_ordered_options_are_integers() -> None:
     controller = TpeController(fork(), seed=0)
     controller.ask(0)
     controller.picker(np.random.default_rng(0))
@@ -93,7 +97,7 @@ def test_the_sampler_is_multivariate_with_a_constant_liar_and_ordered_options_ar
     assert kinds["op"] is CategoricalDistribution
 
 
-def test_groups_are_split_where_walks_differ():
+def test_groups_are_split_where_walks_differ() -> None:
     groups = list(split([], {"a": IntDistribution(0, 1), "b": IntDistribution(0, 1)}))
     groups = list(split(groups, {"a": IntDistribution(0, 1), "c": IntDistribution(0, 1)}))
     assert [set(group) for group in groups] == [{"a"}, {"b"}, {"c"}]

@@ -52,7 +52,7 @@ class Row:
 
 
 def earlier(spec: JobSpec = SPEC, *, ended: bool = True, rows: list[Any] | None = None) -> Earlier:
-    given = [Row(TOY, n, n + 1, 0.1 * n) for n in range(5)] if rows is None else rows
+    given: list[Any] = [Row(TOY, n, n + 1, 0.1 * n) for n in range(5)] if rows is None else rows
     return Earlier(spec=spec, ended=ended, trials=given)
 
 

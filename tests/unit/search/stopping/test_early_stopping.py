@@ -140,8 +140,8 @@ def test_with_several_objectives_hopeless_is_what_will_be_dominated() -> None:
     for number, (epoch, point) in itertools.product(range(20), enumerate([0.3, 0.6], 1)):
         for at in (epoch, 4 * epoch):
             curves.add(number, at, (point + number / 100, -float(number)))  # the better the larger
-    for number, point in ((100, (0.1, -19.0)), (101, (0.1, 5.0))):
-        curves.add(number, 1, point)
+    for number, start in ((100, (0.1, -19.0)), (101, (0.1, 5.0))):
+        curves.add(number, 1, start)
     rule = FutilityRule(epochs=8)
     assert rule.why(curves, 100, 1) is not None
     assert rule.why(curves, 101, 1) is None, "smaller than all, it cannot be dominated"

@@ -44,10 +44,10 @@ def some(count: int, seed: int = 0, epochs: float = 5.0) -> Points:
 def kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     weights = np.repeat(SCALES.weights, SIZES)
     r = np.sqrt(5 * (((a[:, None] - b[None]) ** 2) * weights).sum(axis=2)) / SCALES.length
-    return (1 + r + r**2 / 3) * np.exp(-r)
+    return np.asarray((1 + r + r**2 / 3) * np.exp(-r))
 
 
-def test_the_posterior_is_the_textbooks():
+def test_the_posterior_is_the_textbooks() -> None:
     points, x = some(12), some(5, seed=1).x
     z = standardised(points.y)
     inverse = np.linalg.inv(kernel(points.x, points.x) + SCALES.noise * np.eye(12))
@@ -58,7 +58,7 @@ def test_the_posterior_is_the_textbooks():
     assert found.deviation**2 == pytest.approx(signal * (1 - np.einsum("ij,ij->j", cross, inverse @ cross)))
 
 
-def test_open_trials_shrink_the_variance_and_leave_the_mean():
+def test_open_trials_shrink_the_variance_and_leave_the_mean() -> None:
     points, x = some(12), some(5, seed=1).x
     before = GaussianProcess(points, SCALES, SIZES).at(x)
     after = GaussianProcess(points, SCALES, SIZES, pending=x[:1]).at(x)
@@ -67,7 +67,7 @@ def test_open_trials_shrink_the_variance_and_leave_the_mean():
     assert (after.deviation <= before.deviation + 1e-12).all()
 
 
-def test_lower_fidelities_have_an_offset_of_their_own():
+def test_lower_fidelities_have_an_offset_of_their_own() -> None:
     rng = np.random.default_rng(3)
     x = rng.normal(size=(40, sum(SIZES)))
     truth = np.sin(x[:, 0])
@@ -81,7 +81,7 @@ def test_lower_fidelities_have_an_offset_of_their_own():
     assert abs(gap) < 0.3 * z_gap, "early ones are not believed worse"
 
 
-def test_a_fidelity_is_correlated_and_not_equal():
+def test_a_fidelity_is_correlated_and_not_equal() -> None:
     x = np.zeros((2, 6))
     points = Points(
         x=np.concatenate([x, np.ones((2, 6))]), y=np.array([1.0, 0.0, 0.2, 0.4]), epochs=np.array([9.0, 3, 9, 3])
@@ -94,7 +94,7 @@ def test_a_fidelity_is_correlated_and_not_equal():
     assert matrix[0, 0] == pytest.approx(1.01)
 
 
-def test_the_scales_are_found():
+def test_the_scales_are_found() -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(80, sum(SIZES))) / np.repeat(np.sqrt(SIZES), SIZES)
     only_answers = Points(x=x, y=np.sin(4 * x[:, 5]), epochs=np.ones(80))
@@ -106,13 +106,13 @@ def test_the_scales_are_found():
     assert choose_scales(graph, SIZES).noise < 0.1
 
 
-def test_groups_without_columns_have_no_weight():
+def test_groups_without_columns_have_no_weight() -> None:
     assert views((0, 0, 4)) == [(0.0, 0.0, 1.0)]
     assert all(sum(view) == pytest.approx(1.0) for view in views((5, 5, 5)))
     assert views((0, 0, 0)) == []
 
 
-def test_hopeless_values_do_not_stretch_the_scale():
+def test_hopeless_values_do_not_stretch_the_scale() -> None:
     y = np.array([*np.linspace(0.8, 0.9, 20), 0.0])
     z = standardised(y)
     assert z.std() == pytest.approx(1.0)
@@ -121,26 +121,26 @@ def test_hopeless_values_do_not_stretch_the_scale():
 
 
 @pytest.mark.parametrize("y", [[0.5] * 4, [1e300, -1e300, 1e308, 0.0], [0.0, np.inf, 1.0, 2.0]])
-def test_values_without_a_finite_spread_are_refused(y):
+def test_values_without_a_finite_spread_are_refused(y: list[float]) -> None:
     with pytest.raises(FitError), np.errstate(all="ignore"):
         standardised(np.array(y))
 
 
-def test_equal_points_with_other_values_are_borne():
+def test_equal_points_with_other_values_are_borne() -> None:
     x = np.zeros((6, sum(SIZES)))
     points = Points(x=x, y=np.arange(6.0), epochs=np.ones(6))
     scales = choose_scales(points, SIZES)
     assert np.isfinite(GaussianProcess(points, scales, SIZES).at(x).mean).all()
 
 
-def test_what_is_not_a_number_is_unfit():
+def test_what_is_not_a_number_is_unfit() -> None:
     points = some(6)
     points.x[0, 0] = np.nan
     with pytest.raises(FitError), np.errstate(all="ignore"):
         GaussianProcess(points, SCALES, SIZES)
 
 
-def test_many_points_are_thinned():
+def test_many_points_are_thinned() -> None:
     rng = np.random.default_rng(0)
     y = rng.normal(size=2000)
     places = kept(y, rng.random(2000))
@@ -150,7 +150,7 @@ def test_many_points_are_thinned():
     assert len(kept(y[:400], y[:400])) == 400
 
 
-def test_expected_improvement_by_drawing():
+def test_expected_improvement_by_drawing() -> None:
     rng = np.random.default_rng(0)
     posterior = Prediction(mean=np.array([0.0, 0.5, -1.0]), deviation=np.array([1.0, 0.1, 2.0]))
     draws = posterior.mean + posterior.deviation * rng.normal(size=(400_000, 3))
@@ -159,14 +159,14 @@ def test_expected_improvement_by_drawing():
     )
 
 
-def test_expected_improvement_ranks_the_hopeless_too():
+def test_expected_improvement_ranks_the_hopeless_too() -> None:
     posterior = Prediction(mean=np.linspace(-60, 0, 500), deviation=np.ones(500))
     gain = expected_improvement(posterior, 0.5)
     assert np.isfinite(gain).all()
     assert (np.diff(gain) > 0).all()
 
 
-def test_what_always_fails_is_unlikely_and_what_fails_by_chance_is_not():
+def test_what_always_fails_is_unlikely_and_what_fails_by_chance_is_not() -> None:
     rng = np.random.default_rng(1)
     x = rng.normal(size=(60, sum(SIZES)))
     bad = x[:, 0] > 0.5
@@ -177,7 +177,7 @@ def test_what_always_fails_is_unlikely_and_what_fails_by_chance_is_not():
     assert spread[~by_chance].mean() > 0.6
 
 
-def test_the_likeliest_scales_have_weights_that_sum_to_one():
+def test_the_likeliest_scales_have_weights_that_sum_to_one() -> None:
     found = plausible(some(30), SIZES, 5)
     weights = [weight for weight, _ in found]
     assert 1 < len(found) <= 5
@@ -185,7 +185,7 @@ def test_the_likeliest_scales_have_weights_that_sum_to_one():
     assert sum(weights) == pytest.approx(1.0)
 
 
-def test_a_mixture_is_the_mean_of_its_processes():
+def test_a_mixture_is_the_mean_of_its_processes() -> None:
     points, x = some(20), some(15, seed=2).x
     scales = [(0.7, SCALES), (0.3, replace(SCALES, length=2.0))]
     mixture = GaussianProcessEnsemble(points, scales, SIZES, pending=x[:2])
@@ -199,7 +199,7 @@ def test_a_mixture_is_the_mean_of_its_processes():
     assert mixture.worth == pytest.approx(0.7 * worths[0] + 0.3 * worths[1], abs=1e-6)
 
 
-def test_what_is_believed_lies_between_the_mean_and_the_value():
+def test_what_is_believed_lies_between_the_mean_and_the_value() -> None:
     points = some(20)
     points = replace(points, epochs=np.array([5.0] * 19 + [1.0]))
     mean, worth = GaussianProcess(points, SCALES, SIZES).believed()
@@ -208,19 +208,19 @@ def test_what_is_believed_lies_between_the_mean_and_the_value():
     assert worth[19] == mean[19]
 
 
-def test_the_mean_is_believed_as_it_would_be_predicted():
+def test_the_mean_is_believed_as_it_would_be_predicted() -> None:
     points, pending = some(12), some(3, seed=1).x
     early = replace(points, epochs=np.where(np.arange(12) % 3 == 0, 1.0, 9.0))
     process = GaussianProcess(early, SCALES, SIZES, pending=pending)
     assert process.believed()[0] == pytest.approx(process.at(early.x).mean, abs=1e-9)
 
 
-def test_linear_algebra_can_be_kept_to_one_thread():
+def test_linear_algebra_can_be_kept_to_one_thread() -> None:
     before = [one["num_threads"] for one in threadpool_info()]
     with alone():
         assert {one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"} == {1}
     assert [one["num_threads"] for one in threadpool_info()] == before
 
 
-def test_many_points_need_fewer_processes():
+def test_many_points_need_fewer_processes() -> None:
     assert [processes(points) for points in (6, 50, 100, 400, 500)] == [8, 8, 4, 1, 1]

@@ -27,7 +27,7 @@ RESOLVE := pip compile -q pyproject.toml - --python-version 3.11 --no-annotate \
 HASHED := --universal --fork-strategy fewest --generate-hashes --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow test-lowest lint format bench chaos sweep load compose-test bundle-test lock openapi docs clean
+.PHONY: help install demo test test-slow test-lowest lint format bench chaos sweep load compose-test bundle-test lock openapi docs release clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 24
@@ -109,6 +109,9 @@ openapi: install ## the OpenAPI document's snapshot anew
 docs: install ## the documentation as a site in build/docs; any warning is an error
 	$(UV) pip install -q --python $(BIN)/python -r pyproject.toml --extra docs
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going -q -b html docs build/docs
+
+release: install ## sdist, wheel and SHA256SUMS in dist/, from a clean tree, checked; no tag, no push, no upload, no tests
+	.ci/release
 
 clean: ## caches and builds; the environment and all state folders stay
 	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -132,14 +132,15 @@ def write_whole(file: Path, content: bytes) -> None:
     fresh.replace(file)
 
 
-READERS = {"analysis", "borrowed", "build", "codegen", "export", "layout", "memory", "outline", "picture", "schema"}
-"""Modules of the room `space` that only read finished architectures."""
+READERS = {"analysis.py", "build.py", "codegen", "document/schema.py", "export.py", "peak_memory.py", "picture"}
+"""Files and folders of `space` that only read finished architectures."""
 
 
 def _sources() -> list[Path]:
     """What hashes are made with."""
     root = Path(space.__path__[0])
-    return [path for path in sorted(root.rglob("*.py")) if path.parent != root or path.stem not in READERS]
+    readers = {root / name for name in READERS}
+    return [path for path in sorted(root.rglob("*.py")) if not readers & {path, *path.parents}]
 
 
 class Remembered:

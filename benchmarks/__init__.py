@@ -1,1 +1,1 @@
-"""Measurements that anybody can repeat: `python -m benchmarks.NAME --help`."""
+"""Measurements that can be repeated: `python -m benchmarks.NAME --help`."""

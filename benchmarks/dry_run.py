@@ -1,4 +1,4 @@
-"""Whether a dry run tells the truth: ten small jobs, each priced first and then run, their cost against the range.
+"""How well a dry run predicts costs: ten small jobs, each priced first and then run, their cost against the range.
 
     python -m benchmarks.dry_run [--url URL] [--state DIR] [--jobs N] [--json OUT]
 

@@ -142,10 +142,10 @@ def request(case: Case, dataset: str, options: argparse.Namespace) -> dict[str, 
 def table(results: list[dict[str, Any]]) -> str:
     rows = ["| search | trials | seconds | search_score | final_score | reference |"]
     rows.append("| --- | --- | --- | --- | --- | --- |")
-    for one in results:
-        scores = [f"{one[key]:.4f}" if one[key] is not None else "-" for key in ("search_score", "final_score")]
-        told = [one["name"], str(sum(one["trials"].values())), f"{one['search_seconds']:.0f}", *scores]
-        rows.append(f"| {' | '.join(told)} | {one['reference']} |")
+    for result in results:
+        scores = [f"{result[key]:.4f}" if result[key] is not None else "-" for key in ("search_score", "final_score")]
+        told = [result["name"], str(sum(result["trials"].values())), f"{result['search_seconds']:.0f}", *scores]
+        rows.append(f"| {' | '.join(told)} | {result['reference']} |")
     return "\n".join(rows)
 
 
@@ -170,7 +170,9 @@ def main() -> int:
     print(table(results))
     if options.json:
         options.json.write_text(json.dumps(results, indent=2) + "\n")
-    reached = all(one["state"] == "succeeded" and (one["final_score"] or 0) >= (one["goal"] or 0) for one in results)
+    reached = all(
+        result["state"] == "succeeded" and (result["final_score"] or 0) >= (result["goal"] or 0) for result in results
+    )
     return 0 if reached else 1
 
 

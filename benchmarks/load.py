@@ -100,7 +100,7 @@ def main() -> None:
             print(f"{options.jobs} jobs posted in {time.perf_counter() - began:.1f} s by {options.threads} threads")
             until = time.perf_counter() + options.seconds
             parts = [pool.submit(hammer, url, ids, seed, until) for seed in range(options.threads)]
-            seen = [one for part in parts for one in part.result()]
+            seen = [timed for part in parts for timed in part.result()]
     by_name: dict[str, list[float]] = defaultdict(list)
     for name, seconds in seen:
         by_name[name].append(1000 * seconds)

@@ -104,8 +104,8 @@ def main() -> None:
     ratios: dict[str, list[float]] = {}
     for name in options.only.split(",") if options.only else presets.names():
         ratios[name] = sorted(
-            peak_memory(one, batch=options.batch) / measured_peak(one, batch=options.batch)
-            for one in sampled(name, options.count)
+            peak_memory(architecture, batch=options.batch) / measured_peak(architecture, batch=options.batch)
+            for architecture in sampled(name, options.count)
         )
         print(f"{name:16s} {_line(ratios[name])}", flush=True)
     print(f"{'all':16s} {_line(sorted(ratio for some in ratios.values() for ratio in some))}")

@@ -100,7 +100,7 @@ def scaled(points: NDArray[np.float64], *, log: bool) -> NDArray[np.float64]:
 
 def measure(runs: list[Found], judged: Judged, seconds: float) -> dict[str, Any]:
     def at(run: Found, share: float, *, log: bool = False) -> float:
-        return judged.volume(run.codes[: sum(one <= share * seconds for one in run.spent)], log=log)
+        return judged.volume(run.codes[: sum(spent <= share * seconds for spent in run.spent)], log=log)
 
     return {
         "of_full_cost": {str(s): statistics.fmean(at(run, s) / at(run, 1.0) for run in runs) for s in SHARES},
@@ -113,15 +113,15 @@ def measure(runs: list[Found], judged: Judged, seconds: float) -> dict[str, Any]
     }
 
 
-_HERE: list[tuple[Task, dict[str, float]]] = []
+_SETUP: list[tuple[Task, dict[str, float]]] = []
 
 
 def _begin(options: argparse.Namespace) -> None:
-    _HERE.append((bench(options).task(), latencies(options)))
+    _SETUP.append((bench(options).task(), latencies(options)))
 
 
 def _one(text: str, seconds: float, seed: int) -> Found:
-    [(task, latency)] = _HERE
+    [(task, latency)] = _SETUP
     controller = make_controller(controller_spec(text), space=task.space, seed=seed, objectives=len(OBJECTIVE.names))
     return search(controller, task, latency, seconds=seconds)
 
@@ -163,10 +163,10 @@ def main(arguments: list[str] | None = None) -> None:
     heads = [f"{share:.0%}" for share in SHARES]
     print("controller            trials | of the full-cost value " + " ".join(heads) + " | of the table | of log")
     for text, found in runs.items():
-        figures[text] = one = measure(found, judged, options.budget_seconds)
-        columns = [" ".join(f"{one[key][str(s)]:.4f}" for s in SHARES) for key in ("of_full_cost", "of_table")]
-        logs = " ".join(f"{one['of_table_log'][str(s)]:.4f}" for s in SHARES)
-        print(f"{text:22s} {one['trials']:5.0f} | {columns[0]} | {columns[1]} | {logs}")
+        figures[text] = measured = measure(found, judged, options.budget_seconds)
+        columns = [" ".join(f"{measured[key][str(s)]:.4f}" for s in SHARES) for key in ("of_full_cost", "of_table")]
+        logs = " ".join(f"{measured['of_table_log'][str(s)]:.4f}" for s in SHARES)
+        print(f"{text:22s} {measured['trials']:5.0f} | {columns[0]} | {columns[1]} | {logs}")
     options.json.write_text(json.dumps(figures, indent=1))
 
 

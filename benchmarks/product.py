@@ -104,7 +104,7 @@ def main() -> int:
             bundle = options.out / f"{name}.zip"
             reports[name] = demo.check(bundle)
             with zipfile.ZipFile(bundle) as archive:
-                sizes = ", ".join(f"{one.filename} {one.file_size:,}" for one in archive.infolist())
+                sizes = ", ".join(f"{member.filename} {member.file_size:,}" for member in archive.infolist())
             print(f"\n== {name}", *told(reports[name]), f"files: {sizes}", sep="\n", flush=True)
             if options.json:
                 options.json.write_text(json.dumps(reports, indent=2) + "\n")

@@ -108,10 +108,10 @@ def report(
     theirs = {name: {code: values[name] for code, (values, _) in found.items()} for name in COLUMNS}
     lines = {
         name: {
-            "with published": spearman(list(ours[name].values()), [float(one or 0) for one in theirs[name].values()]),
+            "with published": spearman(list(ours[name].values()), [float(v or 0) for v in theirs[name].values()]),
             "with accuracy": spearman(list(ours[name].values()), accuracy),
             "published with accuracy": spearman(list(theirs[name].values()), accuracy),
-            "without a number": float(sum(one is None for one in ours[name].values())),
+            "without a number": float(sum(value is None for value in ours[name].values())),
         }
         for name in COLUMNS
     }

@@ -2,7 +2,7 @@
 
     python -m benchmarks.space [--samples 200] [--presets nasbench201 branching] [--json OUT]
 
-Presets take turns, sample by sample, so that a busy spell of the machine touches all alike. A first tenth is left out:
+Presets take turns, sample by sample, so that other load on the machine affects all alike. A first tenth is left out:
 what is looked up afterwards (`space/operations/use.py`) is met there for the first time. Milliseconds, one thread.
 """
 

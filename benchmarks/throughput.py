@@ -3,8 +3,8 @@
     python -m benchmarks.throughput [--data FOLDER] [--threads 1] [--rounds 15] [--json]
 
 The network is the reference one (conv 16-32-64, 3 x 3, batch norm, ReLU, max-pool), the batch 128, the data
-Fashion-MNIST. Three players, each in a process of its own, take short turns, so that what else the machine does hits
-all alike; medians are compared, and a turn begins with new weights.
+Fashion-MNIST. Three players, each in a process of its own, take short turns, so that other load on the machine
+affects all alike; medians are compared, and a turn begins with new weights.
 
 - plain: a `Dataset` that turns one stored picture into a normalised float tensor, a `DataLoader`, the usual loop.
 - prepared: the same loop on tensors that were normalised before the clock started (a `TensorDataset`).

@@ -52,7 +52,7 @@ def _described(of: Listed) -> bytes:
     """Of each architecture a row of each group, NaN where it has no such number; 4 ms for each."""
     rows: dict[str, list[Mapping[str, float]]] = {group: [] for group in GROUPS}
     for key in of.hashes:
-        choices = {one.name: answer for one, answer in zip(of.decisions, key, strict=True)}
+        choices = {decision.name: answer for decision, answer in zip(of.decisions, key, strict=True)}
         measures, (graph, cost, _) = look(built(of.inner, of.decisions, key), of.decisions, choices)
         for group, numbers in zip(GROUPS, (measures, graph, cost), strict=True):
             rows[group].append(dict(numbers))

@@ -15,7 +15,7 @@ QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 
 
 class Verdict:
-    """Reads runs with a judge's eyes. best: the hashes of the architectures whose searched score is the highest."""
+    """Joins runs with the test column. best: the hashes of the architectures whose searched score is the highest."""
 
     def __init__(self, bench: Bench, task: Task) -> None:
         self.judge: Judge = bench.judge()
@@ -30,7 +30,7 @@ class Verdict:
         return [self.judge.test[code] for code in _named(run)]
 
     def regrets(self, run: Run) -> list[float]:
-        """What the test score of the one named best lacks to the best test score there is."""
+        """How far the test score of the architecture named best is below the best test score of the table."""
         return [self.judge.best_test - value for value in self.tests(run)]
 
     def searched_regrets(self, run: Run) -> list[float]:
@@ -86,14 +86,12 @@ Course = Callable[[Run], list[float]]
 
 def _at_marks(runs: Sequence[Run], course: Course, of: Callable[[list[float]], float]) -> dict[str, float]:
     courses = [course(run) for run in runs]
-    return {str(mark): of([at(one, mark) for one in courses]) for mark in MARKS} | {"end": of([c[-1] for c in courses])}
+    return {str(mark): of([at(c, mark) for c in courses]) for mark in MARKS} | {"end": of([c[-1] for c in courses])}
 
 
 def _quantiles_at_marks(runs: Sequence[Run], course: Course) -> dict[str, dict[str, float]]:
     courses = [course(run) for run in runs]
-    return {
-        str(mark): {f"{q:g}": _quantile([at(one, mark) for one in courses], q) for q in QUANTILES} for mark in MARKS
-    }
+    return {str(mark): {f"{q:g}": _quantile([at(c, mark) for c in courses], q) for q in QUANTILES} for mark in MARKS}
 
 
 def at(course: Sequence[float], mark: int) -> float:
@@ -102,7 +100,7 @@ def at(course: Sequence[float], mark: int) -> float:
 
 
 def _quantile(values: Sequence[float], q: float) -> float:
-    """Without interpolation, which infinity does not bear."""
+    """Without interpolation, which infinities do not allow."""
     return sorted(values)[min(len(values) - 1, int(q * len(values)))]
 
 

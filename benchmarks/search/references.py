@@ -1,4 +1,4 @@
-"""The lines to beat, as plain loops over the decisions: what is published for such tables, and Optuna as it comes.
+"""Reference methods as plain loops over the decisions: what is published for such tables, and Optuna with its defaults.
 
 Each is a generator: it yields the choices of an architecture and is sent its score. They see a list of decisions with
 options and nothing else, so they can be replayed where every walk asks the same. An architecture that was asked before
@@ -51,7 +51,7 @@ def replay(loop: Callable[[Sequence[Decision], int], Loop], task: Task, limits: 
 
 
 def _choices(decisions: Sequence[Decision], digits: Sequence[int] | Digits) -> Choices:
-    return {one.name: one.options[int(digit)] for one, digit in zip(decisions, digits, strict=True)}
+    return {decision.name: decision.options[int(digit)] for decision, digit in zip(decisions, digits, strict=True)}
 
 
 def _sizes(decisions: Sequence[Decision]) -> list[int]:
@@ -74,7 +74,7 @@ def evolution(decisions: Sequence[Decision], seed: int, *, population: int, samp
             digits = rng.integers(sizes)
         else:
             picked = rng.choice(population, size=sample, replace=False)
-            digits = max((alive[int(place)] for place in picked), key=lambda one: one[0])[1].copy()
+            digits = max((alive[int(place)] for place in picked), key=lambda member: member[0])[1].copy()
             place = int(rng.integers(len(sizes)))
             digits[place] = (digits[place] + rng.integers(1, sizes[place])) % sizes[place]
         value = yield _choices(decisions, digits)
@@ -112,7 +112,7 @@ def reinforce(decisions: Sequence[Decision], seed: int) -> Loop:
     mean, square = [np.zeros(size) for size in sizes], [np.zeros(size) for size in sizes]
     above = below = 0.0
     for step in range(1, 10**9):
-        chances = [np.exp(one - one.max()) / np.exp(one - one.max()).sum() for one in logits]
+        chances = [np.exp(row - row.max()) / np.exp(row - row.max()).sum() for row in logits]
         digits = [int(rng.choice(size, p=chance)) for size, chance in zip(sizes, chances, strict=True)]
         value = yield _choices(decisions, digits)
         above, below = 0.9 * above + 0.1 * value, 0.9 * below + 0.1

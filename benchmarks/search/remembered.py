@@ -1,4 +1,4 @@
-"""Spaces whose walks are remembered: the first costs what it costs, each later one some microseconds.
+"""Spaces whose walks are remembered: the first takes its usual time, each later one some microseconds.
 
 A search on a table asks for the same few thousand architectures in every seed. `Listed` is for spaces that ask the same
 decisions on every walk, and keeps the hashes of all their architectures in a file; `Remembered` is for any space.
@@ -27,13 +27,13 @@ from space.size import SizeEstimate
 from space.space import replay
 
 BUILT = 4_000
-"""Built graphs that are kept, some 40 KB each."""
+"""Built graphs that are kept; about 40 KB each."""
 
 Answers = tuple[Option, ...]
 
 
 class Known(Architecture):
-    """An architecture whose hash is known; the graph is built when somebody looks into it."""
+    """An architecture whose hash is known; the graph is built when an attribute of it is read."""
 
     __slots__ = ("_build", "_known")
 
@@ -92,7 +92,7 @@ class Listed:
 
 
 def built(of: SearchSpace, decisions: Sequence[Decision], answers: Answers) -> Architecture:
-    return of.sample(replay({one.name: answer for one, answer in zip(decisions, answers, strict=True)}))
+    return of.sample(replay({decision.name: answer for decision, answer in zip(decisions, answers, strict=True)}))
 
 
 def listed(of: SearchSpace, name: str, identity: str) -> Listed:
@@ -126,7 +126,7 @@ def kept_file(name: str, identity: str, sources: Sequence[Path]) -> Path:
 
 
 def write_whole(file: Path, content: bytes) -> None:
-    """Written and renamed: another process sees all of it or nothing."""
+    """Written, then renamed, so that another process sees all of it or nothing."""
     fresh = file.with_suffix(f".{os.getpid()}")
     fresh.write_bytes(content)
     fresh.replace(file)

@@ -17,7 +17,7 @@ Json = dict[str, Any]
 
 
 class Report:
-    """Grows controller by controller; the files are written after each, so that a run cut short has said something."""
+    """Grows controller by controller; the files are written after each, so that an interrupted run leaves its part."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
@@ -79,7 +79,7 @@ class Report:
         found: list[tuple[str, Json]] = []
         for label, figures in (*self.document["references"].items(), *self.document["controllers"].items()):
             by_workers: Mapping[str, Json] = figures.get("by_workers", {})
-            found += [(f"{label} × {workers}", one) for workers, one in by_workers.items()] or [(label, figures)]
+            found += [(f"{label} × {workers}", part) for workers, part in by_workers.items()] or [(label, figures)]
         return [(label, figures) for label, figures in found if figures["seeds"]]
 
     def _row(self, label: str, figures: Json, marks: Sequence[int]) -> list[str]:

@@ -1,9 +1,9 @@
 """One search on a table, on a simulated clock, through the same `ask` and `tell` as the service.
 
 Workers take a trial as they come free, results are told in the order of their simulated ends, and an ask costs no
-simulated time. What is spent is the sum of all workers' seconds, so that any number of workers spends alike: a trial
-that would not end within the budget is not begun. With finalists the search ends while the best few can still be
-trained in full; the best of these trainings is what the search has found.
+simulated time. What is spent is the sum of all workers' seconds, so that the budget is the same for any number of
+workers: a trial that would not end within it is not begun. With finalists the search ends while the best few can still
+be trained in full; the best of these trainings is what the search has found.
 """
 
 import statistics
@@ -46,7 +46,7 @@ class Run:
     spent: float = 0.0
 
     def end(self, code: str, hash_: str, value: float, at: float) -> None:
-        """One trial more. The highest value is named, the first of those, until somebody knows better."""
+        """Adds a trial. The first of those with the highest value is named best; the controller may name another."""
         self.codes.append(code)
         self.hashes.append(hash_)
         self.values.append(value)
@@ -67,7 +67,7 @@ class Limits:
 
 
 def simulate(controller: Controller, task: Task, limits: Limits, seed: int) -> Run:
-    """A whole search."""
+    """One search from its first ask to its finalists."""
     run, places, begun = Run(), dict[int, int](), list[str]()
 
     def begin(number: int) -> tuple[Proposal, loop.Run] | None:

@@ -124,7 +124,7 @@ def _cells(options: argparse.Namespace) -> Bench:
 
 
 def _macro(options: argparse.Namespace) -> Bench:
-    """Its table has test accuracies only: they are what is searched, as everybody does on it, and the judge."""
+    """Its table has test accuracies only: they are what is searched, as is usual on it, and the judge."""
     names = [decision.name for decision in DECISIONS]
     source = Source(
         file=_file(options),

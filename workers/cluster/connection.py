@@ -11,11 +11,10 @@ from ray.exceptions import RayError
 
 from archsmith.errors import ClusterAway, ConfigurationError
 from workers.cluster import node_folder
+from workers.cluster import slots as fitting
 from workers.cluster.node_folder import NodeFolder
 
 log = logging.getLogger(__name__)
-
-from workers.cluster import slots as fitting
 
 ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",

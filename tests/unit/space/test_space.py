@@ -15,7 +15,7 @@ from space.decision import Choices, Choose, Decision, Option
 from space.decision_recorder import DecisionRecorder
 from space.size import every
 from space.space import Space, replay
-from space.walk import Cursor, DecisionRecorder
+from space.walk import Cursor
 from tests.effort import share
 
 Json = dict[str, Any]

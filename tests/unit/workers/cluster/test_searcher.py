@@ -21,6 +21,7 @@ from search.trial import Outcome, TrialState
 from space import presets
 from space.space import Space
 from tests import factories
+from workers.cluster import connection
 from workers.cluster.scheduler import EarlyStoppingScheduler
 from workers.cluster.searcher import LedgerSearcher
 from workers.cluster.trial import TrialTask
@@ -158,7 +159,7 @@ def test_a_process_that_died_with_the_cluster_is_no_loss_of_its_trial(
 ) -> None:
     table = Table(ledger)
     table.suggest("a")
-    monkeypatch.setattr(module.connection, "away", lambda: "the cluster's raylet does not answer")
+    monkeypatch.setattr(connection, "away", lambda: "the cluster's raylet does not answer")
     table.searcher.on_trial_complete("a", error=True)
     assert table.state(0) == (TrialState.RUNNING, None)
     assert table.searcher.suggest("b") == "FINISHED", "nothing is asked for that the next driver would ask again"

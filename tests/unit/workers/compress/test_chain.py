@@ -82,7 +82,8 @@ def test_the_stop_rule_refuses_and_nothing_changes(digits: Dataset, trained: Sta
         "prune_structured": {"share": 0.9, "rounds": 1, "epochs": 1, "importance": "l1"},
         "prune_magnitude": {"sparsity": 0.9, "rounds": 2, "epochs": 1},
         "cluster": {"clusters": 128, "epochs": 1},
-    }.items():
+    }
+    for name, options in refused.items():
         tuner = FineTuner(data=search_data(digits), recipe=RECIPE, floor=1.1)
         made = STEPS[name](trained, tuner, **options)
         assert not made.kept

@@ -13,7 +13,7 @@ from search.controllers.predictor import PredictorController
 from search.spec import Budget, JobSpec
 from space import presets
 from space.analysis import analyse
-from space.space import Space, replay
+from space.space import Space
 from tests.unit.workers.graph_data import many_graphs
 from workers.datasets import Dataset, DataStore
 from workers.probes import zero_cost

@@ -34,7 +34,15 @@ pytest.register_assert_rewrite("tests.conformance", "tests.invariants")
 
 pytest_plugins = ["tests.postgres"]
 
-FIRST = ("test_driver", "e2e", "test_report", "test_tracking", "test_compress", "test_zero_cost", "test_serve")
+FIRST: tuple[str, ...] = (
+    "test_driver",
+    "e2e",
+    "test_report",
+    "test_tracking",
+    "test_compress",
+    "test_zero_cost",
+    "test_serve",
+)
 FIRST += ("test_trials", "test_recovery", "test_cluster")
 """What starts whole services or drives jobs on a Ray cluster, the longest first: files of `tests/integration`, and all
 of `tests/e2e`, which has one service. In one process, one after the other, they took longer than all else."""

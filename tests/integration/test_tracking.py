@@ -230,7 +230,8 @@ def test_no_file_outside_the_artifacts_is_read_or_written(mlflow_url: str, tmp_p
     for source in (f"file://{tmp_path}", str(tmp_path), "s3://bucket/k", "local:/etc", f"{run.artifact_uri}/../.."):
         with pytest.raises(MlflowException, match="Invalid model version source"):
             client.create_model_version("files", source, run_id=run.run_id)
-    assert client.create_model_version("files", f"{run.artifact_uri}/inside.txt", run_id=run.run_id)
+    version = client.create_model_version("files", f"{run.artifact_uri}/inside.txt", run_id=run.run_id)
+    assert version.run_id == run.run_id
     below = f"/api/2.0/mlflow-artifacts/artifacts/{run.experiment_id}/{run.run_id}/artifacts"
     reads = (f"/get-artifact?run_id={run.run_id}&path=", "/model-versions/get-artifact?name=files&version=1&path=")
     assert (

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -80,10 +81,16 @@ def test_a_driver_that_dies_three_times_without_progress_fails_its_job(ledger: L
     assert [lease.fence for lease in seen] == [1, 2, 3]
 
 
+def _has(items: list[Lease], count: int) -> bool:
+    return len(items) == count
+
+
 class Verdict:
     """In the place of a prober."""
 
-    away, alive, doubted = False, None, 0
+    away: bool = False
+    alive: bool | None = None
+    doubted: int = 0
 
     def look(self) -> None: ...
 
@@ -100,7 +107,8 @@ def test_a_death_while_the_cluster_is_away_is_none(ledger: Ledger, settings: Set
     job = _job(ledger)
     seen: list[Lease] = []
     dispatcher = Dispatcher(ledger, settings, spawn=_program(settings, DIE, seen))
-    prober = dispatcher._prober = Verdict()  # type: ignore[assignment]
+    prober = Verdict()
+    dispatcher._prober = prober  # type: ignore[assignment]
     _until(lambda: bool(dispatcher._running and dispatcher._running[0].ended), dispatcher)
     dispatcher.round()
     assert ledger.job(job).state is JobState.RUNNING, "nobody knows yet whose fault it was"
@@ -112,7 +120,7 @@ def test_a_death_while_the_cluster_is_away_is_none(ledger: Ledger, settings: Set
         dispatcher.round()
         assert len(seen) == count, "nothing is claimed meanwhile"
         prober.alive, prober.away = None, False
-        _until(lambda count=count: len(seen) == count + 1, dispatcher)
+        _until(partial(_has, seen, count + 1), dispatcher)
     prober.alive = True
     _until(lambda: ledger.job(job).state.terminal, dispatcher)
     assert ledger.job(job).reason == "driver died 3 times: see driver.log"
@@ -122,7 +130,8 @@ def test_a_death_while_the_cluster_is_away_is_none(ledger: Ledger, settings: Set
 def test_a_driver_that_saw_the_cluster_go_is_believed(ledger: Ledger, settings: Settings) -> None:
     _job(ledger)
     dispatcher = Dispatcher(ledger, settings, spawn=_program(settings, f"raise SystemExit({EXIT_CLUSTER_AWAY})", []))
-    prober = dispatcher._prober = Verdict()  # type: ignore[assignment]
+    prober = Verdict()
+    dispatcher._prober = prober  # type: ignore[assignment]
     prober.alive = True
     _until(lambda: prober.doubted > 0, dispatcher)
     dispatcher.close()

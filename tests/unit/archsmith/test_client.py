@@ -15,7 +15,6 @@ from archsmith import (
     InvalidInputError,
     NotFoundError,
     WaitTimeoutError,
-    client,
     downloads,
 )
 from tests.unit.archsmith.fake_service import JOB, Answer, FakeService, Request, answer, job, problem
@@ -119,7 +118,7 @@ def test_an_id_cannot_leave_its_place_in_the_path(service: FakeService, text: st
 
 
 def test_wait_ends_with_the_job_and_survives_a_restart(service: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr("archsmith.client.time.sleep", lambda seconds: None)
     gone = Answer(headers={"Content-Length": "9"}, cut=0)
     service.on("GET", f"/v1/jobs/{JOB}", answer(job()), gone, gone, answer(job("succeeded")))
     seen: list[str] = []
@@ -132,7 +131,7 @@ def test_wait_gives_up_on_a_service_that_does_not_come_back(
     service: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter(range(0, 1000, 10))
-    monkeypatch.setattr(client.time, "monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr("archsmith.client.time.monotonic", lambda: float(next(clock)))
     with Client("http://127.0.0.1:1") as c, pytest.raises(ConnectError):
         c.wait(JOB)
 

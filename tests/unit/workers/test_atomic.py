@@ -25,7 +25,7 @@ def test_a_write_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(*((os, broken) if broken == "fsync" else (Path, broken)), full)
+    monkeypatch.setattr(os if broken == "fsync" else Path, broken, full)
     with pytest.raises(OSError, match="No space"):
         write_whole(path, "two")
     assert path.read_text() == "one"

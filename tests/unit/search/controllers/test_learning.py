@@ -59,7 +59,7 @@ def test_better_than_random(spec: ControllerSpec, random_finds: list[float]) -> 
     ("name", "state"),
     [pytest.param("tpe", TrialState.FAILED, marks=pytest.mark.slow), ("reinforce", TrialState.INFEASIBLE)],
 )
-def test_it_leaves_what_fails(name: str, state: TrialState):
+def test_it_leaves_what_fails(name: str, state: TrialState) -> None:
     # Whatever has a kernel of 5 fails, and 5 is the best kernel. A third of the layers have it when nothing is learned;
     # of 240 layers less than a quarter have it then with probability 4e-3. (Nothing is learned from a failure itself:
     # a policy that only its best quarter teaches leaves what fails as fast as it finds what does not.)

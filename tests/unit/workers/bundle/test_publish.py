@@ -242,6 +242,7 @@ def test_a_manifest_with_a_value_of_another_type_is_refused(field: str, value: A
     document = {**written, field: value}
     if value is ...:
         del document[field]
-    for wrong in (document, [], None):
+    wrongs: list[Any] = [document, [], None]
+    for wrong in wrongs:
         with pytest.raises(InvalidBundle, match=r"must be an? (object|array|number), got|has no field 'data'"):
             Manifest.from_json(wrong, ["a", "b", "c"])

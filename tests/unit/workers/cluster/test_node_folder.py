@@ -107,4 +107,4 @@ def test_what_a_killed_owner_left_is_swept_and_what_a_living_one_has_is_not(
         for owner, _ in owners:
             owner.kill()
             owner.wait()
-            owner.stdout.close()  # type: ignore[union-attr]
+            owner.stdout.close()

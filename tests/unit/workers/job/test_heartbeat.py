@@ -74,7 +74,11 @@ def test_a_driver_whose_cluster_is_away_puts_its_job_back_and_ends(ledger: Ledge
     lease = factories.owned_job(ledger)
     heartbeat = beating(lease)
     heartbeat._away = lambda: "the cluster's raylet does not answer"
-    heartbeat._put_back = lambda: ledger.pause_job(lease)
+
+    def put_back() -> None:
+        ledger.pause_job(lease)
+
+    heartbeat._put_back = put_back
     with pytest.raises(Abandoned) as caught:
         heartbeat.run()
     assert caught.value.args == (EXIT_CLUSTER_AWAY, "the cluster's raylet does not answer")

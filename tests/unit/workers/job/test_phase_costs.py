@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from workers.job import phase_costs as phase_costs_module
 from workers.job.phase_costs import PhaseCosts
 from workers.measures.energy import Rapl
 
@@ -21,7 +20,7 @@ def test_seconds_and_joules_go_to_the_phase_and_add_up_over_drivers(
         clock[0] = seconds
         (zone / "energy_uj").write_text(f"{microjoules}\n")
 
-    monkeypatch.setattr(phase_costs_module.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr("workers.job.phase_costs.time.monotonic", lambda: clock[0])
     at(100.0, 5_000_000)
     spent = PhaseCosts({"search": {"seconds": 7.0, "energy_j": 1.0}}, rapl=Rapl(zones=(zone,)))
     at(150.0, 6_000_000)

@@ -13,7 +13,7 @@ from search.controllers.predictor import PredictorController
 from search.spec import Budget, JobSpec
 from space import presets
 from space.analysis import analyse
-from space.space import Space
+from space.space import Space, replay
 from tests.unit.workers.graph_data import many_graphs
 from workers.datasets import Dataset, DataStore
 from workers.probes import zero_cost
@@ -84,7 +84,7 @@ def test_a_proxy_that_says_nothing_leaves_the_others(dataset: Dataset, tmp_path:
     """Here all but the MACs: nwot failed, jacob_cov is missing, synflow is the same for all."""
     one = controller()
     found = ranking(dataset, tmp_path).guesses(one)
-    macs = {key: one.space.sample(lambda decision, key=key: dict(key)[decision.name]) for key in found}
+    macs = {key: one.space.sample(replay(dict(key))) for key in found}
     order = sorted(found, key=lambda key: found[key])
     counted = [analyse(macs[key]).macs for key in order]
     assert counted == sorted(counted)
@@ -98,7 +98,7 @@ def test_too_few_measurements_are_not_used(
         yield tasks[1], TrialFailure("worker lost repeatedly: WorkerCrashedError", cause="lost")
 
     monkeypatch.setattr(zero_cost, "run_tasks", run_tasks)
-    monkeypatch.setattr(zero_cost.connection, "slots", lambda cpus, gpus: 2)
+    monkeypatch.setattr("workers.probes.zero_cost.connection.slots", lambda cpus, gpus: 2)
     job = ranking(dataset, tmp_path)
     assert job.guesses(controller()) == {}
     assert f"{FEWEST - 1} of " in caplog.text

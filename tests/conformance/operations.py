@@ -1,6 +1,6 @@
-"""What every registered operation must keep: the law of `space/operations/base.py`, checked against PyTorch.
+"""The contract of `space/operations/base.py`, checked against PyTorch.
 
-A new operation shows its `examples` and is then held to all of it; nothing here names it.
+A new operation gives its `examples` and is then checked on all of them; nothing here names it.
 """
 
 import html
@@ -117,7 +117,7 @@ def _source(g: GraphBuilder, place: str, shape: Shape) -> str:
 def _planted_in_graph(g: GraphBuilder, operation: Operation, example: Example, place: str) -> tuple[str, str]:
     """Of an index the node stands there already, and something must read it."""
     if operation.name == "index":
-        reader = next(one for one in OPERATIONS.values() if one.indices == (example.attrs["of"],))
+        reader = next(other for other in OPERATIONS.values() if other.indices == (example.attrs["of"],))
         operation, example = reader, reader.examples[0]
     features = [
         g.add(f"before{place}.linear{number}", "linear", {"out": shape[0]}, g.input)
@@ -125,7 +125,9 @@ def _planted_in_graph(g: GraphBuilder, operation: Operation, example: Example, p
     ]
     node = x = g.add(f"cell{place}.it", operation.name, example.attrs, *features)
     if g.kind.name != "nodes" and operation.rows is None:  # from rows of nodes to those that the data asks for
-        last = next(one for one in OPERATIONS.values() if one.rows == {"graphs": "graph", "links": "pair"}[g.kind.name])
+        last = next(
+            other for other in OPERATIONS.values() if other.rows == {"graphs": "graph", "links": "pair"}[g.kind.name]
+        )
         x = g.add(f"cell{place}.last", last.name, last.examples[0].attrs, x)
     return node, x
 

@@ -1,4 +1,4 @@
-"""Every registered operation keeps the law of its contract."""
+"""Every registered operation keeps its contract."""
 
 import itertools
 from typing import Any
@@ -51,7 +51,9 @@ def test_operation(name: str, example: Example) -> None:
 @pytest.mark.parametrize(
     "architecture",
     together((operation, example) for operation in OPERATIONS.values() for example in operation.examples),
-    ids=lambda one: "+".join(dict.fromkeys(node.op for node in one.nodes if node.name.endswith(".it"))),
+    ids=lambda architecture: "+".join(
+        dict.fromkeys(node.op for node in architecture.nodes if node.name.endswith(".it"))
+    ),
 )
 def test_onnx(architecture: Architecture) -> None:
     """ONNX Runtime gives the logits of what holds many examples: an export takes a second, however small it is."""

@@ -15,7 +15,9 @@ HEAD = {"flatten", "linear", "input", "global_avg_pool"}
 MIDDLE = sorted(
     name
     for name, operation in OPERATIONS.items()
-    if operation.arity[0] and not operation.indices and any(len(one.inputs[0]) == 3 for one in operation.examples)
+    if operation.arity[0]
+    and not operation.indices
+    and any(len(example.inputs[0]) == 3 for example in operation.examples)
 )
 """Operations that read maps of images."""
 
@@ -44,7 +46,7 @@ def random_attrs(op: str, channels: int, rng: Random) -> dict[str, Any]:
         "activation": {"kind": rng.choice(["relu", "leaky_relu", "silu", "gelu", "hardswish"])},
         "dropout": {"rate": 0.25},
     }
-    examples = [dict(one.attrs) for one in OPERATIONS[op].examples if len(one.inputs[0]) == 3]
+    examples = [dict(example.attrs) for example in OPERATIONS[op].examples if len(example.inputs[0]) == 3]
     return choices.get(op, rng.choice(examples))
 
 

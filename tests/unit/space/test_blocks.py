@@ -1,4 +1,4 @@
-"""The law of `space/blocks/base.py`, held to every registered block; and what each block is made of."""
+"""Every registered block keeps the contract of `space/blocks/base.py`; and the structure of each."""
 
 import itertools
 from typing import Any, cast
@@ -49,7 +49,7 @@ def grow(block: str, answers: dict[str, Option], style: Style, shape: tuple[int,
 
 
 @pytest.mark.parametrize("block", BLOCKS)
-def test_asks_only_the_questions_it_names(block: str) -> None:
+def test_asks_only_for_the_decisions_it_lists(block: str) -> None:
     named = BLOCKS[block].questions(OPTIONS)
     assert set(named.values()) <= set(BLOCKS[block].fields) <= set(STAGE_FIELDS)
     for index in range(3):

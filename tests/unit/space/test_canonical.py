@@ -301,13 +301,13 @@ def zeros(*, bias: bool, norm: bool, said: bool) -> str:
     return g.finish(g.add("linear", "linear", {"out": 3}, g.add("flatten", "flatten", {}, x))).hash
 
 
-def test_what_comes_of_zeros_adds_nothing() -> None:
+def test_operations_on_zeros_add_nothing() -> None:
     plain = zeros(bias=False, norm=False, said=False)
     assert zeros(bias=False, norm=False, said=True) == plain
 
 
 @pytest.mark.parametrize(("bias", "norm"), [(True, False), (False, True)])
-def test_a_learned_shift_of_zeros_is_something(bias: bool, norm: bool) -> None:
+def test_a_norm_of_zeros_is_not_dead(bias: bool, norm: bool) -> None:
     assert zeros(bias=bias, norm=norm, said=True) != zeros(bias=bias, norm=norm, said=False)
 
 

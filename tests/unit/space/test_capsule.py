@@ -32,7 +32,7 @@ def network(shape: tuple[int, ...], **head: Any) -> Architecture:
         ((1, 20, 20, 20), (3, 3, 3)),
     ],
 )
-def test_primary_capsules_stand_at_few_places(shape: tuple[int, ...], places: tuple[int, ...]) -> None:
+def test_primary_capsules_stand_at_few_positions(shape: tuple[int, ...], places: tuple[int, ...]) -> None:
     torch.manual_seed(0)
     found = network(shape, capsules=2, capsule_size=4)
     assert found.shapes["head.primary"] == (8, *places)
@@ -88,7 +88,7 @@ def test_routing_is_that_of_the_paper(rounds: int) -> None:
         torch.testing.assert_close(module(x)[0].sigmoid(), lengths, atol=1e-5, rtol=1e-3)
 
 
-def test_capsules_of_nothing_have_gradients() -> None:
+def test_capsules_of_zeros_have_gradients() -> None:
     operation = OPERATIONS["class_capsules"]
     assert isinstance(operation, Layer)
     module = operation.module(operation.check({"out": 2, "size": 3}), [(3, 2, 2)])
@@ -125,7 +125,7 @@ def test_a_head_asks_for_its_own_settings_only(kind: str, asked: list[str]) -> N
         ({"routing": [3, 0]}, "/head/routing/1", "from 1 to 5, got 0"),
     ],
 )
-def test_heads_that_cannot_be_are_refused(head: dict[str, Any], pointer: str, says: str) -> None:
+def test_impossible_heads_are_refused(head: dict[str, Any], pointer: str, says: str) -> None:
     with pytest.raises(InvalidSpace) as error:
         network((1, 8, 8), **head)
     [fault] = error.value.faults

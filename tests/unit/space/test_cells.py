@@ -31,7 +31,7 @@ def test_the_space_has_the_published_size() -> None:
 
 
 @pytest.mark.sweep
-def test_counts_follow_the_law_of_the_published_tables() -> None:
+def test_counts_follow_the_formula_of_the_published_tables() -> None:
     space = nasbench201.space()
     for code in codes(share(300), seed=0):
         costs = analyse(nasbench201.cell(space, code))
@@ -84,7 +84,7 @@ def test_what_is_dropped_changes_nothing() -> None:
     for code in (*codes(count, seed=2), "000000", "300000", "200300", "030000"):
         whole, lean = nasbench201.cell(keep, code), nasbench201.cell(drop, code)
         assert whole.hash == lean.hash
-        modules = [build(one) for one in (whole, lean)]
+        modules = [build(network) for network in (whole, lean)]
         random_weights(modules[0])
         modules[1].load_state_dict({key: modules[0].state_dict()[key] for key in modules[1].state_dict()})
         x = torch.randn(3, 3, 8, 8)
@@ -177,7 +177,7 @@ def test_random_cells_of_darts_train(shape: tuple[int, ...]) -> None:
         assert sum(p.numel() for p in module.parameters()) == analyse(architecture).params
 
 
-def test_cells_that_can_never_be_are_refused() -> None:
+def test_impossible_cells_are_refused() -> None:
     with pytest.raises(InvalidSpace, match="a cell of 6 nodes needs a width of at least 6"):
         darts(nodes=[2, 6], width=4)
     with pytest.raises(InvalidSpace, match="the first node has nothing else to read"):

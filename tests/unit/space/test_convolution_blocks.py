@@ -60,7 +60,7 @@ def weights(architecture: Architecture) -> int:
 @pytest.mark.parametrize("block", MINE)
 @pytest.mark.parametrize("shape", [(3, 9, 7), (12, 5, 6), (12, 4, 5, 3), (4, 2, 3, 5)])
 @pytest.mark.parametrize("norm", ["batch", "instance"])
-def test_maps_and_volumes_of_any_size_are_built_as_reckoned(block: str, shape: tuple[int, ...], norm: str) -> None:
+def test_maps_and_volumes_of_any_size_are_built_as_computed(block: str, shape: tuple[int, ...], norm: str) -> None:
     for stride in (1, 2):
         architecture = grow(block, shape, style(stride=stride, norm=norm, bias="auto"), **MINE[block])
         module = build(architecture)
@@ -158,7 +158,7 @@ def test_a_shuffle_deals_channels_out() -> None:
 
 
 @pytest.mark.parametrize(("channels", "groups"), [(12, 6), (3, 3), (4, 2), (1, 1), (5, 1)])
-def test_groups_that_do_not_divide_what_comes_in_give_way(channels: int, groups: int) -> None:
+def test_groups_that_do_not_divide_the_input_channels_are_reduced(channels: int, groups: int) -> None:
     for block, node in (("grouped", "conv"), ("shuffle_unit", "reduce.conv")):
         nodes = parts(grow(block, (channels, 6, 6), style(width=12), groups=6))
         assert nodes[node].attrs["groups"] == groups
@@ -231,7 +231,7 @@ def test_a_shuffle_unit_adds_equal_shapes() -> None:
     assert nodes["add"].inputs == ("b.expand.conv", "input")
 
 
-def test_a_shuffle_unit_with_a_stride_keeps_what_came_in_beside_what_it_made() -> None:
+def test_a_shuffle_unit_with_a_stride_concatenates_input_and_branch() -> None:
     """Figure 2 c: means of 3×3 with stride 2, and the branch gives the other channels."""
     architecture = grow("shuffle_unit", (12, 6, 6), style(width=24, stride=2), groups=3)
     nodes = parts(architecture)

@@ -48,12 +48,12 @@ def added(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
     folder = tmp_path_factory.mktemp("added")
     things = {path: thing(load(path, folder)) for path in FILES}
     with pytest.MonkeyPatch.context() as patch:
-        for path, one in things.items():
+        for path, instance in things.items():
             registry = OPERATIONS if "/operations/" in path else BLOCKS
-            assert one.name == Path(path).stem
-            assert one.name not in registry
-            patch.setitem(registry._known, one.name, one)
-        yield [one.name for path, one in things.items() if "/operations/" in path]
+            assert instance.name == Path(path).stem
+            assert instance.name not in registry
+            patch.setitem(registry._known, instance.name, instance)
+        yield [instance.name for path, instance in things.items() if "/operations/" in path]
 
 
 def test_the_page_shows_each_kind_once() -> None:
@@ -63,7 +63,7 @@ def test_the_page_shows_each_kind_once() -> None:
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
-def test_its_operations_keep_the_law(check: Check, added: list[str]) -> None:
+def test_its_operations_keep_the_contract(check: Check, added: list[str]) -> None:
     for name in added:
         assert OPERATIONS[name].examples
         for example in OPERATIONS[name].examples:
@@ -71,7 +71,9 @@ def test_its_operations_keep_the_law(check: Check, added: list[str]) -> None:
 
 
 def test_its_operations_run_in_onnx_runtime(added: list[str]) -> None:
-    for architecture in together((OPERATIONS[name], one) for name in added for one in OPERATIONS[name].examples):
+    for architecture in together(
+        (OPERATIONS[name], example) for name in added for example in OPERATIONS[name].examples
+    ):
         check_onnx(architecture, fresh(architecture, 0))
 
 
@@ -79,8 +81,8 @@ def test_its_operations_run_in_onnx_runtime(added: list[str]) -> None:
 def test_its_block_is_a_choice_like_any_other(shape: tuple[int, ...], added: list[str]) -> None:
     stage = {"operation": ["convnext", "conv"], "kernel": [3, 5], "expansion": [2, 4], "width": 8, "stride": [1, 2]}
     space = Space.parse({"schema": 1, "stages": [stage, stage]}, input_shape=shape, classes=3)
-    networks = {one.hash: one for one in (sample(space, seed) for seed in range(12))}
-    assert any(node.name.endswith("blocks.0.depthwise") for one in networks.values() for node in one.nodes)
+    networks = {network.hash: network for network in (sample(space, seed) for seed in range(12))}
+    assert any(node.name.endswith("blocks.0.depthwise") for network in networks.values() for node in network.nodes)
     for number, architecture in enumerate(networks.values()):
         module = fresh(architecture, number)
         check_costs(architecture, module)

@@ -52,7 +52,7 @@ def test_an_index_that_nobody_reads_is_an_input_all_the_same(tmp_path: Path) -> 
 def test_the_model_says_which_architecture_it_is_and_nothing_of_the_machine(tmp_path: Path) -> None:
     model = exported(image(), tmp_path)
     assert {entry.key: entry.value for entry in model.metadata_props} == {"architecture": image().hash}
-    assert [(one.domain, one.version) for one in model.opset_import] == [("", OPSET)]
+    assert [(opset.domain, opset.version) for opset in model.opset_import] == [("", OPSET)]
     data = (tmp_path / "model.onnx").read_bytes()
     assert b"site-packages" not in data
     assert b".py" not in data

@@ -106,7 +106,7 @@ def test_gin_is_the_layer_of_torch_geometric_in_either_order(features: int, sum_
     torch.testing.assert_close(ours(x, EDGES), parts["block.norm"](theirs(x, EDGES)))
 
 
-def test_a_node_without_neighbours_hears_nothing() -> None:
+def test_a_node_without_neighbours_gets_zeros() -> None:
     x = torch.randn(6, 5)
     for aggregation in ("mean", "sum", "max"):
         heard = layer("neighbours", {"aggregation": aggregation}, 5)(x, EDGES)
@@ -153,14 +153,14 @@ def test_the_softmax_of_a_dot_decoder_is_the_sigmoid_of_the_product() -> None:
 
 
 @pytest.mark.parametrize(("decoder", "same"), [("dot", True), ("hadamard", True), ("concat", False)])
-def test_which_decoders_ask_for_an_order_of_the_ends(decoder: str, same: bool) -> None:
+def test_which_decoders_depend_on_the_order_of_a_pair(decoder: str, same: bool) -> None:
     module = build(first(space("links", head={"decoder": decoder, "hidden": 4}))).eval()
     x, edges, pairs = batch_of("links", (5,))
     assert torch.allclose(module(x, edges, pairs), module(x, edges, pairs.flip(0)), atol=1e-6) == same
 
 
 @pytest.mark.parametrize("name", ["graph_node", "graph_class", "link_prediction"])
-def test_random_networks_are_what_their_analysis_and_code_say(name: str) -> None:
+def test_random_networks_agree_with_their_analysis_and_code(name: str) -> None:
     data = presets.load(name)["data"]
     one = Space.parse(presets.load(name), input_shape=(6,), classes=2)
     for seed in range(12):
@@ -180,7 +180,7 @@ def test_random_networks_are_what_their_analysis_and_code_say(name: str) -> None
 
 
 @pytest.mark.parametrize("operation", ["gcn", "sage", "gin", "gat", "mlp"])
-def test_hops_are_those_from_which_a_node_hears(operation: str) -> None:
+def test_the_receptive_field_counts_the_hops_that_reach_a_node(operation: str) -> None:
     """On a path of nodes, moving the first one is heard as far as the receptive field says, and no farther."""
     stages = [{"operation": operation, "width": 8, "depth": 3, "norm": "none", "activation": "elu"}]
     architecture = first(space("nodes", stages=stages, head={"last": "gcn"}))
@@ -234,7 +234,7 @@ def test_a_picture_names_the_indices(data: str) -> None:
         assert re.search(rf">{index}<", drawing)
 
 
-def test_torch_geometric_is_imported_by_those_who_build() -> None:
+def test_torch_geometric_is_imported_only_to_build() -> None:
     code = (
         "import sys; from space.space import Space; from space import presets;"
         "one = Space.parse(presets.load('graph_node'), input_shape=(5,), classes=3);"
@@ -290,13 +290,13 @@ def test_blocks_of_graphs_are_refused_on_images_and_three_classes_of_links() -> 
 def test_layers_of_nodes_read_nodes() -> None:
     g = GraphBuilder((5,), 2, data="graphs")
     pooled = g.add("pool", "graph_pool", {}, g.input)
-    for op, inputs, law in (
+    for op, inputs, message in (
         ("gcn_conv", (pooled,), "reads nodes of a graph, got rows of graph"),
         ("add", (pooled, g.input), "reads rows of different kinds"),
         ("gcn_conv", (g.input, g.index("graph")), "reads the indices edges last"),
         ("link_dot", (g.input,), "has no index pairs"),
     ):
-        with pytest.raises(InvalidArchitecture, match=law):
+        with pytest.raises(InvalidArchitecture, match=message):
             g.add("x", op, {"out": 4} if op == "gcn_conv" else {}, *inputs)
     with pytest.raises(InvalidArchitecture, match="heads 3 must divide the 4 features"):
         g.add("x", "gat_conv", {"out": 4, "heads": 3}, g.input)

@@ -34,7 +34,7 @@ def test_attention_is_that_of_the_paper(shape: tuple[int, ...], pool: int, lengt
     assert isinstance(attend, Layer)
     wide = (length, *shape[1:])
     module = attend.module(attend.check({"pool": pool}), [shape, shape, wide])
-    q, k, v = (torch.randn(3, *one) for one in (shape, shape, wide))
+    q, k, v = (torch.randn(3, *sizes) for sizes in (shape, shape, wide))
     largest = F.max_pool2d if len(shape) == 3 else F.max_pool3d
     rows, keys, values = q.flatten(2), largest(k, pool).flatten(2), largest(v, pool).flatten(2)
     weights = torch.einsum("bci,bcj->bij", rows, keys).exp()
@@ -46,7 +46,7 @@ def test_attention_is_that_of_the_paper(shape: tuple[int, ...], pool: int, lengt
     ("size", "by"),
     [((14, 14), 1), ((16, 16), 1), ((28, 28), 2), ((64, 64), 4), ((7, 7, 7), 2), ((28, 28, 28), 5), ((4, 4096), 4)],
 )
-def test_large_maps_are_compared_with_few_places(size: tuple[int, ...], by: int) -> None:
+def test_large_maps_are_compared_with_few_positions(size: tuple[int, ...], by: int) -> None:
     assert subsampling(size) == by
 
 
@@ -69,7 +69,7 @@ def test_the_gaussian_compares_the_map_itself() -> None:
 
 
 @pytest.mark.parametrize(("shape", "stride"), [((4, 6, 6), 1), ((16, 6, 6), 2), ((4, 5, 6, 7), 2)])
-def test_another_width_or_stride_is_brought_about_first(shape: tuple[int, ...], stride: int) -> None:
+def test_another_width_or_stride_comes_before_the_block(shape: tuple[int, ...], stride: int) -> None:
     style = Style(width=16, stride=stride, padding="same", norm="batch", activation="relu")
     found = grow("embedded", 2, shape, style)
     assert found.shapes["it.entry.conv"] == (16, *(-(-side // stride) for side in shape[1:]))

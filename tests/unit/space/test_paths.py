@@ -146,7 +146,7 @@ def test_a_width_multiplier_must_leave_every_cardinality_its_channels() -> None:
         Space.parse(halved, input_shape=(1, 8, 8), classes=2)
 
 
-def test_highway_mixes_what_is_new_with_what_was() -> None:
+def test_highway_mixes_a_convolution_with_its_input() -> None:
     """Srivastava et al. 2015, equation 3, and the carry by a gate that starts nearly shut."""
     plain = nodes(grow("highway", {"kernel": 3}))
     assert plain["mix"].inputs == ("it.gate.conv", "it.transform.act", "input")

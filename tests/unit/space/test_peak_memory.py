@@ -72,7 +72,7 @@ def test_it_grows_with_the_batch_but_for_the_parameters() -> None:
     assert two - one == three - two > 0
 
 
-def test_nothing_is_kept_for_what_learns_nothing() -> None:
+def test_nothing_is_kept_where_nothing_is_learned() -> None:
     """Behind a zero no gradient comes: the branch costs its parameters, not its activations."""
 
     def built(op: str) -> Architecture:

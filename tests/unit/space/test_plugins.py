@@ -64,7 +64,7 @@ def forget() -> None:
 def network() -> Architecture:
     space = Space.parse(DOCUMENT, input_shape=(3, 8, 8), classes=3)
     drawn = [sample(space, seed) for seed in range(8)]
-    return next(one for one in drawn if any(node.op == "acme.layer_scale" for node in one.nodes))
+    return next(network for network in drawn if any(node.op == "acme.layer_scale" for node in network.nodes))
 
 
 @pytest.mark.usefixtures("acme")
@@ -79,7 +79,7 @@ def test_a_plugin_is_used_like_anything_else() -> None:
 
 
 @pytest.mark.usefixtures("acme")
-def test_a_plugin_can_be_held_to_the_law() -> None:
+def test_a_plugin_can_be_checked_against_the_contract() -> None:
     operation = OPERATIONS["acme.layer_scale"]
     for check in CHECKS:
         check(operation, operation.examples[0])

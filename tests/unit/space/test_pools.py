@@ -1,4 +1,4 @@
-"""Pooling without aliasing and resizing: what they compute, and that walks know what they leave of a map."""
+"""Pooling without aliasing and resizing: what they compute, and that decision paths know the sides they leave."""
 
 import itertools
 import random
@@ -181,7 +181,7 @@ stage = st.fixed_dictionaries(
 
 @settings(max_examples=share(150), deadline=None)
 @given(st.lists(stage, min_size=1, max_size=4), st.sampled_from([(1, 5, 9), (2, 12, 12), (1, 4, 6, 7)]), st.randoms())
-def test_every_walk_of_a_document_that_is_not_refused_ends_in_a_network(
+def test_every_path_of_a_valid_document_ends_in_a_network(
     stages: list[dict[str, Any]], shape: tuple[int, ...], choose: random.Random
 ) -> None:
     try:

@@ -1,4 +1,4 @@
-"""The presets: every walk is a network, the baseline is one of them, and most are cheap enough for a processor."""
+"""The presets: every path gives a network, so does the baseline, and most networks are cheap enough for a CPU."""
 
 import pytest
 import torch
@@ -28,33 +28,33 @@ def test_names_and_unknown_names() -> None:
 @pytest.mark.sweep
 @pytest.mark.parametrize(("name", "shape"), CASES)
 def test_every_sample_is_a_network(name: str, shape: tuple[int, ...]) -> None:
-    one = preset(name, shape)
+    space = preset(name, shape)
     for seed in range(share(20)):
-        architecture = sample(one, seed)
+        architecture = sample(space, seed)
         assert analyse(architecture).params > 0
         assert Architecture.from_json(architecture.to_json()) == architecture
-        assert sample(one, seed).hash == architecture.hash
+        assert sample(space, seed).hash == architecture.hash
 
 
 @pytest.mark.sweep
 @pytest.mark.parametrize(("name", "shape"), CASES)
 def test_samples_build_and_give_logits(name: str, shape: tuple[int, ...]) -> None:
     torch.set_num_threads(1)
-    one = preset(name, shape)
-    for architecture in (one.sample(replay(one.baseline())), *(sample(one, seed) for seed in range(share(3)))):
+    space = preset(name, shape)
+    for architecture in (space.sample(replay(space.baseline())), *(sample(space, seed) for seed in range(share(3)))):
         module = build(architecture)
         logits = module(*batch_of(architecture.data, shape))
-        assert logits.shape == (rows_of(architecture), one.classes)
+        assert logits.shape == (rows_of(architecture), space.classes)
         assert sum(p.numel() for p in module.parameters()) == analyse(architecture).params
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_baseline_answers_every_question_it_meets(name: str) -> None:
-    one = preset(name, shapes_of(name)[1])
-    assert one.baseline().items() <= one.parsed.baseline.items()
+    space = preset(name, shapes_of(name)[1])
+    assert space.baseline().items() <= space.parsed.baseline.items()
 
 
-def test_tiny_is_tiny_and_has_no_two_walks_to_one_network() -> None:
+def test_tiny_is_small_and_each_path_gives_another_network() -> None:
     tiny = preset("tiny", (1, 8, 8))
     hashes = {tiny.sample(replay(choices)).hash for choices in tiny.enumerate()}
     assert tiny.size().count == len(hashes) == 192
@@ -63,7 +63,7 @@ def test_tiny_is_tiny_and_has_no_two_walks_to_one_network() -> None:
 
 @pytest.mark.parametrize("name", ["chain", "branching"])
 def test_most_networks_are_cheap_on_fashion_sized_images(name: str) -> None:
-    one = preset(name, (1, 28, 28))
-    costs = [analyse(sample(one, seed)) for seed in range(200)]
+    space = preset(name, (1, 28, 28))
+    costs = [analyse(sample(space, seed)) for seed in range(200)]
     assert sum(cost.macs <= 15e6 for cost in costs) >= 120
     assert sum(15e3 <= cost.params <= 300e3 for cost in costs) >= 150

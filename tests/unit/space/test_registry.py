@@ -46,7 +46,7 @@ def test_what_cannot_be_imported_says_why(
     assert "a_package_that_nobody_has" in (registry.missing("acme.gated") or "")
 
 
-def test_what_is_no_block_is_refused(
+def test_an_object_that_is_no_block_is_refused(
     registry: Registry[Block], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install(tmp_path, monkeypatch, "acme.gated = acme_blocks:Gated", "class Gated:\n    pass\n")

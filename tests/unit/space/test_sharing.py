@@ -63,7 +63,7 @@ def test_a_single_pair_of_unlike_blocks_has_nothing_to_share(space: Space) -> No
     assert own.hash == shared.hash
 
 
-def test_blocks_that_choose_for_themselves_cannot_share() -> None:
+def test_blocks_with_decisions_of_their_own_cannot_share() -> None:
     with pytest.raises(InvalidSpace) as raised:
         Space.parse({**DOCUMENT, "per": "block"}, input_shape=(3, 12, 12), classes=4)
     assert {fault.pointer for fault in raised.value.faults} == {"/stages/0/repeats", "/stages/1/repeats"}

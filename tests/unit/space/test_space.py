@@ -1,4 +1,4 @@
-"""The space as a program of choices: what is asked, what is offered, and that every walk ends in a network."""
+"""The space as a program of choices: what is asked, what is offered, and that every path ends in a network."""
 
 import random
 from collections.abc import Callable
@@ -31,7 +31,7 @@ def draw(seed: int) -> Choose:
 
 
 def asked(space: Space, choose: Choose) -> list[Decision]:
-    """The decisions of one walk in order."""
+    """The decisions of one path, in order."""
     decisions: list[Decision] = []
 
     def record(decision: Decision) -> Option:
@@ -133,7 +133,7 @@ def test_an_impossible_stride_chain_names_the_stage_and_the_size_left() -> None:
     assert detail.startswith("the stem asks for a stride of 8")
 
 
-def test_the_gentlest_option_decides_whether_a_document_is_possible() -> None:
+def test_the_least_demanding_option_decides_whether_a_document_is_possible() -> None:
     make(*[{"stride": [1, 2], "pool": ["max", "none"]}] * 6)
     make(*[{"depth": [0, 1], "stride": 2}] * 6)
 
@@ -162,7 +162,7 @@ def test_on_one_pixel_flatten_is_no_other_choice() -> None:
     assert len(asked(make({"stride": 4}, head={"pool": ["global", "flatten"]}), first)) == 1
 
 
-def test_a_walk_that_fits_nothing_says_where() -> None:
+def test_a_step_without_options_says_where() -> None:
     space = make({"kernel": [3, 5], "padding": "valid"})
     with pytest.raises(ImpossibleShape, match="stage 0 has no operation that fits in the 2×2 left") as caught:
         space.program.step(Cursor(0, 0, (2, 2), depth=1, padding="valid"), DecisionRecorder(first))
@@ -213,7 +213,7 @@ shapes = st.tuples(st.sampled_from([1, 3]), st.integers(1, 17), st.integers(1, 1
 
 @settings(max_examples=share(150), deadline=None)
 @given(documents(), shapes, st.integers(0, 2**32))
-def test_no_walk_of_any_document_ends_in_a_dead_end(document: Json, shape: tuple[int, ...], seed: int) -> None:
+def test_no_path_of_any_document_ends_in_a_dead_end(document: Json, shape: tuple[int, ...], seed: int) -> None:
     try:
         space = Space.parse(document, input_shape=shape, classes=3)
     except InvalidSpace:
@@ -233,10 +233,10 @@ def test_counting_equals_enumerating(document: Json, shape: tuple[int, ...]) -> 
     except InvalidSpace:
         return
     size = space.size()
-    walks = list(space.enumerate(2001))
-    if len(walks) <= 2000:
+    paths = list(space.enumerate(2001))
+    if len(paths) <= 2000:
         assert size.exact
-        assert size.count == len(walks) == len({tuple(walk.items()) for walk in walks})
+        assert size.count == len(paths) == len({tuple(path.items()) for path in paths})
     else:
         assert size.log10 > 3.3
 
@@ -260,7 +260,7 @@ def test_the_estimate_agrees_with_the_exact_count() -> None:
     assert 0 < estimate.log10_error < 0.2
 
 
-def test_a_huge_space_is_counted_without_walking_it() -> None:
+def test_a_huge_space_is_counted_without_enumerating_it() -> None:
     field = list(range(1, 65))
     size = make(*[{"per": "block", "depth": 4, "width": field, "operation": ["conv", "separable"]}] * 32).size()
     assert size.exact

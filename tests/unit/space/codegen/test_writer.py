@@ -126,9 +126,9 @@ def test_a_folder_may_be_called_like_a_layer() -> None:
 
 def test_no_two_operations_define_classes_of_one_name() -> None:
     names: list[str] = []
-    for one in OPERATIONS.values():
-        if isinstance(one, Layer) and type(one).define is not Layer.define:
-            names += re.findall(r"^ +class (\w+)", inspect.getsource(type(one).define), re.MULTILINE)
+    for operation in OPERATIONS.values():
+        if isinstance(operation, Layer) and type(operation).define is not Layer.define:
+            names += re.findall(r"^ +class (\w+)", inspect.getsource(type(operation).define), re.MULTILINE)
     assert "Attend" in names
     assert len(set(names)) == len(names)
 
@@ -156,7 +156,7 @@ def test_many_different_numbers_are_written_in_place() -> None:
         ("graph_node", {"SAGEBlock"}),
     ],
 )
-def test_classes_bear_the_names_of_the_field(name: str, words: set[str]) -> None:
+def test_classes_have_the_names_that_the_field_uses(name: str, words: set[str]) -> None:
     """And none is called after its place in a cell."""
     text = generate(sample(preset(name, shapes_of(name)[1]), 1))
     found = {word.rstrip("0123456789") for word in re.findall(r"^class (\w+)", text, re.MULTILINE)}
@@ -179,7 +179,9 @@ def test_the_file_is_formatted_and_lint_free(tmp_path: Path) -> None:
 
 
 def test_so_are_the_layers_of_every_operation(tmp_path: Path) -> None:
-    lint(tmp_path, (alone(one, example)[0] for one in OPERATIONS.values() for example in one.examples))
+    lint(
+        tmp_path, (alone(operation, example)[0] for operation in OPERATIONS.values() for example in operation.examples)
+    )
 
 
 def test_and_the_networks_of_every_preset(tmp_path: Path) -> None:

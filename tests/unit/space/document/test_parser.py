@@ -129,7 +129,7 @@ def test_every_rule_has_a_pointer_and_a_sentence(value: object, pointer: str, ru
     assert says in found[pointer][1]
 
 
-def test_all_faults_are_told_at_once() -> None:
+def test_all_faults_are_reported_at_once() -> None:
     stages = [{"width": 0, "kernel": 4}, {"norm": "x", "bogus": 1}]
     found = faults({"schema": 3, "stages": stages, "head": {"pool": "maximum"}, "constraints": ["x"], "extra": 1})
     assert set(found) == {

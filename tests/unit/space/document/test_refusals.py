@@ -115,7 +115,7 @@ def test_what_cannot_be_built_is_refused_with_its_place(case: str) -> None:
 
 
 @pytest.mark.parametrize("multiplier", [1, 2])
-def test_groups_that_would_do_are_named(multiplier: int) -> None:
+def test_possible_groups_are_listed(multiplier: int) -> None:
     value = document({"operation": "grouped", "width": [16, 24], "groups": 3}, width_multiplier=multiplier)
     with pytest.raises(InvalidSpace) as caught:
         Space.parse(value, input_shape=IMAGE, classes=3)

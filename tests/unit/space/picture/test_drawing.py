@@ -56,7 +56,7 @@ def test_branches_stand_side_by_side_with_their_shapes() -> None:
         assert text in svg
 
 
-def test_it_is_self_contained_and_readable_aloud() -> None:
+def test_it_is_self_contained_and_described_in_words() -> None:
     svg = draw(branching(), title="best")
     assert not re.search(r"href|src=|@import|<script|<image", svg)
     assert set(re.findall(r"https?://[^\s\"]+", svg)) == {"http://www.w3.org/2000/svg"}

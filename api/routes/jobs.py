@@ -165,7 +165,7 @@ def best(context: ContextDep, job: JobDep) -> views.BestArchitecture:
 @router.get("/{job_id}/controller", dependencies=_JSON)
 def controller(context: ContextDep, job: JobDep) -> views.ControllerStateView:
     """The state of the job's controller, such as a policy's probabilities or a model's hyperparameters."""
-    return views.controller_state_view(job, context.ledger.belief(job.id))
+    return views.controller_state_view(job, context.ledger.controller_state(job.id))
 
 
 @router.get("/{job_id}/front", dependencies=_JSON)

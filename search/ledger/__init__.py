@@ -1,16 +1,16 @@
-"""The ledger: the truth about jobs, trials, measurements and outcomes, in SQLite or PostgreSQL.
+"""The ledger: the record of jobs, trials, measurements and outcomes, in SQLite or PostgreSQL.
 
-The law, which `tests/conformance/ledger.py` holds both databases to:
+The contract, which `tests/conformance/ledger.py` checks for both databases:
 
-1. A method either does all it says in one transaction or raises and changes nothing. Every change of a job or trial
+1. A method either does all it says in one transaction, or raises and changes nothing. Every change of a job or trial
    writes its event in that transaction, and an outbox row where the tracker must know.
 2. A state changes by compare-and-set along `TRIAL_MOVES` and `JOB_MOVES`; any other move raises Conflict. A terminal
    state is never left.
-3. A job has at most one owner. `claim` gives it with a lease and a fence that rises with every claim; every write of
-   the owner is checked against both and raises LeaseLost once another owner, or nobody, holds the job. A lease that
-   ran out still works until somebody else claims the job. Leases live by the database's clock.
+3. A job has at most one owner. `claim` gives it a lease, and a fence that rises with every claim; every write of the
+   owner is checked against both and raises LeaseLost once another owner, or none, holds the job. A lease that has run
+   out still works until another owner claims the job. Leases are measured by the database's clock.
 4. A trial's writes name the attempt; those of a superseded attempt raise LeaseLost. An epoch is measured once.
-5. Trial numbers are unique per job, event ids are 1, 2, 3, ... per job in order of commit.
+5. Trial numbers are unique per job; event ids are 1, 2, 3, ... per job in order of commit.
 6. Pages (`jobs`, `trials`, `events`) follow a key, so nothing is shown twice or left out while rows are added.
 7. Every method may raise Unavailable when the database does not answer. The ledger may be shared by threads.
 """
@@ -61,20 +61,20 @@ __all__ = [
 
 
 class Ledger(Jobs, Leases, Trials, Finals, Outbox, Datasets):
-    """See the module's text for the law. Made by `open_ledger`."""
+    """The contract is the module's text. Made by `open_ledger`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def close(self) -> None:
-        """Give all connections back."""
+        """Close all connections."""
         self._database.close()
 
 
 def open_ledger(url: str) -> Ledger:
     """Open the ledger at an SQLAlchemy URL (sqlite:///path, postgresql://...) and bring its schema up to date.
 
-    Raises ConfigurationError for a URL that makes no sense or a database that a newer archsmith wrote, Unavailable.
+    Raises ConfigurationError for an invalid URL or a database that a newer archsmith wrote, Unavailable.
     """
     with ExitStack() as undo:
         database = Database(url)

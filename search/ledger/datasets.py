@@ -21,7 +21,7 @@ class Datasets:
             with self._database.write() as connection:
                 connection.execute(sa.insert(datasets).values(values))
         except IntegrityError:
-            raise AlreadyExists(f"there is a data set {row.name!r} already") from None
+            raise AlreadyExists(f"there is already a data set {row.name!r}") from None
 
     def datasets(self) -> list[DatasetRow]:
         """In order of name."""

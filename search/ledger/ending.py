@@ -1,4 +1,4 @@
-"""How a job leaves the running state, whoever asks for it: its open trials and finalists end with it."""
+"""How a job leaves the running state: its open trials and finalists end, or wait, with it."""
 
 from typing import Any
 
@@ -15,9 +15,9 @@ from search.trial import JOB_MOVES, JobState, TrialState
 def move_job(
     connection: sa.Connection, row: sa.RowMapping, to: JobState, *, reason: str | None = None, **values: Any
 ) -> None:
-    """Compare-and-set of a job's state, with its event. `row`: the job as this transaction sees it.
+    """Compare-and-set of a job's state, with its event. row: the job as this transaction sees it.
 
-    Raises Conflict when the law of `JOB_MOVES` forbids the move.
+    Raises Conflict when `JOB_MOVES` forbids the move.
     """
     seen = JobState(row["state"])
     if to not in JOB_MOVES[seen]:
@@ -32,7 +32,7 @@ def move_job(
         .values(state=to, reason=reason, version=jobs.c.version + 1, **values)
     )
     if moved.rowcount != 1:
-        raise Conflict(f"job {row['id']} is {seen} no more", state=seen)
+        raise Conflict(f"job {row['id']} is no longer {seen}", state=seen)
     note(connection, row["id"], "job_state", {"state": to, "reason": reason})
 
 
@@ -43,9 +43,9 @@ def _sources(to: JobState) -> list[str]:
 def end_job(
     connection: sa.Connection, row: sa.RowMapping, to: JobState, *, reason: str | None = None, **values: Any
 ) -> None:
-    """Move a job to a terminal state; what is still open in it is cancelled first. Raises Conflict."""
+    """Move a job to a terminal state; its open trials are cancelled and its open finalists fail. Raises Conflict."""
     if to not in JOB_MOVES[JobState(row["state"])]:
-        move_job(connection, row, to, reason=reason)  # raises the sentence before anything is touched
+        move_job(connection, row, to, reason=reason)  # raises before anything is changed
     why = f"the job was {to}" if to is JobState.CANCELLED else f"the job {to}"
     for number in _numbers(connection, row["id"], (TrialState.WAITING, TrialState.RUNNING, TrialState.LOST)):
         move_trial(connection, row["id"], number, TrialState.CANCELLED, reason=why)
@@ -59,8 +59,8 @@ def end_job(
         publish(connection, row["id"], "job_ended", _summary(connection, row["id"]))
 
 
-def put_down(connection: sa.Connection, row: sa.RowMapping, to: JobState, *, waiting_for: str | None = None) -> None:
-    """Move a running job to paused or queued; what runs in it waits for its next attempt."""
+def suspend_job(connection: sa.Connection, row: sa.RowMapping, to: JobState, *, waiting_for: str | None = None) -> None:
+    """Move a running job to paused or queued; its running trials and finalists wait for their next attempt."""
     for number in _numbers(connection, row["id"], (TrialState.RUNNING,)):
         end_attempt(connection, row["id"], number, "interrupted")
         move_trial(connection, row["id"], number, TrialState.WAITING)

@@ -1,4 +1,4 @@
-"""The way to the database: one engine, reads in a snapshot, writes in a transaction that holds the writer's lock."""
+"""Access to the database: one engine, reads in a snapshot, writes in a transaction that holds the writer's lock."""
 
 import json
 import sqlite3
@@ -16,13 +16,13 @@ from sqlalchemy import event, exc
 from archsmith.errors import ConfigurationError, Unavailable
 
 BUSY_S = 30.0
-"""How long a writer waits for another one before it says Unavailable, seconds."""
+"""How long a writer waits for another one before it raises Unavailable, seconds."""
 
 _POSTGRESQL = {
     "application_name": "archsmith",
-    "client_encoding": "utf8",  # a cluster made under the C locale says SQL_ASCII, and text would come as bytes
+    "client_encoding": "utf8",  # a server set up under the C locale uses SQL_ASCII, and text would arrive as bytes
     "connect_timeout": "3",
-    # A peer that vanished without a word is noticed after about 20 s instead of the kernel's two hours.
+    # A peer that disappeared is noticed after about 20 s instead of the kernel's two hours.
     "keepalives_idle": "10",
     "keepalives_interval": "3",
     "keepalives_count": "3",
@@ -33,7 +33,7 @@ _POSTGRESQL = {
 class Database:
     """Thread-safe. `read()` and `write()` give a connection inside a transaction that commits at the end of the block.
 
-    Both raise Unavailable when the database does not answer; nothing of the block is stored then.
+    Both raise Unavailable when the database does not answer; then nothing of the block is stored.
     """
 
     def __init__(self, url: str) -> None:
@@ -41,11 +41,11 @@ class Database:
         self.sqlite = parsed.get_backend_name() == "sqlite"
         self._engine = _sqlite(parsed) if self.sqlite else _postgresql(parsed)
         self._writers = self._engine.execution_options(archsmith_writes=True)
-        # SQLite's own wait for the writer's lock is a sleep that can starve one of many threads; this queue is fairer.
+        # SQLite waits for the writer's lock by sleeping, which can starve one of many threads; this lock is fairer.
         self._turn = threading.Lock() if self.sqlite else None
 
     def prepare(self) -> None:
-        """First contact. Raises Unavailable, ConfigurationError for a file that is no database."""
+        """Check the connection. Raises Unavailable, ConfigurationError for a file that is not a database."""
         if self.sqlite:
             with _translated():
                 _write_ahead(self._engine)
@@ -62,7 +62,7 @@ class Database:
                 yield connection
             return
         if not self._turn.acquire(timeout=BUSY_S):
-            raise Unavailable(f"the database was busy for {BUSY_S:.0f} seconds")
+            raise Unavailable(f"the database was locked by other writers for {BUSY_S:.0f} seconds; try again")
         try:
             with _translated(), self._writers.begin() as connection:
                 yield connection
@@ -82,11 +82,11 @@ def _translated() -> Iterator[None]:
     except sqlite3.OperationalError as error:  # while a connection is prepared, where SQLAlchemy does not wrap it
         raise Unavailable(f"the database does not answer: {error}") from error
     except exc.TimeoutError as error:
-        raise Unavailable("the database has no connection free") from error
+        raise Unavailable("all connections to the database are in use; try again") from error
     except exc.DBAPIError as error:
         if not error.connection_invalidated:
             raise
-        raise Unavailable(f"the database ended the connection: {_first_line(error)}") from error
+        raise Unavailable(f"the database closed the connection: {_first_line(error)}") from error
 
 
 def _first_line(error: exc.DBAPIError) -> str:
@@ -97,14 +97,18 @@ def _parse(url: str) -> sa.URL:
     try:
         parsed = sa.make_url(url)
     except (exc.ArgumentError, ValueError):
-        raise ConfigurationError("ARCHSMITH_DATABASE_URL is not a database URL") from None
+        raise ConfigurationError(
+            "ARCHSMITH_DATABASE_URL is not a database URL; use sqlite:///PATH or postgresql://…"
+        ) from None
     backend = parsed.drivername.split("+")[0]
     if backend in ("postgresql", "postgres"):
         return parsed.set(drivername="postgresql+psycopg")
     if backend != "sqlite":
         raise ConfigurationError(f"the database must be sqlite or postgresql, got {backend!r}")
     if not parsed.database or parsed.database == ":memory:":
-        raise ConfigurationError("an SQLite ledger needs a file; one in memory would die with the process")
+        raise ConfigurationError(
+            "an SQLite ledger needs a file, as in sqlite:///PATH: one in memory would be lost with the process"
+        )
     return parsed.set(drivername="sqlite+pysqlite")
 
 
@@ -129,7 +133,7 @@ def _sqlite(url: sa.URL) -> sa.Engine:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigurationError(f"the folder of the database cannot be made: {error}") from None
+        raise ConfigurationError(f"the folder of the database cannot be created: {error}") from None
     engine = sa.create_engine(
         url,
         connect_args={"timeout": BUSY_S, "check_same_thread": False},
@@ -144,19 +148,21 @@ def _sqlite(url: sa.URL) -> sa.Engine:
 
 
 def _prepare(connection: sqlite3.Connection, _record: Any) -> None:
-    connection.isolation_level = None  # the driver would otherwise begin by itself, and late
+    connection.isolation_level = None  # otherwise the driver begins transactions itself, and late
     connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA synchronous = NORMAL")  # with WAL: a power cut may lose the last commits, never the file
+    connection.execute(
+        "PRAGMA synchronous = NORMAL"
+    )  # with WAL, a power cut may lose the last commits but not damage the file
 
 
 def _begin(connection: sa.Connection) -> None:
-    # A writer takes the lock at once: a reader that wants to become a writer later is refused without any waiting.
+    # A writer takes the lock at once: SQLite rejects a reader that becomes a writer later, without waiting.
     writes = connection.get_execution_options().get("archsmith_writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def _write_ahead(engine: sa.Engine) -> None:
-    """Turn WAL on; it stays on in the file. Switching ignores the busy timeout, so several openers take turns here."""
+    """Turn WAL on; it stays on in the file. Switching ignores the busy timeout, so it is retried while locked."""
     deadline = time.monotonic() + BUSY_S
     while True:
         try:
@@ -170,4 +176,4 @@ def _write_ahead(engine: sa.Engine) -> None:
                 raise Unavailable(f"the database does not answer: {error}") from error
             time.sleep(0.02)
         except sqlite3.DatabaseError as error:
-            raise ConfigurationError(f"{engine.url.database} is no archsmith database: {error}") from None
+            raise ConfigurationError(f"{engine.url.database} is not an archsmith database: {error}") from None

@@ -1,4 +1,4 @@
-"""Finalists: the retrainings of the best, written by the job's owner."""
+"""Finalists: the full trainings after the search, written by the job's owner."""
 
 import math
 
@@ -19,14 +19,16 @@ class Finals:
     _database: Database
 
     def set_finalist(self, lease: Lease, finalist: Finalist) -> None:
-        """Store a finalist, or how far it is now; (rank, seed) names it. A completed or failed one stays as it is.
+        """Store a finalist, or its progress; (rank, seed) identifies it. A completed or failed one is not changed.
 
         Raises Conflict for a finalist that has ended, LeaseLost, ValueError.
         """
         if finalist.job_id != lease.job_id:
-            raise ValueError(f"the finalist is of job {finalist.job_id}, the lease of {lease.job_id}")
+            raise ValueError(f"the finalist belongs to job {finalist.job_id}, the lease to job {lease.job_id}")
         if (finalist.state == "completed") != (finalist.test_score is not None):
-            raise ValueError(f"a {finalist.state} finalist does not go with a test score of {finalist.test_score}")
+            raise ValueError(
+                f"only a completed finalist has a test score, got {finalist.test_score} for a {finalist.state} one"
+            )
         if finalist.test_score is not None and not math.isfinite(finalist.test_score):
             raise ValueError(f"test_score must be finite, got {finalist.test_score}")
         values = {c.name: getattr(finalist, c.name) for c in finalists.c}
@@ -45,8 +47,8 @@ class Finals:
                 .returning(finalists.c.rank)
             )
             if written.one_or_none() is None:
-                raise Conflict(f"finalist {finalist.rank} (seed {finalist.seed}) has ended already", allowed=_OPEN)
-            told = {k: v for k, v in values.items() if k != "job_id"}
-            note(connection, lease.job_id, "finalist", told)
+                raise Conflict(f"finalist {finalist.rank} (seed {finalist.seed}) has already ended", allowed=_OPEN)
+            data = {k: v for k, v in values.items() if k != "job_id"}
+            note(connection, lease.job_id, "finalist", data)
             if finalist.state not in _OPEN:
-                publish(connection, lease.job_id, "finalist_ended", told)
+                publish(connection, lease.job_id, "finalist_ended", data)

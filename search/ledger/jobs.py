@@ -1,4 +1,4 @@
-"""The side of the ledger that people see: jobs are created, listed, watched and asked to stop."""
+"""The methods for the API: jobs are created, listed, watched, paused and cancelled."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ from search.ledger.values import ControllerState, Event, Finalist, Job, Wanted, 
 from search.spec import JobSpec
 from search.trial import JobState
 
-_FITS: dict[Wanted, tuple[JobState, ...]] = {
+_ALLOWED: dict[Wanted, tuple[JobState, ...]] = {
     "cancel": (JobState.QUEUED, JobState.RUNNING, JobState.PAUSED),
     "pause": (JobState.QUEUED, JobState.RUNNING),
     "run": (JobState.PAUSED,),
@@ -34,8 +34,8 @@ class Jobs:
     def create_job(self, spec: JobSpec, *, key: str | None = None) -> tuple[Job, bool]:
         """Store a job in state queued -> (job, created).
 
-        key: the caller's idempotency key; the same key with the same spec gives the job of the first call and False.
-        Raises AlreadyExists when the key came with another spec.
+        key: the caller's idempotency key; the same key with the same spec returns that job and False.
+        Raises AlreadyExists when the key was used with another spec.
         """
         document = spec.to_json()
         job_id = str(uuid.uuid4())
@@ -60,7 +60,7 @@ class Jobs:
             return job_of(_job_row(connection, job_id))
 
     def jobs(self, *, limit: int = 50, after: str | None = None, state: JobState | None = None) -> list[Job]:
-        """The newest jobs first. after: `Job.cursor` of the last one seen. Raises InvalidInput for a foreign cursor."""
+        """The newest jobs first. after: `Job.cursor` of the last one seen. Raises InvalidInput for any other text."""
         query = sa.select(jobs).order_by(jobs.c.created_at.desc(), jobs.c.id.desc()).limit(limit)
         if after is not None:
             created_at, job_id = read_cursor(after)
@@ -74,16 +74,16 @@ class Jobs:
     def request(self, job_id: str, wanted: Wanted) -> Job:
         """Ask a job to pause, to run again, or to be cancelled.
 
-        A queued or paused job obeys at once, a running one when its owner renews the lease. Asking a running job again
-        for what it was asked already changes nothing. Raises NotFound, and Conflict with the states where it would fit.
+        A queued or paused job changes at once, a running one when its owner renews the lease. Repeating a request to a
+        running job changes nothing. Raises NotFound, and Conflict with the states in which the request is allowed.
         """
         with self._database.write() as connection:
             row = _job_row(connection, job_id, lock=True)
             state = JobState(row["state"])
             if state is JobState.RUNNING:
                 _ask_running(connection, row, wanted)
-            elif state not in _FITS[wanted]:
-                raise _refusal(state, wanted)
+            elif state not in _ALLOWED[wanted]:
+                raise _conflict(state, wanted)
             elif wanted == "cancel":
                 end_job(connection, row, JobState.CANCELLED, reason="cancelled on request", wanted="cancel")
             else:
@@ -91,8 +91,8 @@ class Jobs:
                 move_job(connection, row, target, wanted=wanted)
             return job_of(_job_row(connection, job_id))
 
-    def belief(self, job_id: str) -> ControllerState | None:
-        """What the controller believed when it was last told an end; None before that."""
+    def controller_state(self, job_id: str) -> ControllerState | None:
+        """The controller's state after the last outcome that it was told; None before the first."""
         with self._database.read() as connection:
             row = connection.execute(sa.select(beliefs).where(beliefs.c.job_id == job_id)).mappings().one_or_none()
         return None if row is None else ControllerState(told=row["told"], state=row["state"])
@@ -113,7 +113,7 @@ class Jobs:
             connection.execute(sa.select(1))
 
     def _of_job(self, job_id: str, query: sa.Select[*tuple[Any, ...]]) -> list[sa.RowMapping]:
-        """Rows that hang on a job; only where there are none is it asked whether the job exists. Raises NotFound."""
+        """Rows of a job; whether the job exists is only checked where there are none. Raises NotFound."""
         with self._database.read() as connection:
             rows = list(connection.execute(query).mappings())
             if not rows:
@@ -132,7 +132,7 @@ def _job_row(connection: sa.Connection, job_id: str, *, lock: bool = False) -> s
 
 
 def _claim_key(connection: sa.Connection, key: str, job_id: str, document: dict[str, Any]) -> str:
-    """Bind an idempotency key to a job -> id of the job that has it, ours or an earlier one. Raises AlreadyExists."""
+    """Bind an idempotency key to a job -> id of the job that has it, this or an earlier one. Raises AlreadyExists."""
     digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     # On PostgreSQL the insert waits for another one of the same key to commit, then sees its row.
@@ -146,7 +146,7 @@ def _claim_key(connection: sa.Connection, key: str, job_id: str, document: dict[
         return job_id
     row = connection.execute(sa.select(idempotency_keys).where(idempotency_keys.c.key == key)).mappings().one()
     if row["spec_sha256"] != digest:
-        raise AlreadyExists("this idempotency key was used for another job description")
+        raise AlreadyExists("this idempotency key was used with another job; use a new key for this one")
     return str(row["job_id"])
 
 
@@ -155,17 +155,17 @@ def _ask_running(connection: sa.Connection, row: sa.RowMapping, wanted: Wanted) 
     if wanted == before and wanted != "run":
         return
     if before == "cancel" or wanted == before:
-        raise _refusal(JobState.RUNNING, wanted, being=before)
+        raise _conflict(JobState.RUNNING, wanted, being=before)
     note(
         connection, row["id"], "job_wanted", {"wanted": wanted},
         values={"wanted": wanted, "version": jobs.c.version + 1},
     )  # fmt: skip
 
 
-def _refusal(state: JobState, wanted: Wanted, *, being: Wanted = "run") -> Conflict:
+def _conflict(state: JobState, wanted: Wanted, *, being: Wanted = "run") -> Conflict:
     present = f"running and about to be {_BEING[being]}" if being != "run" else str(state)
     already = {"cancel": JobState.CANCELLED, "pause": JobState.PAUSED, "run": JobState.RUNNING}[wanted]
     if state is already and being == "run":
         present = f"already {state}"
-    law = f"only a job that is {' or '.join(_FITS[wanted])} can be {_BEING[wanted]}"
-    return Conflict(f"the job is {present}; {law}", state=state, allowed=_FITS[wanted])
+    rule = f"only a job that is {' or '.join(_ALLOWED[wanted])} can be {_BEING[wanted]}"
+    return Conflict(f"the job is {present}; {rule}", state=state, allowed=_ALLOWED[wanted])

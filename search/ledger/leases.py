@@ -1,7 +1,7 @@
-"""The side of the dispatcher and of the job's owner: leases, and what the owner says about the job as a whole.
+"""The methods for the dispatcher and for a job's owner: leases, and what the owner writes about the job as a whole.
 
-A lease is set by the claim itself, by the database's clock, so there is no job that was claimed and never beat. Every
-claim raises the fence; a write that carries an older one changes no row and raises LeaseLost.
+A lease is set by the claim itself, by the database's clock, so no job can be claimed without one. Every claim raises
+the fence; a write with an older fence changes no row and raises LeaseLost.
 """
 
 import math
@@ -10,7 +10,7 @@ from typing import Unpack, cast
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from search.ledger.ending import end_job, put_down
+from search.ledger.ending import end_job, suspend_job
 from search.ledger.engine import Database
 from search.ledger.log import guard, lost, note, one_line, publish
 from search.ledger.tables import Now, beliefs, jobs
@@ -24,7 +24,7 @@ class Leases:
     _database: Database
 
     def claim(self, owner: str, lease_s: float) -> Lease | None:
-        """Take a job that runs under a lease that ran out, else the oldest queued one; None when there is neither."""
+        """Take a running job whose lease has run out, else the oldest queued one; None when there is neither."""
         left = sa.and_(jobs.c.state == JobState.RUNNING, jobs.c.lease_until <= Now())
         new = jobs.c.state == JobState.QUEUED
         with self._database.write() as connection:
@@ -39,7 +39,7 @@ class Leases:
             return lease
 
     def expire(self, lease: Lease) -> None:
-        """End a lease now: its owner was seen dead. Nothing happens if the job has another owner by now."""
+        """End a lease now, since its owner is dead. Nothing happens if the job has another owner by now."""
         with self._database.write() as connection:
             connection.execute(
                 sa.update(jobs)
@@ -49,7 +49,7 @@ class Leases:
             )
 
     def renew(self, lease: Lease, lease_s: float) -> Wanted:
-        """Hold the job for lease_s seconds from now -> what the user wants of it. Raises LeaseLost."""
+        """Hold the job for lease_s seconds from now -> what the user wants it to do. Raises LeaseLost."""
         with self._database.write() as connection:
             wanted = connection.execute(
                 sa.update(jobs)
@@ -63,26 +63,26 @@ class Leases:
             return cast(Wanted, wanted)
 
     def update_job(self, lease: Lease, **fields: Unpack[JobFields]) -> None:
-        """Set fields of the job; a changed phase or reason to wait is an event. Raises LeaseLost."""
+        """Set fields of the job; a change of phase or waiting_for writes an event. Raises LeaseLost."""
         _finite(fields.get("final_score"))
         with self._database.write() as connection:
             row = guard(connection, lease)
-            told = {k: v for k, v in fields.items() if k in ("phase", "waiting_for") and v != row[k]}
-            if told:
-                note(connection, lease.job_id, "job_progress", told, values=fields)
+            changed = {k: v for k, v in fields.items() if k in ("phase", "waiting_for") and v != row[k]}
+            if changed:
+                note(connection, lease.job_id, "job_progress", changed, values=fields)
             elif fields:
                 connection.execute(sa.update(jobs).where(jobs.c.id == lease.job_id).values(**fields))
 
     def end_search(self, lease: Lease, because: str, *, detail: str | None = None, seconds_used: float = 0.0) -> None:
-        """The search is over; what follows are finalists and bundle. detail: a sentence more. Raises LeaseLost."""
+        """The search is over; finalists and bundle follow. detail: one more sentence. Raises LeaseLost."""
         with self._database.write() as connection:
             guard(connection, lease)
             fields = {"stopped_because": because, "seconds_used": seconds_used}
-            told = {"stopped_because": because, "detail": one_line(detail)}
-            note(connection, lease.job_id, "search_ended", told, values=fields)
+            data = {"stopped_because": because, "detail": one_line(detail)}
+            note(connection, lease.job_id, "search_ended", data, values=fields)
 
     def set_controller_state(self, lease: Lease, told: int, state: Json) -> None:
-        """What the controller believes after so many ends; for people, nothing is rebuilt from it. Raises LeaseLost."""
+        """The controller's state after `told` outcomes, for people; nothing is rebuilt from it. Raises LeaseLost."""
         insert = sqlite.insert if self._database.sqlite else postgresql.insert
         values = {"told": told, "state": state}
         with self._database.write() as connection:
@@ -94,7 +94,7 @@ class Leases:
             )
 
     def warn(self, lease: Lease, number: int, detail: str) -> None:
-        """Something went less well than it should, and the search goes on: an event. number: of the trial it is about.
+        """Write an event about something that went wrong without ending the search. number: of the trial concerned.
 
         Raises LeaseLost.
         """
@@ -108,7 +108,7 @@ class Leases:
         reason: one line, needed unless the job succeeded.
         """
         if not state.terminal:
-            raise ValueError(f"{state} is no end of a job")
+            raise ValueError(f"a job can only be finished in a terminal state, got {state}")
         if state is not JobState.SUCCEEDED and not reason:
             raise ValueError(f"a {state} job needs a reason")
         _finite(fields.get("final_score"))
@@ -118,10 +118,10 @@ class Leases:
             end_job(connection, row, state, reason=one_line(reason), **fields)
 
     def pause_job(self, lease: Lease, *, waiting_for: str | None = None) -> JobState:
-        """Give the job back as its user wants it by now -> its new state. Raises LeaseLost.
+        """Give the job back in the state that its user wants -> its new state. Raises LeaseLost.
 
-        Paused, cancelled, or, when neither is wanted (the owner must stop, a resume came), queued for the next owner.
-        waiting_for: what keeps the next owner from going on, where it is queued.
+        Paused, cancelled, or else (the owner must stop, or the job was resumed) queued for the next owner.
+        waiting_for: what a queued job waits for, one line.
         """
         with self._database.write() as connection:
             row = guard(connection, lease)
@@ -129,15 +129,15 @@ class Leases:
                 end_job(connection, row, JobState.CANCELLED, reason="cancelled on request")
                 return JobState.CANCELLED
             target = JobState.PAUSED if row["wanted"] == "pause" else JobState.QUEUED
-            put_down(connection, row, target, waiting_for=waiting_for if target is JobState.QUEUED else None)
+            suspend_job(connection, row, target, waiting_for=waiting_for if target is JobState.QUEUED else None)
             return target
 
 
 def _take(connection: sa.Connection, free: sa.ColumnElement[bool], owner: str, lease_s: float) -> sa.RowMapping | None:
-    """Give the oldest job that is free to an owner, in one statement -> its row.
+    """Give the oldest free job to an owner, in one statement -> its row.
 
-    Two questions, not one with `or`: each is answered by the index on (state, created_at, id) without sorting, which
-    one with `or` is not when ten thousand jobs are queued.
+    The caller makes two queries instead of one with `or`: each of them uses the index on (state, created_at, id)
+    without sorting, which one with `or` does not when ten thousand jobs are queued.
     """
     oldest = (
         sa.select(jobs.c.id)

@@ -1,7 +1,8 @@
-"""Writing what happened: event rows and outbox rows, always inside the transaction of the change itself.
+"""Event rows and outbox rows, always written inside the transaction of the change itself.
 
 Every writer of a job first updates the job's row, so on PostgreSQL the row lock makes writers of one job take turns:
-event ids are dense and in order of commit, and what a writer has read of the job's trials stays true until it commits.
+event ids have no gaps and are in order of commit, and what a writer has read of the job's trials stays true until it
+commits.
 """
 
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from search.trial import JobState, TrialState
 
 
 def guard(connection: sa.Connection, lease: Lease) -> sa.RowMapping:
-    """Lock the job for this transaction if the lease still holds it, and return its row. Raises LeaseLost, NotFound."""
+    """Lock the job for this transaction if the lease still holds -> its row. Raises LeaseLost, NotFound."""
     held = connection.execute(
         sa.update(jobs)
         .where(jobs.c.id == lease.job_id, jobs.c.fence == lease.fence, jobs.c.owner == lease.owner)
@@ -31,15 +32,15 @@ def guard(connection: sa.Connection, lease: Lease) -> sa.RowMapping:
 
 
 def lost(connection: sa.Connection, lease: Lease) -> LeaseLost | NotFound:
-    """Why the lease does not hold: the sentence for the log of the one who lost it."""
+    """The error of a lease that no longer holds, with the reason for the log of its former owner."""
     query = sa.select(jobs.c.state, jobs.c.owner, jobs.c.fence).where(jobs.c.id == lease.job_id)
     row = connection.execute(query).mappings().one_or_none()
     if row is None:
         return NotFound("job", lease.job_id)
     return LeaseLost(
-        f"{lease.owner} holds job {lease.job_id} no more (fence {lease.fence}): "
-        f"it is {row['state']}, owner {row['owner'] or 'nobody'}, fence {row['fence']}",
-        given_back=row["fence"] == lease.fence,  # nobody claimed it since
+        f"{lease.owner} no longer holds job {lease.job_id} (fence {lease.fence}): "
+        f"it is {row['state']}, owner {row['owner'] or 'none'}, fence {row['fence']}",
+        given_back=row["fence"] == lease.fence,  # not claimed since
     )
 
 
@@ -53,7 +54,10 @@ def note(
     left: TrialState | None = None,
     entered: TrialState | None = None,
 ) -> None:
-    """Write the next event of a job; the same statement sets columns of the job and moves a trial between counts."""
+    """Write the next event of a job; its number is taken in the statement that sets the job's columns and counts.
+
+    values: columns of the job. left, entered: states whose trial counts fall and rise by one.
+    """
     changes: dict[str, Any] = {"last_event": jobs.c.last_event + 1, **(values or {})}
     if left is not None:
         changes[count_column(left)] = jobs.c[count_column(left)] - 1
@@ -65,12 +69,12 @@ def note(
 
 
 def publish(connection: sa.Connection, job_id: str, kind: str, payload: Json) -> None:
-    """Write an outbox row: enough for the tracker to log without reading anything else."""
+    """Write an outbox row, with all that the tracker needs to log it."""
     connection.execute(sa.insert(outbox).values(job_id=job_id, kind=kind, payload=payload, at=Now()))
 
 
 def one_line(text: str | None) -> str | None:
-    """A reason as it may be stored: one line, at most 500 characters, nothing that UTF-8 or PostgreSQL refuses."""
+    """A reason as it is stored: one line of at most 500 characters, without what UTF-8 or PostgreSQL rejects."""
     if text is None:
         return None
     return " ".join(text.replace("\x00", " ").encode("utf-8", "replace").decode().split())[:500]

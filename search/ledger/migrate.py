@@ -1,4 +1,4 @@
-"""Bring a database to the newest schema, once, however many services open it at the same time."""
+"""Bring a database to the newest schema, once, even when several services open it at the same time."""
 
 from pathlib import Path
 
@@ -12,11 +12,11 @@ from archsmith.errors import ConfigurationError
 from search.ledger.engine import Database
 
 _FOLDER = Path(__file__).parent / "migrations"
-_ADVISORY_LOCK = 0x61726368  # any number that nothing else in the database locks
+_ADVISORY_LOCK = 0x61726368  # any number that is no other advisory lock of the database
 
 
 def config() -> Config:
-    """Alembic's configuration, made here so that an installed package needs no file beside it."""
+    """Alembic's configuration, made in code so that an installed package needs no file for it."""
     made = Config()
     made.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
     made.set_main_option("path_separator", "os")
@@ -29,7 +29,7 @@ def migrate(database: Database) -> None:
     with database.read() as connection:
         if _revision(connection) == script.get_current_head():
             return
-    with database.write() as connection:  # on SQLite this already is the lock
+    with database.write() as connection:  # on SQLite this is the lock already
         if not database.sqlite:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
         present = _revision(connection)

@@ -1,4 +1,4 @@
-"""Moves of one trial. The caller has locked the job's row (`log.guard`), so what is read here stays true."""
+"""State changes of one trial. The caller has locked the job's row (`log.guard`), so what is read here stays true."""
 
 from typing import Any
 
@@ -19,8 +19,8 @@ _ATTEMPT_END: dict[TrialState, AttemptState] = {
 }
 
 
-def look(connection: sa.Connection, job_id: str, number: int, attempt: int | None = None) -> sa.RowMapping:
-    """The trial's row. Raises NotFound, and with `attempt` LeaseLost unless that attempt is the one that runs now."""
+def trial_row(connection: sa.Connection, job_id: str, number: int, attempt: int | None = None) -> sa.RowMapping:
+    """The trial's row. Raises NotFound, and LeaseLost unless `attempt` is None or is the one that runs now."""
     query = sa.select(trials).where(trials.c.job_id == job_id, trials.c.number == number)
     row = connection.execute(query).mappings().one_or_none()
     if row is None:
@@ -28,7 +28,7 @@ def look(connection: sa.Connection, job_id: str, number: int, attempt: int | Non
     if attempt is None or (row["attempts"] == attempt and row["state"] == TrialState.RUNNING):
         return row
     if row["attempts"] == attempt and TrialState(row["state"]).terminal:
-        raise Conflict(f"trial {number} is {row['state']} already", state=row["state"])
+        raise Conflict(f"trial {number} is already {row['state']}", state=row["state"])
     raise LeaseLost(
         f"attempt {attempt} of trial {number} was superseded: it is {row['state']}, {row['attempts']} attempts"
     )
@@ -48,7 +48,7 @@ def move_trial(
 
     Returns the new row. Raises Conflict when `TRIAL_MOVES` forbids the move, LeaseLost for a superseded attempt.
     """
-    row = look(connection, job_id, number, attempt)
+    row = trial_row(connection, job_id, number, attempt)
     seen = TrialState(row["state"])
     if to not in TRIAL_MOVES[seen]:
         allowed = [state for state, targets in TRIAL_MOVES.items() if to in targets]
@@ -67,7 +67,7 @@ def move_trial(
     new = changed.one()
     counted = new["provenance"] != RANDOM_ARM
     note(
-        connection, job_id, "trial_state", _told(new),
+        connection, job_id, "trial_state", _end_data(new),
         left=seen if counted else None, entered=to if counted else None,
     )  # fmt: skip
     if to.terminal:
@@ -75,7 +75,7 @@ def move_trial(
     return new
 
 
-def _told(row: sa.RowMapping) -> dict[str, Any]:
+def _end_data(row: sa.RowMapping) -> dict[str, Any]:
     keys = ("number", "state", "attempts", "reason", "search_score", "measures", "epochs", "seconds")
     return {key: row[key] for key in keys}
 
@@ -87,12 +87,12 @@ def announce_start(connection: sa.Connection, row: sa.RowMapping) -> None:
 
 
 def announce_end(connection: sa.Connection, row: sa.RowMapping) -> None:
-    """Outbox row of a trial's end. One that ended without an attempt is announced first; cancelled so, not at all."""
+    """Outbox row of a trial's end. One without an attempt gets a start as well, unless it was cancelled."""
     if row["attempts"] == 0:
         if row["state"] == TrialState.CANCELLED:
             return
         announce_start(connection, row)
-    publish(connection, row["job_id"], "trial_ended", _told(row))
+    publish(connection, row["job_id"], "trial_ended", _end_data(row))
 
 
 def end_attempt(connection: sa.Connection, job_id: str, number: int, state: AttemptState) -> None:

@@ -1,4 +1,4 @@
-"""What the tracker has yet to deliver, and the names under which it filed things."""
+"""What the tracker has yet to deliver, and the ids of the runs that it has made."""
 
 from collections.abc import Collection
 
@@ -13,7 +13,7 @@ from search.ledger.values import OutboxRow
 
 
 class Outbox:
-    """Mixed into `Ledger`. Delivery is at least once: rows leave when acknowledged, so a crash repeats some."""
+    """Mixed into `Ledger`. Delivery is at least once: rows are removed when acknowledged, so a crash repeats some."""
 
     _database: Database
 
@@ -24,7 +24,7 @@ class Outbox:
             return [outbox_of(row) for row in connection.execute(query).mappings()]
 
     def acknowledge(self, ids: Collection[int]) -> None:
-        """These rows were delivered. Unknown ids are ignored; ids are never used again."""
+        """Remove delivered rows. Unknown ids are ignored; ids are never used again."""
         if ids:
             with self._database.write() as connection:
                 connection.execute(sa.delete(outbox).where(outbox.c.id.in_(ids)))
@@ -36,20 +36,20 @@ class Outbox:
             return list(connection.execute(query).scalars())
 
     def set_run(self, job_id: str, key: str, run_id: str) -> None:
-        """File a run's id under "job", "trial/3" or "finalist/1/0", the experiment's under "experiment".
+        """Store a run's id under "job", "trial/3" or "finalist/1/0", the experiment's under "experiment".
 
-        Jobs and trials show theirs. Needs no lease: the tracker may still deliver after the job has ended.
+        Jobs and trials have theirs as a field. Needs no lease: the tracker may still deliver after the job has ended.
         Raises NotFound.
         """
         insert = sqlite.insert if self._database.sqlite else postgresql.insert
-        filed = insert(runs).values(job_id=job_id, key=key, run_id=run_id)
+        stored = insert(runs).values(job_id=job_id, key=key, run_id=run_id)
         column = {"job": "mlflow_run_id", "experiment": "mlflow_experiment_id"}.get(key)
         shown = {column: run_id} if column else {}
         with self._database.write() as connection:
             job = sa.update(jobs).where(jobs.c.id == job_id).values(version=jobs.c.version + 1, **shown)
             if connection.execute(job).rowcount != 1:
                 raise NotFound("job", job_id)
-            connection.execute(filed.on_conflict_do_update(index_elements=["job_id", "key"], set_={"run_id": run_id}))
+            connection.execute(stored.on_conflict_do_update(index_elements=["job_id", "key"], set_={"run_id": run_id}))
             kind, _, number = key.partition("/")
             if kind == "trial":
                 of_trial = (trials.c.job_id == job_id) & (trials.c.number == int(number))

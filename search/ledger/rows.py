@@ -1,4 +1,4 @@
-"""Rows of the tables -> values of the ledger."""
+"""From rows of the tables to the values of `search/ledger/values.py`."""
 
 import math
 

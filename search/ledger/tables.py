@@ -1,7 +1,7 @@
 """The tables as the code sees them. The schema itself is made by the revisions in `migrations/`; a test compares both.
 
-Times are whole microseconds since 1970 UTC (BIGINT): exact in both databases, ordered, free of time zones, and they
-can be added to. They come from the database's clock (`Now`), so that machines with different clocks agree on leases.
+Times are whole microseconds since 1970 UTC (BIGINT): exact in both databases, ordered, without time zones, and usable
+in arithmetic. They come from the database's clock (`Now`), so that machines with different clocks agree on leases.
 """
 
 from datetime import datetime
@@ -41,7 +41,7 @@ class Now(ColumnElement[int]):
 
 @compiles(Now, "sqlite")
 def _now_sqlite(_element: Now, _compiler: Any, **_kw: Any) -> str:
-    # unixepoch('subsec') needs SQLite 3.42; Debian 12 carries 3.40. 2440587.5 is 1970-01-01 as a Julian day.
+    # unixepoch('subsec') needs SQLite 3.42; Debian 12 has 3.40. 2440587.5 is 1970-01-01 as a Julian day.
     return "(CAST(ROUND((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER) * 1000)"
 
 
@@ -192,7 +192,7 @@ events = sa.Table(
 outbox = sa.Table(
     "outbox",
     metadata,
-    # SQLite numbers only INTEGER primary keys itself; AUTOINCREMENT keeps it from giving an acknowledged id again.
+    # SQLite numbers only INTEGER primary keys itself; AUTOINCREMENT keeps it from reusing an acknowledged id.
     sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
     sa.Column("job_id", sa.String(36), sa.ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
     sa.Column("kind", sa.String(32), nullable=False),

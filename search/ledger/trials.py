@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from archsmith.errors import AlreadyExists, NotFound
 from search.ledger.engine import Database
 from search.ledger.log import guard, note, one_line, publish
-from search.ledger.moves import announce_end, announce_start, end_attempt, look, move_trial
+from search.ledger.moves import announce_end, announce_start, end_attempt, move_trial, trial_row
 from search.ledger.rows import attempt_of, facts_of, measurement_of, trial_of
 from search.ledger.tables import Now, attempts, measurements, trials
 from search.ledger.values import Attempt, Json, Lease, StoredMeasurement, Trial
@@ -30,7 +30,7 @@ class Trials:
         *,
         number: int,
         architecture: Json,
-        hash: str,  # noqa: A002 - the word of the house for it
+        hash: str,  # noqa: A002 - the name of the column
         choices: Mapping[str, Any],
         params: int,
         macs: int,
@@ -38,17 +38,17 @@ class Trials:
         provenance: str = "controller",
         outcome: Outcome | None = None,
     ) -> None:
-        """Store what the controller proposed, in state waiting; with `outcome`, ended at once (infeasible).
+        """Store a proposal in state waiting; with `outcome`, ended at once (infeasible).
 
-        Raises AlreadyExists for a number that the job has already, LeaseLost.
+        Raises AlreadyExists for a number that the job already has, LeaseLost.
         """
         if outcome is not None and outcome.state is not TrialState.INFEASIBLE:
-            raise ValueError(f"a trial that never ran can only be infeasible, got {outcome.state}")
+            raise ValueError(f"only an infeasible trial can end before it runs, got {outcome.state}")
         state = TrialState.WAITING if outcome is None else outcome.state
         with self._database.write() as connection:
             guard(connection, lease)
             if _exists(connection, lease.job_id, number):
-                raise AlreadyExists(f"job {lease.job_id} has a trial {number} already")
+                raise AlreadyExists(f"job {lease.job_id} already has a trial {number}")
             row = connection.execute(
                 sa.insert(trials)
                 .values(
@@ -67,19 +67,19 @@ class Trials:
                 announce_end(connection, row)
 
     def add_prior(self, lease: Lease, number: int, trial: Trial, *, value: float) -> None:
-        """Store a completed trial of another job as a prior one of this, which may make it the incumbent.
+        """Store a completed trial of another job as a prior trial of this one; it may become the incumbent.
 
-        It is no part of the progress: the counts are of the trials that the job pays for.
+        It is not counted: the counts are of the trials that the job itself makes.
 
         value: by this job's objective.
-        Raises AlreadyExists for a number that the job has already, LeaseLost.
+        Raises AlreadyExists for a number that the job already has, LeaseLost.
         """
         outcome = Outcome(number=number, state=trial.state, value=value, epochs=trial.epochs)
         same = ("architecture", "hash", "choices", "params", "macs", "search_score", "measures", "epochs")
         with self._database.write() as connection:
             job = guard(connection, lease)
             if _exists(connection, lease.job_id, number):
-                raise AlreadyExists(f"job {lease.job_id} has a trial {number} already")
+                raise AlreadyExists(f"job {lease.job_id} already has a trial {number}")
             row = connection.execute(
                 sa.insert(trials)
                 .values(
@@ -117,14 +117,14 @@ class Trials:
             return attempt
 
     def end_attempt_lost(self, lease: Lease, number: int, attempt: int) -> TrialState:
-        """The machine's fault: running -> lost, or failed once MAX_ATTEMPTS were lost. Raises Conflict, LeaseLost."""
+        """The machine was lost: running -> lost, or failed once MAX_ATTEMPTS were. Raises Conflict, LeaseLost."""
         with self._database.write() as connection:
             guard(connection, lease)
-            look(connection, lease.job_id, number, attempt)
+            trial_row(connection, lease.job_id, number, attempt)
             return _lose(connection, lease, number)
 
     def recover(self, lease: Lease) -> list[int]:
-        """What earlier owners left running is lost -> numbers of the trials to start again. Raises LeaseLost."""
+        """Attempts that earlier owners left running are lost -> the trials to start again. Raises LeaseLost."""
         left = (
             sa.select(attempts.c.number)
             .where(attempts.c.job_id == lease.job_id, attempts.c.state == "running", attempts.c.fence != lease.fence)
@@ -136,10 +136,10 @@ class Trials:
             return [n for n in numbers if _lose(connection, lease, n) is TrialState.LOST]
 
     def interrupt(self, lease: Lease, number: int, attempt: int) -> None:
-        """running -> waiting, on purpose (a pause): the attempt counts against nobody. Raises Conflict, LeaseLost."""
+        """running -> waiting, for a pause: the attempt does not count as lost. Raises Conflict, LeaseLost."""
         with self._database.write() as connection:
             guard(connection, lease)
-            look(connection, lease.job_id, number, attempt)
+            trial_row(connection, lease.job_id, number, attempt)
             end_attempt(connection, lease.job_id, number, "interrupted")
             move_trial(connection, lease.job_id, number, TrialState.WAITING)
 
@@ -148,14 +148,14 @@ class Trials:
 
         Raises LeaseLost when the attempt is not the one that runs now, Conflict when the trial has ended.
         """
-        told = {"number": number, "attempt": attempt, **_measured(measurement)}
+        data = {"number": number, "attempt": attempt, **_measured(measurement)}
         with self._database.write() as connection:
             guard(connection, lease)
-            row = look(connection, lease.job_id, number, attempt)
+            row = trial_row(connection, lease.job_id, number, attempt)
             insert = sqlite.insert if self._database.sqlite else postgresql.insert
             new = connection.execute(
                 insert(measurements)
-                .values(job_id=lease.job_id, at=Now(), measures=dict(measurement.measures), **told)
+                .values(job_id=lease.job_id, at=Now(), measures=dict(measurement.measures), **data)
                 .on_conflict_do_nothing()
                 .returning(measurements.c.epoch)  # the row count of an insert is not reliable with every driver
             )
@@ -164,8 +164,8 @@ class Trials:
             if measurement.epoch > row["epochs"]:
                 update = sa.update(trials).where(trials.c.job_id == lease.job_id, trials.c.number == number)
                 connection.execute(update.values(epochs=measurement.epoch))
-            note(connection, lease.job_id, "measurement", told)
-            publish(connection, lease.job_id, "measurement", told)
+            note(connection, lease.job_id, "measurement", data)
+            publish(connection, lease.job_id, "measurement", data)
             return True
 
     def finish_trial(
@@ -177,19 +177,19 @@ class Trials:
         score: float | None = None,
         measures: Mapping[str, float] | None = None,
     ) -> None:
-        """End a trial for good; keeps the job's incumbent.
+        """End a trial, and update the job's incumbent.
 
         attempt: the one that ran; None for a trial that waits, or to end whatever attempt it has.
-        score: the raw search score behind `outcome.value`; measures: what else was measured, raw, by name. Neither is
-        kept when the outcome has no value (it failed later).
+        score: the raw search score of `outcome.value`; measures: other raw measures by name. Neither is kept when the
+        outcome has no value (it failed later).
         Raises Conflict when the trial has ended, LeaseLost, ValueError.
         """
         if outcome.number != number:
-            raise ValueError(f"the outcome is of trial {outcome.number}, not of {number}")
+            raise ValueError(f"the outcome is of trial {outcome.number}, not of trial {number}")
         if outcome.value is None:
             score, measures = None, None
         elif score is None or not math.isfinite(score):
-            raise ValueError(f"a value of {outcome.value} does not go with a score of {score}")
+            raise ValueError(f"an outcome with a value needs a finite score, got {score} for the value {outcome.value}")
         measured = {name: float(value) for name, value in (measures or {}).items()}
         if not all(math.isfinite(value) for value in measured.values()):
             raise ValueError(f"measures must be finite, got {measured}")

@@ -1,4 +1,4 @@
-"""What the ledger hands out: frozen rows. Times are aware datetimes in UTC, durations seconds, JSON plain dicts."""
+"""What the ledger returns: frozen rows. Times are aware datetimes in UTC, durations seconds, JSON plain dicts."""
 
 import base64
 import binascii
@@ -23,7 +23,7 @@ _MICROSECOND = timedelta(microseconds=1)
 def to_micros(moment: datetime) -> int:
     """Aware datetime -> microseconds since 1970 UTC, exact. Raises ValueError for a naive one."""
     if moment.tzinfo is None:
-        raise ValueError(f"a time needs its zone, got {moment.isoformat()}")
+        raise ValueError(f"a time needs a time zone, got {moment.isoformat()}")
     return (moment - _EPOCH) // _MICROSECOND
 
 
@@ -36,14 +36,14 @@ def from_micros(micros: int) -> datetime:
 class Job:
     """One search job.
 
-    wanted: what the user asked last; the owner obeys at its next renewal.
-    counts: trials of the search by state, every state present; those of the random arm are none of them.
+    wanted: the user's last request; the owner follows it at its next renewal.
+    counts: trials of the search by state, every state present; those of the random arm are not counted.
     best_trial, best_score: the incumbent among completed trials and its raw search score.
     final_score: measured on the test split, None until then.
-    phase: what a running job is at: "proxies", "search", "random_arm", "finalists", "bundle".
-    phases: by name, what each cost so far: {"seconds": …, "energy_j": … where the machine tells it}.
-    waiting_for: what a job that runs, or was put back, cannot go on without at the moment, one line.
-    stopped_because: which ceiling or condition ended the search.
+    phase: of a running job: "proxies", "search", "random_arm", "finalists", "bundle".
+    phases: by name, the cost of each so far: {"seconds": …, "energy_j": … where the machine measures it}.
+    waiting_for: what a running or queued job is waiting for, one line.
+    stopped_because: which budget or condition ended the search.
     version: rises with every change of the row; for ETags.
     """
 
@@ -73,13 +73,13 @@ class Job:
 
     @property
     def cursor(self) -> str:
-        """Opaque place of this job in the list, for `Ledger.jobs(after=...)`."""
+        """The opaque position of this job in the list, for `Ledger.jobs(after=...)`."""
         return base64.urlsafe_b64encode(f"{to_micros(self.created_at)}.{self.id}".encode()).decode()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ControllerState:
-    """What a controller believes, as JSON for people. told: after how many ends."""
+    """A controller's state, as JSON for people. told: after how many outcomes."""
 
     told: int
     state: Json
@@ -93,7 +93,11 @@ def read_cursor(text: str) -> tuple[datetime, str]:
             raise ValueError(text)
         return from_micros(int(micros)), job_id
     except (binascii.Error, ValueError, OverflowError):
-        fault = Fault(pointer="/after", rule="cursor_invalid", detail="this is no cursor that the service gave out")
+        fault = Fault(
+            pointer="/after",
+            rule="cursor_invalid",
+            detail="this is not a cursor of this service; use one from an earlier answer, unchanged",
+        )
         raise InvalidInput(fault) from None
 
 
@@ -108,15 +112,14 @@ class Lease:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trial:
-    """One trial. search_score is raw, value is folded so that larger is better.
+    """One trial. search_score is the raw score; value is the objective, larger is better.
 
-    measures: what was measured beside the score, raw, by name; {} until the trial has ended with a value.
-
+    measures: other raw measures by name; {} until the trial has ended with a value.
     architecture: JSON of the graph; hash: its canonical hash.
     epochs: measured so far, then the fidelity of the outcome.
     attempts: how often it was started; seconds: wall clock of all its attempts.
     provenance: "baseline", "user" (enqueued), "controller", "prior" (of an earlier job, never run in this one), or
-        `RANDOM_ARM` (not of the search, but what it is compared with).
+        `RANDOM_ARM` (not of the search, but of the random arm that it is compared with).
     measurements: filled by `Ledger.trial` only, in order of epoch.
     """
 
@@ -170,7 +173,7 @@ class Attempt:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredMeasurement:
-    """One epoch of one trial as it lies in the ledger. train_loss is NaN where it was not finite."""
+    """One epoch of one trial as it is stored. train_loss is NaN where it was not finite."""
 
     job_id: str
     number: int
@@ -181,11 +184,11 @@ class StoredMeasurement:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finalist:
-    """One training in full. seed: which repetition; test_score: raw.
+    """One full training. seed: which repetition; test_score: raw.
 
-    role: why: "finalist" (one of the best), "baseline" and "random" (what they are compared with; "random" is the best
-    of the random arm), "fidelity" (to see whether short trainings rank as full ones do). What is two of these at once
-    has the first. rank: 1 for the best finalist, 2, 3, … for the others; those of other roles come after them.
+    role: "finalist" (one of the best), "baseline" and "random" (for comparison; "random" is the best of the random
+    arm), "fidelity" (to find out whether short trainings rank as full ones do). An architecture with two roles has the
+    first of them. rank: 1 for the best finalist, 2, 3, … for the others; those of other roles come after them.
     """
 
     job_id: str
@@ -202,7 +205,7 @@ class Finalist:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Event:
-    """Something that happened to a job. id: 1, 2, 3, ... per job, without gaps, in order of commit."""
+    """An event of a job. id: 1, 2, 3, ... per job, without gaps, in order of commit."""
 
     job_id: str
     id: int
@@ -213,7 +216,7 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OutboxRow:
-    """Something the tracker has not yet delivered. id rises; within a job in order of commit."""
+    """A message that the tracker has not delivered yet. id rises; within a job in order of commit."""
 
     id: int
     job_id: str

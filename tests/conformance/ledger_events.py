@@ -25,10 +25,10 @@ class EventConformance(WithLedger):
 
     def test_what_the_controller_believes_is_replaced(self, ledger: Ledger) -> None:
         lease = owned_job(ledger)
-        assert ledger.belief(lease.job_id) is None
+        assert ledger.controller_state(lease.job_id) is None
         ledger.set_controller_state(lease, 1, {"probabilities": {"kernel": {"3": 0.5}}})
         ledger.set_controller_state(lease, 2, {"probabilities": {"kernel": {"3": 0.75}}})
-        believed = ledger.belief(lease.job_id)
+        believed = ledger.controller_state(lease.job_id)
         assert believed is not None
         assert (believed.told, believed.state) == (2, {"probabilities": {"kernel": {"3": 0.75}}})
 

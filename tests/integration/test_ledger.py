@@ -180,7 +180,7 @@ def test_a_url_that_makes_no_sense_is_refused(url: str) -> None:
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     path.write_bytes(b"this is a text file, nothing that SQLite wrote" * 100)
-    with pytest.raises(ConfigurationError, match="no archsmith database"):
+    with pytest.raises(ConfigurationError, match="not an archsmith database"):
         open_ledger(f"sqlite:///{path}")
     assert path.read_bytes().startswith(b"this is")
 

@@ -105,7 +105,7 @@ def _evidence(found: Findings, ledger: Ledger) -> dict[str, Any]:
 
 
 def _search(found: Findings, ledger: Ledger) -> dict[str, Any]:
-    job, belief = found.job, ledger.belief(found.job.id)
+    job, belief = found.job, ledger.controller_state(found.job.id)
     return {
         "front": _front(ledger, found),
         "controller": {"name": job.spec.controller.name, "state": belief.state if belief else {}},

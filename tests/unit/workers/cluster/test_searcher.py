@@ -368,8 +368,8 @@ def test_the_controllers_state_is_stored_after_each_trial(ledger: Ledger, monkey
     table = Table(ledger)
     monkeypatch.setattr(RandomController, "state", lambda _: {"uniform": True})
     table.suggest("a")
-    assert ledger.belief(table.lease.job_id) is None
+    assert ledger.controller_state(table.lease.job_id) is None
     table.searcher.on_trial_complete("a", EPOCH)
-    believed = ledger.belief(table.lease.job_id)
+    believed = ledger.controller_state(table.lease.job_id)
     assert believed is not None
     assert (believed.told, believed.state) == (1, {"uniform": True})

@@ -1,12 +1,12 @@
-"""What a job may ask for to have its winner made smaller: the steps, their options, and in which order they make sense.
+"""The compression of a job's winner: the steps it may have, their options, and the orders that make sense.
 
-What each step does stands in `workers/compress/`.
+What each step does is in `workers/compress/`.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from archsmith.errors import Fault, InvalidInput
+from archsmith.errors import Fault, InvalidInput, pointer
 from search.options import Number, Word, option_faults, unknown
 from search.spec import CompressSpec, CompressStep
 from space.kinds import KINDS
@@ -37,55 +37,60 @@ STEPS: Mapping[str, Mapping[str, Number | Word]] = {
 }
 
 DEFAULT = ("prune_structured", "prune_magnitude", "cluster", "huffman")
-"""What a job gets that asks to be compressed and says no more."""
+"""The steps of a job that asks for compression and names none."""
 
 AFTER: Mapping[str, tuple[tuple[str, ...], str]] = {
     "prune_structured": (
         ("prune_magnitude", "lottery", "cluster"),
-        "channels leave a network that is still dense",
+        "channels are removed from a dense network",
     ),
-    "prune_magnitude": (("lottery", "cluster"), "what was pruned or shared already cannot be pruned by size"),
-    "lottery": (("prune_magnitude", "cluster"), "it begins from new weights, so those before it would be lost"),
+    "prune_magnitude": (("lottery", "cluster"), "weights that are already pruned or shared cannot be pruned by size"),
+    "lottery": (
+        ("prune_magnitude", "cluster"),
+        "it starts from new weights, so the results of those steps would be lost",
+    ),
 }
-"""Step -> the steps it cannot come after, and why."""
+"""By step: the steps that it cannot come after, and why."""
 
 
 def complete(step: CompressStep) -> dict[str, Any]:
-    """The options of a step, those left out at their defaults. Of a spec that was checked."""
+    """The options of a step of a checked spec, with the defaults of those left out."""
     return {name: option.default for name, option in STEPS[step.name].items()} | dict(step.options)
 
 
 def epochs_of(step: CompressStep, whole: int, *, rounds: int | None = None) -> int:
-    """How long a step trains in one pass. whole: epochs of a full training. rounds: so many at most."""
+    """How many epochs a step trains in one pass. whole: epochs of a full training. rounds: at most so many."""
     options = complete(step)
-    asked = int(options.get("rounds", 1))
-    taken = asked if rounds is None else min(rounds, asked)
-    if step.name == "lottery":  # the first training, and the random mask's
-        return whole * (taken + 2)
-    return int(options.get("epochs", 0)) * taken
+    given = int(options.get("rounds", 1))
+    count = given if rounds is None else min(rounds, given)
+    if step.name == "lottery":  # two more: the first training, and that of the random mask
+        return whole * (count + 2)
+    return int(options.get("epochs", 0)) * count
 
 
 def check_compress(spec: CompressSpec) -> None:
     """Raises InvalidInput with every fault; pointers start at the section ("/steps/0/share")."""
     faults: list[Fault] = []
     for place, step in enumerate(spec.steps):
-        here = f"/steps/{place}"
+        here = pointer("steps", place)
         if step.name not in STEPS:
-            faults.append(unknown(here, "choice_unknown", "step of compression", step.name, STEPS))
+            faults.append(unknown(here, "choice_unknown", "compression step", step.name, STEPS))
             continue
         faults += option_faults(here, step.name, step.options, STEPS[step.name])
-        faults += _order_faults(here, [one.name for one in spec.steps[:place]], step.name)
+        faults += _order_faults(here, [earlier.name for earlier in spec.steps[:place]], step.name)
     if faults:
         raise InvalidInput(faults)
 
 
 def data_faults(spec: CompressSpec, data: str) -> list[Fault]:
-    """What the kind of data does not allow; pointers start at the section. data: a name of `space.kinds.KINDS`."""
+    """Steps that the kind of data rules out; pointers start at the section. data: a name of `space.kinds.KINDS`."""
     if not KINDS[data].is_graph:
         return []
-    detail = f"quantise_int8 calibrates on batches of pictures or volumes, and this job's data are {data} of graphs"
+    detail = f"quantise_int8 calibrates on batches of images or volumes, and this job's data are {data} of graphs"
     return [
-        Fault(pointer=f"/steps/{place}", rule="combination_unsupported", detail=detail, allowed=_others([step.name]))
+        Fault(
+            pointer=pointer("steps", place), rule="combination_unsupported", detail=detail, allowed=_others([step.name])
+        )
         for place, step in enumerate(spec.steps)
         if step.name == "quantise_int8"
     ]
@@ -94,9 +99,9 @@ def data_faults(spec: CompressSpec, data: str) -> list[Fault]:
 def _order_faults(here: str, before: list[str], name: str) -> list[Fault]:
     rule = "combination_unsupported"
     if name in before:
-        return [Fault(pointer=here, rule=rule, detail=f"{name} can be taken once", allowed=_others(before))]
+        return [Fault(pointer=here, rule=rule, detail=f"{name} can be a step only once", allowed=_others(before))]
     if "huffman" in before:
-        detail = f"{name} cannot come after huffman, which codes what the others made"
+        detail = f"{name} cannot come after huffman, which encodes the result of all other steps"
         return [Fault(pointer=here, rule=rule, detail=detail, allowed=["huffman as the last step"])]
     forbidden, why = AFTER.get(name, ((), ""))
     for other in forbidden:
@@ -104,7 +109,7 @@ def _order_faults(here: str, before: list[str], name: str) -> list[Fault]:
             detail = f"{name} cannot come after {other}: {why}"
             return [Fault(pointer=here, rule=rule, detail=detail, allowed=_others([*before, name]))]
     if name == "huffman" and "cluster" not in before:
-        detail = "huffman codes places in books of shared values, and there are none without cluster before it"
+        detail = "huffman encodes indices into the tables of shared values that cluster makes: put cluster before it"
         return [Fault(pointer=here, rule=rule, detail=detail, allowed=["cluster before huffman"])]
     return []
 

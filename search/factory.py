@@ -1,6 +1,6 @@
-"""The controllers by name, their options, and how to make one. A new controller is its file and one entry here.
+"""The controllers by name, their options, and how to make one. A new controller is one file and one entry here.
 
-Controllers are imported when one is made, so that a process that only checks options loads no optimiser.
+A controller's file is imported when one is made, so that a process that only checks options loads no optimiser.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,41 +16,44 @@ from search.spec import ControllerSpec
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Entry:
-    """A controller that can be asked for.
+class ControllerEntry:
+    """A controller that a job may name.
 
-    name: of what makes it, "file:class", below `search.controllers`. knows: what it must be told of the job before the
-    first outcome, "objectives" (how many) or "trials" (of the budget).
+    path: of the class or function that makes it, "file:name", below `search.controllers`. job_arguments: what else it
+    is made from, "objectives" (how many) or "trials" (of the budget).
     """
 
-    name: str
+    path: str
     options: Mapping[str, Number | Word] = field(default_factory=dict)
-    knows: tuple[str, ...] = ()
+    job_arguments: tuple[str, ...] = ()
 
     def load(self) -> Callable[..., Controller]:
         """Imports its file."""
-        made: Callable[..., Controller] = resolve_name(f"search.controllers.{self.name}")
-        return made
+        make: Callable[..., Controller] = resolve_name(f"search.controllers.{self.path}")
+        return make
 
 
 STARTS = Number(default=6, low=2, high=1000, whole=True)
-WARM = ("params", "none")
-WARM_STARTS = Word(default="params", words=(*WARM, "zero_cost"))
+PRETRAINING = ("params", "none")
+"""The words of the option `warm` where it is about the policy: pretrained on parameter counts, or uniform at first."""
 
-CONTROLLERS: dict[str, Entry] = {
-    "auto": Entry(name="auto:auto", knows=("trials",)),
-    "policy_model": Entry(
-        name="policy_model:PolicyModelController",
+INITIAL_DESIGN = Word(default="params", words=("params", "none", "zero_cost"))
+"""The option `warm` where it is about the first trials: what half of them are ranked by before any is trained."""
+
+CONTROLLERS: dict[str, ControllerEntry] = {
+    "auto": ControllerEntry(path="auto:auto", job_arguments=("trials",)),
+    "policy_model": ControllerEntry(
+        path="policy_model:PolicyModelController",
         options={
             "starts": STARTS,
-            "warm": WARM_STARTS,
+            "warm": INITIAL_DESIGN,
             "learning_rate": Number(default=1.0, low=0, high=10, above=True),
             "entropy": Number(default=0.03, low=0, high=1),
             "samples": Number(default=200, low=8, high=200, whole=True),
         },
     ),
-    "ppo": Entry(
-        name="ppo:PpoController",
+    "ppo": ControllerEntry(
+        path="ppo:PpoController",
         options={
             "learning_rate": Number(default=0.5, low=0, high=10, above=True),
             "entropy": Number(default=0.03, low=0, high=1),
@@ -59,48 +62,50 @@ CONTROLLERS: dict[str, Entry] = {
             "passes": Number(default=2, low=1, high=100, whole=True),
         },
     ),
-    "predictor": Entry(name="predictor:PredictorController", options={"starts": STARTS, "warm": WARM_STARTS}),
-    "evolution": Entry(
-        name="evolution:EvolutionController",
+    "predictor": ControllerEntry(
+        path="predictor:PredictorController", options={"starts": STARTS, "warm": INITIAL_DESIGN}
+    ),
+    "evolution": ControllerEntry(
+        path="evolution:EvolutionController",
         options={
             "population": Number(default=20, low=2, high=10_000, whole=True),
             "sample": Number(default=5, low=1, high=10_000, whole=True),
         },
     ),
-    "gp": Entry(
-        name="gp:GpController",
+    "gp": ControllerEntry(
+        path="gp:GpController",
         options={
             "startup": Number(default=10, low=1, high=1000, whole=True),
             "history": Number(default=100, low=10, high=1000, whole=True),
         },
     ),
-    "grid": Entry(name="grid:GridController"),
-    "local_search": Entry(
-        name="local_search:LocalSearchController", options={"starts": Number(default=1, low=1, high=1000, whole=True)}
+    "grid": ControllerEntry(path="grid:GridController"),
+    "local_search": ControllerEntry(
+        path="local_search:LocalSearchController", options={"starts": Number(default=1, low=1, high=1000, whole=True)}
     ),
-    "nsga2": Entry(
-        name="nsga2:Nsga2Controller",
+    "nsga2": ControllerEntry(
+        path="nsga2:Nsga2Controller",
         options={"population": Number(default=20, low=2, high=10_000, whole=True)},
-        knows=("objectives",),
+        job_arguments=("objectives",),
     ),
-    "random": Entry(name="random:RandomController"),
-    "tpe": Entry(
-        name="tpe:TpeController",
-        knows=("objectives",),
+    "random": ControllerEntry(path="random:RandomController"),
+    "tpe": ControllerEntry(
+        path="tpe:TpeController",
+        job_arguments=("objectives",),
         options={
             "startup": Number(default=10, low=1, high=1000, whole=True),
             "candidates": Number(default=24, low=1, high=1000, whole=True),
             "branches": Word(default="single", words=("grouped", "single")),
         },
     ),
-    "reinforce": Entry(
-        name="reinforce:ReinforceController",
+    "reinforce": ControllerEntry(
+        path="reinforce:ReinforceController",
         options={
             "learning_rate": Number(default=1.0, low=0, high=10, above=True),
             "entropy": Number(default=0.03, low=0, high=1),
             "advantage": Word(default="quantile", words=("ema", "quantile")),
             "baseline": Number(default=0.9, low=0, high=0.999),
-            "warm": Word(default="none", words=WARM),
+            "warm": Word(default="none", words=PRETRAINING),
         },
     ),
 }
@@ -124,12 +129,12 @@ def make_controller(
     objectives: int = 1,
     trials: int | None = None,
 ) -> Controller:
-    """A fresh controller, to be asked or restored. Raises InvalidInput as `check_options` does.
+    """A new controller, to be asked or restored. Raises InvalidInput as `check_options` does.
 
-    objectives: how many values each outcome will have. trials: how many the budget allows, None where that is open.
+    objectives: how many values each outcome will have. trials: how many the budget allows, None where it sets no limit.
     """
     check_options(spec)
     entry = CONTROLLERS[spec.name]
     job = {"objectives": objectives, "trials": trials}
-    told = {name: job[name] for name in entry.knows}
-    return entry.load()(space, constraints=constraints, seed=seed, **told, **spec.options)
+    arguments = {name: job[name] for name in entry.job_arguments}
+    return entry.load()(space, constraints=constraints, seed=seed, **arguments, **spec.options)

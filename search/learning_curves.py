@@ -1,9 +1,10 @@
-"""How ends compare where only their order counts.
+"""How trials are ranked where only the order of their values counts.
 
-Early stopping leaves values of different epochs, and those do not compare: who was trained longer stands higher,
-whatever it is worth. So two trials are compared at the last epoch that both were measured at. Where that is not known
-(a trial without its curve), who came further stands above: it was let go on. A value of no epoch, placed from another
-job's (`search/proposing/prior_values.py`), is what a whole trial would come to: it compares with where the other ended.
+Early stopping leaves values of different epochs, which do not compare: a trial that was trained longer has a higher
+value, whatever its architecture. So two trials are compared at the last epoch at which both were measured. Where that
+is not known (a trial without its curve), the one that was trained longer wins: it was not stopped. A value without an
+epoch, scaled from another job's (`search/proposing/prior_values.py`), stands for a whole trial: it is compared with the
+last value of the other.
 """
 
 import bisect
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 from search.trial import Outcome
 
 Curve = Mapping[int, float]
-"""Value by epoch; never empty. The largest epoch is where the trial ended."""
+"""Value by epoch; never empty. The largest epoch is where the trial ended, 0 stands for a value without an epoch."""
 
 
 def curve_of(outcome: Outcome) -> Curve | None:
@@ -28,68 +29,72 @@ def as_curve(value: float | Curve) -> Curve:
     return {0: value} if isinstance(value, (int, float)) else value
 
 
-def beats(one: Curve | None, other: Curve | None) -> bool:
-    """At the last epoch of both. Whatever was measured beats what failed."""
-    if one is None or other is None:
-        return one is not None and other is None
-    both = at_shared(one, other)
-    return both[0] > both[1] if both else max(one) > max(other)
+def beats(curve: Curve | None, other: Curve | None) -> bool:
+    """Compared at the last epoch of both. A measured trial beats a failed one (None)."""
+    if curve is None or other is None:
+        return curve is not None and other is None
+    both = at_shared(curve, other)
+    return both[0] > both[1] if both else max(curve) > max(other)
 
 
-def at_shared(one: Curve, other: Curve) -> tuple[float, float] | None:
-    """Both values at the last epoch of the one that ended earlier; None where the other's is not known."""
-    shared = min(max(one), max(other))
+def at_shared(curve: Curve, other: Curve) -> tuple[float, float] | None:
+    """Both values at the last epoch of the one that ended earlier; None where the other's is not known there."""
+    shared = min(max(curve), max(other))
     if shared == 0:
-        return one[max(one)], other[max(other)]
-    return (one[shared], other[shared]) if shared in one and shared in other else None
+        return curve[max(curve)], other[max(other)]
+    return (curve[shared], other[shared]) if shared in curve and shared in other else None
 
 
 def wins(curves: Sequence[Curve | None]) -> list[int]:
-    """How many of the others each one beats. "Beats" need not be transitive; the number of wins orders all the same."""
-    return [sum(beats(one, other) for other in curves) for one in curves]
+    """How many of the others each curve beats. "Beats" need not be transitive; the number of wins is an order."""
+    return [sum(beats(curve, other) for other in curves) for curve in curves]
 
 
 @dataclass(kw_only=True, slots=True)
-class Standings:
-    """Curves, kept so that one more is compared with all in logarithmic time.
+class CurveRanking:
+    """Sorted values of curves, so that one more curve is compared with all of them in logarithmic time.
 
-    reached: by epoch, the sorted values there. ended: of those that were measured no further.
+    by_epoch: the sorted values at each epoch. by_last_epoch: the same of the curves that ended there.
     """
 
     count: int = 0
-    reached: dict[int, list[float]] = field(default_factory=dict)
-    ended: dict[int, list[float]] = field(default_factory=dict)
+    by_epoch: dict[int, list[float]] = field(default_factory=dict)
+    by_last_epoch: dict[int, list[float]] = field(default_factory=dict)
 
-    def copy(self) -> "Standings":
-        return Standings(
+    def copy(self) -> "CurveRanking":
+        return CurveRanking(
             count=self.count,
-            reached={epoch: list(values) for epoch, values in self.reached.items()},
-            ended={epoch: list(values) for epoch, values in self.ended.items()},
+            by_epoch={epoch: list(values) for epoch, values in self.by_epoch.items()},
+            by_last_epoch={epoch: list(values) for epoch, values in self.by_last_epoch.items()},
         )
 
     def add(self, curve: Curve) -> None:
         self.count += 1
         for epoch, value in curve.items():
-            bisect.insort(self.reached.setdefault(epoch, []), value)
+            bisect.insort(self.by_epoch.setdefault(epoch, []), value)
         last = max(curve)
-        bisect.insort(self.ended.setdefault(last, []), curve[last])
+        bisect.insort(self.by_last_epoch.setdefault(last, []), curve[last])
 
     def quantile(self, curve: Curve) -> float:
-        """The share of those added, this one among them, that it beats, and half of those it equals."""
+        """The share of the curves that this one beats, and half of those it equals; it is one of them itself.
+
+        Curves that went on to its last epoch or beyond are compared there, those that ended earlier at their own last
+        epoch.
+        """
         last = max(curve)
-        low, high = _between(self.reached.get(last, ()), curve[last])
-        for epoch, values in self.ended.items():
+        low, high = _below_and_upto(self.by_epoch.get(last, ()), curve[last])
+        for epoch, values in self.by_last_epoch.items():
             if epoch < last or (last == 0 and epoch):
                 if epoch in curve:
-                    below, upto = _between(values, curve[epoch])
+                    below, upto = _below_and_upto(values, curve[epoch])
                 elif 0 in (epoch, last):
-                    below, upto = _between(values, curve[last])
+                    below, upto = _below_and_upto(values, curve[last])
                 else:
                     below, upto = len(values), len(values)
                 low, high = low + below, high + upto
         return (low + high) / 2 / self.count
 
 
-def _between(values: Sequence[float], value: float) -> tuple[int, int]:
-    """How many of the sorted values are below, and how many not above."""
+def _below_and_upto(values: Sequence[float], value: float) -> tuple[int, int]:
+    """How many of the sorted values are below, and how many are not above."""
     return bisect.bisect_left(values, value), bisect.bisect_right(values, value)

@@ -1,52 +1,53 @@
-"""What "better" means. The sign is folded here and nowhere else: inside, larger is always better.
+"""What "better" means. Signs are changed here and nowhere else: everywhere inside, larger is better.
 
-A trial ends with measures, raw numbers by name; an objective makes two things of them:
+A trial ends with measures, raw numbers by name; an objective turns them into
 
-    values(measures)   each objective folded, in the order of `names`: what fronts and native controllers compare
-    value(measures)    one number, for whoever can only maximise one
+    values(measures)   each objective with its sign, in the order of `names`: what fronts and multi-objective
+                       controllers compare
+    value(measures)    one number, for what can only maximise one
 
 One objective: the value is that objective, or the score with a soft target. Several: the value is the weighted product
-of MnasNet (Tan et al. 2019) with all targets left out, on a logarithmic scale for the costs:
+of MnasNet (Tan et al. 2019) without its targets, on a logarithmic scale for the costs:
 
-    value = score - 0.07 * sum over costs of ln(cost)          (of costs alone: without the score)
+    value = score - 0.07 * sum over costs of ln(cost)          (where only costs are given: without the score)
 
 Twice the cost is worth 0.049 of score. Why this one: it depends on the trial alone, neither on a reference that has to
-be known nor on what other trials gave, so an outcome never changes and replays in any order; another unit of a cost,
-or a target for it, adds the same to every trial, so that rankings stay. It is one compromise, not the front: a
-controller that wants the front takes `values`, natively or by `search.pareto.parego`.
+be known nor on other trials, so an outcome never changes and may be replayed in any order; another unit of a cost, or a
+target for it, adds the same to every trial, so that rankings stay the same. It is one compromise, not the front: a
+controller that searches the front uses `values`, directly or by `search.pareto.parego`.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from archsmith.errors import Fault
+from archsmith.errors import Fault, pointer
 from search.spec import ObjectiveSpec, TargetSpec
 from search.trial import Measurement
 
 MAXIMIZED = ("score",)
 MINIMIZED = ("params", "macs", "latency_ms", "memory_mb", "energy_j")
-"""What can be asked for, by the side that is better.
+"""The measures that can be objectives, by the direction that is better.
 
 score: on the validation split. params, macs, memory_mb (`peak_memory_mb`): of the analysis, known before training.
-latency_ms: of one forward pass on one sample; energy_j: of the same; both measured by the trial's worker.
+latency_ms, energy_j: of one forward pass on one sample, measured by the trial's worker.
 """
 
 MEASURED = ("latency_ms", "energy_j")
-"""Those that a worker measures: they vary from run to run and from machine to machine."""
+"""The objectives that a worker measures: they vary from run to run and from machine to machine."""
 
 FORMS = ("absolute", "product")
 
 TRADE = 0.07
-"""Score that a cost higher by a factor of e is worth: MnasNet's exponent, there for relative accuracy."""
+"""The score that a cost higher by a factor of e is worth: MnasNet's exponent, which is for relative accuracy there."""
 
 SMALLEST = 1e-9
-"""Costs below count as this in logarithms: a network without a convolution may have no MACs."""
+"""Smaller costs count as this in logarithms: a network without a convolution may have no MACs."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Objective:
-    """Folds a trial's measures. Made by `of`; the checks are in `faults`."""
+    """Turns a trial's measures into values that are maximised. Made by `of`; the checks are in `faults`."""
 
     maximize: tuple[str, ...] = ("score",)
     minimize: tuple[str, ...] = ()
@@ -58,7 +59,7 @@ class Objective:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the objectives, in the order of `values`."""
+        """The names of the objectives, in the order of `values`."""
         return (*self.maximize, *self.minimize)
 
     @property
@@ -69,25 +70,25 @@ class Objective:
     @property
     def needs(self) -> tuple[str, ...]:
         """All measures that a trial must end with."""
-        aimed = () if self.target is None or self.target.measure in self.names else (self.target.measure,)
-        return (*self.names, *aimed)
+        target = () if self.target is None or self.target.measure in self.names else (self.target.measure,)
+        return (*self.names, *target)
 
     def knows(self, measures: Mapping[str, float]) -> bool:
-        """Whether all that is needed is there; measurements of an older version may lack some."""
+        """Whether all measures that are needed are there; those of an older version may lack some."""
         return all(name in measures for name in self.needs)
 
     def values(self, measures: Mapping[str, float]) -> tuple[float, ...]:
-        """Raw measures -> the folded vector. Raises KeyError for one that is missing."""
+        """Raw measures -> the values to maximise. Raises KeyError for a measure that is missing."""
         if self.target is not None:
-            return (aimed(self.target, float(measures["score"]), float(measures[self.target.measure])),)
+            return (soft_target_score(self.target, float(measures["score"]), float(measures[self.target.measure])),)
         return self.folded(measures)
 
     def point(self, measurement: Measurement) -> tuple[float, ...]:
-        """`values` of one epoch: what trials in the middle are compared by."""
+        """`values` after one epoch: what running trials are compared by."""
         return self.values(measurement.facts)
 
     def folded(self, measures: Mapping[str, float]) -> tuple[float, ...]:
-        """Each objective's own measure, without a soft target."""
+        """Each objective's measure with its sign, without a soft target."""
         return tuple(sign * float(measures[name]) for name, sign in zip(self.names, self.signs, strict=True))
 
     def raw(self, values: Sequence[float]) -> dict[str, float]:
@@ -95,11 +96,11 @@ class Objective:
         return {name: sign * value for name, sign, value in zip(self.names, self.signs, values, strict=True)}
 
     def value(self, measures: Mapping[str, float]) -> float:
-        """Raw measures -> the scalar. Raises KeyError for one that is missing."""
+        """Raw measures -> the scalar. Raises KeyError for a measure that is missing."""
         return self.combined(self.values(measures))
 
     def combined(self, values: Sequence[float]) -> float:
-        """The folded vector -> the scalar."""
+        """The values -> the scalar."""
         if len(values) == 1:
             return values[0]
         raw = self.raw(values)
@@ -107,12 +108,12 @@ class Objective:
         return sum(values[: len(self.maximize)]) - TRADE * costs
 
 
-def aimed(target: TargetSpec, score: float, measure: float) -> float:
+def soft_target_score(target: TargetSpec, score: float, measure: float) -> float:
     """The score with a soft target.
 
-    absolute: score + weight * |measure / target - 1|, TuNAS (Bender et al. 2020): draws towards the target from both
-    sides, so that a search ends there without tuning. product: score * (measure / target) ^ weight, MnasNet (Tan et al.
-    2019): less is always better.
+    absolute: score + weight * |measure / target - 1|, TuNAS (Bender et al. 2020): attracts from both sides, so that a
+    search ends at the target without tuning. product: score * (measure / target) ^ weight, MnasNet (Tan et al. 2019,
+    equation 2): less is always better.
     """
     ratio = measure / target.value
     if target.form == "absolute":
@@ -121,19 +122,22 @@ def aimed(target: TargetSpec, score: float, measure: float) -> float:
 
 
 def faults(spec: ObjectiveSpec, *, reproducible: bool = False) -> list[Fault]:
-    """What contradicts itself; pointers start at the objective's own object."""
+    """Contradictions in a spec; pointers start at the objective's own object."""
     found = _repeated(spec)
     if not spec.maximize and not spec.minimize:
         detail = "maximize and minimize are both empty; name at least one measure"
         found.append(Fault(pointer="", rule="objective_missing", detail=detail, allowed=[*MAXIMIZED, *MINIMIZED]))
     if spec.target is not None and (spec.maximize, spec.minimize) != (("score",), ()):
         named = ", ".join((*spec.maximize, *spec.minimize)) or "none"
-        detail = f"a soft target goes with the score as the only objective, got {named}; without the target the measure"
-        detail += " may be an objective of its own"
+        detail = (
+            f"a soft target needs the score as the only objective, got {named}; drop the target to make its measure"
+        )
+        detail += " an objective"
         found.append(Fault(pointer="/target", rule="combination_unsupported", detail=detail, allowed=["score"]))
     measured = [name for name in Objective.of(spec).needs if name in MEASURED]
     if reproducible and measured:
-        detail = f"{measured[0]} is measured and never twice the same: a reproducible job cannot ask for it"
+        detail = f"{measured[0]} differs from measurement to measurement, so a reproducible job cannot have it as an"
+        detail += " objective"
         place = "/target/measure" if measured[0] not in spec.minimize else "/minimize"
         allowed = [name for name in MINIMIZED if name not in MEASURED]
         found.append(Fault(pointer=place, rule="combination_unsupported", detail=detail, allowed=allowed))
@@ -145,6 +149,6 @@ def _repeated(spec: ObjectiveSpec) -> list[Fault]:
     for side, names in (("maximize", spec.maximize), ("minimize", spec.minimize)):
         for index, name in enumerate(names):
             if name in names[:index]:
-                detail = f"{name} is named twice; each measure is one objective"
-                found.append(Fault(pointer=f"/{side}/{index}", rule="objective_repeated", detail=detail))
+                detail = f"{name} is named twice; name each measure once"
+                found.append(Fault(pointer=pointer(side, index), rule="objective_repeated", detail=detail))
     return found

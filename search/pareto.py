@@ -1,7 +1,7 @@
-"""Several objectives at once: who dominates whom, the front, its hypervolume, and ways to choose along it.
+"""Several objectives at once: dominance, the front, its hypervolume, and ways to choose points along it.
 
-Values are folded (larger is better) and shaped (points, objectives). One point dominates another when it is nowhere
-worse and somewhere better; equal points do not dominate each other.
+Values are (points, objectives), larger is better. One point dominates another where it is worse in no objective and
+better in at least one; equal points do not dominate each other.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 MARGIN = 0.1
-"""Of the range of each objective, by which the reference lies below the worst value."""
+"""How far the reference is below the worst value, as a share of the range of each objective."""
 
 AUGMENTED = 0.05
 """Weight of the sum beside the maximum in the Tchebycheff norm (Knowles 2006)."""
@@ -24,10 +24,10 @@ AUGMENTED = 0.05
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Front:
-    """The trials of a search that no other one dominates.
+    """The trials of a search that no other trial dominates.
 
     points: (number, raw measures that the objective needs), by the first objective, the best first. hypervolume: in the
-    product of the objectives' units, above `reference`, which is raw as well; both None where nothing completed.
+    product of the objectives' units, above `reference`, which is raw as well; both None where no trial completed.
     """
 
     points: tuple[tuple[int, dict[str, float]], ...]
@@ -36,7 +36,7 @@ class Front:
 
 
 def pareto(completed: Sequence[tuple[int, Mapping[str, float]]], objective: Objective) -> Front:
-    """completed: (number, facts) of trials. Those that lack a measure, of an older version, are left out."""
+    """completed: (number, facts) of trials. Those of an older version that lack a measure are left out."""
     known = [(number, facts) for number, facts in completed if objective.knows(facts)]
     if not known:
         return Front(points=(), hypervolume=None, reference=None)
@@ -52,11 +52,11 @@ def pareto(completed: Sequence[tuple[int, Mapping[str, float]]], objective: Obje
 
 
 def non_dominated(values: Array) -> NDArray[np.bool_]:
-    """(points,): who is dominated by nobody."""
+    """(points, objectives) -> (points,): whether no other point dominates it."""
     front = np.ones(len(values), dtype=bool)
-    # Best sums first: they dominate most of the others, so that few are left to compare with. A point with a larger sum
-    # is never dominated by one with a smaller sum.
-    for place in np.argsort(-_leveled(values).sum(axis=1), kind="stable"):
+    # Largest sums of ranks first: these points dominate most of the others, so that few are left to compare with. A
+    # point is never dominated by one with a smaller sum.
+    for place in np.argsort(-_ranks(values).sum(axis=1), kind="stable"):
         if front[place]:
             worse = (values <= values[place]).all(axis=1) & (values < values[place]).any(axis=1)
             front &= ~worse
@@ -64,9 +64,9 @@ def non_dominated(values: Array) -> NDArray[np.bool_]:
 
 
 def non_dominated_ranks(values: Array, *, enough: int | None = None) -> Ints:
-    """(points,): 0 for the front, 1 for the front of the rest, and so on (Deb et al. 2002).
+    """(points, objectives) -> (points,): 0 for the front, 1 for the front of the rest, and so on.
 
-    enough: once so many points have ranks, all others get the next one.
+    (Deb et al. 2002, section III-A.) enough: once so many points have ranks, all others get the next rank.
     """
     ranks = np.zeros(len(values), dtype=np.int64)
     left, rank = np.arange(len(values)), 0
@@ -79,29 +79,32 @@ def non_dominated_ranks(values: Array, *, enough: int | None = None) -> Ints:
 
 
 def crowding(values: Array) -> Array:
-    """(points,): how much room a point of one front has, inf at the ends of each objective (Deb et al. 2002)."""
-    room = np.zeros(len(values))
+    """(points, objectives) of one front -> (points,): the crowding distance, inf at the ends of each objective.
+
+    The sum over the objectives of the distance between a point's two neighbours (Deb et al. 2002, section III-B).
+    """
+    distance = np.zeros(len(values))
     scaled = normalised(values)
     for column in scaled.T:
         order = np.argsort(column, kind="stable")
-        room[order[[0, -1]]] = np.inf
-        room[order[1:-1]] += column[order[2:]] - column[order[:-2]]
-    return room
+        distance[order[[0, -1]]] = np.inf
+        distance[order[1:-1]] += column[order[2:]] - column[order[:-2]]
+    return distance
 
 
 def hypervolume(values: Array, reference: Array) -> float:
-    """The volume dominated by the points and above the reference, exact.
+    """The exact volume that the points, (points, objectives), dominate above the reference, (objectives,).
 
     Two objectives by a sweep, more by the exclusive volumes of WFG (While, Bradstreet, Barone 2012). Points that do not
-    exceed the reference everywhere add nothing. 0.1 s for a front of 50 points in four objectives.
+    exceed the reference in every objective add nothing. 0.1 s for a front of 50 points in four objectives.
     """
     above = values[(values > reference).all(axis=1)] - reference
-    front = np.unique(above[non_dominated(above)], axis=0)[::-1]  # by the first objective, falling
+    front = np.unique(above[non_dominated(above)], axis=0)[::-1]  # by the first objective, descending
     return _volume(front)
 
 
 def _volume(front: Array) -> float:
-    """Of points above the origin, none of which dominates another, the first objective falling."""
+    """(points, objectives) above the origin, none of which dominates another, the first objective descending."""
     if not len(front):
         return 0.0
     if front.shape[1] == 1:
@@ -113,7 +116,7 @@ def _volume(front: Array) -> float:
 
 
 def _exclusive(front: Array, place: int) -> float:
-    """What a point dominates and those after it do not: its box, less what these cover of it."""
+    """The volume that only this point dominates, not those after it: its box, minus the part that these cover."""
     point = front[place]
     covered = np.minimum(front[place + 1 :], point)
     covered = np.unique(covered[non_dominated(covered)], axis=0)[::-1]
@@ -121,10 +124,10 @@ def _exclusive(front: Array, place: int) -> float:
 
 
 def reference_point(values: Array) -> Array:
-    """(objectives,): a little below the worst value of each, so that the ends of the front count.
+    """(points, objectives) -> (objectives,): a little below the worst of each, so that the ends of the front count.
 
-    A tenth of the range below it, or of the value where all are equal. It is a function of what was measured: figures
-    over one job's trials compare with each other, with another job's only by the same reference.
+    A tenth of the range below it, or of the value where all are equal. It depends on the values: hypervolumes within a
+    job compare with each other, those of two jobs only with the same reference.
     """
     worst, best = values.min(axis=0), values.max(axis=0)
     span = best - worst
@@ -132,26 +135,28 @@ def reference_point(values: Array) -> Array:
 
 
 def normalised(values: Array) -> Array:
-    """Each objective from 0 for its worst to 1 for its best value; 0 where all are equal."""
+    """(points, objectives) -> the same: from 0 for the worst to 1 for the best value; 0 where all are equal."""
     worst = values.min(axis=0)
     span = values.max(axis=0) - worst
     return np.asarray((values - worst) / np.where(span > 0, span, 1.0))
 
 
-def _leveled(values: Array) -> Array:
-    """The ranks of the values in each objective: sums of them order like dominance, whatever the scales."""
+def _ranks(values: Array) -> Array:
+    """(points, objectives) -> the same: the ranks in each objective, whose sums do not depend on the scales."""
     levels = [np.unique(column, return_inverse=True)[1] for column in values.T]
     return np.asarray(levels, dtype=float).T.reshape(values.shape)
 
 
 def spread(values: Array, count: int, *, first: int) -> list[int]:
-    """Places of up to `count` points far from each other, beginning with `first`: each next one has the largest
-    distance to its nearest chosen one, in normalised objectives (Gonzalez 1985)."""
+    """Indices of up to `count` points far from each other, in normalised objectives, beginning with `first`.
+
+    Each next point has the largest distance to its nearest chosen one (Gonzalez 1985). values: (points, objectives).
+    """
     return furthest(normalised(values), count, first=first)
 
 
 def furthest(points: Array, count: int, *, first: int) -> list[int]:
-    """As `spread`, in the points' own scale. Of equals the earlier one."""
+    """As `spread`, in the points' own scale. Of equal distances the earlier point."""
     chosen = [first]
     nearest = np.linalg.norm(points - points[first], axis=1)
     while len(chosen) < min(count, len(points)):
@@ -162,9 +167,9 @@ def furthest(points: Array, count: int, *, first: int) -> list[int]:
 
 
 def best(values: Sequence[tuple[float, ...]], count: int) -> list[int]:
-    """Places of the `count` points that a generation of NSGA-II keeps: by rank, then by room within the rank.
+    """Indices of the `count` points that a generation of NSGA-II keeps: by rank, then by crowding distance.
 
-    Of equals the earlier one.
+    Of equals the earlier point.
     """
     points = np.array(values, dtype=float)
     ranks = non_dominated_ranks(points, enough=count)
@@ -178,11 +183,14 @@ def best(values: Sequence[tuple[float, ...]], count: int) -> list[int]:
 
 
 def parego(values: Array, rng: np.random.Generator) -> Array:
-    """(points,): the augmented Tchebycheff norm under random weights, larger is better (ParEGO, Knowles 2006).
+    """(points, objectives) -> (points,): the augmented Tchebycheff norm under random weights, larger is better.
 
-    A model of one number, given other weights for each ask, finds a front: every Pareto-optimal point is the best under
-    some weights. The weights are uniform on the simplex. Objectives are scaled to 0 .. 1 by what was measured, tails
-    beyond 1.5 interquartile ranges below the median cut off, since one huge network would press all others together.
+        -max over j of w_j l_j - AUGMENTED * sum over j of w_j l_j                           (ParEGO, Knowles 2006)
+
+    with the losses l_j in 0 .. 1. A model of one number, with new weights for each ask, finds a front: every Pareto-
+    optimal point is the best under some weights. The weights are uniform on the simplex. Objectives are scaled by the
+    values, with tails beyond 1.5 interquartile ranges below the median cut off, since one huge network would otherwise
+    compress the scale for all others.
     """
     if values.shape[1] == 1:
         return np.asarray(values[:, 0])

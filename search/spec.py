@@ -1,4 +1,4 @@
-"""The job as the inside knows it: frozen, checked, plain JSON on the way in and out."""
+"""The job as all code behind the API sees it: frozen, checked, and converted to and from plain JSON."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -7,12 +7,12 @@ from typing import Any
 Json = dict[str, Any]
 
 SCHEDULERS = ("none", "asha", "hyperband")
-"""What may decide which trials go on; how, stands in `search/stopping/early_stopping.py`."""
+"""What may stop trials early; the rules are in `search/stopping/early_stopping.py`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ControllerSpec:
-    """Which controller, and its own options (checked by the controller's factory)."""
+    """The name of a controller, and its own options (checked by `search.factory`)."""
 
     name: str = "auto"
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -33,7 +33,7 @@ class TargetSpec:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ObjectiveSpec:
-    """What is maximised and minimised, and the constraint expressions that every architecture must keep.
+    """What is maximised and minimised, and the constraints, as expressions, that every architecture must keep.
 
     maximize, minimize: names of measures, see `search/objective.py`; together at least one.
     score: what a trial's score is, "accuracy", "balanced_accuracy" or "auc"; "auto" is AUC for links, else accuracy.
@@ -51,7 +51,7 @@ class ObjectiveSpec:
 
     @classmethod
     def from_json(cls, document: Json) -> "ObjectiveSpec":
-        """Of documents from before there were several objectives as well: `"maximize": "score"`."""
+        """Also reads documents from before there were several objectives: `"maximize": "score"`."""
         maximize, target = document["maximize"], document.get("target")
         return cls(
             **{
@@ -66,9 +66,9 @@ class ObjectiveSpec:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Budget:
-    """The ceiling of the search.
+    """The limits of the search.
 
-    trials: counted ones; seconds: wall clock of the search; epochs: of one trial; total_epochs: of all trials together.
+    trials: those that count; seconds: wall clock of the search; epochs: of one trial; total_epochs: of all trials.
     """
 
     trials: int = 30
@@ -79,7 +79,7 @@ class Budget:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Flat:
-    """The search is flat when its last `trials` counted trials raised the best value by no more than `by`."""
+    """The search is flat when its last `trials` counted trials improved the best value by no more than `by`."""
 
     trials: int
     by: float = 0.0
@@ -87,7 +87,7 @@ class Flat:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StopSpec:
-    """What ends the search before its budget does. target: a score that is enough."""
+    """What ends the search before its budget does. target: a score at which it ends."""
 
     target: float | None = None
     flat: Flat | None = None
@@ -107,9 +107,9 @@ class WarmStart:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrialSpec:
-    """What one trial may use.
+    """How one trial is trained, and what it may use.
 
-    scheduler: one of SCHEDULERS. stop_hopeless: whether a trial ends that can no longer become a finalist.
+    scheduler: one of SCHEDULERS. stop_hopeless: whether a trial is stopped that will not become a finalist (futility).
     precision, layout: "auto" = by calibration.
     """
 
@@ -130,7 +130,7 @@ class TrialSpec:
 
     @property
     def threads(self) -> int:
-        """One for each CPU of the trial: more make training up to ten times slower."""
+        """One for each CPU of the trial: more threads make training up to ten times slower."""
         return max(1, int(self.cpus))
 
 
@@ -138,10 +138,10 @@ class TrialSpec:
 class FinalistSpec:
     """What is trained in full after the search.
 
-    top: how many of the best; seeds: how often each; epochs: None = by rule.
-    baseline: whether the space's baseline is trained in the same way, to be compared with.
-    random_arm: whether random architectures are searched at the cost of the search, and the best of them likewise.
-    fidelity: in how many architectures search scores and full trainings are compared, 0 = not at all.
+    top: how many of the best trials; seeds: how often each; epochs: None = by rule.
+    baseline: whether the space's baseline is trained in the same way, for comparison.
+    random_arm: whether a random search at the same cost is made, and its best trained in the same way.
+    fidelity: for how many architectures search scores and full trainings are compared, 0 = for none.
     """
 
     top: int = 3
@@ -162,10 +162,10 @@ class CompressStep:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CompressSpec:
-    """How the winner is made smaller.
+    """How the winner is compressed.
 
-    max_drop: what of the validation score may be lost by all steps together. of: id of a succeeded job whose winner it
-    is; the job itself then searches nothing. None: the job's own winner.
+    max_drop: how much of the validation score all steps together may lose. of: id of a succeeded job whose winner is
+    compressed, without a search in this job; None, the job's own winner.
     """
 
     steps: tuple[CompressStep, ...]
@@ -181,8 +181,8 @@ class CompressSpec:
 class JobSpec:
     """One search job. `space` is a whole space document: presets are resolved before the spec is made.
 
-    enqueue: the user's own architectures as answers to decisions, tried first after the baseline.
-    init_from: id of a succeeded job from whose weights all trainings start as far as they fit.
+    enqueue: the user's own architectures, as answers to decisions; tried first after the baseline.
+    init_from: id of a succeeded job whose weights all trainings start from, as far as they fit.
     """
 
     dataset: str

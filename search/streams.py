@@ -1,8 +1,8 @@
 """One stream of random numbers for each purpose of a job, and for each trial and draw within it.
 
-A stream is named by (purpose, job seed, numbers), and two names never share one. numpy pads short seed sequences with
-zeros and cuts long integers into words of 32 bits, so that [1, 2], [1, 2, 0] and [1 + (2 << 32)] may begin alike; here
-every number has two words of its own, after the purpose and the count of numbers.
+A stream is named by (purpose, job seed, numbers), and no two names share one. numpy pads short seed sequences with
+zeros and splits long integers into words of 32 bits, so that [1, 2], [1, 2, 0] and [1 + (2 << 32)] may give the same
+stream; here every number has two words of its own, after the purpose and the count of numbers.
 
 Adding a purpose at the end changes no other stream. Changing a value changes every draw of that purpose: reproducible
 jobs of earlier versions are then no longer replayed.
@@ -17,25 +17,25 @@ WORD = 2**32
 
 @unique
 class Stream(IntEnum):
-    """What the numbers are for; beside each the numbers that follow the seed."""
+    """What the random numbers are for; the comments name the numbers that follow the seed."""
 
     DRAW = 1  # trial, draw: what a controller proposes
     REPAIR = 2  # trial
     LAST_REPAIR = 3  # trial
     RANDOM_ARM = 4  # trial, draw
-    GRID = 5  # none: where the grid begins
-    NEIGHBOUR = 6  # centre's trial, place: local search
-    GP_CANDIDATE = 7  # trial, place
+    GRID = 5  # none: the first point of the grid
+    NEIGHBOUR = 6  # centre's trial, neighbour: local search
+    GP_CANDIDATE = 7  # trial, candidate
     GP_SAMPLER = 8  # trial
     GP_WEIGHTS = 9  # trial: of several objectives
-    POOL = 10  # place: the surrogate's random architectures
+    POOL = 10  # index: the surrogate's random architectures
     POINTS_KEPT = 11  # none: which points a surrogate keeps
     WEIGHTS = 12  # trial: of several objectives
     CLIMB = 13  # trial, climb
     AROUND = 14  # centre's trial
-    PRACTICE = 15  # trial, round, draw: a policy on the surrogate
-    PRETRAINING = 16  # step: a policy on parameter counts
-    FEASIBLE = 17  # draw: whether a space holds anything feasible
+    PRACTICE = 15  # trial, round, draw: a policy that is trained on the surrogate
+    PRETRAINING = 16  # step: a policy that is trained on parameter counts
+    FEASIBLE = 17  # draw: whether a space has a feasible architecture
     FEASIBLE_REPAIR = 18  # none
     PROXIES = 19  # none: the weights of networks before training
     PROXY_BATCH = 20  # none: the samples that they see
@@ -46,7 +46,7 @@ class Stream(IntEnum):
 
 
 def sequence(purpose: Stream, seed: int, *numbers: int) -> np.random.SeedSequence:
-    """seed: 0 to 2**32 - 1 as jobs have it. numbers: -2**63 to 2**63 - 1; those of prior trials are below 0."""
+    """seed: a job's, 0 to 2**32 - 1. numbers: -2**63 to 2**63 - 1; those of prior trials are below 0."""
     words = [int(purpose), len(numbers)]
     for number in (seed, *numbers):
         words += divmod(number % 2**64, WORD)
@@ -54,10 +54,10 @@ def sequence(purpose: Stream, seed: int, *numbers: int) -> np.random.SeedSequenc
 
 
 def generator(purpose: Stream, seed: int, *numbers: int) -> np.random.Generator:
-    """A generator at the beginning of its stream."""
+    """A generator at the start of its stream."""
     return np.random.default_rng(sequence(purpose, seed, *numbers))
 
 
 def seed_of(purpose: Stream, seed: int, *numbers: int) -> int:
-    """32 bits for who seeds a generator of their own, such as torch."""
+    """32 bits to seed another generator, such as torch's."""
     return int(sequence(purpose, seed, *numbers).generate_state(1)[0])

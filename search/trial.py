@@ -1,4 +1,4 @@
-"""The vocabulary of trials and jobs: states, what may follow what, measurements and outcomes."""
+"""The vocabulary of trials and jobs: states and the moves between them, measurements and outcomes."""
 
 import math
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class TrialState(StrEnum):
-    """The life of a trial.
+    """The states of a trial.
 
         waiting -> running -> completed | pruned | infeasible | failed | cancelled
                      |  ^
@@ -15,9 +15,9 @@ class TrialState(StrEnum):
                     lost -> failed (after MAX_ATTEMPTS) | cancelled
 
     completed, pruned: trained; the controller learns the score.
-    infeasible: the architecture's own fault (breaks a constraint, does not fit in memory); teaches the controller.
-    failed: the trial's own fault (diverged, crashed, timed out), with a reason; teaches the controller.
-    lost: the machine's fault (process or node died); tried again, never counted.
+    infeasible: because of the architecture (violates a constraint, does not fit in memory); teaches the controller.
+    failed: because of the trial (diverged, crashed, timed out), with a reason; teaches the controller.
+    lost: because of the machine (process or node died); tried again, never counted.
     waiting: proposed and stored, not yet on a machine (also after a pause).
     """
 
@@ -36,7 +36,7 @@ class TrialState(StrEnum):
 
 
 class JobState(StrEnum):
-    """The life of a job.
+    """The states of a job.
 
     queued -> running -> succeeded | failed | cancelled
                  |  ^
@@ -57,14 +57,14 @@ class JobState(StrEnum):
 
 
 RANDOM_ARM = "random_arm"
-"""Provenance of the trials that a search is compared with. They are trained like its own, and no part of it: they count
-in no state, are no incumbent, teach no controller and use up no budget."""
+"""Provenance of the random trials that a search is compared with. They are trained like its own but are no part of it:
+they are not counted, cannot be the incumbent, teach no controller and use no budget."""
 
 RANDOM_ARM_FROM = 2_000_000
-"""Number of the first of them, above those of all others."""
+"""Number of the first of these trials, above those of all others."""
 
 MAX_ATTEMPTS = 3
-"""A trial that lost its machine this often without a new epoch is failed: it may be what kills the machine."""
+"""A trial that lost its machine so often without a new epoch is failed: it may be what kills the machine."""
 
 _LIVE = frozenset({TrialState.WAITING, TrialState.RUNNING, TrialState.LOST})
 
@@ -93,7 +93,7 @@ class Measurement:
     score: the objective's raw value, a fraction 0 to 1 for accuracy.
     train_loss: mean cross entropy of the epoch, nats.
     seconds: wall-clock time of the epoch.
-    measures: what else is known by then, raw, by name; what the job's objectives need of it is there from epoch 1 on.
+    measures: other raw measures by name; those that the job's objectives need are there from epoch 1 on.
     """
 
     epoch: int
@@ -104,7 +104,7 @@ class Measurement:
 
     @property
     def facts(self) -> dict[str, float]:
-        """All that an objective may name."""
+        """All measures that an objective may name."""
         return {"score": self.score, **self.measures}
 
     def __post_init__(self) -> None:
@@ -118,11 +118,11 @@ class Measurement:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """How a trial ended. A wrong one cannot be built: a trained one has a finite value, any other has a reason.
+    """How a trial ended. Checked when it is made: a trained trial has a finite value, any other has a reason.
 
-    value: the objective folded so that larger is better, None when nothing was measured. Of several objectives, the one
-        number that stands for them (`search/objective.py`); what cannot use more may maximise it.
-    values: each objective folded, (value,) where there is one; () when nothing was measured.
+    value: the objective, larger is better; None when nothing was measured. With several objectives it is their
+        combined value (`search/objective.py`), for what can only maximise one number.
+    values: each objective, larger is better, (value,) where there is one; () when nothing was measured.
     epochs: how many epochs the value rests on (the fidelity).
     reason: one line, for failed, infeasible and cancelled; for pruned why it was stopped, where that is known.
     curve: the value after each epoch, the last one being `value`; empty where it is not known.
@@ -139,7 +139,7 @@ class Outcome:
     def __post_init__(self) -> None:
         trained = self.state in (TrialState.COMPLETED, TrialState.PRUNED)
         if not self.state.terminal:
-            raise ValueError(f"an outcome is an end, {self.state} is none")
+            raise ValueError(f"an outcome needs a terminal state, got {self.state}")
         if trained and (self.value is None or not math.isfinite(self.value)):
             raise ValueError(f"a {self.state} trial needs a finite value, got {self.value}")
         if not trained and self.value is not None:

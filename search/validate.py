@@ -1,7 +1,7 @@
 """Whether a job can be done at all: the checks that need its space, its data set or the cluster.
 
-All faults of a job are gathered before any is raised, so that a person corrects a document once. Only the last check,
-whether any architecture keeps all constraints, waits for the others: it samples the space.
+All faults of a job are collected before they are raised, so that a document has to be corrected only once. Only the
+last check, whether any architecture keeps all constraints, is made after the others: it samples the space.
 """
 
 import itertools
@@ -10,37 +10,37 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from archsmith.errors import Fault, InvalidExpression, InvalidInput, InvalidSpace
+from archsmith.errors import Fault, InvalidExpression, InvalidInput, InvalidSpace, pointer
 from search.compress import check_compress, data_faults
 from search.earlier_jobs.donors import transfer_faults
 from search.earlier_jobs.prior import Earlier, prior_faults
 from search.factory import CONTROLLERS, check_options
 from search.objective import faults as objective_faults
 from search.proposing import enqueue
-from search.proposing.constraints import tightest
+from search.proposing.constraints import most_violated
 from search.proposing.repair import repair
-from search.proposing.walks import Draw, attempt, attempt_of, every_walk, follow, uniform
+from search.proposing.walks import Draw, draw_of, draw_walk, every_walk, follow, uniform
 from search.spec import JobSpec, Json
 from search.streams import Stream, generator
 from space.constraint import MEASURES, Constraint
 from space.space import Space
 
 LINK_CLASSES = 2
-"""No link and link, whatever the classes of the graph's nodes."""
+"""Link and no link, however many classes the graph's nodes have."""
 
 SAMPLES = 300
-"""Uniform draws that a space is known by."""
+"""Uniform draws that a space is judged by."""
 
 STARTS = 3
-"""The nearest draws, from each of which a repair begins where no draw is feasible."""
+"""The draws with the smallest violation, from each of which a repair starts where no draw is feasible."""
 
 STEPS = 400
-"""Of each repair, 0.4 to 1 s. A space where 1 walk in 65,536 is feasible was never refused in 100 seeds."""
+"""Of each repair, 0.4 to 1 s. A space where 1 walk in 65,536 is feasible was never rejected in 100 seeds."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pool:
-    """What the whole cluster has: processors and accelerators."""
+    """The processors and accelerators of the whole cluster."""
 
     cpus: float
     gpus: float
@@ -48,10 +48,10 @@ class Pool:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DataShape:
-    """What a space needs to know of a data set.
+    """What a space needs to know about a data set.
 
-    input_shape: (C, H, W) of pictures, (C, D, H, W) of volumes, (F,) of the nodes of graphs.
-    tasks: what may be asked about the data, the usual one first.
+    input_shape: (C, H, W) of images, (C, D, H, W) of volumes, (F,) of the nodes of graphs.
+    tasks: what may be predicted from the data, the usual one first.
     """
 
     input_shape: tuple[int, ...]
@@ -69,7 +69,7 @@ def check_job(
 ) -> None:
     """Raises InvalidInput with every fault found.
 
-    data: shape of the data set that the job names, None when there is none of that name. datasets: the names there are.
+    data: shape of the data set that the job names, None when there is none of that name. datasets: all names.
     find: an earlier job by its id.
     """
     faults: list[Fault] = []
@@ -87,7 +87,7 @@ def check_job(
         try:
             constraints.append(Constraint.parse(text))
         except InvalidExpression as error:
-            faults += below(f"/objective/constraints/{index}", error.faults)
+            faults += below(pointer("objective", "constraints", index), error.faults)
     space = None
     if data is not None:
         try:
@@ -111,7 +111,7 @@ def parse_space(document: Json, data: DataShape) -> Space:
 
 
 def below(prefix: str, faults: Sequence[Fault]) -> list[Fault]:
-    """The same faults with pointers that start at the body that holds the document."""
+    """The same faults, with `prefix` before their pointers."""
     return [replace(fault, pointer=prefix + fault.pointer) for fault in faults]
 
 
@@ -138,15 +138,19 @@ def _compress_faults(spec: JobSpec) -> list[Fault]:
 
 
 def _order_faults(spec: JobSpec) -> list[Fault]:
-    """What a reproducible job cannot have: whatever stops trials by what others have come to meanwhile."""
+    """Rules that stop a trial by what others have reached meanwhile; a reproducible job cannot have them."""
     found: list[Fault] = []
     if spec.reproducible and spec.trial.scheduler != "none":
         detail = (
-            f"a reproducible job needs the scheduler 'none': {spec.trial.scheduler!r} stops trials by who comes first"
+            f"a reproducible job needs the scheduler 'none': which trials {spec.trial.scheduler!r} stops depends on the"
+            " order in which they are measured"
         )
         found.append(Fault(pointer="/trial/scheduler", rule="combination_unsupported", detail=detail, allowed=["none"]))
     if spec.reproducible and spec.trial.stop_hopeless:
-        detail = "a reproducible job cannot stop hopeless trials: which are hopeless depends on who comes first"
+        detail = (
+            "a reproducible job cannot have stop_hopeless: which trials it stops depends on the order in which they"
+        )
+        detail += " are measured"
         found.append(
             Fault(pointer="/trial/stop_hopeless", rule="combination_unsupported", detail=detail, allowed=[False])
         )
@@ -159,7 +163,7 @@ def _enqueue_faults(spec: JobSpec, space: Space, constraints: Sequence[Constrain
         try:
             enqueue.check(space, constraints, answers)
         except InvalidInput as error:
-            faults += below(f"/enqueue/{place}", error.faults)
+            faults += below(pointer("enqueue", place), error.faults)
     return faults
 
 
@@ -167,32 +171,32 @@ def _budget_faults(spec: JobSpec) -> list[Fault]:
     total = spec.budget.total_epochs
     if total is None or total >= spec.budget.epochs:
         return []
-    detail = f"one trial takes {spec.budget.epochs} epochs, all trials together may take {total}"
+    detail = f"one trial takes {spec.budget.epochs} epochs, but all trials together may take only {total}"
     pointer, allowed = "/budget/total_epochs", {"minimum": spec.budget.epochs}
     return [Fault(pointer=pointer, rule="out_of_range", detail=detail, allowed=allowed)]
 
 
 def _stop_faults(spec: JobSpec) -> list[Fault]:
-    """A target is a score: there must be one among the values, as it is."""
+    """A target to stop at is a score, which must be an objective of the job and have no soft target."""
     objective = spec.objective
     if spec.stop.target is None or ("score" in objective.maximize and objective.target is None):
         return []
     what = "the score with a soft target" if objective.target is not None else ", ".join(objective.minimize)
-    detail = f"a target to stop at is a score, and the objective is {what}"
+    detail = f"a target to stop at needs the plain score as an objective, and the objective is {what}"
     return [Fault(pointer="/stop/target", rule="combination_unsupported", detail=detail, allowed=[None])]
 
 
 def _pool_faults(spec: JobSpec, pool: Pool) -> list[Fault]:
-    wanted = {"cpus": (spec.trial.cpus, pool.cpus), "gpus": (spec.trial.gpus, pool.gpus)}
+    resources = {"cpus": (spec.trial.cpus, pool.cpus), "gpus": (spec.trial.gpus, pool.gpus)}
     return [
         Fault(
             pointer=f"/trial/{kind}",
             rule="resource_unavailable",
-            detail=f"a trial asks for {asked:g} {kind}, the whole cluster has {there:g}",
-            allowed={"maximum": there},
+            detail=f"a trial asks for {asked:g} {kind}, the whole cluster has {available:g}",
+            allowed={"maximum": available},
         )
-        for kind, (asked, there) in wanted.items()
-        if asked > there
+        for kind, (asked, available) in resources.items()
+        if asked > available
     ]
 
 
@@ -200,87 +204,89 @@ def _pool_faults(spec: JobSpec, pool: Pool) -> list[Fault]:
 class Samples:
     """Some walks of a space.
 
-    attempts: those that fit; kept: how many of them keep all constraints. drawn: how many walks.
-    all: whether no other walk exists.
+    draws: those where the shapes fit. walks: how many were made. exhaustive: whether these are all walks there are.
     """
 
-    attempts: tuple[Draw, ...]
-    drawn: int
-    all: bool
+    draws: tuple[Draw, ...]
+    walks: int
+    exhaustive: bool
 
     @property
-    def kept(self) -> int:
-        return sum(not one.broken for one in self.attempts)
+    def feasible(self) -> int:
+        """How many draws keep all constraints."""
+        return sum(not draw.violation for draw in self.draws)
 
 
 def sample(space: Space, constraints: Sequence[Constraint], *, limit: int = SAMPLES, seed: int = 0) -> Samples:
     """Every walk of a space that has at most `limit`, else `limit` uniform draws."""
     walks = list(itertools.islice(every_walk(space), limit + 1))
     if len(walks) <= limit:
-        found = [attempt_of(walk, built, constraints) for walk, built in walks if built is not None]
-        return Samples(attempts=tuple(found), drawn=len(walks), all=True)
+        found = [draw_of(walk, built, constraints) for walk, built in walks if built is not None]
+        return Samples(draws=tuple(found), walks=len(walks), exhaustive=True)
     draws = [_draw(space, constraints, seed, number) for number in range(limit)]
-    return Samples(attempts=tuple(one for one in draws if one is not None), drawn=limit, all=False)
+    return Samples(draws=tuple(draw for draw in draws if draw is not None), walks=limit, exhaustive=False)
 
 
 def _draw(space: Space, constraints: Sequence[Constraint], seed: int, number: int) -> Draw | None:
-    return attempt(space, constraints, uniform(generator(Stream.FEASIBLE, seed, number)))
+    return draw_walk(space, constraints, uniform(generator(Stream.FEASIBLE, seed, number)))
 
 
 def check_feasible(space: Space, constraints: Sequence[Constraint], *, seed: int = 0) -> None:
-    """Raises InvalidInput (space_infeasible) when no architecture found keeps all constraints, the space's own too.
+    """Raises InvalidInput (space_infeasible) when no architecture is found that keeps all constraints.
 
-    Thin spaces are not refused: what controllers propose from, uniform draws and then repairs, is tried here as well.
+    constraints: the job's; those of the space are checked as well. A space with few feasible architectures is not
+    rejected: it is searched as controllers do, by uniform draws and then by repairs.
     """
-    laws = (*space.constraints, *constraints)
-    # Nearly always the first draws settle it; only a hopeless space pays for all of them.
+    together = (*space.constraints, *constraints)
+    # Nearly always one of the first draws is feasible; only a space without any needs all of them.
     for number in range(20):
-        one = _draw(space, laws, seed, number)
-        if one is not None and not one.broken:
+        draw = _draw(space, together, seed, number)
+        if draw is not None and not draw.violation:
             return
-    samples = sample(space, laws, seed=seed)
-    if samples.kept:
+    samples = sample(space, together, seed=seed)
+    if samples.feasible:
         return
-    nearest = None if samples.all else repaired(space, laws, samples, seed=seed)
-    if nearest is None or nearest.broken:
+    nearest = None if samples.exhaustive else repaired(space, together, samples, seed=seed)
+    if nearest is None or nearest.violation:
         raise InvalidInput(_infeasible(samples, nearest, space.constraints, constraints))
 
 
-def repaired(space: Space, laws: Sequence[Constraint], samples: Samples, *, seed: int = 0) -> Draw | None:
-    """The first feasible attempt of repairs from the best draws, or the nearest where there is none."""
+def repaired(space: Space, constraints: Sequence[Constraint], samples: Samples, *, seed: int = 0) -> Draw | None:
+    """The first feasible draw of repairs from the best samples, or the one with the smallest violation."""
     rng = generator(Stream.FEASIBLE_REPAIR, seed)
-    starts = sorted(samples.attempts, key=lambda one: one.broken)[:STARTS]
+    starts = sorted(samples.draws, key=lambda draw: draw.violation)[:STARTS]
     nearest = starts[0] if starts else None
     for start in starts:
-        for one in repair(start, lambda choose: attempt(space, laws, follow(choose)), rng, steps=STEPS):
-            if nearest is None or one.broken < nearest.broken:
-                nearest = one
-            if not one.broken:
-                return one
+        for draw in repair(start, lambda choose: draw_walk(space, constraints, follow(choose)), rng, steps=STEPS):
+            if nearest is None or draw.violation < nearest.violation:
+                nearest = draw
+            if not draw.violation:
+                return draw
     return nearest
 
 
 def _infeasible(samples: Samples, nearest: Draw | None, own: Sequence[Constraint], job: Sequence[Constraint]) -> Fault:
-    """The fault at the constraint that the nearest architecture found breaks worst."""
-    repairs = "" if samples.all else f" and none of {STARTS * STEPS} repairs of the nearest"
-    count = f"all {samples.drawn} architectures" if samples.all else f"{samples.drawn} sampled architectures{repairs}"
-    nearest = nearest or min(samples.attempts, key=lambda one: one.broken, default=None)
+    """The fault at the constraint that the nearest architecture violates most. own: the space's constraints."""
+    repairs = "" if samples.exhaustive else f" and none of {STARTS * STEPS} repairs of the nearest"
+    sampled = "architectures" if samples.exhaustive else f"sampled architectures{repairs}"
+    count = f"all {samples.walks} {sampled}" if samples.exhaustive else f"{samples.walks} {sampled}"
+    nearest = nearest or min(samples.draws, key=lambda draw: draw.violation, default=None)
     if nearest is None:
         return Fault(pointer="/space", rule="space_infeasible", detail=f"none of {count} fits the input shape")
-    law, distance = tightest((*own, *job), nearest.measures)
-    places = [(f"/space/constraints/{i}", one) for i, one in enumerate(own)]
-    places += [(f"/objective/constraints/{i}", one) for i, one in enumerate(job)]
-    where = next(place for place, one in places if one is law)
-    there = [*samples.attempts, nearest]
+    worst, distance = most_violated((*own, *job), nearest.measures)
+    places = [(pointer("space", "constraints", i), constraint) for i, constraint in enumerate(own)]
+    places += [(pointer("objective", "constraints", i), constraint) for i, constraint in enumerate(job)]
+    where = next(place for place, constraint in places if constraint is worst)
+    draws = [*samples.draws, nearest]
     seen = {
-        name: tuple(find(one.measures[name] for one in there) for find in (min, max))
+        name: tuple(find(draw.measures[name] for draw in draws) for find in (min, max))
         for name in MEASURES
-        if re.search(rf"\b{name}\b", law.text)
+        if re.search(rf"\b{name}\b", worst.text)
     }
     text = ", ".join(f"{name} from {least:g} to {most:g}" for name, (least, most) in seen.items())
-    kept = sum(not law.violation(one.measures) for one in samples.attempts)
+    kept = sum(not worst.violation(draw.measures) for draw in samples.draws)
     detail = (
-        f"none of {count} keeps every constraint; the tightest is {law.text!r}, kept by {kept},"
+        f"none of {count} keeps every constraint; the tightest is {worst.text!r}, kept by {kept},"
         f" and the nearest misses its bound by {distance:.2%}; smallest and largest seen: {text}"
     )
     allowed: dict[str, Any] = {name: {"smallest": least, "largest": most} for name, (least, most) in seen.items()}

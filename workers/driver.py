@@ -200,7 +200,7 @@ class Driver:
         from search.surrogate.controller import SurrogateController
         from workers.probes.zero_cost import ZeroCostRanking
 
-        if not isinstance(controller, SurrogateController) or not controller.starting(asked):
+        if not isinstance(controller, SurrogateController) or not controller.is_start(asked):
             return
         self._context.begin_phase("proxies")
         self._stop.start()

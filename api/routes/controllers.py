@@ -13,7 +13,7 @@ router = APIRouter(prefix="/v1/controllers", tags=["controllers"], dependencies=
 def browse() -> views.ControllerList:
     """All controllers by name; each option is a JSON Schema."""
     items = [
-        views.ControllerView(name=name, options={option: found.shown() for option, found in entry.options.items()})
+        views.ControllerView(name=name, options={option: found.schema() for option, found in entry.options.items()})
         for name, entry in sorted(CONTROLLERS.items())
     ]
     return views.ControllerList(items=items)

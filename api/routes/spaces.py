@@ -94,11 +94,13 @@ def _fault(pointer: str, rule: str, detail: str, allowed: Sequence[str] | None =
 def report(space: Space, samples: Samples) -> views.SpaceReport:
     """The size of a space, its share of feasible architectures, and the costs of samples."""
     size = space.size()
-    low, high = (samples.kept / samples.drawn,) * 2 if samples.all else wilson(samples.kept, samples.drawn)
-    example = next((draw for draw in samples.attempts if not draw.broken), None)
-    if example is None and not samples.all:
+    low, high = (
+        (samples.feasible / samples.walks,) * 2 if samples.exhaustive else wilson(samples.feasible, samples.walks)
+    )
+    example = next((draw for draw in samples.draws if not draw.violation), None)
+    if example is None and not samples.exhaustive:
         found = repaired(space, space.constraints, samples)
-        example = None if found is None or found.broken else found
+        example = None if found is None or found.violation else found
     return views.SpaceReport(
         name=space.name,
         data=space.data,
@@ -108,10 +110,10 @@ def report(space: Space, samples: Samples) -> views.SpaceReport:
         size_log10=size.log10,
         size_log10_error=size.log10_error,
         size_exact=size.exact,
-        sampled=samples.drawn,
-        feasible_share=samples.kept / samples.drawn,
+        sampled=samples.walks,
+        feasible_share=samples.feasible / samples.walks,
         feasible_interval=(low, high),
-        costs={name: _quantiles(samples.attempts, name) for name in MEASURES} if samples.attempts else {},
+        costs={name: _quantiles(samples.draws, name) for name in MEASURES} if samples.draws else {},
         example=example.architecture.to_json() if example else None,
         example_measures=dict(example.measures) if example else None,
     )
@@ -125,8 +127,8 @@ def wilson(hits: int, draws: int) -> tuple[float, float]:
     return round(max(0.0, middle - half), 6), round(min(1.0, middle + half), 6)
 
 
-def _quantiles(attempts: Sequence[Draw], name: str) -> views.QuantilesView:
-    values = sorted(float(draw.measures[name]) for draw in attempts)
+def _quantiles(draws: Sequence[Draw], name: str) -> views.QuantilesView:
+    values = sorted(float(draw.measures[name]) for draw in draws)
     twentieths = statistics.quantiles(values, n=20, method="inclusive") if len(values) > 1 else values * 19
     p5, p25, p50, p75, p95 = (twentieths[at] for at in (0, 4, 9, 14, 18))
     return views.QuantilesView(min=values[0], p5=p5, p25=p25, p50=p50, p75=p75, p95=p95, max=values[-1])

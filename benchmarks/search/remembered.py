@@ -148,7 +148,7 @@ class Remembered:
 
     def __init__(self, of: SearchSpace) -> None:
         self._of = of
-        self._walked: WalkCache[Architecture | InvalidArchitecture] = WalkCache(of, most=math.inf)
+        self._walked: WalkCache[Architecture | InvalidArchitecture] = WalkCache(of, capacity=math.inf)
 
     @property
     def constraints(self) -> Sequence[Constraint]:
@@ -161,7 +161,7 @@ class Remembered:
         return self._of.size(limit)
 
     def sample(self, choose: Choose) -> Architecture:
-        found = self._walked.end(choose, lambda met: met)
+        found = self._walked.get(choose, lambda met: met)
         if isinstance(found, InvalidArchitecture):
             raise found
         return found

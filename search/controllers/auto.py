@@ -1,11 +1,11 @@
-"""The default: what was measured best, with what a job's budget asks for.
+"""The default: the controller that was measured best, with a number of starts that fits the job's budget.
 
     controller   policy_model: on a published table of 15,625 cells it finds the best after 21 trials where predictor
                  needs 23 (medians of 100 seeds), and it publishes probabilities
     starts       6; half of the trials where the budget has fewer than 12
-    workers      decide nothing: with 4 and with 16 asynchronous ones it names the same network as with one, at equal
+    workers      do not matter: with 4 and with 16 asynchronous ones it names the same network as with one, at equal
                  total seconds of short trainings (100 seeds)
-    noise        decides nothing: with one of three runs as the score, policy_model's regret after 50 trials is 0.03
+    noise        does not matter: with one of three runs as the score, policy_model's regret after 50 trials is 0.03
                  points where local search, evolution and Optuna's TPE leave 0.29 and more (100 seeds, 20 of TPE)
 
 Measured by `python -m benchmarks.search` and `python -m benchmarks.controllers`.
@@ -25,7 +25,7 @@ FEW = 2 * STARTS
 def auto(
     space: SearchSpace, *, constraints: Sequence[Constraint] = (), seed: int = 0, trials: int | None = None
 ) -> PolicyModelController:
-    """No options: they are the measured ones. trials: of the job's budget, None where it has no end."""
+    """No options: they are the measured ones. trials: of the job's budget, None where it sets no limit."""
     starts = STARTS if trials is None or trials >= FEW else max(2, trials // 2)
     controller = PolicyModelController(space, constraints=constraints, seed=seed, starts=starts)
     few = "" if starts == STARTS else f"; of {trials} trials {starts} are starts"

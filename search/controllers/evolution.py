@@ -1,18 +1,19 @@
 """Regularized evolution (Real, Aggarwal, Huang, Le 2019, algorithm 1).
 
-The population is the last few trials that ended, in the order of their numbers: whoever is older has died, however good
-it was, so that a lucky score is not bred from for ever. To propose, some of the population are drawn, and the best of
-those has a child: one of its decisions gets another answer. What the new answer makes the walk ask besides is answered
-at random. Until the population is full, and as often as a child was tried before, draws are uniform or repeated.
+The population is the last few trials that ended, in the order of their numbers: older ones have died, however good they
+were, so that a lucky score does not have children for ever. To propose, a sample of the population is drawn, and the
+best of the sample has a child: one of its decisions gets another answer. Decisions that only the new answer leads to
+are answered at random. Draws are uniform until the population is full; a child that was tried before is drawn again.
 
-Ends of any order come to the same, since the population goes by number. An open trial is not in it yet. Failed and
-infeasible ones are, as the worst there are: they die like the others, and a search where all fail goes on. The best of
-some is who beats most of them, trials stopped early being compared where both were measured (`ranking.py`).
+The order of the outcomes does not matter, since the population goes by number. An open trial is not in it yet. Failed
+and infeasible ones are, ranked below all others: they die like these, and a search where all fail goes on. The best of
+a sample is the one that beats most of it, where trials that were stopped early are compared at the last epoch of both
+(`search/learning_curves.py`).
 
 Sizes: published replays on tables take 10 and 3 or 20 and 5 (Dong et al. 2021, NATS-Bench) in budgets of some hundred
 trials, and not the 100 and 25 of the paper, which had 20,000. On `chain` of `search/testing/toys.py` with noise (100
-seeds) the best found lacks after 50 and 100 trials 0.063 and 0.041 with 10/3, 0.060 and 0.029 with 20/5, 0.069 and
-0.026 with 30/10, and 0.092 and 0.079 for random: 20 and 5 are the default.
+seeds) the regret after 50 and 100 trials is 0.063 and 0.041 with 10/3, 0.060 and 0.029 with 20/5, 0.069 and 0.026 with
+30/10, and 0.092 and 0.079 for random: 20 and 5 are the default.
 """
 
 import bisect
@@ -32,8 +33,8 @@ from space.space import replay
 class EvolutionController(Proposer):
     """Options.
 
-    population: how many of the last ended trials live. sample: how many of them compete to have a child; all, where
-    that is more than live.
+    population: how many of the last ended trials live. sample: how many of them compete to have a child; all of them,
+    where the population is smaller.
     """
 
     def __init__(
@@ -46,8 +47,7 @@ class EvolutionController(Proposer):
         sample: int = 5,
     ) -> None:
         super().__init__(space, constraints=constraints, seed=seed)
-        self.population = population
-        self.sample = sample
+        self.population, self.sample = population, sample
         self._ended: list[tuple[int, Curve | None, OpenProposal]] = []  # by number
 
     def picker(self, rng: np.random.Generator) -> Picker:
@@ -57,16 +57,17 @@ class EvolutionController(Proposer):
         places = rng.choice(len(alive), size=min(self.sample, len(alive)), replace=False)
         drawn = [alive[int(place)] for place in places]
         won = wins([curve for _, curve, _ in drawn])
-        _, (_, _, parent) = max(zip(won, drawn, strict=True), key=lambda one: (one[0], one[1][0]))
+        # most wins first, of equals the latest
+        _, (_, _, parent) = max(zip(won, drawn, strict=True), key=lambda ranked: (ranked[0], ranked[1][0]))
         return child(parent, rng)
 
-    def closed(self, asked: OpenProposal, outcome: Outcome) -> None:
+    def closed(self, trial: OpenProposal, outcome: Outcome) -> None:
         if outcome.state is not TrialState.CANCELLED:
-            bisect.insort(self._ended, (outcome.number, curve_of(outcome), asked), key=lambda one: one[0])
+            bisect.insort(self._ended, (outcome.number, curve_of(outcome), trial), key=lambda ended: ended[0])
 
 
 def child(parent: OpenProposal, rng: np.random.Generator) -> Picker:
-    """The parent's answers but for one; what was not asked of the parent is answered at random."""
+    """The parent's answers except for one; decisions that the parent's walk did not have are answered at random."""
     if not parent.decisions:
         return uniform(rng)
     changed = parent.decisions[int(rng.integers(len(parent.decisions)))].name

@@ -1,19 +1,19 @@
 """Bayesian optimisation with a Gaussian process over the decisions, by Optuna's GPSampler: a Matérn 5/2 kernel with a
 length-scale for each decision, fitted by marginal likelihood, and log expected improvement (Ament et al. 2023).
 
-The sampler wants one fixed space, and walks are not: what one asks another does not. So for each ask
+The sampler needs one fixed space, but walks differ in the decisions that they have. So for each ask
 
-    dimensions   are all decisions that any trial in the study has met
-    not asked    a decision that a walk did not meet stands at the middle of its scale, or at its first kind: a
-                 constant, so that walks without it do not differ in it, and seem a little nearer to those with that
-                 answer than they are
-    candidates   are walks, so that none is a point that cannot be: neighbours of the best, and uniform ones.
-                 (Optuna's own search, line by line, took 25 s over 61 discrete dimensions)
+    dimensions   are all decisions of any trial in the study
+    missing      a decision that a walk does not have gets the middle of its scale, or its first category: a constant,
+                 so that walks without it do not differ in it, and seem a little nearer to those with that answer than
+                 they are
+    candidates   are walks, so that each is a possible architecture: neighbours of the best, and uniform ones.
+                 (Optuna's own line search took 25 s over 61 discrete dimensions)
 
-and the study is made anew from what was told:
+and the study is made anew from the outcomes:
 
-    completed    with its value, of several objectives under random weights (`search/pareto.py`), on a standardised
-                 scale, winsorised below (`search/surrogate/gaussian_process.py`)
+    completed    with its value, of several objectives under random weights (`search/pareto.py`), standardised and
+                 winsorised below (`search/surrogate/gaussian_process.py`)
     pruned       with its value at its epoch, too low rather than too high
     failed,      with the lowest value of all
     infeasible
@@ -23,8 +23,8 @@ and the study is made anew from what was told:
     many         of more than `history` the best and the latest. In 61 dimensions fitting takes 0.4 s of a core at 50,
                  0.6 s at 100 and 1.9 s at 200; with the candidates an ask is 0.6 to 1 s
 
-Where numerics fail the ask is random, and the log says so. On graph features instead of decisions the same idea needs
-less than half of the trials: `predictor` and `auto`.
+Where numerics fail the draw is random, and the log says so. With graph features instead of decisions the same method
+needs less than half of the trials: `predictor` and `auto`.
 """
 
 import bisect
@@ -53,28 +53,31 @@ from search.proposing.controller import Proposal
 from search.proposing.proposer import OpenProposal, Proposer
 from search.proposing.walks import Picker, SearchSpace, Walk, follow, neighbour, uniform
 from search.streams import Stream, generator, seed_of
-from search.surrogate.gaussian_process import Array, FitError, settled, standardised
+from search.surrogate.gaussian_process import Array, FitError, rounded, standardised
 from search.trial import Outcome, TrialState
 from space.decision import Choices
 from space.space import replay
 
 LOG = logging.getLogger(__name__)
 
+Ended = tuple[int, OpenProposal, Outcome]
+"""A trial that has ended, with its number."""
+
 WALKS, CENTRES = 100, 5
-"""Candidates of an ask, half of them neighbours of so many of the best trials; 1 to 2 ms each."""
+"""Candidates of an ask, half of them neighbours of the best trials, and how many trials these are; 1 to 2 ms each."""
 
 FEWEST = 3
 """Values that a process needs."""
 
 BEST = 0.6
-"""Part of a bounded history that is the best; the rest is the latest."""
+"""Share of a bounded history that is the best trials; the rest are the latest."""
 
 
 class GpController(Proposer):
     """Options.
 
-    startup: trials told with a value before the process takes over from uniform draws.
-    history: how many of the told ones the process is made from, at most.
+    startup: trials with a value before the process takes over from uniform draws.
+    history: how many of the ended trials the process is fitted to, at most.
     """
 
     patience: ClassVar[int] = 20  # of the candidates, the best first
@@ -90,28 +93,28 @@ class GpController(Proposer):
     ) -> None:
         super().__init__(space, constraints=constraints, seed=seed)
         self.startup, self.history = startup, history
-        self._told: list[tuple[int, OpenProposal, Outcome]] = []  # in order of number
-        self._ranked: list[Choices] = []  # what this ask would like, the best first
+        self._ended: list[Ended] = []  # in order of number
+        self._ranked: list[Choices] = []  # the candidates of this ask, the best first
         self._trouble: str | None = None
 
     def ask(self, number: int) -> Proposal:
-        self._ranked = self._wishes(number)
+        self._ranked = self._ranking(number)
         return super().ask(number)
 
     def picker(self, rng: np.random.Generator) -> Picker:
         return uniform(rng)
 
     def pickers(self, rngs: Iterator[np.random.Generator]) -> Iterator[Picker]:
-        wishes = (follow(replay(choices)) for choices in self._ranked)
-        yield from (next(wishes, None) or uniform(rng) for rng in rngs)
+        candidates = (follow(replay(choices)) for choices in self._ranked)
+        yield from (next(candidates, None) or uniform(rng) for rng in rngs)
 
-    def closed(self, asked: OpenProposal, outcome: Outcome) -> None:
+    def closed(self, trial: OpenProposal, outcome: Outcome) -> None:
         if outcome.state is not TrialState.CANCELLED:
-            bisect.insort(self._told, (outcome.number, asked, outcome), key=lambda one: one[0])
+            bisect.insort(self._ended, (outcome.number, trial, outcome), key=lambda ended: ended[0])
 
-    def _wishes(self, number: int) -> list[Choices]:
-        """Candidates, the best first; none where there is too little to go by, or numerics fail."""
-        if sum(outcome.value is not None for _, _, outcome in self._told) < max(FEWEST, self.startup):
+    def _ranking(self, number: int) -> list[Choices]:
+        """Candidates, the best first; none where too few trials have a value, or numerics fail."""
+        if sum(outcome.value is not None for _, _, outcome in self._ended) < max(FEWEST, self.startup):
             return []
         try:
             with np.errstate(all="ignore"), quiet():
@@ -130,31 +133,31 @@ class GpController(Proposer):
         return self._trouble
 
     def _by_optuna(self, number: int) -> list[Choices]:
-        told = kept(self._told, self.history)
-        open_ = [self._open[one] for one in sorted(self._open)]
+        ended = kept(self._ended, self.history)
+        open_ = [self._open[other] for other in sorted(self._open)]
         met: Distributions = {}
-        for asked in (*(asked for _, asked, _ in told), *open_):
-            met.update(distributions(asked))
+        for trial in (*(trial for _, trial, _ in ended), *open_):
+            met.update(distributions(trial))
         if not met:
             return []
         space = dict(sorted(met.items()))
-        walks = [walk for walk in self._walks(number, told) if walk is not None]
-        points = [_whole(found, space) for found in map(_of_walk, walks)]
+        walks = [walk for walk in self._walks(number, ended) if walk is not None]
+        points = [_complete(found, space) for found in map(_of_walk, walks)]
         sampler = _Sampler(points, seed=seed_of(Stream.GP_SAMPLER, self.seed, number))
         weights = generator(Stream.GP_WEIGHTS, self.seed, number)
         study = new_study(sampler)
         study.add_trials(
-            _trial(indices(asked), space, value)
-            for (_, asked, _), value in zip(told, _values([outcome for _, _, outcome in told], weights), strict=True)
+            _frozen(indices(trial), space, value)
+            for (_, trial, _), value in zip(ended, _values([outcome for _, _, outcome in ended], weights), strict=True)
         )
-        study.add_trials(_trial(indices(asked), space, 0.0) for asked in open_)
+        study.add_trials(_frozen(indices(trial), space, 0.0) for trial in open_)
         study.ask(space)
         return [walks[place].choices for place in sampler.ranking]
 
-    def _walks(self, number: int, told: Sequence[tuple[int, OpenProposal, Outcome]]) -> Iterator[Walk | None]:
-        """Candidates, without analysis: most are never wanted."""
-        valued = [(outcome.value, asked) for _, asked, outcome in told if outcome.value is not None]
-        best = [asked for _, asked in sorted(valued, key=lambda one: -one[0])[:CENTRES]]
+    def _walks(self, number: int, ended: Sequence[Ended]) -> Iterator[Walk | None]:
+        """Candidates, without analysis: most are never proposed."""
+        valued = [(outcome.value, trial) for _, trial, outcome in ended if outcome.value is not None]
+        best = [trial for _, trial in sorted(valued, key=lambda pair: -pair[0])[:CENTRES]]
         for place in range(WALKS):
             rng = generator(Stream.GP_CANDIDATE, self.seed, number, place)
             centre = best[place // 2 % len(best)].proposal.choices
@@ -169,21 +172,21 @@ class GpController(Proposer):
         return walk
 
 
-def kept(told: Sequence[tuple[int, OpenProposal, Outcome]], count: int) -> list[tuple[int, OpenProposal, Outcome]]:
+def kept(ended: Sequence[Ended], count: int) -> list[Ended]:
     """All, or `count` of them, the best and the latest, in order of number."""
-    if len(told) <= count:
-        return list(told)
+    if len(ended) <= count:
+        return list(ended)
     latest = count - int(BEST * count)
-    older = told[:-latest]
+    older = ended[:-latest]
     values = [-np.inf if outcome.value is None else outcome.value for _, _, outcome in older]
     best = np.argsort([-value for value in values], kind="stable")[: count - latest]
-    return [*(older[place] for place in sorted(map(int, best))), *told[-latest:]]
+    return [*(older[place] for place in sorted(map(int, best))), *ended[-latest:]]
 
 
 def _values(outcomes: Sequence[Outcome], weights: np.random.Generator) -> list[float]:
-    """Standardised; without a value, the lowest. Raises Unfit where there is no finite spread.
+    """Standardised; a trial without a value has the lowest. Raises FitError where there is no finite spread.
 
-    weights: of several objectives, drawn for each ask (ParEGO).
+    weights: draws those of several objectives, anew for each ask (ParEGO).
     """
     valued = [place for place, outcome in enumerate(outcomes) if outcome.value is not None]
     known = parego(np.array([outcomes[place].values for place in valued], dtype=float), weights)
@@ -196,24 +199,24 @@ def _of_walk(walk: Walk) -> Indices:
     return dict(index_of(decision, walk.choices) for decision in walk.decisions)
 
 
-def _whole(found: Indices, space: Distributions) -> Indices:
+def _complete(found: Indices, space: Distributions) -> Indices:
     """In all dimensions of the space, and no other."""
-    return {name: found.get(name, _idle(one)) for name, one in space.items()}
+    return {name: found.get(name, _missing(distribution)) for name, distribution in space.items()}
 
 
-def _trial(found: Indices, space: Distributions, value: float) -> FrozenTrial:
-    return optuna.trial.create_trial(value=value, params=_whole(found, space), distributions=space)
+def _frozen(found: Indices, space: Distributions, value: float) -> FrozenTrial:
+    return optuna.trial.create_trial(value=value, params=_complete(found, space), distributions=space)
 
 
-def _idle(one: BaseDistribution) -> int:
-    """Where a decision stands that was not asked."""
-    return one.high // 2 if isinstance(one, IntDistribution) else 0
+def _missing(distribution: BaseDistribution) -> int:
+    """The index of a decision that the walk does not have."""
+    return distribution.high // 2 if isinstance(distribution, IntDistribution) else 0
 
 
 class _Sampler(optuna.samplers.GPSampler):
-    """Optuna's, for one draw, which looks for the best of its acquisition function among given points only.
+    """Optuna's, for one draw, which maximises its acquisition function over given points only.
 
-    ranking: places of the points, the best first, once it was asked.
+    ranking: indices of the points, the best first, once it has sampled.
     """
 
     def __init__(self, points: Sequence[Indices], *, seed: int) -> None:
@@ -222,12 +225,12 @@ class _Sampler(optuna.samplers.GPSampler):
         self.ranking: list[int] = []
 
     def _optimize_acqf(self, acqf: Any, best_params: Array | None) -> Array:
-        """The override that Optuna leaves open for other ways to optimise. acqf: of (points, dimensions)."""
+        """The override that Optuna offers for other optimisers. acqf: of (points, dimensions) -> (points,)."""
         if not self._points:
-            raise FitError("no candidate fits")
-        rows = acqf.search_space.get_normalized_params(self._points, self._points)
-        worth = settled(np.asarray(acqf.eval_acqf_no_grad(rows), dtype=np.float64))
-        if not np.isfinite(worth).all():
+            raise FitError("there is no candidate whose shapes fit")
+        rows = acqf.search_space.get_normalized_params(self._points, self._points)  # (points, dimensions)
+        values = rounded(np.asarray(acqf.eval_acqf_no_grad(rows), dtype=np.float64))
+        if not np.isfinite(values).all():
             raise FitError("the expected improvement is not finite")
-        self.ranking = [int(place) for place in np.argsort(-worth, kind="stable")]
+        self.ranking = [int(place) for place in np.argsort(-values, kind="stable")]
         return np.asarray(rows[self.ranking[0]])

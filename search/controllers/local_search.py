@@ -1,19 +1,21 @@
-"""Local search: from a start to the first better neighbour, and from there on, until no neighbour is better; then anew.
+"""Local search: from a start to the first better neighbour, and on from there until no neighbour is better; then from a
+new start.
 
-White, Nolen, Savani (2021, Exploring the loss landscape in neural architecture search) find this plain method equal to
-far larger ones where scores are little noisy. A neighbour differs in one answer: any other to a question of kinds, the
-next smaller or larger on a scale. What the new answer makes the walk ask besides is answered at random.
+White, Nolen, Savani (2021, Exploring the loss landscape in neural architecture search) find this simple method equal to
+far larger ones where scores have little noise. A neighbour differs in one answer: any other option of an unordered
+decision, the next smaller or larger option of an ordered one. Decisions that only the new answer leads to are answered
+at random.
 
-A climb is known by its trials alone, so that ends of any order and a replay come to the same:
+A climb is defined by its trials alone, so that the order of the outcomes does not matter, and a replay is the same:
 
-    joins       a trial belongs to the climb of the trial before it (the last such) from which it differs in one answer
-                or in the questions one answer leads to; if there is none, it begins a climb. The first `starts` trials
-                are one climb
-    centre      of a climb: the best trained trial, as `ranking.py` compares them
-    spent       a centre whose neighbours were all tried or cannot be
+    members     a trial belongs to the climb of the latest trial before it from which it differs in one answer, or in
+                the decisions that one answer leads to; where there is none, it begins a climb. The first `starts`
+                trials are one climb
+    centre      of a climb: the best trained trial, as `search/learning_curves.py` compares them
+    exhausted   a centre whose neighbours were all tried or are infeasible
 
-An ask takes a new neighbour of the centre of the earliest climb whose centre is not spent, in random order; where all
-are spent it begins a climb at random. So results that come late wake an old climb up, and a failed trial is no centre.
+An ask takes a new neighbour of the centre of the earliest climb whose centre is not exhausted, in random order; where
+all are exhausted it begins a climb at random. So a late outcome may resume an old climb. A failed trial is no centre.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -22,10 +24,10 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from search.learning_curves import Curve, Standings, curve_of
+from search.learning_curves import Curve, CurveRanking, curve_of
 from search.proposing.constraints import Constraint
 from search.proposing.proposer import OpenProposal, Proposer
-from search.proposing.walks import Picker, SearchSpace, attempt, follow, uniform
+from search.proposing.walks import Picker, SearchSpace, draw_walk, follow, uniform
 from search.streams import Stream, generator
 from search.trial import Outcome
 from space.decision import Choices, Choose, Decision, Option
@@ -36,25 +38,25 @@ T = TypeVar("T")
 
 @dataclass(kw_only=True, slots=True)
 class Climb:
-    """Trials by number, in order, with what they came to."""
+    """Trials by number, in order, and the curves of those that ended with a value."""
 
     trials: dict[int, OpenProposal] = field(default_factory=dict)
     curves: dict[int, Curve] = field(default_factory=dict)
-    standings: Standings = field(default_factory=Standings)
+    ranking: CurveRanking = field(default_factory=CurveRanking)
 
     def add(self, number: int, curve: Curve) -> None:
         self.curves[number] = curve
-        self.standings.add(curve)
+        self.ranking.add(curve)
 
     @property
     def centre(self) -> int | None:
         """The best trained trial, the earliest of equals."""
-        quantile = self.standings.quantile
+        quantile = self.ranking.quantile
         return max(self.curves, key=lambda number: (quantile(self.curves[number]), -number), default=None)
 
 
-class _Kept(Generic[T]):
-    """An iterator that can be gone through again and again, and is asked only once."""
+class _Replayable(Generic[T]):
+    """An iterator that can be iterated over again; each item is computed once."""
 
     def __init__(self, items: Iterator[T]) -> None:
         self._items = items
@@ -70,8 +72,8 @@ class _Kept(Generic[T]):
 class LocalSearchController(Proposer):
     """Options.
 
-    starts: how many trials the first climb begins from the best of. On `chain` and on NAS-Bench-Macro 1 and 5 came
-    to the same after 100 trials, 1 was ahead after 50 without noise and 5 with it, and 10 was behind.
+    starts: the first climb begins from the best of so many trials. On `chain` and on NAS-Bench-Macro 1 and 5 were equal
+    after 100 trials, 1 was ahead after 50 without noise and 5 with it, and 10 was behind.
     """
 
     def __init__(
@@ -80,9 +82,9 @@ class LocalSearchController(Proposer):
         super().__init__(space, constraints=constraints, seed=seed)
         self.starts = starts
         self._climbs: list[Climb] = []
-        self._order: list[tuple[OpenProposal, Climb]] = []  # all trials as they were asked
-        self._spent: set[int] = set()  # centres: what was tried stays tried
-        self._around: dict[int, _Kept[tuple[Choices, str]]] = {}  # of centres: feasible neighbours and their hashes
+        self._order: list[tuple[OpenProposal, Climb]] = []  # all trials in the order asked
+        self._exhausted: set[int] = set()  # centres; for good, since what was tried stays tried
+        self._around: dict[int, _Replayable[tuple[Choices, str]]] = {}  # feasible neighbours of centres, and hashes
 
     def picker(self, rng: np.random.Generator) -> Picker:
         return uniform(rng)
@@ -91,51 +93,54 @@ class LocalSearchController(Proposer):
         """A new neighbour of the first centre that has one, then uniform draws."""
         for climb in self._climbs if len(self._asked) >= self.starts else ():
             number = climb.centre
-            if number is None or number in self._spent:
+            if number is None or number in self._exhausted:
                 continue
-            found = self._new_neighbour(climb.trials[number])
-            if found is not None:
-                yield follow(replay(found))
-            self._spent.add(number)
+            choices = self._new_neighbour(climb.trials[number])
+            if choices is not None:
+                yield follow(replay(choices))
+            self._exhausted.add(number)
         yield from map(uniform, rngs)
 
     def _new_neighbour(self, centre: OpenProposal) -> Choices | None:
-        """The first that is feasible and was not tried; each is walked once."""
+        """The first that is feasible and was not tried; each is drawn once."""
         number = centre.proposal.number
         if number not in self._around:
-            self._around[number] = _Kept(self._walks(centre))
+            self._around[number] = _Replayable(self._neighbours(centre))
         return next((choices for choices, hash_ in self._around[number] if hash_ not in self._tried), None)
 
-    def _walks(self, centre: OpenProposal) -> Iterator[tuple[Choices, str]]:
+    def _neighbours(self, centre: OpenProposal) -> Iterator[tuple[Choices, str]]:
         number = centre.proposal.number
         for picker in neighbours(centre, lambda place: generator(Stream.NEIGHBOUR, self.seed, number, place)):
-            one = attempt(self.space, self.limits, picker)
-            if one is not None and not one.broken:
-                yield one.choices, one.architecture.hash
+            draw = draw_walk(self.space, self.constraints, picker)
+            if draw is not None and not draw.violation:
+                yield draw.choices, draw.architecture.hash
 
-    def opened(self, asked: OpenProposal) -> None:
-        climb = self._climb_of(asked)
+    def opened(self, trial: OpenProposal) -> None:
+        climb = self._climb_of(trial)
         if climb is None:
             climb = Climb()
             self._climbs.append(climb)
-        climb.trials[asked.proposal.number] = asked
-        self._order.append((asked, climb))
+        climb.trials[trial.proposal.number] = trial
+        self._order.append((trial, climb))
 
-    def _climb_of(self, asked: OpenProposal) -> Climb | None:
+    def _climb_of(self, trial: OpenProposal) -> Climb | None:
         if self._climbs and len(self._asked) <= self.starts:
             return self._climbs[0]
-        latest_first = reversed(self._order)  # of those near it the latest is mostly one of the last few
-        return next((climb for other, climb in latest_first if differ_in_one(asked, other)), None)
+        latest_first = reversed(self._order)  # the one it was made from is mostly among the last few
+        return next((climb for other, climb in latest_first if differ_in_one(trial, other)), None)
 
-    def closed(self, asked: OpenProposal, outcome: Outcome) -> None:
+    def closed(self, trial: OpenProposal, outcome: Outcome) -> None:
         curve = curve_of(outcome)
         if curve is not None:
-            climb = next(climb for climb in self._climbs if climb.trials.get(outcome.number) is asked)
+            climb = next(climb for climb in self._climbs if climb.trials.get(outcome.number) is trial)
             climb.add(outcome.number, curve)
 
 
 def neighbours(centre: OpenProposal, rng: Callable[[int], np.random.Generator]) -> Iterator[Picker]:
-    """The centre's answers but for one, in random order. rng: by place, 0 for the order, then what else a walk asks."""
+    """The centre's answers except for one, in random order.
+
+    rng: the generator of each place; 0 is for the order, n for the decisions that only neighbour n has.
+    """
     choices = centre.proposal.choices
     around = [{d.name: option} for d in centre.decisions for option in others(d, choices[d.name])]
     for place, index in enumerate(rng(0).permutation(len(around)), 1):
@@ -143,12 +148,12 @@ def neighbours(centre: OpenProposal, rng: Callable[[int], np.random.Generator]) 
 
 
 def at_random(rng: np.random.Generator) -> Choose:
-    """Every option alike."""
+    """Every option with the same probability."""
     return lambda decision: decision.options[int(rng.integers(len(decision.options)))]
 
 
 def others(decision: Decision, answer: Option) -> Sequence[Option]:
-    """The answers beside one: the next on a scale, any other of kinds."""
+    """The options next to an answer: both neighbours on a scale, all others of an unordered decision."""
     options = decision.options
     at = options.index(answer)
     if decision.ordered:
@@ -156,8 +161,8 @@ def others(decision: Decision, answer: Option) -> Sequence[Option]:
     return (*options[:at], *options[at + 1 :])
 
 
-def differ_in_one(one: OpenProposal, other: OpenProposal) -> bool:
-    """Whether one answer makes the difference: of the questions asked of both, one at most is answered otherwise."""
-    mine, theirs = one.proposal.choices, other.proposal.choices
-    changed = (True for name, answer in mine.items() if theirs.get(name, answer) != answer)
+def differ_in_one(trial: OpenProposal, other: OpenProposal) -> bool:
+    """Whether, of the decisions that both walks have, at most one is answered differently."""
+    choices, others = trial.proposal.choices, other.proposal.choices
+    changed = (True for name, answer in choices.items() if others.get(name, answer) != answer)
     return next(changed, None) is None or next(changed, None) is None

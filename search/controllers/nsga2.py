@@ -1,16 +1,16 @@
-"""NSGA-II (Deb et al. 2002), by Optuna: crossover and mutation of the best by dominance, then by room on the front.
+"""NSGA-II (Deb et al. 2002), by Optuna: crossover and mutation of the best by dominance, then by crowding distance.
 
-The population is the best few of all trials that completed, so every end counts at once (steady state; Durillo et al.
-2009 found it to come nearer to the front than generations), and ends of any order come to the same. Each ask puts them
-into a study in memory and has Optuna's sampler breed one child:
+The population is the best few of all completed trials, so every outcome counts at once (steady state; Durillo et al.
+2009 found it to come nearer to the front than generations), and the order of outcomes does not matter. Each ask puts
+the population into a study in memory and has Optuna's sampler make one child:
 
     completed    may be in the population
-    pruned, failed, infeasible    are not: they died young; they only count towards the random start
-    open         unknown to the study
+    pruned, failed, infeasible    may not; they only count towards the random start
+    open         is not in the study
 
-Decisions that all of the population met are crossed and mutated by the sampler. It would draw the others, which depend
-on earlier answers, at random; here they are inherited as well, each from a random one that met it. A child that was
-tried before is bred again, and in the end the law of `Proposer` looks around it.
+Decisions that all of the population have are crossed and mutated by the sampler. It would draw the others, which depend
+on earlier answers, at random; here they are inherited as well, each from a random parent that has it. A child that was
+tried before is drawn again, and in the end `Proposer` draws its neighbours.
 """
 
 import bisect
@@ -38,7 +38,8 @@ PARENTS = 2
 class Nsga2Controller(Proposer):
     """Options.
 
-    population: how many of the completed trials may be parents, and after how many ends of any kind breeding begins.
+    population: how many of the completed trials may be parents, and after how many outcomes of any kind the random
+    start ends.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class Nsga2Controller(Proposer):
         return super().ask(number)
 
     def _parents(self) -> optuna.Study | None:
-        """None while draws are to be random."""
+        """A study of the population; None while draws are to be random."""
         if self._ended < self.population or len(self._completed) < PARENTS:
             return None
         study = new_study(objectives=self._objectives)
@@ -76,13 +77,13 @@ class Nsga2Controller(Proposer):
         self._study.sampler = _Sampler(rng)
         return suggesting(self._study.ask())
 
-    def closed(self, asked: OpenProposal, outcome: Outcome) -> None:
+    def closed(self, trial: OpenProposal, outcome: Outcome) -> None:
         if outcome.state is TrialState.CANCELLED:
             return
         self._ended += 1
         if outcome.state is TrialState.COMPLETED:
-            one = outcome.number, outcome.values, completed(asked, outcome)
-            bisect.insort(self._completed, one, key=lambda one: one[0])
+            entry = outcome.number, outcome.values, completed(trial, outcome)
+            bisect.insort(self._completed, entry, key=lambda entry: entry[0])
 
     def state(self) -> dict[str, Any]:
         """How many trials ended, and the numbers of those in the population."""
@@ -91,7 +92,7 @@ class Nsga2Controller(Proposer):
 
 
 class _Sampler(optuna.samplers.NSGAIISampler):
-    """Optuna's, with all completed trials of the study as the parents of whatever is asked."""
+    """Optuna's, with all completed trials of the study as the parents of every child."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         super().__init__(seed=int(rng.integers(2**32)), population_size=PARENTS)
@@ -111,10 +112,14 @@ class _Sampler(optuna.samplers.NSGAIISampler):
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        """A mutated parameter at random; one that only some parents met from one of them, or at random as well."""
+        """A parameter that crossover leaves open.
+
+        One that all parents have was mutated: it is drawn at random. One that only some have is inherited from a random
+        one of these, or mutated with the probability 1 / parameters, as Optuna does it.
+        """
         parents = self.get_parent_population(study, 1)
-        holders = [one for one in parents if param_name in one.params]
-        met = max((len(one.params) for one in parents), default=1)
-        if param_name in self._crossed or not holders or self._inherits.random() < 1.0 / met:
+        holders = [parent for parent in parents if param_name in parent.params]
+        count = max((len(parent.params) for parent in parents), default=1)
+        if param_name in self._crossed or not holders or self._inherits.random() < 1.0 / count:
             return super().sample_independent(study, trial, param_name, param_distribution)
         return holders[int(self._inherits.integers(len(holders)))].params[param_name]

@@ -1,11 +1,11 @@
-"""What the controllers by Optuna share: decisions as Optuna's parameters, and an outcome as the end of a trial.
+"""What the controllers by Optuna share: decisions as Optuna's parameters, and outcomes as the ends of its trials.
 
-    ordered        integers 0 … n - 1, so that a sampler sees what lies between what
+    ordered        integers 0 … n - 1, so that a sampler knows which options are near each other
     unordered      categories
-    fewer options  on one walk than on another: another parameter, since Optuna holds one set of options per name
+    fewer options  on one walk than on another: another parameter, since Optuna keeps one set of options per name
 
-Studies live in memory (a stored one costs 3 to 24 ms a trial) and are functions of what was told; the samplers are made
-anew for each draw from (seed, number, draw), so that nothing hidden is carried from one to the next.
+Studies are in memory (a stored one costs 3 to 24 ms a trial) and are functions of the outcomes; the samplers are made
+anew for each draw from (seed, number, draw), so that no hidden state is carried from one to the next.
 """
 
 from collections.abc import Iterator
@@ -27,47 +27,47 @@ Indices = dict[str, int]
 
 
 def key(decision: Decision) -> str:
-    """Its parameter's name."""
+    """The name of its parameter."""
     return f"{decision.name}: {', '.join(map(repr, decision.options))}"
 
 
 def distribution(decision: Decision) -> BaseDistribution:
-    """Of the answer's place among the options."""
+    """Of the answer's index among the options."""
     last = len(decision.options) - 1
     return IntDistribution(0, last) if decision.ordered else CategoricalDistribution(range(last + 1))
 
 
-def distributions(asked: OpenProposal) -> Distributions:
-    """By parameter, of the decisions that stood open on a walk."""
-    return {key(decision): distribution(decision) for decision in asked.decisions}
+def distributions(trial: OpenProposal) -> Distributions:
+    """By parameter, of the decisions on its walk with more than one option."""
+    return {key(decision): distribution(decision) for decision in trial.decisions}
 
 
-def indices(asked: OpenProposal) -> Indices:
-    """By parameter, the answers of a walk."""
-    return dict(index_of(decision, asked.proposal.choices) for decision in asked.decisions)
+def indices(trial: OpenProposal) -> Indices:
+    """By parameter, the answers of its walk."""
+    return dict(index_of(decision, trial.proposal.choices) for decision in trial.decisions)
 
 
 def index_of(decision: Decision, choices: Choices) -> tuple[str, int]:
-    """Its parameter and the place of its answer."""
+    """The name of its parameter, and the index of its answer."""
     return key(decision), decision.options.index(choices[decision.name])
 
 
-def running(asked: OpenProposal) -> FrozenTrial:
-    """An open ask."""
+def running(trial: OpenProposal) -> FrozenTrial:
+    """An open trial."""
     return optuna.trial.create_trial(
-        state=OptunaState.RUNNING, params=indices(asked), distributions=distributions(asked)
+        state=OptunaState.RUNNING, params=indices(trial), distributions=distributions(trial)
     )
 
 
-def completed(asked: OpenProposal, outcome: Outcome) -> FrozenTrial:
-    """An ask and all its values."""
+def completed(trial: OpenProposal, outcome: Outcome) -> FrozenTrial:
+    """A completed trial with all its values."""
     return optuna.trial.create_trial(
-        values=list(outcome.values), params=indices(asked), distributions=distributions(asked)
+        values=list(outcome.values), params=indices(trial), distributions=distributions(trial)
     )
 
 
 def suggesting(draft: optuna.Trial) -> Picker:
-    """Answers as the study's sampler suggests them."""
+    """Answers suggested by the study's sampler."""
 
     def pick(decision: Decision) -> tuple[Option, float]:
         name, last = key(decision), len(decision.options) - 1
@@ -82,9 +82,9 @@ def suggesting(draft: optuna.Trial) -> Picker:
 def end(study: optuna.Study, trial: optuna.Trial, outcome: Outcome) -> None:
     """Tell a study how a running trial ended.
 
-    completed: with its values. pruned: so, with its value at its epoch; a study of several objectives takes none before
-    the end. failed, infeasible: pruned before the first epoch, the worst rank there is. cancelled: taken out (Optuna's
-    failed), it says nothing about the architecture.
+    completed: with its values. pruned: as pruned, with its value at its epoch; a study of several objectives takes no
+    value before the end. failed, infeasible: as pruned before the first epoch, the lowest rank. cancelled: removed
+    (Optuna's failed), since it says nothing about the architecture.
     """
     if outcome.state is TrialState.CANCELLED:
         study.tell(trial, state=OptunaState.FAIL)
@@ -97,7 +97,7 @@ def end(study: optuna.Study, trial: optuna.Trial, outcome: Outcome) -> None:
 
 
 def new_study(sampler: optuna.samplers.BaseSampler | None = None, *, objectives: int = 1) -> optuna.Study:
-    """An empty one that maximises everything, in memory, without Optuna's line about it."""
+    """An empty study in memory that maximises all objectives, made without Optuna's log line about it."""
     directions = [StudyDirection.MAXIMIZE] * objectives
     with quiet():
         return optuna.create_study(directions=directions, storage=optuna.storages.InMemoryStorage(), sampler=sampler)
@@ -105,7 +105,7 @@ def new_study(sampler: optuna.samplers.BaseSampler | None = None, *, objectives:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Optuna's own messages up to warnings are left out."""
+    """Suppresses Optuna's own messages up to warnings."""
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:

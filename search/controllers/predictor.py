@@ -1,11 +1,11 @@
-"""Bayesian optimisation on graph features: a Gaussian process over what architectures look like, expected improvement.
+"""Bayesian optimisation on graph features: a Gaussian process over descriptions of architectures, expected improvement.
 
-(BANANAS: White et al. 2021, for candidates by mutation; Kadlecová et al. 2024 for the features.) What an architecture
-is compared by matters more than the model: on a published table of 15,625 cells the same process finds the best after
-29 trainings by graph features and 49 by the six answers.
+(BANANAS: White et al. 2021, for candidates by mutation; Kadlecová et al. 2024 for the features.) The features matter
+more than the model: on a published table of 15,625 cells the same process finds the best after 29 trainings with graph
+features and 49 with the six answers.
 
-Candidates: neighbours of the five trials believed best, that differ in one answer or two; the pool of random
-architectures; and four climbs from the four that promise most.
+Candidates: neighbours of the five trials with the highest estimates, that differ in one answer or two; the pool of
+random architectures; and four climbs from the four candidates with the highest acquisition.
 """
 
 from typing import Any, ClassVar
@@ -23,10 +23,10 @@ class PredictorController(SurrogateController):
 
     def __init__(self, space: SearchSpace, **options: Any) -> None:
         super().__init__(space, **options)
-        self._surroundings = Neighbourhood(self)
+        self._neighbourhood = Neighbourhood(self)
 
-    def candidates(self, number: int, belief: Posterior) -> list[Candidate]:
-        found = [*self._surroundings.around(belief), *self.pool]
+    def candidates(self, number: int, posterior: Posterior) -> list[Candidate]:
+        found = [*self._neighbourhood.around(posterior), *self.pool]
         for climb in range(self.climbs):
-            found += self._surroundings.climbed(found, belief, number, climb)
+            found += self._neighbourhood.climbed(found, posterior, number, climb)
         return found

@@ -1,4 +1,4 @@
-"""Random search: every open decision is answered uniformly (Bergstra & Bengio 2012)."""
+"""Random search: every decision is answered uniformly (Bergstra & Bengio 2012)."""
 
 from typing import ClassVar
 
@@ -9,9 +9,9 @@ from search.proposing.walks import Picker, uniform
 
 
 class RandomController(Proposer):
-    """The yardstick: it learns nothing, and nothing can mislead it."""
+    """The baseline for all others; it learns nothing."""
 
-    patience: ClassVar[int] = 200  # uniform to the end: neighbours only where one walk in 70 or fewer would be new
+    patience: ClassVar[int] = 200  # neighbours are drawn only where fewer than one walk in 70 would be new
 
     def picker(self, rng: np.random.Generator) -> Picker:
         return uniform(rng)

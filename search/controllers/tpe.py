@@ -1,25 +1,25 @@
 """Tree-structured Parzen estimator, by Optuna (Bergstra et al. 2011; Watanabe 2023), multivariate.
 
-The study lives in memory and is a function of the history: every proposal is one running trial in it, in the order
-asked, and every told one is ended there:
+The study is in memory and is a function of the history: every proposal is one running trial in it, in the order asked,
+which the outcome ends:
 
-    completed    told with its value
-    pruned       told as pruned with its value at its epoch: the estimator ranks it below all completed ones, and
-                 among the pruned those that came further first
-    failed,      told as pruned before the first epoch: the worst rank there is. The estimator splits by rank alone,
-    infeasible   so no invented score is needed, and none can depend on the order in which the tells arrived
-    cancelled    taken out (Optuna's failed): it says nothing about the architecture
+    completed    with its value
+    pruned       as pruned, with its value at its epoch: the estimator ranks it below all completed ones, and those
+                 with more epochs above those with fewer
+    failed,      as pruned before the first epoch: the lowest rank. The estimator splits by rank alone, so no invented
+    infeasible   score is needed, which could depend on the order in which the outcomes arrived
+    cancelled    removed (Optuna's failed): it says nothing about the architecture
     open         running: the estimator counts it as bad (constant liar), so that parallel asks spread out
-    refused      draws refused within an ask count as open ones until it ends, which pushes the next draw elsewhere
+    rejected     draws rejected within an ask count as open until it ends, which pushes the next draw elsewhere
 
-With several objectives the study is told the vector, and the estimator splits by dominance and hypervolume (Ozaki et
-al. 2022). Such a study takes no value before a trial's end, so pruned trials all share the rank of failed ones.
+With several objectives the study gets the vector, and the estimator splits by dominance and hypervolume (Ozaki et al.
+2022). Such a study takes no value before a trial's end, so pruned trials all share the rank of failed ones.
 
-Decisions met on every walk are drawn together, from the trials told. Of the others, those that always occur together
-are a group, such as a branch's: with `branches` "grouped" a group is drawn jointly when the walk meets its first
-decision, from the trials that have all of it; with "single" each decision alone. On `chain` of `search/testing/toys.py`
-(60 trials, noise, 41 seeds) single ones found 0.821 on average and groups 0.804, random 0.780; an ask takes about half
-as long in groups. (Optuna's own `group` draws all of them for every suggestion, met or not, and finds them anew.)
+Decisions on every walk so far are drawn jointly. Of the others, those that always occur together are a group, such as
+the decisions of one branch: with `branches` "grouped" a group is drawn jointly when the walk meets its first decision,
+from the trials that have all of it; with "single" each decision alone. On `chain` of `search/testing/toys.py` (60
+trials, noise, 41 seeds) "single" found 0.821 on average and "grouped" 0.804, random 0.780; an ask takes about half as
+long in groups. (Optuna's own `group` draws all groups for every suggestion, met or not, and finds them anew.)
 """
 
 from collections.abc import Iterator, Sequence
@@ -42,7 +42,7 @@ from search.trial import Outcome, TrialState
 class TpeController(Proposer):
     """Options as in Optuna's TPESampler.
 
-    startup: trials told before the estimator takes over from uniform draws.
+    startup: outcomes before the estimator takes over from uniform draws.
     candidates: points drawn from the estimator per draw, of which the most promising is kept.
     branches: "grouped" or "single", see the module's text.
     """
@@ -67,8 +67,8 @@ class TpeController(Proposer):
         self._study = new_study(objectives=objectives)
         self._drafts: list[optuna.Trial] = []
         self._trials: dict[int, optuna.Trial] = {}  # the open ones by our number
-        self._groups: list[Distributions] = []  # of the trials told so far
-        self._always: Distributions | None = None  # met on every walk told so far
+        self._groups: list[Distributions] = []  # of the ended trials
+        self._always: Distributions | None = None  # the decisions that all ended trials have
 
     def ask(self, number: int) -> Proposal:
         try:
@@ -89,22 +89,25 @@ class TpeController(Proposer):
         self._drafts.append(draft)
         return suggesting(draft)
 
-    def opened(self, asked: OpenProposal) -> None:
-        self._study.add_trial(running(asked))
+    def opened(self, trial: OpenProposal) -> None:
+        self._study.add_trial(running(trial))
         stored = self._study.get_trials(deepcopy=False)[-1]
-        self._trials[asked.proposal.number] = optuna.Trial(self._study, stored._trial_id)
+        self._trials[trial.proposal.number] = optuna.Trial(self._study, stored._trial_id)
 
-    def closed(self, asked: OpenProposal, outcome: Outcome) -> None:
+    def closed(self, trial: OpenProposal, outcome: Outcome) -> None:
         end(self._study, self._trials.pop(outcome.number), outcome)
         if outcome.state is not TrialState.CANCELLED:
-            met = distributions(asked)
+            met = distributions(trial)
             self._groups = list(split(self._groups, met))
             before = met if self._always is None else self._always
             self._always = {name: found for name, found in before.items() if name in met}
 
 
 def split(groups: Sequence[Distributions], met: Distributions) -> Iterator[Distributions]:
-    """The groups after one more walk: what it met of a group and what not are two; what is new is one."""
+    """The groups after one more walk. met: the decisions of the walk.
+
+    A group of which the walk has only a part is split in two; decisions that are new are one group.
+    """
     left = dict(met)
     for group in groups:
         both = {name: left.pop(name) for name in group if name in left}
@@ -115,7 +118,7 @@ def split(groups: Sequence[Distributions], met: Distributions) -> Iterator[Distr
 
 
 class _Sampler(optuna.samplers.TPESampler):
-    """Optuna's, for one draw, told the groups: see the module's text."""
+    """Optuna's, for one draw and with given groups: see the module's text."""
 
     def __init__(self, groups: Sequence[Distributions], *, seed: int, startup: int, candidates: int) -> None:
         super().__init__(
@@ -135,7 +138,7 @@ class _Sampler(optuna.samplers.TPESampler):
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
         if param_name not in self._drawn:
-            group = next((one for one in self._groups if param_name in one), {})
+            group = next((group for group in self._groups if param_name in group), {})
             self._drawn.update(self.sample_relative(study, trial, dict(sorted(group.items()))))
         if param_name in self._drawn:
             return self._drawn[param_name]

@@ -1,1 +1,1 @@
-"""Jobs that ended before: their trials as prior data, their weights as a start."""
+"""Jobs that ended before: their trials as prior data, and their weights as the start of trainings."""

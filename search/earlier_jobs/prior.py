@@ -1,22 +1,22 @@
 """Warm start: the trials of earlier jobs as prior data of a new one.
 
-Only jobs that have ended are taken. An ended job changes no more, so its id in the document freezes what it gives: the
-same after a crash and in a replay, without a copy. From each come the completed trials (and, where values compare, the
-pruned ones) whose walk the new space asks as well, question for question.
+Only ended jobs are used. An ended job no longer changes, so its id in the document determines the prior data: the same
+after a crash and in a replay, without a copy. From each job come the completed trials (and, where values compare, the
+pruned ones) whose walk exists in the new space with the same decisions.
 
     comparable   Data set, task, score, epochs and everything about a training are equal: what was measured is the same
-                 quantity and enters as it is. Else only the trial's standing among those of its own job (`standing`):
-                 a value on other data, or after other epochs, says which was better and not how good.
+                 quantity and is used as it is. Otherwise only the trial's z-score among those of its own job is used
+                 (`z_scores`): a value on other data, or after other epochs, says which was better and not how good.
     settled      Comparable, completed, and the seed, which draws the splits, is equal too: its score here is known, so
-                 it is not proposed again. Any other may be: it has to be measured here before it is worth anything.
+                 it is not proposed again. Any other prior trial may be proposed: its score here is not known yet.
 
-A value is what the new job's objective makes of the earlier trial's measures, whatever the earlier one's was; a trial
-that was not measured by something that this needs is left out.
+A value is that of the new job's objective for the measures of the earlier trial, whatever the earlier objective was; a
+trial that lacks a measure which this needs is left out.
 
-A controller learns from prior trials and nothing else follows from them: they use up no budget, and no rule to stop
-looks at them. The best settled ones, as many as there are finalists, are written beside the job's own trials with the
-provenance "prior", so that what was found already can be the incumbent and a finalist. The baseline and what the user
-enqueues are trained in any case.
+Prior trials teach the controller and have no other effect: they use no budget, and no stopping rule counts them. The
+best settled ones, as many as there are finalists, are written beside the job's own trials with the provenance "prior",
+so that an architecture found earlier can be the incumbent and a finalist. The baseline and the user's enqueued
+architectures are trained in any case.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,11 +25,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from archsmith.errors import Fault, InvalidArchitecture, NotFound
+from archsmith.errors import Fault, InvalidArchitecture, NotFound, pointer
 from search.objective import MEASURED, Objective
 from search.proposing.constraints import Constraint
 from search.proposing.prior_values import Prior
-from search.proposing.walks import SearchSpace, Walk, attempt, follow
+from search.proposing.walks import SearchSpace, Walk, draw_walk, follow
 from search.spec import JobSpec
 from search.trial import JobState, TrialState
 from space.architecture import Architecture
@@ -40,18 +40,18 @@ if TYPE_CHECKING:
     from search.ledger import Ledger, Trial
 
 MOST = 500
-"""Prior trials, at most; of more the best half, and others spread evenly: a controller is rebuilt from all of them."""
+"""Prior trials at most, since a controller is rebuilt from all of them: the best half, and others at even steps."""
 
 FIRST_NUMBER = 1_000_000
-"""The ledger's number of the first prior trial of a job, above those of all its own."""
+"""The ledger's number of a job's first prior trial, above those of all its own trials."""
 
-CUT = 2.0
-"""The best and the worst standing, in standard deviations: what was far ahead elsewhere need not be so here."""
+CLIP = 2.0
+"""The largest absolute z-score: what was far ahead on other data need not be so here."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Earlier:
-    """A job that another one starts from. ended: it changes no more. succeeded: it has a bundle."""
+    """A job that another one starts from. ended: it no longer changes. succeeded: it has a bundle."""
 
     spec: JobSpec
     ended: bool
@@ -70,41 +70,41 @@ def look(ledger: "Ledger", job_id: str) -> Earlier | None:
     return Earlier(spec=job.spec, ended=job.state.terminal, trials=own, succeeded=succeeded)
 
 
-def standing(values: Sequence[float]) -> list[float]:
-    """Mean 0 and deviation 1, cut; all 0 where all are equal."""
+def z_scores(values: Sequence[float]) -> list[float]:
+    """Of mean 0 and deviation 1, clipped at CLIP; all 0 where all values are equal."""
     y = np.array(values, dtype=float)
     with np.errstate(all="ignore"):
         z = (y - y.mean()) / y.std()
-    return [float(one) for one in np.clip(np.nan_to_num(z, nan=0.0), -CUT, CUT)]
+    return [float(score) for score in np.clip(np.nan_to_num(z, nan=0.0), -CLIP, CLIP)]
 
 
-def comparable(one: JobSpec, other: JobSpec) -> bool:
-    """Whether a trial's measures would be the same quantities in both jobs; `one` says which of them matter."""
-    timed = any(name in MEASURED for name in Objective.of(one.objective).needs)
-    return _training(one, timed=timed) == _training(other, timed=timed)
+def comparable(spec: JobSpec, other: JobSpec) -> bool:
+    """Whether a trial's measures would be the same quantities in both jobs; `spec` says which of them matter."""
+    timed = any(name in MEASURED for name in Objective.of(spec.objective).needs)
+    return _training(spec, timed=timed) == _training(other, timed=timed)
 
 
 def _training(spec: JobSpec, *, timed: bool) -> tuple[object, ...]:
-    """timed: whether it counts how many threads a trial has."""
+    """All that a measure depends on. timed: whether it depends on the trial's number of threads as well."""
     trial = spec.trial
-    trained = (trial.batch_size, trial.learning_rate, trial.precision, trial.layout, trial.gpus > 0)
+    settings = (trial.batch_size, trial.learning_rate, trial.precision, trial.layout, trial.gpus > 0)
     threads = trial.cpus if timed else None
-    asked = (spec.dataset, spec.space.get("data"), spec.objective.score, spec.budget.epochs)
-    return *asked, threads, spec.init_from, *trained
+    task = (spec.dataset, spec.space.get("data"), spec.objective.score, spec.budget.epochs)
+    return *task, threads, spec.init_from, *settings
 
 
 def gather(spec: JobSpec, space: SearchSpace, earlier: Sequence[Earlier]) -> list[tuple[Prior, "Trial"]]:
     """The prior data of a job, each beside its own row, in order of the jobs named and of their trials' numbers."""
-    found = [one for job in earlier for one in _of_job(spec, space, job)]
+    found = [pair for job in earlier for pair in _of_job(spec, space, job)]
     values = {place: prior.value for place, (prior, _) in enumerate(found) if prior.comparable}
-    standings = {place: prior.value for place, (prior, _) in enumerate(found) if not prior.comparable}
+    scores = {place: prior.value for place, (prior, _) in enumerate(found) if not prior.comparable}
     kept = _thinned(values, MOST)
-    kept += _thinned(standings, MOST - len(kept))
+    kept += _thinned(scores, MOST - len(kept))
     return [found[place] for place in sorted(kept)]
 
 
 def _thinned(values: Mapping[int, float], count: int) -> list[int]:
-    """At most `count` places: the best half, and others spread evenly."""
+    """At most `count` of the keys: the best half, and others at even steps."""
     if len(values) <= count:
         return list(values)
     ranked = sorted(values, key=lambda place: -values[place])
@@ -114,24 +114,24 @@ def _thinned(values: Mapping[int, float], count: int) -> list[int]:
 
 
 def _of_job(spec: JobSpec, space: SearchSpace, job: Earlier) -> list[tuple[Prior, "Trial"]]:
-    alike = comparable(spec, job.spec)
+    same_quantity = comparable(spec, job.spec)
     objective = Objective.of(spec.objective)
     rows = [
         (row, architecture)
         for row in _valued(job)
-        if objective.knows(row.facts) and isinstance(architecture := there(space, row.choices), Architecture)
+        if objective.knows(row.facts) and isinstance(architecture := in_space(space, row.choices), Architecture)
     ]
     # what a space fixes is no choice: the same answers may lead to another network
-    same = [(row, one) for row, one in rows if alike and one.hash == row.hash]
+    same = [(row, architecture) for row, architecture in rows if same_quantity and architecture.hash == row.hash]
     other = [
-        (row, one) for row, one in rows
-        if not (alike and one.hash == row.hash) and row.state is TrialState.COMPLETED
+        (row, architecture) for row, architecture in rows
+        if not (same_quantity and architecture.hash == row.hash) and row.state is TrialState.COMPLETED
     ]  # fmt: skip
-    found = [*_as_it_is(same, objective, settled=spec.seed == job.spec.seed), *_by_standing(other, objective)]
-    return sorted(found, key=lambda one: one[1].number)
+    found = [*_by_value(same, objective, settled=spec.seed == job.spec.seed), *_by_z_score(other, objective)]
+    return sorted(found, key=lambda pair: pair[1].number)
 
 
-def _as_it_is(
+def _by_value(
     rows: "Sequence[tuple[Trial, Architecture]]", objective: Objective, *, settled: bool
 ) -> "Iterator[tuple[Prior, Trial]]":
     for row, architecture in rows:
@@ -150,13 +150,13 @@ def _as_it_is(
         yield prior, row
 
 
-def _by_standing(rows: "Sequence[tuple[Trial, Architecture]]", objective: Objective) -> "Iterator[tuple[Prior, Trial]]":
+def _by_z_score(rows: "Sequence[tuple[Trial, Architecture]]", objective: Objective) -> "Iterator[tuple[Prior, Trial]]":
     if not rows:
         return
     points = [objective.values(row.facts) for row, _ in rows]
-    values = standing([objective.combined(point) for point in points])
-    placed = zip(*map(standing, zip(*points, strict=True)), strict=True)
-    for (row, architecture), value, point in zip(rows, values, placed, strict=True):
+    values = z_scores([objective.combined(point) for point in points])
+    by_objective = zip(*map(z_scores, zip(*points, strict=True)), strict=True)
+    for (row, architecture), value, point in zip(rows, values, by_objective, strict=True):
         prior = Prior(
             architecture=architecture, choices=dict(row.choices), value=value, values=point, epochs=0, comparable=False
         )
@@ -170,19 +170,19 @@ def _valued(job: Earlier) -> "list[Trial]":
 def best_settled(
     found: "Sequence[tuple[Prior, Trial]]", space: SearchSpace, constraints: Sequence[Constraint], count: int
 ) -> "list[Trial]":
-    """The `count` best whose score here is known, of those that keep this job's constraints; each architecture once."""
-    limits = (*space.constraints, *constraints)
+    """The `count` best settled ones that keep this job's constraints; each architecture once."""
+    constraints = (*space.constraints, *constraints)
     best: dict[str, Trial] = {}
-    for prior, row in sorted(found, key=lambda one: -one[0].value):
+    for prior, row in sorted(found, key=lambda pair: -pair[0].value):
         if len(best) < count and prior.settled and row.hash not in best:
-            one = attempt(space, limits, follow(replay(prior.choices)))
-            if one is not None and not one.broken:
+            draw = draw_walk(space, constraints, follow(replay(prior.choices)))
+            if draw is not None and not draw.violation:
                 best[row.hash] = row
     return list(best.values())
 
 
-def there(space: SearchSpace, choices: Choices) -> Architecture | str:
-    """What these answers lead to in a space; where it asks something else than they answer, that in words."""
+def in_space(space: SearchSpace, choices: Choices) -> Architecture | str:
+    """The architecture of these answers in a space; where its decisions are others, a sentence about the first."""
     walk = Walk(picker=follow(replay(choices)))
     try:
         architecture = space.sample(walk.choose)
@@ -190,24 +190,24 @@ def there(space: SearchSpace, choices: Choices) -> Architecture | str:
         return str(error)
     for decision in walk.decisions:
         if decision.name not in choices:
-            return f"{decision.name} is asked here and not there"
+            return f"the trial has no decision {decision.name}, which this space has"
         if walk.choices[decision.name] != choices[decision.name]:
             offered = ", ".join(map(repr, decision.options))
-            return f"{decision.name} was {choices[decision.name]!r} there and is one of {offered} here"
+            return f"the trial has {decision.name} = {choices[decision.name]!r}, which must be one of {offered} here"
     missing = next((name for name in choices if name not in walk.choices), None)
-    return architecture if missing is None else f"{missing} was asked there and is not here"
+    return architecture if missing is None else f"the trial has the decision {missing}, unknown to this space"
 
 
 def prior_faults(spec: JobSpec, space: SearchSpace, find: Callable[[str], Earlier | None]) -> list[Fault]:
-    """What keeps the jobs of `warm_start` from giving prior data."""
+    """What is wrong with the jobs of `warm_start`."""
     faults = []
     for place, job_id in enumerate(spec.warm_start.jobs):
         if job_id in spec.warm_start.jobs[:place]:
-            rule, detail = "repeated", f"job {job_id} is named twice"
+            rule, detail = "repeated", f"job {job_id} is named twice; name it once"
         else:
             rule, detail = _fault(job_id, find(job_id), space, Objective.of(spec.objective))
         if rule:
-            faults.append(Fault(pointer=f"/warm_start/jobs/{place}", rule=rule, detail=detail))
+            faults.append(Fault(pointer=pointer("warm_start", "jobs", place), rule=rule, detail=detail))
     return faults
 
 
@@ -215,15 +215,18 @@ def _fault(job_id: str, job: Earlier | None, space: SearchSpace, objective: Obje
     if job is None:
         return "job_not_found", f"there is no job {job_id!r:.80}"
     if not job.ended:
-        return "job_not_ended", f"job {job_id} has not ended: only what changes no more can be prior data"
+        return "job_not_ended", f"job {job_id} has not ended; only an ended job can give prior data"
     rows = [row for row in _valued(job) if row.state is TrialState.COMPLETED]
     if not rows:
-        return "job_without_values", f"job {job_id} has no completed trial"
+        return "job_without_values", f"job {job_id} has no completed trial to learn from"
     known = [row for row in rows if objective.knows(row.facts)]
     if not known:
         missing = next(name for name in objective.needs if name not in rows[0].facts)
         return "job_without_values", f"job {job_id} did not measure {missing}, which this job's objective needs"
-    different = [why for row in known if isinstance(why := there(space, row.choices), str)]
+    different = [why for row in known if isinstance(why := in_space(space, row.choices), str)]
     if len(different) == len(known):
-        return "space_mismatch", f"none of the {len(known)} completed trials of job {job_id} fits: {different[0]}"
+        return (
+            "space_mismatch",
+            f"none of the {len(known)} completed trials of job {job_id} is in this job's space: {different[0]}",
+        )
     return "", ""

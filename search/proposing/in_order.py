@@ -1,8 +1,9 @@
-"""A search that can be repeated: whatever the number of workers and whatever crashes, the same asks in the same order.
+"""A search that can be repeated: the same asks in the same order, whatever the number of workers and whatever crashes.
 
-Results arrive in the order of the machines' luck. This wrapper holds them back: ask n is made when exactly the trials
-0 .. n - LAG have been told, in order of their numbers, and those after them are open as far as the controller knows.
-So n depends on the seed and on the outcomes of trials 0 .. n - LAG alone. The price: at most LAG trials run at once.
+Outcomes arrive in an order that depends on how fast each machine is. This wrapper holds them back: ask n is made when
+exactly the trials 0 .. n - LAG have been told, in order of their numbers, and those after them are open as far as the
+controller knows. So ask n depends on the seed and on the outcomes of trials 0 .. n - LAG alone. The price: at most LAG
+trials run at once.
 """
 
 from collections.abc import Sequence
@@ -15,17 +16,17 @@ from search.trial import Outcome
 from space.decision import Choices
 
 LAG = 4
-"""Trials that may be open at once. More would keep more workers busy and let each proposal know less."""
+"""Trials that may be open at once. A larger lag keeps more workers busy, but each proposal knows fewer outcomes."""
 
 
 class DeterministicOrder(Controller):
-    """Any controller, told in order. `ready` says when the next ask may be made."""
+    """Any controller, told in order of trial numbers. `ready` says when the next ask may be made."""
 
     def __init__(self, controller: Controller) -> None:
         self._inner = controller
         self._open: set[int] = set()
-        self._held: dict[int, Outcome] = {}
-        self._told = 0  # trials 0 .. _told - 1 have been passed on
+        self._held: dict[int, Outcome] = {}  # told to this wrapper and not yet to the controller
+        self._told = 0  # trials 0 .. _told - 1 have been told to the controller
 
     def ready(self, number: int) -> bool:
         return all(n in self._held for n in range(self._told, number - LAG + 1))
@@ -33,7 +34,7 @@ class DeterministicOrder(Controller):
     def ask(self, number: int) -> Proposal:
         """Raises ValueError before it is ready, SpaceExhausted."""
         if not self.ready(number):
-            raise ValueError(f"ask {number} needs the ends of all trials up to {number - LAG}")
+            raise ValueError(f"trial {number} cannot be asked before all trials up to {number - LAG} have ended")
         while self._told <= number - LAG:
             self._inner.tell(self._held.pop(self._told))
             self._told += 1

@@ -1,15 +1,17 @@
-"""Prior trials inside a controller: how they are told, and how standings wait for values to be placed by.
+"""Prior trials inside a controller: how they are told, and how z-scores are scaled to values of this job.
 
-A value of another data set or other epochs is only a standing: so many deviations above or below the mean of its own
-job. To stand beside values of this job it is placed among those of the first `ANCHORS` completed trials,
+A value measured on another data set, or after other epochs, is known as a z-score only: so many standard deviations
+above or below the mean of its own job. To be compared with values of this job it is scaled by the first `ANCHORS`
+completed trials,
 
-    value = mean + standing * deviation
+    value = mean + z * deviation
 
-with several objectives each of them by itself, once all trials up to the last of them have ended. They are mostly the
-baseline and random ones, as the first of the earlier job were; what this job finds later is above them, so its own
-values have the last word. Which trials those are goes by number, so the order of tells does not matter.
+with several objectives each of them by itself, once all trials up to the last of them have ended. The anchors are
+mostly the baseline and random architectures, as the first trials of the earlier job were; what this job finds later is
+above them, so its own values have the last word. Which trials are anchors goes by number, so the order of outcomes does
+not matter.
 
-A placed value rests on 0 epochs of this job: a surrogate with levels of fidelity may take it for another level.
+A scaled value rests on 0 epochs of this job: a surrogate with levels of fidelity may take it for another level.
 """
 
 from dataclasses import dataclass
@@ -22,19 +24,19 @@ from space.architecture import Architecture
 from space.decision import Choices
 
 ANCHORS = 4
-"""Values that standings are placed by."""
+"""Completed trials whose mean and deviation scale the z-scores."""
 
 Row = tuple[float, ...]
-"""The value and, where there are several, each objective's; or the standings of them."""
+"""The value and, where there are several objectives, the value of each; or the z-scores of these."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Prior:
     """One trial of an earlier job.
 
-    value: of that job, where it is `comparable`; else its standing there, mean 0 and deviation 1. values: the same of
-        each objective of this job, where there are several.
-    epochs: that the value rests on; 0 for a standing. pruned: it was stopped early. settled: see
+    value: as measured there, where it is `comparable`; else its z-score there. values: the same for each objective of
+        this job, where there are several.
+    epochs: that the value rests on; 0 for a z-score. pruned: it was stopped early. settled: see
     `search/earlier_jobs/prior.py`.
     """
 
@@ -49,23 +51,23 @@ class Prior:
 
 
 def outcome_of(number: int, prior: Prior) -> Outcome:
-    """How a comparable prior trial is told."""
+    """The outcome of a comparable prior trial."""
     state = TrialState.PRUNED if prior.pruned else TrialState.COMPLETED
     return Outcome(number=number, state=state, value=prior.value, values=prior.values, epochs=prior.epochs)
 
 
 class PriorScaler:
-    """The standings that wait, by number, and the first ends of the job's own trials."""
+    """Keeps the z-scores of prior trials, by number, until the job's first outcomes can scale them."""
 
     def __init__(self) -> None:
         self._waiting: dict[int, Row] = {}
-        self._ended: dict[int, Row | None] = {}
+        self._ended: dict[int, Row | None] = {}  # the job's own trials; None where one has no value
 
-    def wait(self, number: int, prior: Prior) -> None:
+    def add(self, number: int, prior: Prior) -> None:
         self._waiting[number] = _row(prior.value, prior.values)
 
-    def after(self, outcome: Outcome) -> list[Outcome]:
-        """The prior trials that can be told now that one of the job's own has ended."""
+    def scaled_after(self, outcome: Outcome) -> list[Outcome]:
+        """Count in an outcome of the job's own -> the outcomes of the prior trials that can be scaled now."""
         if not self._waiting:
             return []
         completed = outcome.state is TrialState.COMPLETED and outcome.value is not None
@@ -76,27 +78,27 @@ class PriorScaler:
         waiting, self._waiting = self._waiting, {}
         with np.errstate(all="ignore"):
             mean, deviation = np.mean(anchors, axis=0), np.std(anchors, axis=0)
-            return [_placed(number, mean + np.array(row) * deviation) for number, row in waiting.items()]
+            return [_outcome(number, mean + np.array(row) * deviation) for number, row in waiting.items()]
 
     def _anchors(self) -> list[Row]:
-        """The first values, as far as no earlier trial is open."""
-        found: list[Row] = []
+        """The first values by trial number, up to the first trial that is still open."""
+        anchors: list[Row] = []
         number = 0
-        while number in self._ended and len(found) < ANCHORS:
+        while number in self._ended and len(anchors) < ANCHORS:
             row = self._ended[number]
             if row is not None:
-                found.append(row)
+                anchors.append(row)
             number += 1
-        return found
+        return anchors
 
 
 def _row(value: float, values: tuple[float, ...]) -> Row:
     return (value, *values) if len(values) > 1 else (value,)
 
 
-def _placed(number: int, row: NDArray[np.float64]) -> Outcome:
+def _outcome(number: int, row: NDArray[np.float64]) -> Outcome:
     if np.isfinite(row).all():
         value, *values = map(float, row)
         return Outcome(number=number, state=TrialState.COMPLETED, value=value, values=tuple(values))
-    reason = "the values of this job have no finite spread"
+    reason = "the values of this job have no finite standard deviation to scale a z-score by"
     return Outcome(number=number, state=TrialState.CANCELLED, reason=reason)

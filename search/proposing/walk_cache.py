@@ -1,7 +1,7 @@
-"""Walks that were made before: only their answers are asked again, where they lead is looked up.
+"""A cache of walks: a walk that was made before only asks its answers again, and its result is looked up.
 
-The same answers lead to the same next decision, always, so the walks of a space are a tree. A walk along a branch that
-is known costs a microsecond or two for each decision, in the place of one that builds its architecture.
+The same answers lead to the same next decision, always, so the walks of a space form a tree. Following a branch that is
+known takes a microsecond or two per decision, where a new walk has to build its architecture.
 """
 
 import itertools
@@ -14,88 +14,88 @@ from search.proposing.walks import SearchSpace
 from space.architecture import Architecture
 from space.decision import Choose, Decision, Option
 
-MOST = 100_000
-"""How much is kept: a decision counts as one, an end and what is remembered of it as END. Of a surrogate's candidates
-that is 100 to 170 MB. Past it all is forgotten."""
+CAPACITY = 100_000
+"""How much is kept: a decision counts as one, a leaf and its value as LEAF_WEIGHT. With a surrogate's candidates as
+values that is 100 to 170 MB. A cache that is full starts again from empty."""
 
-END = 10
+LEAF_WEIGHT = 10
 
-E = TypeVar("E")
+V = TypeVar("V")
 
 
 @dataclass(slots=True)
-class _Fork:
-    """A place in the tree: the decision asked there, and where each answer leads. 1, 1.0 and True are three answers."""
+class _Node:
+    """A decision, and where each answer leads. The type is part of the key: 1, 1.0 and True are three answers."""
 
     decision: Decision
-    after: dict[tuple[type, Option], Any] = field(default_factory=dict)
+    children: dict[tuple[type, Option], Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class _End(Generic[E]):
-    of: E
+class _Leaf(Generic[V]):
+    value: V
 
 
-class WalkCache(Generic[E]):
-    """The walks of a space, and what there is to remember of their ends. most: see `MOST`."""
+class WalkCache(Generic[V]):
+    """The walks of a space, each with a value. capacity: see `CAPACITY`."""
 
-    def __init__(self, space: SearchSpace, *, most: float = MOST) -> None:
-        self._space, self._most = space, most
-        self._root: _Fork | _End[E] | None = None
+    def __init__(self, space: SearchSpace, *, capacity: float = CAPACITY) -> None:
+        self._space, self._capacity = space, capacity
+        self._root: _Node | _Leaf[V] | None = None
         self._count = 0
 
-    def end(self, choose: Choose, made: Callable[[Architecture | InvalidArchitecture], E]) -> E:
-        """What is remembered of the walk that `choose` takes.
+    def get(self, choose: Choose, make: Callable[[Architecture | InvalidArchitecture], V]) -> V:
+        """The value of the walk that `choose` takes.
 
-        made: finds it, for a walk that is new, from the architecture or from why none fits.
+        make: makes the value of a new walk, from its architecture or from the error that says why no shape fits.
         """
         place: Any = self._root
-        begun: list[Option] = []
-        while isinstance(place, _Fork):
-            begun.append(choose(place.decision))
-            place = place.after.get(_label(begun[-1]))
+        prefix: list[Option] = []
+        while isinstance(place, _Node):
+            prefix.append(choose(place.decision))
+            place = place.children.get(_key(prefix[-1]))
         if place is None:
-            place = self._new(begun, choose, made)
-        known: E = place.of
-        return known
+            place = self._new_leaf(prefix, choose, make)
+        value: V = place.value
+        return value
 
-    def _new(
-        self, begun: list[Option], choose: Choose, made: Callable[[Architecture | InvalidArchitecture], E]
-    ) -> _End[E]:
-        """A walk that begins with these answers, and from there on is new."""
-        met: list[tuple[Decision, Option]] = []
+    def _new_leaf(
+        self, prefix: list[Option], choose: Choose, make: Callable[[Architecture | InvalidArchitecture], V]
+    ) -> _Leaf[V]:
+        """Makes a walk that begins with the answers of `prefix`, which `choose` has given already."""
+        path: list[tuple[Decision, Option]] = []
 
         def follow(decision: Decision) -> Option:
-            met.append((decision, begun[len(met)] if len(met) < len(begun) else choose(decision)))
-            return met[-1][1]
+            path.append((decision, prefix[len(path)] if len(path) < len(prefix) else choose(decision)))
+            return path[-1][1]
 
-        found: Architecture | InvalidArchitecture
+        result: Architecture | InvalidArchitecture
         try:
-            found = self._space.sample(follow)
+            result = self._space.sample(follow)
         except InvalidArchitecture as error:
-            found = error
-        end = _End(made(found))
-        self._keep(met, end)
-        return end
+            result = error
+        leaf = _Leaf(make(result))
+        self._insert(path, leaf)
+        return leaf
 
-    def _keep(self, met: list[tuple[Decision, Option]], end: _End[E]) -> None:
-        if self._count >= self._most:
+    def _insert(self, path: list[tuple[Decision, Option]], leaf: _Leaf[V]) -> None:
+        if self._count >= self._capacity:
             self._root, self._count = None, 0
-        self._count += END
-        if not met:
-            self._root = end
+        self._count += LEAF_WEIGHT
+        if not path:
+            self._root = leaf
             return
         if self._root is None:
-            self._root = _Fork(met[0][0])
+            self._root = _Node(path[0][0])
         place: Any = self._root
-        for (_, answer), (decision, _) in itertools.pairwise(met):
-            key = _label(answer)
-            if key not in place.after:
-                place.after[key] = _Fork(decision)
+        for (_, answer), (decision, _) in itertools.pairwise(path):
+            key = _key(answer)
+            if key not in place.children:
+                place.children[key] = _Node(decision)
                 self._count += 1
-            place = place.after[key]
-        place.after[_label(met[-1][1])] = end
+            place = place.children[key]
+        place.children[_key(path[-1][1])] = leaf
 
 
-def _label(option: Option) -> tuple[type, Option]:
+def _key(option: Option) -> tuple[type, Option]:
     return type(option), option

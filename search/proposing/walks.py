@@ -1,7 +1,7 @@
 """Walks through a space: what answers their decisions, what was answered, and where they led.
 
-A picker answers one decision after the other. `Walk` notes what it said; `Draw` is a walk that is over, with how far
-from all limits it ended. `search/proposing/walk_cache.py` remembers walks.
+A picker answers one decision after the other. `Walk` records its answers; a `Draw` is a walk that has ended, with its
+architecture and how far that is from feasible. `search/proposing/walk_cache.py` remembers walks.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from archsmith.errors import InvalidArchitecture
-from search.proposing.constraints import Constraint, broken
+from search.proposing.constraints import Constraint, total_violation
 from space.analysis import analyse
 from space.architecture import Architecture
 from space.constraint import MEASURES
@@ -21,7 +21,7 @@ from space.size import SizeEstimate, every
 from space.space import replay
 
 Picker = Callable[[Decision], tuple[Option, float]]
-"""An idea's answer to one decision, and the probability with which it was given."""
+"""A strategy's answer to one decision, and the probability with which it was given."""
 
 
 class SearchSpace(Protocol):
@@ -29,10 +29,10 @@ class SearchSpace(Protocol):
 
     @property
     def constraints(self) -> Sequence[Constraint]:
-        """The space's own, which every architecture must keep."""
+        """The space's own constraints, which every architecture must keep."""
 
     def sample(self, choose: Choose) -> Architecture:
-        """One walk. Raises InvalidArchitecture where the shapes cannot be."""
+        """The architecture at the end of one walk. Raises InvalidArchitecture where shapes do not fit."""
 
     def baseline(self) -> Choices:
         """The answers of the architecture that every search starts from."""
@@ -43,7 +43,7 @@ class SearchSpace(Protocol):
 
 @dataclass(kw_only=True, slots=True)
 class Walk:
-    """One walk as it happens. Its `choose` asks the picker and notes what it said.
+    """One walk as it happens: `choose` asks the picker and records the answer.
 
     decisions: those with more than one option, in the order asked; only they can be learned from.
     """
@@ -64,7 +64,7 @@ class Walk:
 
 
 def uniform(rng: np.random.Generator) -> Picker:
-    """Every option alike."""
+    """Every option with the same probability."""
 
     def pick(decision: Decision) -> tuple[Option, float]:
         count = len(decision.options)
@@ -74,20 +74,20 @@ def uniform(rng: np.random.Generator) -> Picker:
 
 
 def neighbour(choices: Choices, rng: np.random.Generator) -> Picker:
-    """The same answers but for two of them, on average."""
-    again = uniform(rng)
+    """The same answers, except that two of them, on average, are drawn anew."""
+    redrawn = uniform(rng)
     same = follow(replay(choices))
     rate = min(1.0, 2.0 / max(1, len(choices)))
-    return lambda decision: again(decision) if rng.random() < rate else same(decision)
+    return lambda decision: redrawn(decision) if rng.random() < rate else same(decision)
 
 
 def follow(choose: Choose) -> Picker:
-    """Answers that are certain."""
+    """The answers of `choose`, each with probability 1."""
     return lambda decision: (choose(decision), 1.0)
 
 
 def every_walk(space: SearchSpace) -> Iterator[tuple[Walk, Architecture | None]]:
-    """All walks of a space, the last decision turning fastest; None where no shape fits."""
+    """All walks of a space, the last decision varying fastest; None where no shape fits."""
 
     def run(choose: Choose) -> tuple[Walk, Architecture | None]:
         walk = Walk(picker=follow(choose))
@@ -103,8 +103,8 @@ def every_walk(space: SearchSpace) -> Iterator[tuple[Walk, Architecture | None]]
 class Draw:
     """A walk that ended in an architecture.
 
-    decisions: those with more than one option; behaviour: the probability of each answer to them.
-    broken: how far it is from feasible, see `search.proposing.constraints`.
+    decisions: those with more than one option. behaviour: the probability of each answer to them.
+    violation: how far it is from feasible, 0 where all constraints hold; see `search.proposing.constraints`.
     """
 
     choices: Choices
@@ -112,22 +112,37 @@ class Draw:
     behaviour: Mapping[str, float]
     architecture: Architecture
     measures: Mapping[str, float]
-    broken: float
+    violation: float
 
 
-def attempt(space: SearchSpace, limits: Sequence[Constraint], picker: Picker) -> Draw | None:
-    """One walk, and how far from all limits it ends; None where no shape fits."""
+def draw_walk(space: SearchSpace, constraints: Sequence[Constraint], picker: Picker) -> Draw | None:
+    """One walk, with its violation of the constraints; None where no shape fits."""
     walk = Walk(picker=picker)
     try:
         architecture = space.sample(walk.choose)
     except InvalidArchitecture:
         return None
-    return attempt_of(walk, architecture, limits)
+    return draw_of(walk, architecture, constraints)
 
 
-class OnDemand(Mapping[str, float]):
-    """The measures of an architecture, analysed when the first is looked up: 0.7 ms that a search without any
-    constraint does not spend on each draw."""
+def draw_of(walk: Walk, architecture: Architecture, constraints: Sequence[Constraint]) -> Draw:
+    """The draw of a walk that has ended."""
+    measures = LazyMeasures(architecture)
+    return Draw(
+        choices=walk.choices,
+        decisions=tuple(walk.decisions),
+        behaviour=walk.behaviour,
+        architecture=architecture,
+        measures=measures,
+        violation=total_violation(constraints, measures),
+    )
+
+
+class LazyMeasures(Mapping[str, float]):
+    """The measures of an architecture, which is analysed when the first of them is looked up.
+
+    An analysis takes 0.7 ms, which a search without constraints need not spend on each draw.
+    """
 
     def __init__(self, architecture: Architecture) -> None:
         self._architecture = architecture
@@ -144,16 +159,3 @@ class OnDemand(Mapping[str, float]):
 
     def __len__(self) -> int:
         return len(MEASURES)
-
-
-def attempt_of(walk: Walk, architecture: Architecture, limits: Sequence[Constraint]) -> Draw:
-    """A walk that is over."""
-    measures = OnDemand(architecture)
-    return Draw(
-        choices=walk.choices,
-        decisions=tuple(walk.decisions),
-        behaviour=walk.behaviour,
-        architecture=architecture,
-        measures=measures,
-        broken=broken(limits, measures),
-    )

@@ -1,1 +1,1 @@
-"""When a trial goes on no longer, and when the whole search is over."""
+"""When a trial is stopped early, and when the whole search ends."""

@@ -1,19 +1,17 @@
-"""Why a search ends: a function of what was told, so that a restarted driver decides as the one before it.
+"""Why a search ends: a function of the outcomes, so that a restarted driver decides as the one before it.
 
     target_reached      the best score of a completed trial has reached `stop.target`
     improvement_flat    the last `stop.flat.trials` counted trials raised the best value by no more than `stop.flat.by`;
-                        of several objectives, the one number that stands for them
-    budget_trials       so many trials count
-    budget_epochs       another trial might go over the epochs of all trials together, and none is open
+                        with several objectives, the best of their combined value
+    budget_trials       the number of counted trials is reached
+    budget_epochs       another trial might exceed the epochs of all trials together
 
-The first two end the search at once, the others let what is open run to its end. `budget_seconds` is the clock's
-(`workers/stop_signal.py`) and `space_exhausted` the controller's. "Last" goes by number, not by who came first.
-Infeasible trials were never trained and count nowhere; trials of other jobs (`search/earlier_jobs/prior.py`) are not
-asked.
+The first two end the search at once, the others let open trials finish. `budget_seconds` is decided by the clock
+(`workers/stop_signal.py`) and `space_exhausted` by the controller. "Last" is by number, not by time. Infeasible trials
+were never trained and do not count; nor do trials of other jobs (`search/earlier_jobs/prior.py`).
 
-In a reproducible job the first two let what is open run to its end as well, and look at no trial that came too late for
-the next ask to know of it (`search/proposing/in_order.py`): else it would depend on the machines' luck which trials
-there are.
+In a reproducible job the first two let open trials finish as well, and consider only outcomes that the next ask knows
+(`search/proposing/in_order.py`): otherwise the trials of the job would depend on which machine is faster.
 """
 
 from collections.abc import Sequence
@@ -29,44 +27,44 @@ def counts(outcome: Outcome) -> bool:
     return outcome.state is not TrialState.INFEASIBLE
 
 
-def ended(stop: StopSpec, told: Sequence[Outcome], objective: Objective = Objective()) -> str | None:  # noqa: B008
+def ended(stop: StopSpec, outcomes: Sequence[Outcome], objective: Objective = Objective()) -> str | None:  # noqa: B008
     """Why the search ends now, whatever is open; None where it goes on."""
-    best = _best(told)
+    best = _best(outcomes)
     if best is None:
         return None
-    if stop.target is not None and _best_score(told, objective) >= stop.target:
+    if stop.target is not None and _best_score(outcomes, objective) >= stop.target:
         return "target_reached"
     if stop.flat is not None:
-        earlier = sorted(filter(counts, told), key=lambda one: one.number)[: -stop.flat.trials]
+        earlier = sorted(filter(counts, outcomes), key=lambda outcome: outcome.number)[: -stop.flat.trials]
         before = _best(earlier)
         if before is not None and best - before <= stop.flat.by:
             return "improvement_flat"
     return None
 
 
-def before(told: Sequence[Outcome], number: int) -> list[Outcome]:
-    """Of a reproducible job, what the ask of trial `number` knows."""
-    return [outcome for outcome in told if outcome.number <= number - LAG]
+def before(outcomes: Sequence[Outcome], number: int) -> list[Outcome]:
+    """The outcomes that the ask of trial `number` knows in a reproducible job."""
+    return [outcome for outcome in outcomes if outcome.number <= number - LAG]
 
 
-def full(budget: Budget, told: Sequence[Outcome], open_: int) -> str | None:
-    """The ceiling under which no further trial has room beside `open_` that are not told yet; None where it has."""
-    if sum(map(counts, told)) + open_ >= budget.trials:
+def full(budget: Budget, outcomes: Sequence[Outcome], open_: int) -> str | None:
+    """Which budget leaves no room for another trial beside the `open_` ones; None where there is room."""
+    if sum(map(counts, outcomes)) + open_ >= budget.trials:
         return "budget_trials"
     if budget.total_epochs is not None:
-        used = sum(outcome.epochs for outcome in told)
+        used = sum(outcome.epochs for outcome in outcomes)
         if used + (open_ + 1) * budget.epochs > budget.total_epochs:
             return "budget_epochs"
     return None
 
 
-def _best_score(told: Sequence[Outcome], objective: Objective) -> float:
-    """`check_job` sees to it that the score is an objective, without a soft target."""
+def _best_score(outcomes: Sequence[Outcome], objective: Objective) -> float:
+    """`check_job` makes sure that the score is an objective, without a soft target."""
     place = objective.names.index("score")
-    return max(one.values[place] for one in told if one.state is TrialState.COMPLETED)
+    return max(outcome.values[place] for outcome in outcomes if outcome.state is TrialState.COMPLETED)
 
 
-def _best(told: Sequence[Outcome]) -> float | None:
-    """The value of the incumbent: pruned ones rest on fewer epochs and do not compare."""
-    values = [one.value for one in told if one.state is TrialState.COMPLETED and one.value is not None]
-    return max(values, default=None)
+def _best(outcomes: Sequence[Outcome]) -> float | None:
+    """The value of the incumbent: pruned trials rest on fewer epochs and do not compare."""
+    completed = (outcome for outcome in outcomes if outcome.state is TrialState.COMPLETED)
+    return max((outcome.value for outcome in completed if outcome.value is not None), default=None)

@@ -1,15 +1,20 @@
-"""Whether a trial can still win, from where the job's finished trials stood at the same epoch and what became of them.
+"""Whether a trial can still win, by regression on the job's finished trials.
 
-    y(E) = a + b * y(e) + noise        least squares over the trials that were measured at e and at the last epoch E
+    y(E) = a + b * y(e) + noise        least squares over the n trials that were measured at e and at the last epoch E
 
-and the chance that a new trial ends above a bound follows from the regression's predictive distribution, a Student t
-with n - 2 degrees of freedom whose width grows with the distance of y(e) from what was seen. Learning curves are often
-extrapolated by families of parametric curves, one trial at a time (Domhan, Springenberg, Hutter 2015), which knows
-nothing of the shape that a job's own schedule gives to all its curves: with a learning rate that falls to zero most of
-the gain comes at the end, where no power law expects it. A line through the job's own trials knows.
+The probability that a new trial ends above a bound follows from the predictive distribution of this regression,
 
-That weak trials were stopped does not bend the line: who was stopped at e or before depends on y(e) and what led there,
-which it is conditioned on. Who was stopped later does: those left ended better, so the chances err on the trial's side.
+    y(E) ~ a + b y(e) + s sqrt(1 + 1/n + (y(e) - mean)² / Sxx) t(n - 2),    s² = residual sum of squares / (n - 2)
+
+a Student t whose width grows with the distance of y(e) from the mean of the values at e; Sxx is the sum of squared
+deviations of these. Learning curves are often extrapolated by families of parametric curves, one trial at a time
+(Domhan, Springenberg, Hutter 2015). That ignores the shape which a job's schedule gives to all of its curves: with a
+learning rate that falls to zero most of the improvement comes at the end, which no power law predicts. A line through
+the job's own trials does.
+
+Trials that were stopped at e or before do not bias the line: whether they were depends on y(e) and what came before it,
+on which the regression is conditioned. Trials stopped later do: those left ended better, so the probabilities are
+rather too high.
 """
 
 import math
@@ -21,15 +26,16 @@ from scipy.special import stdtr
 Array = npt.NDArray[np.float64]
 
 
-def chance_above(early: Array, final: Array, *, now: float, bounds: Array) -> Array:
-    """(bounds,) the chance that a trial that stands at `now` ends above each of `bounds`.
+def probability_above(early: Array, final: Array, *, now: float, bounds: Array) -> Array:
+    """(bounds,): the probability that a trial with the value `now` ends above each of `bounds`.
 
-    early, final: (n,) of the finished trials, n > 2. 1 wherever the numbers allow no claim.
+    early, final: (n,) values of the finished trials at e and E, n > 2. 1 wherever the values are not finite, or do not
+    determine the line.
     """
     count = len(early)
     with np.errstate(all="ignore"):
         gap = early - early.mean()
-        spread = float(gap @ gap)
+        spread = float(gap @ gap)  # Sxx
         if not math.isfinite(spread):
             return np.ones(len(bounds))
         slope = float(gap @ final) / spread if spread > 0 else 0.0

@@ -1,10 +1,10 @@
 """The order inside a rung, the best first; also with several objectives (MO-ASHA, Schmucker et al. 2021).
 
-One objective: by value. Several: by front, those that nobody dominates first, then those that only they dominate, and
-so on (Deb et al. 2002). Within a front nobody is better, and what counts is to keep it whole: its points are taken in
-the order of an epsilon-net, each time the one furthest from all taken before, beginning with the best in the first
-objective. (Schmucker et al. found this order ahead of random weights.) Distances are in units of each objective's range
-over the rung. Equal measurements share the place of the first of them, so that no place is decided by who comes first.
+One objective: by value. Several: by non-dominated front (Deb et al. 2002). Within a front no trial is better than
+another, and the aim is to keep its whole extent: its points are ordered as an epsilon-net, each time the one furthest
+from all before it, beginning with the best in the first objective. (Schmucker et al. found this order better than
+random weights.) Distances are in units of each objective's range over the rung. Equal measurements share the rank of
+the first of them, so that no rank depends on the order of arrival.
 """
 
 import numpy as np
@@ -13,10 +13,11 @@ from search.pareto import Array, Ints, furthest, non_dominated_ranks, normalised
 
 
 def places(values: Array) -> Ints:
-    """The place of each row, 0 for the best; values: (n, objectives), larger is better."""
+    """(n, objectives), larger is better -> (n,): the rank of each row, 0 for the best."""
     if values.shape[1] == 1:
         column = values[:, 0]
         return np.asarray(len(column) - np.searchsorted(np.sort(column), column, side="right"), dtype=np.int64)
+    # distinct: (m, objectives). which: (n,) its row of each measurement. counts: (m,)
     distinct, which, counts = np.unique(values, axis=0, return_inverse=True, return_counts=True)
     fronts = non_dominated_ranks(distinct)
     scaled = normalised(distinct)
@@ -26,6 +27,6 @@ def places(values: Array) -> Ints:
         points = scaled[front]
         best = int(np.lexsort(tuple(-column for column in points.T[::-1]))[0])
         order += [int(front[place]) for place in furthest(points, len(points), first=best)]
-    before = np.zeros(len(distinct), dtype=np.int64)
+    before = np.zeros(len(distinct), dtype=np.int64)  # (m,): measurements that come before each distinct one
     before[order] = np.concatenate([[0], np.cumsum(counts[order])[:-1]])
     return before[which.reshape(-1)]

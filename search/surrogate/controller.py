@@ -1,14 +1,15 @@
-"""What the controllers with a surrogate share: what was told as points, candidates, and which of them to try next.
+"""What the controllers with a surrogate share: outcomes as points, candidates, and which of them to try next.
 
-    starts       the baseline, then alternately the largest of 256 random architectures (more parameters are the best
-                 guess there is before anything was trained, and a bad judge among good ones) and a random one; none
-                 of the largest that takes ten times the operations of the middle one, since hours for one trial
-                 leave nothing to learn with (in the preset `everything` the largest takes 200 times as many)
-    after them   the candidates ranked by expected improvement under the processes of `search/surrogate/ensemble.py`,
-                 times the chance not to fail; the first that is new is proposed
+    initial design   the baseline, then alternately the largest of 256 random architectures and a random one: more
+                     parameters are the best predictor before anything was trained, and a poor one among good networks.
+                     None of the largest may take ten times the operations of the median, since after hours for one
+                     trial little is left to learn with (in the preset `everything` the largest takes 200 times as many)
+    after it         the candidates ranked by their acquisition: expected improvement under the ensemble of
+                     `search/surrogate/ensemble.py`, times the probability not to fail; the first new one is proposed
 
-All of it is a function of what was told, what is open, the seed and the trial's number; what is remembered between asks
-only saves time. Candidates that were met before cost nothing, others one walk with analysis and features, 0.5 to 1 ms.
+All of it is a function of the outcomes, the open trials, the seed and the trial's number; what is kept between asks
+only saves time. Candidates that were met before cost nothing, a new one takes a walk with analysis and features, 0.5 to
+1 ms.
 """
 
 import bisect
@@ -24,13 +25,13 @@ import numpy as np
 
 from archsmith.errors import InvalidArchitecture
 from search.pareto import parego
-from search.proposing.constraints import Constraint, broken
+from search.proposing.constraints import Constraint, total_violation
 from search.proposing.controller import Proposal
 from search.proposing.proposer import OpenProposal, Proposer
 from search.proposing.walk_cache import WalkCache
 from search.proposing.walks import Picker, SearchSpace, Walk, follow, uniform
 from search.streams import Stream, generator
-from search.surrogate.ensemble import GaussianProcessEnsemble, processes
+from search.surrogate.ensemble import GaussianProcessEnsemble, ensemble_size
 from search.surrogate.features import Columns, Numbers, describe
 from search.surrogate.gaussian_process import (
     Array,
@@ -38,9 +39,9 @@ from search.surrogate.gaussian_process import (
     FitError,
     Hyperparameters,
     Points,
-    alone,
-    kept,
+    kept_points,
     plausible,
+    single_threaded,
 )
 from search.surrogate.posterior import Candidate, End, Key, Posterior
 from search.trial import Outcome, TrialState
@@ -52,44 +53,46 @@ from space.space import replay
 LOG = logging.getLogger(__name__)
 
 STARTS = 6
-"""Trials before the surrogate proposes: fewer tell it too little, more cost what it would do better."""
+"""Trials of the initial design: fewer teach the surrogate too little, more do what it would do better."""
 
 POOL = 256
-"""Random architectures that features are scaled by, and the starts taken from; also candidates for ever."""
+"""Random architectures that the features are scaled by and the initial design is taken from; candidates as well."""
 
 WALKS, DECISIONS = 200, 1_000
-"""Of an ask, at most: 50 to 100 µs for each decision of a plain network, features included, so some 50 to 100 ms."""
+"""New walks of an ask, and decisions in all of them, at most: 50 to 100 µs per decision of a plain network, features
+included, so 50 to 100 ms."""
 
-THOROUGH, LEAST = 200, 12
-"""Trials told up to which an ask walks as much as it may, and the walks that are always left: whoever trains more than
-that has cheap trials, and a surrogate that knows its ground."""
+FULL_BUDGET, LEAST = 200, 12
+"""Trials up to which an ask has its full budget of walks, and the walks that always remain: a job with more trials than
+that has cheap trials, and a surrogate with many points."""
 
 FEWEST = 3
 """Values that a process needs."""
 
 COSTLY = 10
-"""Times the operations of the middle one of the pool: more than a start may take."""
+"""How many times the operations of the pool's median a trial of the initial design may take."""
 
 FAILURES = 200
-"""The latest trials without a value that are kept in mind."""
+"""The latest trials without a value that are taken into account."""
 
 Looked = tuple[Mapping[str, float], tuple[Numbers, Numbers, Numbers]]
 Look = Callable[[Architecture, Sequence[Decision], Choices], Looked]
 """An architecture, and the walk to it -> its measures, and its features."""
-Warm = Literal["params", "none", "zero_cost"]
+InitialDesign = Literal["params", "none", "zero_cost"]
+"""What half of the first trials are ranked by: parameters, nothing (they are random), or zero-cost proxies."""
 
 
 class SurrogateController(Proposer):
-    """Base of the controllers with a surrogate; theirs is where candidates come from.
+    """Base of the controllers with a surrogate; a subclass says where candidates come from.
 
-    starts: trials before the surrogate proposes, the baseline among them.
-    warm: "params", half of the starts by parameter count; "none", at random; "zero_cost", by `guesses`, which somebody
-    has to measure first (`workers/probes/zero_cost.py`), and as "params" where nobody did.
-    proxy: what the starts are ranked by; anything that says something of untrained architectures may be put here.
-    guesses: ranks some of the pool before it, larger is better, by their answers; those without one come after.
+    starts: trials of the initial design, the baseline among them.
+    warm: what they are ranked by, see `InitialDesign`. Zero-cost proxies have to be measured first
+    (`workers/probes/zero_cost.py`); where they were not, it is as "params".
+    proxy: the size that the pool is ranked by; it may be replaced by any other estimate for untrained architectures.
+    guesses: zero-cost scores of some of the pool by their answers, larger is better; the others come after these.
     """
 
-    wishes: ClassVar[int] = 60  # the best candidate may be another spelling of what was tried, and so may the next
+    shortlist: ClassVar[int] = 60  # the best candidate may be another spelling of what was tried, and so may the next
 
     def __init__(
         self,
@@ -98,167 +101,176 @@ class SurrogateController(Proposer):
         constraints: Sequence[Constraint] = (),
         seed: int = 0,
         starts: int = STARTS,
-        warm: Warm = "params",
+        warm: InitialDesign = "params",
     ) -> None:
         super().__init__(space, constraints=constraints, seed=seed)
-        self.starts, self.warm = starts, warm
+        self.starts, self.initial_design = starts, warm
         self.proxy: Callable[[Choices, Architecture, Mapping[str, float]], float] = _params
         self.look: Look = look  # a benchmark that asks for the same networks again and again looks them up
         self.guesses: Mapping[Key, float] = {}
-        self.because: str | None = None  # why this controller, where somebody chose it for the job
+        self.because: str | None = None  # why this controller, where it was chosen by `auto`
         self._trouble: str | None = None  # why the last ask had to do without the surrogate
-        self._keys: set[Key] = set()  # of all that was proposed
+        self._proposed: set[Key] = set()
         self._ends: list[End] = []  # in order of number
-        self._vectors: dict[int, Array] = {}
-        self._scales: tuple[tuple[int | None, ...], list[tuple[float, Hyperparameters]]] | None = None
-        self._drawn: tuple[list[Candidate], Columns] | None = None
-        self._tree: WalkCache[Candidate | None] = WalkCache(space)
-        self._believed: tuple[tuple[object, ...], Posterior | None] | None = None
-        self._wanted_next: Sequence[Candidate] = ()
+        self._vectors: dict[int, Array] = {}  # by trial, (features,)
+        self._fitted: tuple[tuple[int | None, ...], list[tuple[float, Hyperparameters]]] | None = None
+        self._pool: tuple[list[Candidate], Columns] | None = None
+        self._cache: WalkCache[Candidate | None] = WalkCache(space)
+        self._posterior: tuple[tuple[object, ...], Posterior | None] | None = None
+        self._ranked: Sequence[Candidate] = ()  # for the present ask
 
     @abstractmethod
-    def candidates(self, number: int, belief: Posterior) -> list[Candidate]:
+    def candidates(self, number: int, posterior: Posterior) -> list[Candidate]:
         """What might be tried next, feasible or not, tried before or not."""
 
-    # The idea's answers.
+    # The strategy.
 
     def ask(self, number: int) -> Proposal:
-        self._wanted_next = self._ranked(number)
+        self._ranked = self._ranking(number)
         return super().ask(number)
 
     def picker(self, rng: np.random.Generator) -> Picker:
-        """Where there is no wish left."""
+        """For the draws after the last candidate."""
         return uniform(rng)
 
     def pickers(self, rngs: Iterator[np.random.Generator]) -> Iterator[Picker]:
-        yield from (self.wish(one) for one in self._wanted_next)
+        yield from (self.answers(candidate) for candidate in self._ranked)
         yield from super().pickers(rngs)
 
-    def wish(self, one: Candidate) -> Picker:
+    def answers(self, candidate: Candidate) -> Picker:
         """The answers that lead to a candidate."""
-        return follow(replay(one.choices))
+        return follow(replay(candidate.choices))
 
-    def opened(self, asked: OpenProposal) -> None:
+    def opened(self, trial: OpenProposal) -> None:
         """A prior trial may be proposed as well, unless its score here is known."""
-        if asked.proposal.number >= 0 or asked.proposal.architecture.hash in self._settled:
-            self._keys.add(tuple(asked.proposal.choices.items()))
+        if trial.proposal.number >= 0 or trial.proposal.architecture.hash in self._settled:
+            self._proposed.add(tuple(trial.proposal.choices.items()))
 
-    def closed(self, asked: OpenProposal, outcome: Outcome) -> None:
+    def closed(self, trial: OpenProposal, outcome: Outcome) -> None:
         if outcome.state is not TrialState.CANCELLED:
-            end = End(number=outcome.number, asked=asked, outcome=outcome)
-            bisect.insort(self._ends, end, key=lambda one: one.number)
+            end = End(number=outcome.number, trial=trial, outcome=outcome)
+            bisect.insort(self._ends, end, key=lambda end: end.number)
 
     def incumbent(self) -> int | None:
-        belief = self.belief()
-        if belief is None:
+        posterior = self.posterior()
+        if posterior is None:
             return None
-        # a prior trial is none of this job's
-        return next((end.number for end in belief.incumbents(len(belief.ends)) if end.number >= 0), None)
+        # a prior trial is no trial of this job
+        return next((end.number for end in posterior.incumbents(len(posterior.ends)) if end.number >= 0), None)
 
     # Ranking.
 
-    def starting(self, number: int) -> bool:
-        """Whether a trial is one of the starts. Prior trials are as good as those."""
+    def is_start(self, number: int) -> bool:
+        """Whether a trial belongs to the initial design. Prior trials count towards it."""
         return number + sum(end.number < 0 for end in self._ends) < self.starts
 
-    def _ranked(self, number: int) -> Sequence[Candidate]:
-        """Candidates, the best first; none where a random draw is wanted."""
-        if self.starting(number):
-            self._trouble = None  # a start needs no surrogate
+    def _ranking(self, number: int) -> Sequence[Candidate]:
+        """Candidates, the best first; empty where a random draw is to be made."""
+        if self.is_start(number):
+            self._trouble = None  # the initial design needs no surrogate
             return self._largest(number)
-        belief = self.belief(number)
-        if belief is None:
+        posterior = self.posterior(number)
+        if posterior is None:
             return ()
-        there: dict[Key, Candidate] = {}
-        for one in self.candidates(number, belief):
-            if not one.broken and one.key not in self._keys:
-                there.setdefault(one.key, one)
-        found = list(there.values())
+        new: dict[Key, Candidate] = {}
+        for candidate in self.candidates(number, posterior):
+            if not candidate.violation and candidate.key not in self._proposed:
+                new.setdefault(candidate.key, candidate)
+        found = list(new.values())
         if not found:
             return ()
-        merit = self.merit(found, belief)
-        return [found[int(place)] for place in np.argsort(-merit, kind="stable")[: self.wishes]]
+        order = np.argsort(-self.acquisition(found, posterior), kind="stable")[: self.shortlist]
+        return [found[int(place)] for place in order]
 
     def _largest(self, number: int) -> Sequence[Candidate]:
-        """Of the starts, every second after the baseline. With it they are half of them, and never the last."""
-        if self.warm == "none" or number % 2 == 0 or number == self.starts - 1:
+        """Of the initial design every second trial after the baseline, but never the last: half of it at most."""
+        if self.initial_design == "none" or number % 2 == 0 or number == self.starts - 1:
             return ()
-        pool = [one for one in self.pool if not one.broken]
-        most = COSTLY * statistics.median([one.macs for one in pool]) if pool else 0.0
-        pool = [one for one in pool if one.macs <= most]
-        order = sorted(pool, key=lambda one: (-self.guesses.get(one.key, -math.inf), -one.size))
-        return order[number // 2 : number // 2 + self.wishes]
+        pool = [candidate for candidate in self.pool if not candidate.violation]
+        most = COSTLY * statistics.median([candidate.macs for candidate in pool]) if pool else 0.0
+        pool = [candidate for candidate in pool if candidate.macs <= most]
+        order = sorted(pool, key=lambda candidate: (-self.guesses.get(candidate.key, -math.inf), -candidate.size))
+        return order[number // 2 : number // 2 + self.shortlist]
 
-    def merit(self, found: Sequence[Candidate], belief: Posterior) -> Array:
-        """(candidates,) see `Posterior.merits`."""
-        return belief.merits(found, self.columns)
+    def acquisition(self, candidates: Sequence[Candidate], posterior: Posterior) -> Array:
+        """(candidates,): see `Posterior.acquisition`."""
+        return posterior.acquisition(candidates, self.columns)
 
     # The surrogate.
 
-    def belief(self, number: int | None = None) -> Posterior | None:
-        """After all that was told; None, with the reason in `trouble`, where that is too little, or numerics fail.
+    def posterior(self, number: int | None = None) -> Posterior | None:
+        """After all outcomes; None, with the reason in `trouble`, where they are too few, or numerics fail.
 
-        number: of the trial it is for. With several objectives each trial has weights of its own, drawn by it (ParEGO);
-        None takes the outcomes' one value.
+        number: of the trial it is for. With several objectives each trial draws weights of its own (ParEGO); None takes
+        the outcomes' one value.
         """
         several = any(len(end.outcome.values) > 1 for end in self._ends)
-        drawn_by = number if several else None
-        key = tuple([end.number for end in self._ends]), tuple(sorted(self._open)), drawn_by
-        if self._believed is None or self._believed[0] != key:
+        weights_of = number if several else None
+        key = tuple([end.number for end in self._ends]), tuple(sorted(self._open)), weights_of
+        if self._posterior is None or self._posterior[0] != key:
             before, self._trouble = self._trouble, None
-            self._believed = key, self._made(drawn_by)
+            self._posterior = key, self._fit(weights_of)
             if self._trouble not in (None, before):  # once, not for each ask that it lasts
                 LOG.warning("%s", self._trouble)
-        return self._believed[1]
+        return self._posterior[1]
 
-    def _made(self, drawn_by: int | None) -> Posterior | None:
+    def _fit(self, weights_of: int | None) -> Posterior | None:
         valued = [end for end in self._ends if end.outcome.value is not None]
         if len(valued) < FEWEST or not sum(self.columns.sizes):
             return None
         try:
-            with np.errstate(all="ignore"), alone():
-                return self._fitted(valued, drawn_by)
+            with np.errstate(all="ignore"), single_threaded():
+                return self._fit_to(valued, weights_of)
         except (FitError, ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
             self._trouble = f"the surrogate cannot be fitted, drawn at random instead: {error}"
             return None
 
-    def _fitted(self, valued: Sequence[End], drawn_by: int | None) -> Posterior:
-        y = self._told(valued, drawn_by)
-        scales = self._scaled(valued, y, drawn_by)
-        # by number, so that who is kept does not depend on how many there are
-        first = min(0, valued[0].number)  # of prior trials
-        lottery = generator(Stream.POINTS_KEPT, self.seed).random(valued[-1].number + 1 - first)
-        places = kept(y, lottery[[end.number - first for end in valued]])
+    def _fit_to(self, valued: Sequence[End], weights_of: int | None) -> Posterior:
+        """valued: the ends with a value, in order of number."""
+        y = self._targets(valued, weights_of)
+        hyperparameters = self._hyperparameters(valued, y, weights_of)
+        # one key per number, so that who is kept does not depend on how many there are; prior trials are below 0
+        first = min(0, valued[0].number)
+        keys = generator(Stream.POINTS_KEPT, self.seed).random(valued[-1].number + 1 - first)
+        places = kept_points(y, keys[[end.number - first for end in valued]])
         ends = tuple(valued[int(place)] for place in places)
         points = self._points(ends, y[places])
-        # what failed was looked at as well: else its surroundings would look unexplored for ever
-        failed = [self._vector(end.asked) for end in self._ends if end.outcome.value is None][-FAILURES:]
-        seen = [*failed, *(self._vector(self._open[number]) for number in sorted(self._open))]
-        mixture = GaussianProcessEnsemble(points, scales, self.columns.sizes, pending=np.array(seen) if seen else None)
-        chance = FeasibilityModel(points.x, np.array(failed), self.columns.sizes) if failed else None
-        return Posterior(mixture=mixture, ends=ends, chance=chance, fresh=self._fresh())
+        # failed trials shrink the variance like open ones: else the region around them would look unexplored for ever
+        failed = [self._vector(end.trial) for end in self._ends if end.outcome.value is None][-FAILURES:]
+        pending = [*failed, *(self._vector(self._open[number]) for number in sorted(self._open))]
+        sizes = self.columns.sizes
+        return Posterior(
+            ensemble=GaussianProcessEnsemble(
+                points, hyperparameters, sizes, pending=np.array(pending) if pending else None
+            ),
+            ends=ends,
+            feasibility=FeasibilityModel(points.x, np.array(failed), sizes) if failed else None,
+            walk_budget=self._walk_budget(),
+        )
 
-    def _told(self, valued: Sequence[End], drawn_by: int | None) -> Array:
+    def _targets(self, valued: Sequence[End], weights_of: int | None) -> Array:
         """(n,) what is to be maximised."""
-        if drawn_by is None:
+        if weights_of is None:
             return np.array([end.outcome.value for end in valued], dtype=float)
-        weights = generator(Stream.WEIGHTS, self.seed, drawn_by)
+        weights = generator(Stream.WEIGHTS, self.seed, weights_of)
         return parego(np.array([end.outcome.values for end in valued], dtype=float), weights)
 
-    def _scaled(self, valued: Sequence[End], y: Array, drawn_by: int | None) -> list[tuple[float, Hyperparameters]]:
-        """Anew for each value up to 40, each 5 up to 100, and each 20 after; from those of the lowest numbers."""
+    def _hyperparameters(
+        self, valued: Sequence[End], y: Array, weights_of: int | None
+    ) -> list[tuple[float, Hyperparameters]]:
+        """Fitted for each new value up to 40, each 5 up to 100, each 20 after; to those of the lowest numbers."""
         count = len(valued)
         step = 1 if count <= 40 else 5 if count <= 100 else 20
         first = count - count % step
-        key = (drawn_by, *(end.number for end in valued[:first]))
-        if self._scales is None or self._scales[0] != key:
+        key = (weights_of, *(end.number for end in valued[:first]))
+        if self._fitted is None or self._fitted[0] != key:
             points = self._points(valued[:first], y[:first])
-            self._scales = (key, plausible(points, self.columns.sizes, processes(first)))
-        return self._scales[1]
+            self._fitted = (key, plausible(points, self.columns.sizes, ensemble_size(first)))
+        return self._fitted[1]
 
     def _points(self, ends: Sequence[End], y: Array) -> Points:
         return Points(
-            x=np.array([self._vector(end.asked) for end in ends]),
+            x=np.array([self._vector(end.trial) for end in ends]),
             y=y,
             epochs=np.array([max(1, end.outcome.epochs) for end in ends], dtype=float),
         )
@@ -268,38 +280,38 @@ class SurrogateController(Proposer):
     @property
     def pool(self) -> list[Candidate]:
         """Random architectures, always the same ones."""
-        return self._pooled()[0]
+        return self._pool_and_columns()[0]
 
     @property
     def columns(self) -> Columns:
-        return self._pooled()[1]
+        return self._pool_and_columns()[1]
 
-    def _pooled(self) -> tuple[list[Candidate], Columns]:
-        if self._drawn is None:
-            pool = self.grown(uniform(generator(Stream.POOL, self.seed, i)) for i in range(POOL))
-            self._drawn = pool, Columns([one.numbers for one in pool])
-        return self._drawn
+    def _pool_and_columns(self) -> tuple[list[Candidate], Columns]:
+        if self._pool is None:
+            pool = self.sampled(uniform(generator(Stream.POOL, self.seed, i)) for i in range(POOL))
+            self._pool = pool, Columns([candidate.numbers for candidate in pool])
+        return self._pool
 
     @cached_property
-    def walks(self) -> int:
-        """How many new candidates an ask may grow: fewer where a walk asks many decisions."""
-        asked = sum(len(one.decisions) for one in self.pool) / max(1, len(self.pool))
-        return min(WALKS, max(WALKS // 8, int(DECISIONS / max(1.0, asked))))
+    def max_walks(self) -> int:
+        """The full budget of new walks of an ask: smaller where a walk has many decisions."""
+        mean = sum(len(candidate.decisions) for candidate in self.pool) / max(1, len(self.pool))
+        return min(WALKS, max(WALKS // 8, int(DECISIONS / max(1.0, mean))))
 
-    def _fresh(self) -> int:
+    def _walk_budget(self) -> int:
         own = len(self._ends) - bisect.bisect_left(self._ends, 0, key=lambda end: end.number)  # no prior trials
-        return max(min(LEAST, self.walks), self.walks * THOROUGH // max(THOROUGH, own))
+        return max(min(LEAST, self.max_walks), self.max_walks * FULL_BUDGET // max(FULL_BUDGET, own))
 
-    def grown(self, pickers: Iterable[Picker]) -> list[Candidate]:
-        """One walk for each; without those whose shapes cannot be."""
-        return [one for one in map(self.candidate, pickers) if one is not None]
+    def sampled(self, pickers: Iterable[Picker]) -> list[Candidate]:
+        """One walk for each; without those where no shape fits."""
+        return [candidate for candidate in map(self.candidate, pickers) if candidate is not None]
 
     def candidate(self, picker: Picker) -> Candidate | None:
-        """One walk; None where the shapes cannot be."""
+        """One walk; None where no shape fits."""
         walk = Walk(picker=picker)
-        return self._tree.end(walk.choose, lambda found: self._seen(walk, found))
+        return self._cache.get(walk.choose, lambda result: self._described(walk, result))
 
-    def _seen(self, walk: Walk, architecture: Architecture | InvalidArchitecture) -> Candidate | None:
+    def _described(self, walk: Walk, architecture: Architecture | InvalidArchitecture) -> Candidate | None:
         if isinstance(architecture, InvalidArchitecture):
             return None
         measures, numbers = self.look(architecture, walk.decisions, walk.choices)
@@ -307,16 +319,16 @@ class SurrogateController(Proposer):
             choices=walk.choices,
             decisions=tuple(walk.decisions),
             numbers=numbers,
-            broken=broken(self.limits, measures),
+            violation=total_violation(self.constraints, measures),
             size=self.proxy(walk.choices, architecture, measures),
             macs=measures["macs"],
         )
 
-    def _vector(self, asked: OpenProposal) -> Array:
+    def _vector(self, trial: OpenProposal) -> Array:
         """(features,) of a trial."""
-        proposal = asked.proposal
+        proposal = trial.proposal
         if proposal.number not in self._vectors:
-            _, numbers = self.look(proposal.architecture, asked.decisions, proposal.choices)
+            _, numbers = self.look(proposal.architecture, trial.decisions, proposal.choices)
             self._vectors[proposal.number] = self.columns.vector(numbers)
         return self._vectors[proposal.number]
 
@@ -325,16 +337,16 @@ class SurrogateController(Proposer):
         return self._trouble
 
     def state(self) -> dict[str, Any]:
-        """What was told, the scales that are believed, and the trials believed best."""
-        belief = self.belief()
+        """How many trials ended, the likeliest hyperparameters, and the trials with the highest estimates."""
+        posterior = self.posterior()
         known: dict[str, Any] = {"told": len(self._ends), **({"because": self.because} if self.because else {})}
-        if belief is None:
+        if posterior is None:
             return {**known, "surrogate": self._trouble or "not enough values yet"}
-        scales = belief.mixture.scales
+        found = posterior.ensemble.hyperparameters
         return {
             **known,
-            "surrogate": {"length": scales.length, "noise": scales.noise, "weights": list(scales.weights)},
-            "believed_best": [end.number for end in belief.incumbents(5)],
+            "surrogate": {"length": found.length, "noise": found.noise, "weights": list(found.weights)},
+            "believed_best": [end.number for end in posterior.incumbents(5)],
         }
 
 

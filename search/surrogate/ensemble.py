@@ -1,12 +1,12 @@
-"""Several processes in the place of one: what a few trials say of length-scales, noise and weights is vague.
+"""Several Gaussian processes instead of one: a few trials hardly determine length-scales, noise and weights.
 
-Each process of `process.py` has one answer to how far results carry and which features count. The likeliest of
-the grid are all asked, weighted by how likely they are (integrated acquisition: Snoek et al. 2012, section 3.2), so a
-few points that happen to fit one answer well do not decide alone. On a published table of 3,969 networks of eight
-operations the best is found after 34 trials in the place of 48 (medians of 16 seeds, all architectures as candidates;
-38 in another 24), and within 50 in 94 % of the searches instead of 56 %.
+Each process of `gaussian_process.py` has one setting of the hyperparameters. The likeliest settings of the grid are all
+evaluated and weighted by their posterior (integrated acquisition: Snoek et al. 2012, section 3.2), so that a few points
+that happen to fit one setting well do not decide alone. On a published table of 3,969 networks of eight operations the
+best is found after 34 trials instead of 48 (medians of 16 seeds, all architectures as candidates; 38 in another 24),
+and within 50 in 94 % of the searches instead of 56 %.
 
-With more points the likelihood decides for itself, and fewer processes do.
+With more points the likelihood decides for itself, and fewer processes are needed.
 """
 
 from collections.abc import Sequence
@@ -19,8 +19,8 @@ from search.surrogate.gaussian_process import (
     Hyperparameters,
     Points,
     distances,
-    expected_improvement,
-    settled,
+    log_expected_improvement,
+    rounded,
     with_pending,
 )
 
@@ -31,38 +31,40 @@ POINTS = 400
 """Points in all processes together: 8 processes of 50, 4 of 100, 1 of 400 and more cost about the same."""
 
 
-def processes(points: int) -> int:
-    """How many processes so many points are worth."""
+def ensemble_size(points: int) -> int:
+    """How many processes are used for so many points."""
     return max(1, min(MOST, POINTS // max(1, points)))
 
 
 class GaussianProcessEnsemble:
-    """Raises Unfit where one of them cannot be.
+    """Raises FitError where one of the processes cannot be fitted.
 
-    scales: with their weights, which sum to 1. pending: (m, features) of the open trials.
+    weighted: the settings and their weights, which sum to 1, the likeliest first. pending: (m, features) of the open
+    trials. `hyperparameters` is the likeliest setting; `estimates`, (n,), is the mean over the processes of what
+    `GaussianProcess.at_points` estimates for each of the n points.
     """
 
     def __init__(
         self,
         points: Points,
-        scales: Sequence[tuple[float, Hyperparameters]],
+        weighted: Sequence[tuple[float, Hyperparameters]],
         sizes: Sequence[int],
         *,
         pending: Array | None = None,
     ) -> None:
-        self.scales = scales[0][1]
+        self.hyperparameters = weighted[0][1]
         self._x, self._sizes = with_pending(points.x, pending), sizes
-        self._weights = np.array([weight for weight, _ in scales])
-        self._processes = [GaussianProcess(points, one, sizes, pending=pending) for _, one in scales]
-        believed = [process.believed() for process in self._processes]
-        self._best = [float(settled(mean).max()) for mean, _ in believed]
-        self.worth: Array = settled(self._weights @ np.array([worth for _, worth in believed]))
+        self._weights = np.array([weight for weight, _ in weighted])
+        self._processes = [GaussianProcess(points, setting, sizes, pending=pending) for _, setting in weighted]
+        at_points = [process.at_points() for process in self._processes]
+        self._best = [float(rounded(mean).max()) for mean, _ in at_points]
+        self.estimates: Array = rounded(self._weights @ np.array([estimates for _, estimates in at_points]))
 
-    def gain(self, x: Array) -> Array:
-        """(n,) the logarithm of the mean expected improvement; x: (n, features)."""
+    def log_expected_improvement(self, x: Array) -> Array:
+        """(q, features) -> (q,): the logarithm of the weighted mean of the processes' expected improvements."""
         groups = distances(self._x, x, self._sizes)
-        gains = [
-            expected_improvement(process.apart(groups), best)
+        improvements = [
+            log_expected_improvement(process.predict_at(groups), best)
             for process, best in zip(self._processes, self._best, strict=True)
         ]
-        return settled(np.logaddexp.reduce(np.array(gains) + np.log(self._weights)[:, None], axis=0))
+        return rounded(np.logaddexp.reduce(np.array(improvements) + np.log(self._weights)[:, None], axis=0))

@@ -1,20 +1,20 @@
-"""An architecture as numbers that say how it will do: what a surrogate compares.
+"""The features of an architecture that predict how it will perform: what a surrogate compares.
 
 Three groups, each of named numbers:
 
-    graph     what `topology.py` says of the parts, added up along the network (longest paths, counts and log
-              numbers of paths of parts in a row do add up, so that fifteen repeats of a cell are fifteen times one);
+    graph     the figures of `topology.py` for each part, added up along the network (longest paths, counts and log
+              numbers of paths add up over parts in a row, so that fifteen repeats of a cell are fifteen times one);
               how often each layer occurs, and what share of the activations and norms are of each kind
     cost      log parameters, log multiply-accumulates, log receptive field, depth; of each stage its blocks, log
               width, kernel, log sides, parameters and multiply-accumulates; numbers of the training recipe
-    choices   the decisions as they were answered: a scale as a number (its logarithm where all options are positive),
-              a kind as one column for each option, and one column for whether the question was asked at all
+    choices   the answers to the decisions: an ordered one as a number (its logarithm where all options are positive),
+              an unordered one as one column for each option, and one column for whether the decision was asked at all
 
-Which group tells most differs between spaces: a cell's graph says far more than its six answers, a chain's answers
-more than its graph. So `Columns` keeps them apart and gives each the same weight, and the surrogate weighs them.
+Which group predicts most differs between spaces: a cell's graph says far more than its six answers, a chain's answers
+more than its graph. So `Columns` keeps the groups apart and gives each mean square 1, and the surrogate weights them.
 
-Networks with one hash may be described differently, as a layer may stand in one stage or in the next: so descriptions
-may be remembered by answers, and never by hash.
+Networks with the same hash may have different features, as a layer may belong to one stage or to the next: so features
+may be cached by answers, but not by hash.
 """
 
 import itertools
@@ -38,20 +38,20 @@ Numbers = dict[str, float]
 GROUPS = ("graph", "cost", "choices")
 
 UNCOUNTED = ("input", "index", "add", "identity", "flatten", "zero")
-"""Operations that are a matter of how lines meet, which the topology tells."""
+"""Operations that only connect others, which the topology describes."""
 
 CLIP = 4.0
-"""Standard deviations: a feature that hardly varies among random architectures must not drown all others."""
+"""Standard deviations: a feature that hardly varies among random architectures must not outweigh all others."""
 
 
 def describe(
     architecture: Architecture, measures: Mapping[str, float], decisions: Sequence[Decision], choices: Choices
 ) -> tuple[Numbers, Numbers, Numbers]:
-    """The groups, in order. measures: what `space.analysis` found. 0.1 to 0.6 ms."""
+    """The numbers of each group, in the order of GROUPS; 0.1 to 0.6 ms. measures: of `space.analysis`."""
     parts: dict[str, list[Node]] = {}
     stages: dict[str, list[Node]] = {}
     for node in architecture.nodes:
-        part, stage = _place(node.name)
+        part, stage = _part_and_stage(node.name)
         parts.setdefault(part, []).append(node)
         if stage:
             stages.setdefault(stage, []).append(node)
@@ -63,8 +63,11 @@ def describe(
 
 
 @lru_cache(maxsize=16_384)
-def _place(name: str) -> tuple[str, str]:
-    """The part and the stage of a node. Parts: a block of a stage, the rest of the stage, what else is at the top."""
+def _part_and_stage(name: str) -> tuple[str, str]:
+    """The part and the stage of a node, "" where it is in no stage.
+
+    Parts are the blocks of a stage, the rest of the stage, and whatever else is at the top level.
+    """
     words = name.split(".")
     if words[0] == "stages" and len(words) > 2:
         stage = ".".join(words[:2])
@@ -74,7 +77,7 @@ def _place(name: str) -> tuple[str, str]:
 
 @lru_cache(maxsize=16_384)
 def _label(use: Use) -> str:
-    """What a node is on a path; see `search.surrogate.topology`."""
+    """The label of a node in `search.surrogate.topology.Part`."""
     operation = use.operation
     if operation.weighted:
         return "wide" if use.window is not None and max(use.window.kernel) > 1 else "point"
@@ -87,7 +90,7 @@ def _label(use: Use) -> str:
 
 @lru_cache(maxsize=16_384)
 def _kinds(use: Use) -> tuple[str, str]:
-    """What a node is counted as, and what its share is of: ("activation.relu", "activation") or ("conv2d.3", "")."""
+    """What a node counts as, and the whole it is a share of: ("activation.relu", "activation"), ("conv2d.3", "")."""
     operation = use.operation
     if operation.weighted:
         size = max(use.window.kernel) if use.window is not None else 1
@@ -101,11 +104,11 @@ def _kinds(use: Use) -> tuple[str, str]:
 
 
 def _graph(architecture: Architecture, parts: Mapping[str, Sequence[Node]]) -> Numbers:
-    """Sums over the parts. What nothing comes through, or leads on from, is not counted."""
-    outer = {architecture.output}
+    """Sums over the parts. Nodes that are on no path from the input to the output of their part are not counted."""
+    outer = {architecture.output}  # nodes that are read outside their part
     for node in architecture.nodes:
-        place = _place(node.name)[0]
-        outer.update([source for source in node.inputs if _place(source)[0] != place])
+        own = _part_and_stage(node.name)[0]
+        outer.update([source for source in node.inputs if _part_and_stage(source)[0] != own])
     total: Numbers = {}
     living: list[Node] = []
     for nodes in parts.values():
@@ -127,13 +130,16 @@ def _part(nodes: Sequence[Node], outer: set[str]) -> Part:
 
 
 def _sources(node: Node, places: Mapping[str, int]) -> tuple[int, ...]:
-    """The numbers of what a node computes with; indices of graph data are no path. What reads nothing is a start."""
+    """The indices of a node's inputs in its part, -1 for one from outside; index inputs of graph data are not paths.
+
+    A node without inputs is a start of its own.
+    """
     count = len(node.inputs) - len(node.use.operation.indices)
     return tuple([places.get(source, -1) for source in node.inputs[:count]]) or (-1,)
 
 
 def _shares(nodes: Sequence[Node]) -> Numbers:
-    """How often each layer occurs; of activations and norms, which go with the layers, the share of each kind."""
+    """How often each layer occurs; of activations and norms, which accompany the layers, the share of each kind."""
     counts = Counter([_kinds(node.use) for node in nodes])
     wholes = Counter([_kinds(node.use)[1] for node in nodes])
     return {
@@ -157,7 +163,7 @@ def _costs(architecture: Architecture, measures: Mapping[str, float]) -> Numbers
 
 
 def _stage(nodes: Sequence[Node], blocks: int) -> Numbers:
-    shape = nodes[-1].use.shape
+    shape = nodes[-1].use.shape  # without the batch: (C, H, W) of images, (C, D, H, W) of volumes, (F,) of nodes
     kernels = [max(node.use.window.kernel) for node in nodes if node.use.operation.weighted and node.use.window]
     return {
         "blocks": float(blocks),
@@ -170,7 +176,7 @@ def _stage(nodes: Sequence[Node], blocks: int) -> Numbers:
 
 
 def answers(decisions: Sequence[Decision], choices: Choices) -> Numbers:
-    """The third group."""
+    """The numbers of the group choices."""
     return dict(_answers(decisions, choices))
 
 
@@ -193,10 +199,11 @@ def _spelled(option: Option) -> str:
 
 
 class Columns:
-    """Where each feature stands in a vector, and its scale, from a sample of the space.
+    """The column and the scale of each feature, from a sample of the space.
 
-    A feature that does not vary in the sample is left out. What a scale's answer is where the question was not asked:
-    the mean of the sample, so that only the column "asked at all" tells the difference.
+    names, means, scales, absent: for each group one entry per column, (columns,) as arrays. A feature that does not
+    vary in the sample has no column. absent: the value where an architecture lacks the feature, 0 but for the answer to
+    an ordered decision: the mean of the sample, so that only the column "asked at all" tells the difference.
     """
 
     def __init__(self, sample: Sequence[tuple[Numbers, Numbers, Numbers]]) -> None:
@@ -208,11 +215,13 @@ class Columns:
             self._learn([row[group] for row in sample], answers=GROUPS[group] == "choices")
 
     def _learn(self, rows: Sequence[Numbers], *, answers: bool) -> None:
+        """One group. rows: of each architecture of the sample. answers: whether the group is choices."""
         names = sorted({name for row in rows for name in row})
+        # (sample, names), nan where an architecture lacks the feature
         table = np.array([[row.get(name, math.nan) for name in names] for row in rows]).reshape(len(rows), len(names))
-        scaled = np.array([answers and not name.endswith("?") and "=" not in name for name in names], dtype=bool)
+        ordered = np.array([answers and not name.endswith("?") and "=" not in name for name in names], dtype=bool)
         means = np.zeros(len(names))
-        for column in np.flatnonzero(scaled):
+        for column in np.flatnonzero(ordered):
             means[column] = np.nanmean(table[:, column])
         table = np.where(np.isnan(table), means, table)
         spread = table.std(axis=0) if len(rows) else np.zeros(0)
@@ -228,7 +237,10 @@ class Columns:
         return tuple(map(len, self.names))
 
     def vector(self, numbers: tuple[Numbers, Numbers, Numbers]) -> Array:
-        """(sum of sizes,): standardised, each group of mean square 1 over the sample."""
+        """(sum of sizes,): standardised and clipped, then divided by the root of the group's number of columns.
+
+        So each group has mean square 1 over the sample, however many columns it has.
+        """
         parts = [
             np.clip((self._values(group, row) - self.means[group]) / self.scales[group], -CLIP, CLIP)
             / math.sqrt(max(1, len(self.names[group])))
@@ -237,5 +249,6 @@ class Columns:
         return np.concatenate(parts)
 
     def _values(self, group: int, row: Numbers) -> Array:
+        """(columns of the group,)."""
         default = self.absent[group]
         return np.array([row.get(name, default[i]) for i, name in enumerate(self.names[group])], dtype=float)

@@ -1,26 +1,34 @@
-"""An exact Gaussian process over the features of architectures (Rasmussen & Williams 2006, chapters 2 and 5).
+"""An exact Gaussian process over the features of architectures (Rasmussen & Williams 2006, "RW").
 
-    value(x) = mean + s * f(x) + noise      f ~ GP(0, k),  k(x, x') = (1 + r + r² / 3) exp(-r),  r = √5 |x - x'| / l
+    value(x) = mean + s * f(x) + noise    f ~ GP(0, k),  k(x, x') = (1 + r + r² / 3) exp(-r),  r = √5 |x - x'| / l  (1)
 
-(Matérn 5/2, equation 4.17: Snoek et al. 2012 advise it where a Gaussian kernel is too smooth to be true. On a published
-table of 3,969 networks of eight operations the best is found after 33 trials in the place of 38, and within 50 in all
-of 24 searches in the place of 83 %.)
+(Matérn 5/2, RW equation 4.17; Snoek et al. 2012 advise it where a Gaussian kernel is unrealistically smooth. On a
+published table of 3,969 networks of eight operations it finds the best after 33 trials instead of 38, and within 50 in
+all of 24 searches instead of 83 %.)
 
-Features come in groups (`features.py`), each of mean square 1 over the space, with a weight for each group.
-Length-scale l, noise and weights are taken from a small grid by the marginal likelihood, with s integrated out in
-closed form (its best value given the rest) and weak priors that keep six points from claiming much. Targets are
-winsorised (nothing counts as worse than median - 1.5 interquartile ranges) and standardised: otherwise the few hopeless
-architectures stretch the scale on which the good ones differ.
+Features come in groups (`features.py`), each of mean square 1 over the space; |x - x'|² is the weighted sum of the
+groups' squared distances. The length-scale l, the noise and the weights are taken from a small grid by the marginal
+likelihood (RW equation 2.30), with s² at its maximum given the rest, and weak priors that keep six points from
+claiming much. With K = k(X, X) + noise I = L Lᵀ for n points of values z, and white = L⁻¹ z,
 
-    lower fidelity   A value after fewer epochs e than the most told speaks of another level. Levels are correlated by
-                     rho^|log3(e / e')|, an autoregressive model (Kennedy & O'Hagan 2000), and each lower one has an
-                     unknown offset of its own, so that "lower because earlier" is not taken for "worse".
-    open trials      shrink the variance near them and leave the mean alone, so that parallel asks spread out.
-    failed ones      have no value; `FeasibilityModel` is that of not being like them, a process on 0 and 1.
+    log p(z | X) = -n/2 log(whiteᵀ white) - log det L + constant        s² = whiteᵀ white / n                        (2)
+    mean(x)      = k(x, X) K⁻¹ z = (L⁻¹ k(X, x))ᵀ white                                RW equation 2.25              (3)
+    variance(x)  = s² (1 - |L⁻¹ k(X, x)|²)                                             RW equation 2.26              (4)
+
+computed from the Cholesky factor L as in RW algorithm 2.1. Values are winsorised (nothing counts as worse than median -
+1.5 interquartile ranges) and standardised: otherwise a few very bad architectures stretch the scale on which the good
+ones differ.
+
+    lower fidelity   A value after e epochs, fewer than the most of any point, is of another level. Levels are
+                     correlated by rho^|log3(e / e')|, an autoregressive model (Kennedy & O'Hagan 2000), and each lower
+                     one has an unknown offset of its own, so that "lower because earlier" is not taken for "worse".
+    open trials      shrink the variance near them and leave the mean alone, so that parallel asks spread out (GP-BUCB,
+                     Desautels, Krause, Burdick 2014).
+    failed ones      have no value; `FeasibilityModel` gives the probability not to fail, a process on 0 and 1.
     many             above 500 the best 300 and 200 others are kept: one ask stays below 50 ms.
 
-Nothing here is random and nothing is kept between fits: a posterior is a function of what was told. A matrix that
-cannot be factorised gets more noise and then gives up (`FitError`), and the controller draws at random.
+Nothing here is random and nothing is kept between fits: a posterior is a function of the outcomes. A matrix that cannot
+be factorised gets more noise and then gives up (`FitError`), and the controller draws at random.
 """
 
 import itertools
@@ -45,13 +53,13 @@ NOISES = (1e-4, 1e-3, 1e-2, 0.1, 0.5)
 """Variances of the noise, in units of the signal's."""
 
 CORRELATIONS = (0.75, 0.9, 0.97)
-"""Between a fidelity and three times as many epochs; 12 and 200 epochs of a published table correlate by 0.77."""
+"""rho: between a fidelity and three times as many epochs; 12 and 200 epochs of a published table correlate by 0.77."""
 
 OFFSET = 4.0
 """Variance of a lower fidelity's offset, in units of the signal's."""
 
 OWN = 0.75
-"""Share of what a process calls noise that is the network's own."""
+"""Share of the noise that is a deviation of the network itself from the smooth function, not of its training."""
 
 BEST, OTHERS = 300, 200
 """How many points are kept where there are more."""
@@ -59,27 +67,27 @@ BEST, OTHERS = 300, 200
 FITTED = 100
 """Points that the grid is tried on: a try costs 0.2 ms then, and more of them change its answer rarely."""
 
-VIEWS = ((1.0, 0.25, 0.0), (1.0, 0.25, 1.0), (0.0, 0.25, 1.0))
-"""What weights the groups graph, cost and choices may have: see `features.py`."""
+GROUP_WEIGHTS = ((1.0, 0.25, 0.0), (1.0, 0.25, 1.0), (0.0, 0.25, 1.0))
+"""The weights that the groups graph, cost and choices may have: see `features.py`."""
 
 
 _LIBRARIES = ThreadpoolController()  # those of numpy and scipy, which are loaded by now
 
 
-def alone() -> AbstractContextManager[object]:
+def single_threaded() -> AbstractContextManager[object]:
     """Linear algebra on one thread, inside. Matrices of 500 rows gain nothing from a second one, and where trials keep
-    all processors busy the threads wait for each other: an ask took three times the processor's time."""
+    all processors busy the threads wait for each other: an ask took three times the processor time."""
     limit: AbstractContextManager[object] = _LIBRARIES.limit(limits=1, user_api="blas")
     return limit
 
 
 class FitError(Exception):
-    """The numbers do not make a process: too few points, no spread, or a matrix that cannot be factorised."""
+    """No process can be fitted: too few points, no spread, or a matrix that cannot be factorised."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Points:
-    """What was told. x: (n, features). y: (n,) values, larger is better. epochs: (n,) that each value rests on."""
+    """The observations. x: (n, features). y: (n,) values, larger is better. epochs: (n,) that each value rests on."""
 
     x: Array
     y: Array
@@ -94,7 +102,7 @@ class Points:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Hyperparameters:
-    """What the grid is over. weights: of each group's squared distances. rho: see `CORRELATIONS`."""
+    """The axes of the grid. weights: of each group's squared distances. rho: see `CORRELATIONS`."""
 
     length: float
     noise: float
@@ -110,8 +118,11 @@ class Prediction:
     deviation: Array
 
 
-def kept(y: Array, key: Array) -> npt.NDArray[np.int64]:
-    """Places of the points that are kept, in order: all, or the best ones and those of the lowest `key`."""
+def kept_points(y: Array, key: Array) -> npt.NDArray[np.int64]:
+    """Indices of the points that are kept, ascending: all, or the best ones and those of the lowest `key`.
+
+    y, key: (n,). Returns (at most BEST + OTHERS,).
+    """
     if len(y) <= BEST + OTHERS:
         return np.arange(len(y))
     order = np.argsort(-y, kind="stable")
@@ -120,7 +131,7 @@ def kept(y: Array, key: Array) -> npt.NDArray[np.int64]:
 
 
 def standardised(y: Array) -> Array:
-    """Winsorised below, mean 0 and deviation 1. Raises Unfit where all are equal."""
+    """(n,) -> (n,) winsorised below, of mean 0 and deviation 1. Raises FitError where all values are equal."""
     low, middle, high = np.quantile(y, [0.25, 0.5, 0.75])
     with np.errstate(over="ignore", invalid="ignore"):
         cut = np.maximum(y, middle - 1.5 * (high - low))
@@ -131,11 +142,14 @@ def standardised(y: Array) -> Array:
     return z
 
 
-def views(sizes: Sequence[int]) -> list[tuple[float, ...]]:
-    """The weights that make a difference where the groups have so many columns; each sums to 1."""
+def group_weights(sizes: Sequence[int]) -> list[tuple[float, ...]]:
+    """The different weights among GROUP_WEIGHTS, each normalised to the sum 1. sizes: columns of each group.
+
+    A group without columns has no weight, so that some of GROUP_WEIGHTS may be equal.
+    """
     found: list[tuple[float, ...]] = []
-    for view in VIEWS:
-        weights = [weight if size else 0.0 for weight, size in zip(view, sizes, strict=True)]
+    for candidate in GROUP_WEIGHTS:
+        weights = [weight if size else 0.0 for weight, size in zip(candidate, sizes, strict=True)]
         shares = tuple(weight / max(sum(weights), 1e-9) for weight in weights)
         if any(shares) and shares not in found:
             found.append(shares)
@@ -143,27 +157,30 @@ def views(sizes: Sequence[int]) -> list[tuple[float, ...]]:
 
 
 def plausible(points: Points, sizes: Sequence[int], count: int) -> list[tuple[float, Hyperparameters]]:
-    """The likeliest `count` of the grid, with weights that sum to 1. sizes: columns of each group. Raises Unfit."""
+    """The likeliest `count` of the grid, with their posterior weights, which sum to 1.
+
+    sizes: columns of each group. Raises FitError.
+    """
     points = _fitted(points)
     z = standardised(points.y)
-    gaps, lower = _levels(points.epochs)
+    gaps, lower = _fidelity_levels(points.epochs)
     rhos = CORRELATIONS if lower.any() else (0.9,)
     groups = distances(points.x, points.x, sizes)
     tried: list[tuple[float, Hyperparameters]] = []
-    for weights, length, rho in itertools.product(views(sizes), LENGTHS, rhos):
+    for weights, length, rho in itertools.product(group_weights(sizes), LENGTHS, rhos):
         kernel = _matern(groups, weights, length) * rho**gaps + OFFSET * lower
         for noise in NOISES:
-            scales = Hyperparameters(length=length, noise=noise, weights=weights, rho=rho)
-            tried.append((_merit(kernel, z, scales), scales))
-    tried = sorted((one for one in tried if math.isfinite(one[0])), key=lambda one: -one[0])[:count]
+            hyperparameters = Hyperparameters(length=length, noise=noise, weights=weights, rho=rho)
+            tried.append((_log_likelihood(kernel, z, hyperparameters), hyperparameters))
+    tried = sorted((pair for pair in tried if math.isfinite(pair[0])), key=lambda pair: -pair[0])[:count]
     if not tried:
-        raise FitError("no length-scale fits")
-    shares = settled(np.exp([merit - tried[0][0] for merit, _ in tried]))
-    return [(float(share / shares.sum()), scales) for share, (_, scales) in zip(shares, tried, strict=True) if share]
+        raise FitError("the likelihood is finite for no length-scale")
+    shares = rounded(np.exp([likelihood - tried[0][0] for likelihood, _ in tried]))
+    return [(float(share / shares.sum()), found) for share, (_, found) in zip(shares, tried, strict=True) if share]
 
 
 def _fitted(points: Points) -> Points:
-    """What scales are chosen on: of many points the best half and every so many of the rest."""
+    """What the grid is tried on: of more than FITTED points the best half of so many, and others at even steps."""
     if len(points) <= FITTED:
         return points
     # what tells good ones apart counts most
@@ -174,126 +191,144 @@ def _fitted(points: Points) -> Points:
     return points.only(np.sort(np.concatenate([order[: FITTED // 2], spaced])))
 
 
-def _merit(kernel: Array, z: Array, scales: Hyperparameters) -> float:
-    """Log marginal likelihood with the signal's variance profiled out, and log-normal priors, wide ones."""
+def _log_likelihood(kernel: Array, z: Array, hyperparameters: Hyperparameters) -> float:
+    """Equation (2) without its constant, plus the log of wide log-normal priors on length-scale and noise.
+
+    kernel: (n, n), without noise. z: (n,). -inf where the matrix cannot be factorised.
+    """
     try:
-        root = np.linalg.cholesky(kernel + scales.noise * np.eye(len(z)))
+        root = np.linalg.cholesky(kernel + hyperparameters.noise * np.eye(len(z)))
     except np.linalg.LinAlgError:
         return -math.inf
     white = solve_triangular(root, z, lower=True, check_finite=False)
     fit = -0.5 * len(z) * math.log(max(float(white @ white), 1e-300)) - float(np.log(np.diag(root)).sum())
-    return fit - 0.5 * math.log(scales.length) ** 2 - 0.5 * (math.log(scales.noise / 0.01) / 2.3) ** 2
+    return fit - 0.5 * math.log(hyperparameters.length) ** 2 - 0.5 * (math.log(hyperparameters.noise / 0.01) / 2.3) ** 2
 
 
 class GaussianProcess:
-    """The process after what was told. Raises Unfit.
+    """The posterior after n observations. Raises FitError.
 
-    points: told ones with a value. pending: (m, features) of the open ones.
+    points: the n trials with a value. pending: (m, features) of the open ones. Rows of the kernel are the points, then
+    the pending ones: the Cholesky factor of all n + m holds that of the points alone as its upper left (n, n) block, so
+    that the mean is found from this block and the variance from the whole.
     """
 
     def __init__(
-        self, points: Points, scales: Hyperparameters, sizes: Sequence[int], *, pending: Array | None = None
+        self,
+        points: Points,
+        hyperparameters: Hyperparameters,
+        sizes: Sequence[int],
+        *,
+        pending: Array | None = None,
     ) -> None:
-        self._scales, self._sizes = scales, sizes
-        self._x = with_pending(points.x, pending)
+        self._hyperparameters, self._sizes = hyperparameters, sizes
+        self._x = with_pending(points.x, pending)  # (n + m, features)
         top = points.epochs.max() if len(points) else 1.0
-        self._epochs = np.concatenate([points.epochs, np.full(len(self._x) - len(points), top)])
+        self._epochs = np.concatenate([points.epochs, np.full(len(self._x) - len(points), top)])  # (n + m,)
         self._top = float(top)
-        gaps, lower = _levels(self._epochs)
-        alike = _correlation(distances(self._x, self._x, sizes), scales)
-        self._root = _root(alike * scales.rho**gaps + OFFSET * lower, scales.noise)
-        told = len(points)
+        gaps, lower = _fidelity_levels(self._epochs)
+        correlation = _correlation(distances(self._x, self._x, sizes), hyperparameters)  # (n + m, n + m)
+        self._root = _root(correlation * hyperparameters.rho**gaps + OFFSET * lower, hyperparameters.noise)
+        count = len(points)
         z = standardised(points.y)
-        white = _solve(self._root[:told, :told], z)
-        self._white, self._told, self._z = white, told, z
-        self._signal = max(math.sqrt(float(white @ white) / told), 1e-6)
-        pull = solve_triangular(self._root[:told, :told], white, lower=True, trans="T", check_finite=False)
-        self._mean: Array = alike[:told, :told] @ (self._carried[:told] * pull)
+        white = _solve(self._root[:count, :count], z)  # (n,): L⁻¹ z
+        self._white, self._count, self._z = white, count, z
+        self._signal = max(math.sqrt(float(white @ white) / count), 1e-6)  # s of (2)
+        # (n,): K⁻¹ z, which gives the mean at the points themselves, at the highest fidelity
+        weights = solve_triangular(self._root[:count, :count], white, lower=True, trans="T", check_finite=False)
+        self._mean: Array = correlation[:count, :count] @ (self._to_top[:count] * weights)
 
-    def at(self, x: Array) -> Prediction:
-        """x: (n, features)."""
-        return self.apart(distances(self._x, x, self._sizes))
+    def predict(self, x: Array) -> Prediction:
+        """Equations (3) and (4). x: (q, features). Returns (q,) each."""
+        return self.predict_at(distances(self._x, x, self._sizes))
 
-    def apart(self, groups: Sequence[Array]) -> Prediction:
-        """Of what is so far from the told and the pending points, (those, n) for each group of features."""
-        cross = _correlation(groups, self._scales) * self._carried[:, None]
-        solved = _solve(self._root, cross)
-        mean = solved[: self._told].T @ self._white
+    def predict_at(self, groups: Sequence[Array]) -> Prediction:
+        """As `predict`, for q candidates given by their squared distances from the points and the pending ones,
+        (n + m, q) for each group of features."""
+        cross = _correlation(groups, self._hyperparameters) * self._to_top[:, None]  # (n + m, q): k(X, x)
+        solved = _solve(self._root, cross)  # (n + m, q): L⁻¹ k(X, x)
+        mean = solved[: self._count].T @ self._white
         variance = np.maximum(1.0 - (solved**2).sum(axis=0), 1e-12)
         return Prediction(mean=mean, deviation=self._signal * np.sqrt(variance))
 
-    def believed(self) -> tuple[Array, Array]:
-        """Of the told points, (n,) each: the mean, and what their networks are worth, both standardised.
+    def at_points(self) -> tuple[Array, Array]:
+        """(n,) each, standardised: the posterior mean at the points, and the estimated value of their networks.
 
-        What a smooth process takes for noise is partly that of training and partly the network's own: see `OWN`. Of a
-        lower fidelity the mean is believed.
+        The noise of a smooth process is partly that of training and partly the network's own deviation (`OWN`), so the
+        estimate lies between the mean and the value. For a lower fidelity the mean is the estimate.
         """
-        own = OWN * (self._epochs[: self._told] >= self._top)
+        own = OWN * (self._epochs[: self._count] >= self._top)
         return self._mean, self._mean + own * (self._z - self._mean)
 
     @cached_property
-    def _carried(self) -> Array:
-        """(told + pending,) correlation of each point's fidelity with the highest."""
+    def _to_top(self) -> Array:
+        """(n + m,): rho^|log3(e / top)|, the correlation of each point's fidelity with the highest."""
         gaps = np.abs(np.log(self._epochs / self._top)) / math.log(3.0)
-        return np.asarray(self._scales.rho**gaps)
+        return np.asarray(self._hyperparameters.rho**gaps)
 
 
 def with_pending(x: Array, pending: Array | None) -> Array:
-    """(told + pending, features)."""
+    """x: (n, features), pending: (m, features) -> (n + m, features)."""
     return x if pending is None else np.concatenate([x, pending])
 
 
 class FeasibilityModel:
-    """The chance not to fail: a process on 1 and 0 around the share of those that did not. Raises Unfit.
+    """The probability that a trial does not fail: a process on 1 and 0 around the share of those that did not fail.
 
-    good, bad: (n, features) of what was trained and of what failed. How alike two must be to share their fate, and how
-    much of it is chance, is chosen by the marginal likelihood: a kernel that never fits in memory is told from a
-    machine that fails three times in ten.
+    succeeded, failed: (n, features) and (m, features) of the trials with and without a value. The marginal likelihood
+    chooses how alike two networks must be to fail together, and how much of it is chance: a kernel that never fits in
+    memory is told from a machine that fails three times in ten. Raises FitError.
     """
 
-    def __init__(self, good: Array, bad: Array, sizes: Sequence[int]) -> None:
-        self._x = np.concatenate([good, bad])
-        labels = np.concatenate([np.ones(len(good)), np.zeros(len(bad))])
-        self._prior = (len(good) + 1.0) / (len(labels) + 2.0)
+    def __init__(self, succeeded: Array, failed: Array, sizes: Sequence[int]) -> None:
+        self._x = np.concatenate([succeeded, failed])
+        labels = np.concatenate([np.ones(len(succeeded)), np.zeros(len(failed))])  # (n + m,)
+        self._prior = (len(succeeded) + 1.0) / (len(labels) + 2.0)
         self._sizes = sizes
-        self._scales = self._chosen(labels - self._prior)
-        root = _root(self._kernel(self._x, self._x), self._scales.noise)
+        self._hyperparameters = self._chosen(labels - self._prior)
+        root = _root(self._kernel(self._x, self._x), self._hyperparameters.noise)
         self._root, self._white = root, _solve(root, labels - self._prior)
 
-    def at(self, x: Array) -> Array:
-        """(n,) from 0.001 to 1."""
+    def probability(self, x: Array) -> Array:
+        """(q, features) -> (q,) from 0.001 to 1: the mean of equation (3), clipped."""
         mean = self._prior + _solve(self._root, self._kernel(self._x, x)).T @ self._white
         return np.clip(mean, 0.001, 1.0)
 
     def _chosen(self, z: Array) -> Hyperparameters:
+        """The likeliest of a small grid, on at most FITTED of the trials. z: (n + m,)."""
         spaced = np.unique(np.linspace(0, len(z) - 1, min(len(z), FITTED)).astype(np.int64))
         groups = distances(self._x[spaced], self._x[spaced], self._sizes)
-        grid = itertools.product(views(self._sizes), (0.5, 1.0, 2.0), (0.05, 0.5, 5.0))
+        grid = itertools.product(group_weights(self._sizes), (0.5, 1.0, 2.0), (0.05, 0.5, 5.0))
         tried = [Hyperparameters(weights=weights, length=length, noise=noise) for weights, length, noise in grid]
-        return max(tried, key=lambda one: _merit(_correlation(groups, one), z[spaced], one))
+        return max(tried, key=lambda chosen: _log_likelihood(_correlation(groups, chosen), z[spaced], chosen))
 
     def _kernel(self, a: Array, b: Array) -> Array:
-        return _correlation(distances(a, b, self._sizes), self._scales)
+        return _correlation(distances(a, b, self._sizes), self._hyperparameters)
 
 
-def expected_improvement(posterior: Prediction, best: float) -> Array:
-    """(n,) E max(0, value - best), to rank by (Mockus 1978); its logarithm where it is too small to tell apart."""
+def log_expected_improvement(prediction: Prediction, best: float) -> Array:
+    """(q,) log E max(0, value - best), with u = (mean - best) / deviation:
+
+        EI(x) = deviation (u Φ(u) + φ(u))                    Mockus 1978; Jones, Schonlau, Welch 1998, equation 15
+
+    The logarithm tells candidates apart whose improvement is too small for a float (Ament et al. 2023). Below u = -5 it
+    is the first term of the asymptotic series, deviation φ(u) / u², where log φ(u) = -u² / 2 - 0.919.
+    """
     with np.errstate(all="ignore"):
-        score = (posterior.mean - best) / posterior.deviation
-        density = np.exp(-0.5 * score**2) / math.sqrt(2 * math.pi)
-        gain = np.log(posterior.deviation * (score * ndtr(score) + density))
-        # far below the best: log of density / score², the first term of the asymptotic series
-        tail = np.log(posterior.deviation) - 0.5 * score**2 - 2 * np.log(np.maximum(-score, 1.0)) - 0.919
-    return np.asarray(np.where(score > -5.0, gain, tail))
+        u = (prediction.mean - best) / prediction.deviation
+        density = np.exp(-0.5 * u**2) / math.sqrt(2 * math.pi)
+        exact = np.log(prediction.deviation * (u * ndtr(u) + density))
+        tail = np.log(prediction.deviation) - 0.5 * u**2 - 2 * np.log(np.maximum(-u, 1.0)) - 0.919
+    return np.asarray(np.where(u > -5.0, exact, tail))
 
 
-def settled(values: Array) -> Array:
-    """Without the last digits, which depend on how many threads a matrix product ran on: what is equal ties, always."""
+def rounded(values: Array) -> Array:
+    """To 8 decimals: the last digits depend on how many threads a matrix product ran on, and equal values must tie."""
     return np.round(values, 8)
 
 
-def _levels(epochs: Array) -> tuple[Array, Array]:
-    """Between all points, how many times three apart their epochs are, and whether both are of one lower fidelity."""
+def _fidelity_levels(epochs: Array) -> tuple[Array, Array]:
+    """epochs: (n,) -> (n, n) each: |log3(e / e')|, and 1 where both are of the same fidelity below the highest."""
     logs = np.log(np.maximum(epochs, 1.0)) / math.log(3.0)
     gaps = np.abs(logs[:, None] - logs[None, :])
     lower = (gaps == 0.0) & (logs < logs.max(initial=0.0))[:, None]
@@ -301,7 +336,10 @@ def _levels(epochs: Array) -> tuple[Array, Array]:
 
 
 def distances(x: Array, other: Array, sizes: Sequence[int]) -> list[Array]:
-    """Squared distances of each group, (rows of x, rows of other)."""
+    """Squared distances within each group of features: x (n, features), other (q, features) -> (n, q) for each group.
+
+    By |a - b|² = |a|² + |b|² - 2 ab, one matrix product in the place of n q differences; rounding may make it negative.
+    """
     found, start = [], 0
     for size in sizes:
         a, b = x[:, start : start + size], other[:, start : start + size]
@@ -311,9 +349,9 @@ def distances(x: Array, other: Array, sizes: Sequence[int]) -> list[Array]:
     return found
 
 
-def _correlation(groups: Sequence[Array], scales: Hyperparameters) -> Array:
-    """k of the equation at the top, from the squared distances of each group."""
-    return _matern(groups, scales.weights, scales.length)
+def _correlation(groups: Sequence[Array], hyperparameters: Hyperparameters) -> Array:
+    """k of (1). groups: (n, q) squared distances of each group -> (n, q)."""
+    return _matern(groups, hyperparameters.weights, hyperparameters.length)
 
 
 def _matern(groups: Sequence[Array], weights: Sequence[float], length: float) -> Array:
@@ -323,7 +361,7 @@ def _matern(groups: Sequence[Array], weights: Sequence[float], length: float) ->
 
 
 def _root(kernel: Array, noise: float) -> Array:
-    """The lower triangular root, with more noise where it needs more. Raises Unfit."""
+    """(n, n) -> (n, n): the lower Cholesky factor, with more noise where it needs more. Raises FitError."""
     for extra in (0.0, 1e-6, 1e-3):
         try:
             root = np.asarray(np.linalg.cholesky(kernel + (noise + extra) * np.eye(len(kernel))), dtype=np.float64)
@@ -335,4 +373,5 @@ def _root(kernel: Array, noise: float) -> Array:
 
 
 def _solve(root: Array, right: Array) -> Array:
+    """root⁻¹ right, for a lower triangular root (n, n) and right (n,) or (n, q)."""
     return np.asarray(solve_triangular(root, right, lower=True, check_finite=False))

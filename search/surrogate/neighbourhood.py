@@ -1,6 +1,7 @@
-"""Candidates around what is believed best: all small changes of it, and from the most promising of these on.
+"""Candidates around the incumbents: all small changes of them, and further changes of the most promising of these.
 
-The neighbours of a trial are drawn by its own number, so that they are grown once, as long as it stays among the best.
+The neighbours of a trial are drawn from a stream of its own number, so that they are made once, as long as it stays
+among the best.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,46 +20,51 @@ CENTRES = 5
 """The trials around which candidates are drawn."""
 
 SINGLES, DOUBLES, STEPS = 0.2, 0.06, 0.2
-"""Parts of an ask's walks: for each centre at most so many changes of one answer, and of two, and for one climb."""
+"""Shares of an ask's walks: for each centre at most so many changes of one answer, and of two, and for one climb."""
 
 PEAKS = 4
-"""A climb goes from so many candidates that promise most, by changes of two answers on average."""
+"""The candidates that a climb starts from, by changes of two answers on average."""
 
 
 class Neighbourhood:
-    """Of one controller."""
+    """The neighbourhoods of one controller's incumbents."""
 
-    def __init__(self, of: SurrogateController) -> None:
-        self._of = of
-        self._known: dict[int, list[Candidate]] = {}
+    def __init__(self, controller: SurrogateController) -> None:
+        self._controller = controller
+        self._known: dict[int, list[Candidate]] = {}  # by the centre's number
 
-    def around(self, belief: Posterior) -> list[Candidate]:
-        """The neighbours of the trials believed best."""
-        best = [end.asked for end in belief.incumbents(CENTRES)]
-        # what is not needed this time is forgotten
-        self._known = {asked.proposal.number: self._neighbours(asked) for asked in best}
-        return [one for found in self._known.values() for one in found]
+    def around(self, posterior: Posterior) -> list[Candidate]:
+        """The neighbours of the trials with the highest estimates."""
+        best = [end.trial for end in posterior.incumbents(CENTRES)]
+        # what is no centre this time is dropped
+        self._known = {trial.proposal.number: self._neighbours(trial) for trial in best}
+        return [candidate for neighbours in self._known.values() for candidate in neighbours]
 
-    def climbed(self, found: Sequence[Candidate], belief: Posterior, number: int, climb: int) -> list[Candidate]:
-        """Neighbours of those among `found` that promise most. climb: counts the climbs of trial `number`."""
-        there = [one for one in found if not one.broken]
-        if not there:
+    def climbed(
+        self, candidates: Sequence[Candidate], posterior: Posterior, number: int, climb: int
+    ) -> list[Candidate]:
+        """Neighbours of the candidates with the highest acquisition. climb: counts the climbs of trial `number`."""
+        feasible = [candidate for candidate in candidates if not candidate.violation]
+        if not feasible:
             return []
-        order = np.argsort(-self._of.merit(there, belief), kind="stable")[:PEAKS]
-        peaks = [there[int(place)].choices for place in order]
-        rng = generator(Stream.CLIMB, self._of.seed, number, climb)
-        return self._of.grown(neighbour(peaks[i % len(peaks)], rng) for i in range(int(STEPS * belief.fresh)))
+        order = np.argsort(-self._controller.acquisition(feasible, posterior), kind="stable")[:PEAKS]
+        peaks = [feasible[int(place)].choices for place in order]
+        rng = generator(Stream.CLIMB, self._controller.seed, number, climb)
+        walks = int(STEPS * posterior.walk_budget)
+        return self._controller.sampled(neighbour(peaks[i % len(peaks)], rng) for i in range(walks))
 
-    def _neighbours(self, asked: OpenProposal) -> list[Candidate]:
-        number = asked.proposal.number
+    def _neighbours(self, trial: OpenProposal) -> list[Candidate]:
+        number = trial.proposal.number
         if number in self._known:
             return self._known[number]
-        rng, walks = generator(Stream.AROUND, self._of.seed, number), self._of.walks
-        return self._of.grown(_changes(asked, rng, singles=int(SINGLES * walks), doubles=int(DOUBLES * walks)))
+        rng, walks = generator(Stream.AROUND, self._controller.seed, number), self._controller.max_walks
+        singles, doubles = int(SINGLES * walks), int(DOUBLES * walks)
+        return self._controller.sampled(_changes(trial, rng, singles=singles, doubles=doubles))
 
 
-def _changes(asked: OpenProposal, rng: np.random.Generator, *, singles: int, doubles: int) -> Iterator[Picker]:
-    choices, decisions = asked.proposal.choices, asked.decisions
+def _changes(trial: OpenProposal, rng: np.random.Generator, *, singles: int, doubles: int) -> Iterator[Picker]:
+    """Changes of one answer, each at most once, and then of two."""
+    choices, decisions = trial.proposal.choices, trial.decisions
     changes: list[Choices] = [
         {decision.name: option}
         for decision in decisions
@@ -74,6 +80,7 @@ def _changes(asked: OpenProposal, rng: np.random.Generator, *, singles: int, dou
 
 
 def _other(decision: Decision, choices: Choices, rng: np.random.Generator) -> Choices:
+    """A random answer to one decision, other than the present one."""
     others = [option for option in decision.options if not _same(option, choices[decision.name])]
     return {decision.name: others[int(rng.integers(len(others)))]}
 
@@ -83,7 +90,7 @@ def _same(option: Option, other: Option) -> bool:
 
 
 def _changed(choices: Choices, changes: Choices, rng: np.random.Generator) -> Picker:
-    """Questions that were not asked before are answered at random."""
+    """The same answers except for the changes; decisions that were not asked before are answered at random."""
 
     def otherwise(decision: Decision) -> Option:
         return decision.options[int(rng.integers(len(decision.options)))]

@@ -1,4 +1,4 @@
-"""What a surrogate believes after what was told, and what it promises of architectures that might be tried."""
+"""The surrogate after the outcomes so far, and its acquisition function for architectures that might be tried."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,24 +8,26 @@ import numpy as np
 from search.proposing.proposer import OpenProposal
 from search.surrogate.ensemble import GaussianProcessEnsemble
 from search.surrogate.features import Columns, Numbers
-from search.surrogate.gaussian_process import Array, FeasibilityModel, alone, settled
+from search.surrogate.gaussian_process import Array, FeasibilityModel, rounded, single_threaded
 from search.trial import Outcome
 from space.decision import Choices, Decision, Option
 
 Key = tuple[tuple[str, Option], ...]
+"""An architecture by the answers of its walk."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Candidate:
     """An architecture that might be proposed.
 
-    broken: how far from feasible. size: what the starts are ranked by. macs: operations per sample, what it costs.
+    violation: of the constraints, 0 where it is feasible. size: what the initial design ranks it by. macs: operations
+    per sample, which is what it costs.
     """
 
     choices: Choices
     decisions: tuple[Decision, ...]
     numbers: tuple[Numbers, Numbers, Numbers]
-    broken: float
+    violation: float
     size: float
     macs: float
     _vector: list[Array] = field(default_factory=list, repr=False)
@@ -35,7 +37,7 @@ class Candidate:
         return tuple(self.choices.items())
 
     def vector(self, columns: Columns) -> Array:
-        """(features,), found once."""
+        """(features,), computed once."""
         if not self._vector:
             self._vector.append(columns.vector(self.numbers))
         return self._vector[0]
@@ -43,38 +45,47 @@ class Candidate:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class End:
-    """A trial that has ended, prior ones among them."""
+    """A trial that has ended; prior ones are among them."""
 
     number: int
-    asked: OpenProposal
+    trial: OpenProposal
     outcome: Outcome
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Posterior:
-    """Processes and what they were made from.
+    """The fitted models, and what they were fitted to.
 
-    ends: of the trials with a value that they keep, in order of number. chance: of not failing; None where nothing did.
-    fresh: how many walks it is worth to look for a candidate in new places.
+    ends: the n trials with a value that the ensemble keeps, in order of number. feasibility: None where none failed.
+    walk_budget: how many new walks an ask may make to find candidates.
     """
 
-    mixture: GaussianProcessEnsemble
+    ensemble: GaussianProcessEnsemble
     ends: tuple[End, ...]
-    chance: FeasibilityModel | None
-    fresh: int
-    _merits: dict[int, tuple[Candidate, float]] = field(default_factory=dict, repr=False)
+    feasibility: FeasibilityModel | None
+    walk_budget: int
+    _acquisitions: dict[int, tuple[Candidate, float]] = field(default_factory=dict, repr=False)
 
-    def merits(self, found: Sequence[Candidate], columns: Columns) -> Array:
-        """(candidates,) log expected improvement and log chance not to fail; of each found once."""
-        new = list({id(one): one for one in found if id(one) not in self._merits}.values())
+    def acquisition(self, candidates: Sequence[Candidate], columns: Columns) -> Array:
+        """(candidates,): log expected improvement + log probability not to fail; each candidate is computed once.
+
+        The product of both is the constrained expected improvement of Gardner et al. 2014.
+        """
+        known = self._acquisitions
+        new = list({id(candidate): candidate for candidate in candidates if id(candidate) not in known}.values())
         if new:
-            x = np.array([one.vector(columns) for one in new])
-            with alone():
-                gain = self.mixture.gain(x)
-                worth = gain if self.chance is None else gain + settled(np.log(self.chance.at(x)))
-            self._merits.update({id(one): (one, float(value)) for one, value in zip(new, worth, strict=True)})
-        return np.array([self._merits[id(one)][1] for one in found])
+            x = np.array([candidate.vector(columns) for candidate in new])  # (new, features)
+            with single_threaded():
+                values = self.ensemble.log_expected_improvement(x)
+                if self.feasibility is not None:
+                    values = values + rounded(np.log(self.feasibility.probability(x)))
+            # the candidate is kept beside its value, so that its id is not used again
+            known.update(
+                {id(candidate): (candidate, float(value)) for candidate, value in zip(new, values, strict=True)}
+            )
+        return np.array([known[id(candidate)][1] for candidate in candidates])
 
     def incumbents(self, count: int) -> list[End]:
-        """The trials believed best."""
-        return [self.ends[int(place)] for place in np.argsort(-self.mixture.worth, kind="stable")[:count]]
+        """The trials with the highest estimates."""
+        order = np.argsort(-self.ensemble.estimates, kind="stable")[:count]
+        return [self.ends[int(place)] for place in order]

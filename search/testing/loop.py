@@ -1,7 +1,7 @@
 """A search in one process on a simulated clock: what the driver does, without Ray, ledger and waiting.
 
-For tests and benchmarks. Workers take trials as they come free; results are told in the order of their simulated ends.
-With early stopping every epoch is a step of its own, and a stopped trial frees its worker.
+For tests and benchmarks. Workers take trials as they become free; outcomes are told in the order of their simulated
+ends. With early stopping every epoch is a step of its own, and a stopped trial frees its worker.
 """
 
 import heapq
@@ -39,19 +39,19 @@ class Run:
     reason: str | None = None
     looked_up: Outcome | None = None
 
-    def outcome(self, number: int, epochs: int, why: str | None = None) -> Outcome:
-        """why: of a trial that is stopped after `epochs`."""
+    def outcome(self, number: int, epochs: int, stop_reason: str | None = None) -> Outcome:
+        """stop_reason: of a trial that is stopped after `epochs`."""
         if self.looked_up is not None:
             return self.looked_up
         if self.reason is not None:
             return Outcome(number=number, state=TrialState.FAILED, reason=self.reason)
         state = TrialState.COMPLETED if epochs == len(self.scores) else TrialState.PRUNED
         curve = self.scores[:epochs]
-        return Outcome(number=number, state=state, value=curve[-1], epochs=epochs, curve=curve, reason=why)
+        return Outcome(number=number, state=state, value=curve[-1], epochs=epochs, curve=curve, reason=stop_reason)
 
 
 def evaluate(evaluator: Evaluator, proposal: Proposal) -> Run:
-    """One trial. NaN and failures end here, as at a real trial's border."""
+    """Runs one trial. NaN and failures end here, as they do in a real trial."""
     try:
         result = evaluator(proposal)
     except TrialFailure as failure:
@@ -107,8 +107,8 @@ def search(
 ) -> list[Told]:
     """At most `trials` trials on `workers` simulated workers, in order of ends.
 
-    stopping: which trials go on. stop: when the search ends, which leaves what is open without an end; it ends as well
-    where the space is exhausted.
+    stopping: which trials are stopped early. stop: when the search ends, which leaves open trials without an outcome.
+    It ends as well where the space is exhausted.
     """
 
     def begin(number: int) -> tuple[Proposal, Run] | None:

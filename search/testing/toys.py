@@ -1,6 +1,6 @@
-"""Toy spaces with a known optimum, and evaluators for them: seconds become microseconds, the law stays.
+"""Toy spaces with a known optimum, and evaluators for them: a training takes microseconds instead of seconds.
 
-A toy walks like a real space and builds real architectures, so everything but the training is what a job does.
+A toy is walked like a real space and builds real architectures, so everything but the training is what a job does.
 """
 
 import itertools
@@ -27,7 +27,7 @@ Ask = Callable[[str, tuple[Option, ...], bool], Option]
 
 
 class Toy:
-    """A small space. `grow` asks its decisions and gives the layers; `reward` gives an architecture's true value."""
+    """A small space. grow: asks its decisions and returns the layers. reward: an architecture's true value."""
 
     def __init__(
         self, name: str, grow: Callable[[Ask], list[tuple[str, dict[str, object]]]], reward: Callable[[Choices], float]
@@ -49,7 +49,7 @@ class Toy:
         return g.finish(g.add("head.linear", "linear", {"out": CLASSES}, x))
 
     def choices(self) -> Iterator[Choices]:
-        """Of every walk, also of those where no shape fits; without building anything."""
+        """The answers of every walk, also of those where no shape fits; nothing is built."""
 
         def run(choose: Choose) -> Choices:
             met: Choices = {}
@@ -86,7 +86,7 @@ class Toy:
 
 
 def line(count: int) -> Toy:
-    """One ordered decision: a convolution of width 1 to `count`; the widest but one is best, where there are two."""
+    """One ordered decision: a convolution of width 1 to `count`; the second widest is best, where there are two."""
 
     def grow(ask: Ask) -> list[tuple[str, dict[str, object]]]:
         width = ask("width", tuple(range(1, count + 1)), True)
@@ -96,9 +96,9 @@ def line(count: int) -> Toy:
 
 
 def fork() -> Toy:
-    """18 points, conditional: a convolution asks for kernel and width, a pooling only for its kind.
+    """18 points, conditional: a convolution has the decisions kernel and width, a pooling only its kind.
 
-    After the convolution of kernel 1 fewer activations are offered, so that masks matter.
+    With kernel 1 fewer activations are offered, so that masking matters.
     """
 
     def grow(ask: Ask) -> list[tuple[str, dict[str, object]]]:
@@ -120,7 +120,7 @@ def fork() -> Toy:
 
 
 def cliff() -> Toy:
-    """Halves an 8×8 map up to six times, of which only three are possible: ImpossibleShape beyond. 6 points."""
+    """Halves an 8×8 map up to six times, of which three are possible: ImpossibleShape beyond. 6 points."""
 
     def grow(ask: Ask) -> list[tuple[str, dict[str, object]]]:
         kind = str(ask("kind", ("maxpool", "avgpool"), False))
@@ -139,8 +139,9 @@ KINDS = ("relu", "silu", "gelu")
 def chain(layers: int = 3) -> Toy:
     """Depth 1 to `layers`, per layer kernel, width and activation: 36 + 36² + 36³ = 47,988 points for three.
 
-    The value is the mean of what its layers earn (optimum: 3, 12 and gelu in the first, 5 and 12 and gelu after it),
-    plus something for depth, less where an activation follows itself: so no layer's best is the whole's best.
+    The value is the mean of its layers' rewards (largest for kernel 3, width 12 and gelu in the first, for 5, 12 and
+    gelu in the others), plus a bonus for depth, less where two layers in a row have the same activation: so the best
+    network is not made of the best layers.
     """
 
     def grow(ask: Ask) -> list[tuple[str, dict[str, object]]]:
@@ -154,14 +155,14 @@ def chain(layers: int = 3) -> Toy:
 
     def reward(choices: Choices) -> float:
         depth = int(choices["depth"])
-        total, before = 0.0, ""
+        total, previous = 0.0, ""
         for i in range(depth):
             kind = str(choices[f"layers.{i}.activation"])
             kernel, width = choices[f"layers.{i}.kernel"], choices[f"layers.{i}.width"]
             best = 3 if i == 0 else 5
             layer = 0.12 * (kernel == best) + 0.10 * (1 - abs(int(width) - 12) / 8) + 0.04 * KINDS.index(kind)
-            total += layer / depth - 0.05 * (kind == before)
-            before = kind
+            total += layer / depth - 0.05 * (kind == previous)
+            previous = kind
         return 0.4 + total + 0.06 * depth
 
     return Toy("chain", grow, reward)
@@ -169,7 +170,7 @@ def chain(layers: int = 3) -> Toy:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Result:
-    """What an evaluator measured: the raw score, which may be NaN, and simulated seconds of all epochs.
+    """The result of an evaluator: the raw score, which may be NaN, and simulated seconds of all epochs.
 
     curve: the score after each epoch, the last one being `score`; empty, there is one epoch.
     """
@@ -189,7 +190,7 @@ class Faulty:
     """Evaluates a toy with noise and faults, all of them functions of (seed, trial number).
 
     noise: standard deviation of the score. failing, nan: share of trials that crash or give NaN. The simulated time is
-    log-normal around one second, so that with several workers results come out of order.
+    log-normal around one second, so that with several workers outcomes arrive out of order.
     """
 
     toy: Toy
@@ -202,7 +203,7 @@ class Faulty:
         rng = np.random.default_rng([self.seed, proposal.number])
         seconds, fault, error = rng.lognormal(0.0, 0.5), rng.random(), rng.normal()
         if fault < self.failing:
-            raise TrialFailure("the toy crashed as it was told to", cause="crashed")
+            raise TrialFailure("the toy crashed on purpose", cause="crashed")
         if fault < self.failing + self.nan:
             return Result(score=math.nan, seconds=float(seconds))
         score = self.toy.reward(proposal.choices) + self.noise * error
@@ -211,12 +212,12 @@ class Faulty:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Learning:
-    """Evaluates a toy epoch by epoch, as trainings go: scores rise from 0 towards the true value, each at its own pace.
+    """Evaluates a toy epoch by epoch, like a training: scores rise from 0 towards the true value, each at its own rate.
 
-        score(e) = value * (1 - exp(-rate * e)) + noise        rate log-normal, scaled so that most is over at the end
+        score(e) = value * (1 - exp(-rate * e)) + noise        rate log-normal around 8 / epochs
 
-    The rate is the architecture's own (a function of its hash), so that early scores order trials almost as the final
-    ones do and not quite: on `chain(3)` and 27 epochs Spearman's correlation of epochs 1, 3, 9 with the last is 0.5,
+    The rate is a function of the architecture's hash, so that early scores order trials similarly to the final ones but
+    not equally: on `chain(3)` and 27 epochs Spearman's correlation of epochs 1, 3, 9 with the last is 0.5,
     0.7, 0.9. An epoch takes about a second, log-normal from trial to trial.
     """
 
@@ -231,14 +232,14 @@ class Learning:
         rate = own.lognormal(0.0, self.spread) * 8.0 / self.epochs
         rng = np.random.default_rng([self.seed, proposal.number])
         seconds = rng.lognormal(0.0, 0.5)
-        gone = 1.0 - np.exp(-rate * np.arange(1, self.epochs + 1))
-        curve = self.toy.reward(proposal.choices) * gone + self.noise * rng.normal(size=self.epochs)
+        progress = 1.0 - np.exp(-rate * np.arange(1, self.epochs + 1))
+        curve = self.toy.reward(proposal.choices) * progress + self.noise * rng.normal(size=self.epochs)
         return Result(score=float(curve[-1]), seconds=float(seconds) * self.epochs, curve=tuple(map(float, curve)))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AtMost:
-    """A constraint without a parser: one measure's limit."""
+    """A constraint that needs no parser: an upper bound on one measure."""
 
     measure: str
     limit: float

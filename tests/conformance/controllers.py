@@ -1,4 +1,4 @@
-"""What every controller must keep: the law of `search/proposing/controller.py`, on toys, real presets and in a fresh
+"""The contract of `search/proposing/controller.py`, checked for every controller: on toys, real presets and in a fresh
 process.
 
 A controller joins by a subclass of `ControllerConformance` with one fixture, `spec`.
@@ -48,7 +48,7 @@ def two_valued(toy: Toy, proposal: Proposal) -> Outcome:
 
 
 def any_end(toy: Toy, proposal: Proposal) -> Outcome:
-    """Of every kind of end one, by the trial's number: 3 in 10 fail or are infeasible, 1 in 10 is cancelled."""
+    """An outcome of any kind, by the trial's number: 3 in 10 fail or are infeasible, 1 in 10 is cancelled."""
     number = proposal.number
     match number % 10:
         case 1 | 5:
@@ -56,7 +56,7 @@ def any_end(toy: Toy, proposal: Proposal) -> Outcome:
         case 3:
             return Outcome(number=number, state=TrialState.INFEASIBLE, reason="out of memory")
         case 7:
-            return Outcome(number=number, state=TrialState.CANCELLED, reason="asked for")
+            return Outcome(number=number, state=TrialState.CANCELLED, reason="on request")
         case 9 | 2:
             value = toy.reward(proposal.choices) - 0.2
             return Outcome(number=number, state=TrialState.PRUNED, value=value, epochs=1 + number % 3)
@@ -82,7 +82,7 @@ def disorderly_history(controller: Controller, toy: Toy, *, trials: int, window:
 
 
 def onward(controller: Controller, toy: Toy, *, first: int, asks: int = 10) -> list[list[Any]]:
-    """The next asks, every other one told at once: hash and behaviour, to the last bit."""
+    """The next asks, every second one told at once: hash and behaviour, to the last bit."""
     answers: list[list[Any]] = []
     for number in range(first, first + asks):
         proposal = controller.ask(number)
@@ -129,7 +129,7 @@ def hashes(proposals: Sequence[Proposal]) -> list[str]:
 
 
 def drain(controller: Controller, limit: int) -> list[Proposal]:
-    """Ask, tell a middling value, and so on until SpaceExhausted."""
+    """Ask, tell a medium value, and so on until SpaceExhausted."""
     proposals: list[Proposal] = []
     for number in range(limit + 1):
         try:
@@ -143,7 +143,7 @@ def drain(controller: Controller, limit: int) -> list[Proposal]:
 class ControllerConformance:
     """See the module's text.
 
-    asks: of the long search; fewer where each takes long, or where another controller is the same.
+    asks: of the long search; fewer where an ask takes long, or where another controller is nearly the same.
     """
 
     asks: ClassVar[int] = 200
@@ -159,7 +159,7 @@ class ControllerConformance:
 
         return make
 
-    # 1. What an ask gives.
+    # 1. Proposals.
 
     def test_trial_0_is_the_baseline(self, make: Make) -> None:
         space = Space.parse(load("tiny"), input_shape=(1, 8, 8), classes=10)
@@ -173,7 +173,7 @@ class ControllerConformance:
 
     @pytest.mark.sweep
     @pytest.mark.parametrize("workers", [1, 8])
-    def test_every_ask_gives_another_architecture_of_the_space(self, make: Make, workers: int) -> None:
+    def test_every_ask_proposes_a_new_architecture_of_the_space(self, make: Make, workers: int) -> None:
         toy, trials = chain(2), 40 if workers == 1 else share(self.asks, least=60)
         history = search(make(toy), Faulty(toy=toy, noise=0.02), trials=trials, workers=workers)
         proposed = hashes([told.proposal for told in history])
@@ -206,9 +206,9 @@ class ControllerConformance:
             assert space.feasible(analyse(proposal.architecture))
             controller.tell(completed(number, 0.1 * (number % 7)))
 
-    # 2, 3. Open asks, and what may be told.
+    # 2, 3. Open trials and their outcomes.
 
-    def test_only_open_asks_can_be_told(self, make: Make) -> None:
+    def test_only_open_trials_can_be_told(self, make: Make) -> None:
         toy = chain(2)
         controller = make(toy)
         with pytest.raises(UnknownTrial, match="trial 0 was never asked"):
@@ -222,7 +222,7 @@ class ControllerConformance:
         toy = line(6)
         controller = make(toy)
         first = controller.ask(0)
-        controller.tell(Outcome(number=0, state=TrialState.CANCELLED, reason="asked for"))
+        controller.tell(Outcome(number=0, state=TrialState.CANCELLED, reason="on request"))
         with pytest.raises(UnknownTrial):
             controller.tell(completed(0, 0.5))
         assert first.architecture.hash not in hashes([controller.ask(number) for number in range(1, 6)])
@@ -252,7 +252,7 @@ class ControllerConformance:
         seen = set()
         for number in range(40):
             seen.add(controller.ask(number).architecture.hash)
-            value, reason = (0.1, None) if state is TrialState.PRUNED else (None, "as told")
+            value, reason = (0.1, None) if state is TrialState.PRUNED else (None, "on purpose")
             controller.tell(Outcome(number=number, state=state, value=value, reason=reason, epochs=1))
         assert len(seen) == 40
 
@@ -330,11 +330,11 @@ class ControllerConformance:
         controller.tell(completed(0, 0.5))
         assert controller.ask(1).architecture.hash != proposal.architecture.hash
 
-    def test_a_trial_of_another_space_is_refused(self, make: Make) -> None:
+    def test_a_trial_of_another_space_is_rejected(self, make: Make) -> None:
         with pytest.raises(Conflict, match="trial 0 was drawn from another space"):
             make(chain(2)).restore(make(line(3)).ask(0), None)
 
-    # 6. What people see.
+    # 6. The state, for people.
 
     def test_the_state_is_json(self, make: Make) -> None:
         toy = fork()
@@ -345,7 +345,7 @@ class ControllerConformance:
 
 
 class Above:
-    """A constraint that the smallest architecture breaks."""
+    """A constraint that the smallest architecture violates."""
 
     def __init__(self, params: int) -> None:
         self.params = params

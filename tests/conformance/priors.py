@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from search.earlier_jobs.prior import standing
+from search.earlier_jobs.prior import z_scores
 from search.proposing.prior_values import Prior
 from search.proposing.walks import Walk, uniform
 from search.testing.toys import Toy
@@ -20,10 +20,10 @@ def prior(toy: Toy, choices: Choices, *, value: float | None = None, **changes: 
 
 
 def priors(toy: Toy, count: int, *, comparable: bool = True) -> list[Prior]:
-    """Random ones: with their values, or with their standings among each other."""
+    """Random ones: with their values, or with their z-scores among each other."""
     walks = [walk(toy, 100 + seed) for seed in range(count)]
     values = [toy.reward(choices) for choices in walks]
-    shown = values if comparable else standing(values)
+    shown = values if comparable else z_scores(values)
     epochs = 8 if comparable else 0
     return [
         prior(toy, choices, value=value, comparable=comparable, settled=comparable, epochs=epochs)

@@ -1,4 +1,4 @@
-"""The computed peak of a training step's memory, held to torch's allocator over the networks of all presets."""
+"""The computed peak memory of a training step, compared with torch's allocator on networks of all presets."""
 
 import torch
 
@@ -11,13 +11,13 @@ EACH = 4
 
 
 def test_within_fifteen_percent_for_95_of_100_networks_of_all_presets() -> None:
-    """Four of each preset. Seen of ten of each: 99 of 100, with every instruction set of the convolution library."""
+    """Four of each preset. Of ten of each, 99 % were within, with every instruction set of the convolution library."""
     torch.set_num_threads(1)
     names = presets.names()
     ratios = sorted(
-        peak_memory(one, batch=BATCHES) / measured_peak(one, batch=BATCHES)
+        peak_memory(architecture, batch=BATCHES) / measured_peak(architecture, batch=BATCHES)
         for name in names
-        for one in sampled(name, EACH)
+        for architecture in sampled(name, EACH)
     )
     outside = [ratio for ratio in ratios if abs(ratio - 1) > 0.15]
     assert len(outside) <= 0.05 * len(ratios), outside

@@ -10,7 +10,7 @@ import pytest
 
 from search.earlier_jobs.prior import FIRST_NUMBER
 from search.ledger import Lease
-from search.objective import Objective, aimed
+from search.objective import Objective, soft_target_score
 from search.pareto import pareto
 from search.proposing.controller import Controller, Proposal
 from search.spec import (
@@ -112,7 +112,7 @@ def test_real_trainings_measure_their_latency(yard: Yard) -> None:
     for trial in yard.trials(job.id).values():
         assert trial.measures["latency_ms"] > 0
         assert trial.measures["latency_runs"] >= 50
-        assert trial.value == aimed(target, trial.facts["score"], trial.measures["latency_ms"])
+        assert trial.value == soft_target_score(target, trial.facts["score"], trial.measures["latency_ms"])
 
 
 def test_what_a_worker_does_not_tell_is_a_reason(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:

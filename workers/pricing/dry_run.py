@@ -71,19 +71,19 @@ def run(settings: Settings, spec: JobSpec, *, slots: int) -> dict[str, Any]:
     return {
         **price(spec, look, slots=slots).to_json(),
         "calibration": [{"macs": row.macs, "params": row.params, "epoch_s": round(row.epoch_s, 4)} for row in timed],
-        "space": {"size_log10": size.log10, "size_exact": size.exact, "feasible_share": drawn.kept / drawn.drawn},
+        "space": {"size_log10": size.log10, "size_exact": size.exact, "feasible_share": drawn.feasible / drawn.walks},
     }
 
 
 def _feasible(space: Space, constraints: Sequence[Constraint], drawn: Samples, *, seed: int) -> list[Architecture]:
     """The draws that satisfy all constraints; if there is none, one found by repair, as controllers do it."""
-    found = [attempt.architecture for attempt in drawn.attempts if not attempt.broken]
-    nearest = None if found or drawn.all else repaired(space, constraints, drawn, seed=seed)
-    if nearest is not None and not nearest.broken:
+    found = [attempt.architecture for attempt in drawn.draws if not attempt.violation]
+    nearest = None if found or drawn.exhaustive else repaired(space, constraints, drawn, seed=seed)
+    if nearest is not None and not nearest.violation:
         found.append(nearest.architecture)
     if not found:
         raise JobFailure(
-            f"all of {drawn.drawn} random architectures break a constraint: none to calibrate with; loosen them"
+            f"all of {drawn.walks} random architectures break a constraint: none to calibrate with; loosen them"
         )
     return found
 

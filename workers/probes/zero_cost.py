@@ -176,7 +176,7 @@ class ZeroCostRanking:
 
 def _picked(controller: SurrogateController) -> dict[Key, Architecture]:
     """The architectures to measure by the key of their choices, most important first."""
-    pool = list({draw.key: draw for draw in controller.pool if not draw.broken}.values())
+    pool = list({draw.key: draw for draw in controller.pool if not draw.violation}.values())
     picked = [pool[place] for place in chosen([draw.size for draw in pool], MEASURED)]
     return {draw.key: controller.space.sample(replay(draw.choices)) for draw in picked}
 

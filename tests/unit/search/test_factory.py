@@ -1,9 +1,8 @@
-"""Controllers by name, and what is said about wrong options."""
+"""Controllers by name, and the faults of wrong options."""
 
 import inspect
 import subprocess
 import sys
-from typing import Any
 
 import pytest
 
@@ -14,22 +13,22 @@ from search.testing.toys import fork
 
 
 @pytest.mark.parametrize("name", CONTROLLERS)
-def test_the_options_told_are_those_of_the_class_with_their_defaults(name: str) -> None:
+def test_the_options_listed_are_those_of_the_class_with_their_defaults(name):
     """A subclass without a signature of its own takes its parent's."""
     known = {"self", "space", "constraints", "seed", "objectives", "trials", "options"}
-    taken: dict[str, Any] = {}
-    made: Any = CONTROLLERS[name].load()
-    signed = [made] if inspect.isfunction(made) else [vars(kind).get("__init__") for kind in reversed(made.__mro__)]
-    for one_of_them in filter(inspect.isfunction, signed):
-        parameters = inspect.signature(one_of_them).parameters.values()
-        taken |= {one.name: one.default for one in parameters if one.name not in known and one.kind is one.KEYWORD_ONLY}
-    told = {option: entry.default for option, entry in CONTROLLERS[name].options.items()}
-    assert told == taken
-    check_options(ControllerSpec(name=name, options=told))
+    taken = {}
+    make = CONTROLLERS[name].load()
+    signed = [make] if inspect.isfunction(make) else [vars(base).get("__init__") for base in reversed(make.__mro__)]
+    for function in filter(inspect.isfunction, signed):
+        parameters = inspect.signature(function).parameters.values()
+        taken |= {p.name: p.default for p in parameters if p.name not in known and p.kind is p.KEYWORD_ONLY}
+    listed = {option: kind.default for option, kind in CONTROLLERS[name].options.items()}
+    assert listed == taken
+    check_options(ControllerSpec(name=name, options=listed))
 
 
 @pytest.mark.parametrize("name", CONTROLLERS)
-def test_defaults_need_no_options(name: str) -> None:
+def test_defaults_need_no_options(name):
     check_options(ControllerSpec(name=name))
     assert make_controller(ControllerSpec(name=name), space=fork(), seed=1).ask(0).number == 0
 
@@ -57,7 +56,7 @@ def test_defaults_need_no_options(name: str) -> None:
         ("tpe", {"candidates": None}, "/candidates", "wrong_type", "got None"),
     ],
 )
-def test_a_wrong_option_is_named(name: str, options: dict[str, Any], pointer: str, rule: str, detail: str) -> None:
+def test_a_wrong_option_is_named(name, options, pointer, rule, detail):
     with pytest.raises(InvalidInput) as caught:
         check_options(ControllerSpec(name=name, options=options))
     (fault,) = caught.value.faults
@@ -66,18 +65,18 @@ def test_a_wrong_option_is_named(name: str, options: dict[str, Any], pointer: st
     assert fault.allowed is not None
 
 
-def test_all_faults_are_told_at_once() -> None:
+def test_all_faults_are_reported_at_once():
     with pytest.raises(InvalidInput) as caught:
         make_controller(ControllerSpec(name="tpe", options={"startup": 0, "seed": 3}), space=fork())
     assert [fault.pointer for fault in caught.value.faults] == ["/startup", "/seed"]
 
 
-def test_options_reach_the_controller() -> None:
+def test_options_reach_the_controller():
     spec = ControllerSpec(name="reinforce", options={"learning_rate": 2, "entropy": 0.0})
-    controller: Any = make_controller(spec, space=fork())
+    controller = make_controller(spec, space=fork())
     assert (controller.learning_rate, controller.entropy) == (2, 0.0)
 
 
-def test_checking_loads_no_optimiser() -> None:
+def test_checking_loads_no_optimiser():
     code = "import sys, search.factory; sys.exit('optuna' in sys.modules or 'torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

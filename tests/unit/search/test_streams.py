@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.proposing.walks import Draw, attempt, uniform
+from search.proposing.walks import Draw, draw_walk, uniform
 from search.streams import Stream, generator, seed_of, sequence
 from search.trial import RANDOM_ARM_FROM
 from space import presets
@@ -53,10 +53,10 @@ def test_the_random_arm_does_not_begin_with_the_pool_of_the_surrogate(seed: int)
     space = Space.parse(presets.load("chain"), input_shape=(1, 28, 28), classes=10)
 
     def drawn(purpose: Stream, *numbers: int) -> Draw | None:
-        return attempt(space, (), uniform(generator(purpose, seed, *numbers)))
+        return draw_walk(space, (), uniform(generator(purpose, seed, *numbers)))
 
-    pool = {one.architecture.hash for place in range(20) if (one := drawn(Stream.POOL, place))}
-    arm = {one.architecture.hash for n in range(20) if (one := drawn(Stream.RANDOM_ARM, RANDOM_ARM_FROM + n, 0))}
+    pool = {draw.architecture.hash for place in range(20) if (draw := drawn(Stream.POOL, place))}
+    arm = {draw.architecture.hash for n in range(20) if (draw := drawn(Stream.RANDOM_ARM, RANDOM_ARM_FROM + n, 0))}
     assert pool
     assert arm
     assert not pool & arm

@@ -53,4 +53,4 @@ def test_links_have_two_classes_whatever_the_nodes_have() -> None:
 
 def test_a_small_space_is_sampled_whole() -> None:
     samples = sample(ladder(1, "receptive_field > 3"), [Constraint.parse("receptive_field > 3")])
-    assert (samples.all, samples.drawn, samples.kept) == (True, 16, 8)
+    assert (samples.exhaustive, samples.walks, samples.feasible) == (True, 16, 8)

@@ -1,4 +1,4 @@
-"""Each controller against the law that all share."""
+"""Each controller against the contract of all."""
 
 from collections.abc import Iterator
 
@@ -61,7 +61,7 @@ class TestPredictor(ControllerConformance):
 class TestPolicyModel(ControllerConformance):
     @pytest.fixture
     def spec(self) -> ControllerSpec:
-        return ControllerSpec(name="policy_model", options={"samples": 20})  # fewer walks, the same law
+        return ControllerSpec(name="policy_model", options={"samples": 20})  # fewer walks, for speed
 
 
 class TestPpo(ControllerConformance):

@@ -96,7 +96,7 @@ def test_prior_trials_cannot_be_told_and_are_no_incumbent(make: Make) -> None:
 
 @pytest.mark.parametrize("comparable", [True, False])
 def test_with_prior_trials_too_history_alone_decides(make: Make, comparable: bool) -> None:
-    """The first trial of all is told last, so that standings are placed late; a restored one places them early."""
+    """The first trial of all is told last, so that z-scores are scaled late; a restored one scales them early."""
     toy = chain(2)
     known, own = priors(toy, 15, comparable=comparable), [walk(toy, 7)]
     controller = make(toy, seed=11)

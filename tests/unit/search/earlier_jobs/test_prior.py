@@ -1,4 +1,4 @@
-"""Trials of earlier jobs: which enter, as what, and how standings are placed."""
+"""Trials of earlier jobs: which are used, as what, and how z-scores are scaled."""
 
 from dataclasses import replace
 from typing import Any
@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 
 from search.earlier_jobs.prior import (
-    CUT,
+    CLIP,
     MOST,
     Earlier,
     best_settled,
     comparable,
     gather,
+    in_space,
     prior_faults,
-    standing,
-    there,
+    z_scores,
 )
 from search.factory import make_controller
 from search.ledger.values import facts
@@ -60,7 +60,7 @@ def taken(spec: JobSpec, *jobs: Earlier) -> list[Prior]:
     return [one for one, _ in gather(spec, TOY, jobs)]
 
 
-def test_of_the_same_training_values_enter_as_they_are_and_are_settled() -> None:
+def test_values_of_the_same_training_are_used_as_they_are_and_settled() -> None:
     rows = [
         Row(TOY, 0, 1, 0.4),
         Row(TOY, 1, 2, 0.2, state=TrialState.PRUNED, epochs=1),
@@ -86,16 +86,16 @@ def test_under_another_seed_values_compare_and_may_be_measured_again() -> None:
     ],
     ids=str,
 )
-def test_what_determines_a_score_makes_values_standings(changes: dict[str, Any]) -> None:
+def test_a_change_of_what_determines_a_score_makes_values_z_scores(changes: dict[str, Any]) -> None:
     spec = replace(SPEC, **changes)
     assert not comparable(spec, SPEC)
     found = taken(spec, earlier())
-    assert [one.value for one in found] == pytest.approx(standing([0.0, 0.1, 0.2, 0.3, 0.4]))
+    assert [one.value for one in found] == pytest.approx(z_scores([0.0, 0.1, 0.2, 0.3, 0.4]))
     assert {(one.comparable, one.settled, one.epochs) for one in found} == {(False, False, 0)}
 
 
 def test_the_same_answers_may_lead_to_another_network_here() -> None:
-    """What a space fixes is no choice: of another network a value is a standing, and never this job's own."""
+    """What a space fixes is no choice: the value of another network is a z-score, and never one of this job."""
     rows = [Row(TOY, 0, 1, 0.4), Row(TOY, 1, 2, 0.9, hash="f" * 32), Row(TOY, 2, 3, 0.8, hash="e" * 32)]
     same, *others = taken(SPEC, earlier(rows=rows))
     assert (same.value, same.settled) == (0.4, True)
@@ -124,7 +124,7 @@ def test_values_are_those_of_the_new_objective() -> None:
     assert not comparable(slower, spec), "other threads, another latency"
     assert comparable(replace(SPEC, trial=TrialSpec(cpus=2)), SPEC)
     found = taken(slower, earlier())
-    assert [one.values[0] for one in found] == pytest.approx(standing([0.0, 0.1, 0.2, 0.3, 0.4]))
+    assert [one.values[0] for one in found] == pytest.approx(z_scores([0.0, 0.1, 0.2, 0.3, 0.4]))
     assert {len(one.values) for one in found} == {3}
 
 
@@ -136,10 +136,10 @@ def test_trials_without_a_measure_are_left_out_and_a_job_of_them_is_refused() ->
     assert "did not measure energy_j" in fault.detail
 
 
-def test_standings_are_cut_and_bear_equal_values() -> None:
-    assert standing([0.5, 0.5]) == [0.0, 0.0]
-    assert max(standing([0.0] * 99 + [1.0])) == CUT
-    assert standing([1e300, -1e300]) == [0.0, 0.0], "no finite spread tells nothing"
+def test_z_scores_are_clipped_and_0_where_all_values_are_equal() -> None:
+    assert z_scores([0.5, 0.5]) == [0.0, 0.0]
+    assert max(z_scores([0.0] * 99 + [1.0])) == CLIP
+    assert z_scores([1e300, -1e300]) == [0.0, 0.0], "no finite spread tells nothing"
 
 
 def test_of_many_the_best_half_and_some_of_all_the_rest_are_taken() -> None:
@@ -151,7 +151,7 @@ def test_of_many_the_best_half_and_some_of_all_the_rest_are_taken() -> None:
     assert values[-MOST // 2 :] == [float(n) for n in range(MOST + 100 - MOST // 2, MOST + 100)]
 
 
-def test_values_enter_before_standings() -> None:
+def test_values_are_kept_before_z_scores() -> None:
     known = earlier(rows=[Row(TOY, n, 1 + n % 8, n / 1000) for n in range(MOST - 50)])
     elsewhere = earlier(replace(SPEC, dataset="other"), rows=[Row(TOY, n, 1 + n % 8, n / 1000) for n in range(300)])
     found = taken(SPEC, known, elsewhere, elsewhere)
@@ -168,10 +168,10 @@ def test_the_best_settled_ones_keep_the_constraints_and_come_once() -> None:
 
 
 def test_what_another_space_asks_is_said() -> None:
-    assert there(TOY, {"width": 3}) == TOY.sample(replay({"width": 3}))
-    assert there(TOY, {"width": 9}) == "width was 9 there and is one of 1, 2, 3, 4, 5, 6, 7, 8 here"
-    assert there(TOY, {"height": 3}) == "width is asked here and not there"
-    assert there(TOY, {"width": 3, "height": 3}) == "height was asked there and is not here"
+    assert in_space(TOY, {"width": 3}) == TOY.sample(replay({"width": 3}))
+    assert in_space(TOY, {"width": 9}) == "the trial has width = 9, which must be one of 1, 2, 3, 4, 5, 6, 7, 8 here"
+    assert in_space(TOY, {"height": 3}) == "the trial has no decision width, which this space has"
+    assert in_space(TOY, {"width": 3, "height": 3}) == "the trial has the decision height, unknown to this space"
 
 
 def test_jobs_that_give_nothing_are_refused() -> None:
@@ -190,7 +190,7 @@ def test_jobs_that_give_nothing_are_refused() -> None:
         ("/warm_start/jobs/4", "space_mismatch"),
         ("/warm_start/jobs/5", "repeated"),
     ]
-    assert "width was 20 there" in faults[3].detail
+    assert "the trial has width = 20" in faults[3].detail
 
 
 def ended(number: int, value: float | None) -> Outcome:
@@ -199,37 +199,37 @@ def ended(number: int, value: float | None) -> Outcome:
     return Outcome(number=number, state=TrialState.COMPLETED, value=value, epochs=8)
 
 
-def waiting(standing: float, *standings: float) -> Prior:
+def waiting(z_score: float, *z_scores: float) -> Prior:
     [one] = priors(TOY, 1, comparable=False)
-    return replace(one, value=standing, values=standings)
+    return replace(one, value=z_score, values=z_scores)
 
 
-def test_standings_are_placed_among_the_first_values_whatever_the_order() -> None:
+def test_z_scores_are_scaled_by_the_first_values_whatever_the_order() -> None:
     ends = [ended(0, 0.5), ended(1, None), ended(2, 0.7), ended(3, 0.5), ended(4, 0.7), ended(5, 99.0)]
     for order in (ends, ends[::-1]):
-        memory = PriorScaler()
-        memory.wait(-1, waiting(1.5))
-        placed = [one for outcome in order for one in memory.after(outcome)]
-        assert [(one.number, one.state, one.epochs) for one in placed] == [(-1, TrialState.COMPLETED, 0)]
-        assert placed[0].value == pytest.approx(0.6 + 1.5 * 0.1)
+        scaler = PriorScaler()
+        scaler.add(-1, waiting(1.5))
+        scaled = [prior for outcome in order for prior in scaler.scaled_after(outcome)]
+        assert [(prior.number, prior.state, prior.epochs) for prior in scaled] == [(-1, TrialState.COMPLETED, 0)]
+        assert scaled[0].value == pytest.approx(0.6 + 1.5 * 0.1)
     assert ANCHORS == 4
 
 
-def test_each_objective_is_placed_by_itself() -> None:
-    memory = PriorScaler()
-    memory.wait(-1, waiting(0.0, 1.0, -1.0))
+def test_each_objective_is_scaled_by_itself() -> None:
+    scaler = PriorScaler()
+    scaler.add(-1, waiting(0.0, 1.0, -1.0))
     rows = [(0.5, -10.0), (0.7, -30.0), (0.5, -10.0), (0.7, -30.0)]
     ends = [Outcome(number=n, state=TrialState.COMPLETED, value=0.1, values=row) for n, row in enumerate(rows)]
-    [placed] = [one for outcome in ends for one in memory.after(outcome)]
-    assert placed.values == pytest.approx((0.7, -30.0))
-    assert placed.value == pytest.approx(0.1)
+    [scaled] = [prior for outcome in ends for prior in scaler.scaled_after(outcome)]
+    assert scaled.values == pytest.approx((0.7, -30.0))
+    assert scaled.value == pytest.approx(0.1)
 
 
 @pytest.mark.parametrize("name", ["tpe", "nsga2", "gp", "predictor", "evolution"])
 def test_several_objectives_with_prior_trials_of_both_kinds(name: str) -> None:
     toy = chain(2)
-    settled, placed = priors(toy, 12), priors(toy, 6, comparable=False)
-    mixed = [replace(one, values=(one.value, -one.value)) for one in (*settled, *placed)]
+    settled, scaled = priors(toy, 12), priors(toy, 6, comparable=False)
+    mixed = [replace(one, values=(one.value, -one.value)) for one in (*settled, *scaled)]
     controller = make_controller(ControllerSpec(name=name), space=toy, seed=0, objectives=2)
     controller.recall(mixed)
     for number in range(6):
@@ -238,11 +238,11 @@ def test_several_objectives_with_prior_trials_of_both_kinds(name: str) -> None:
         controller.tell(Outcome(number=number, state=TrialState.COMPLETED, value=value, values=values, epochs=8))
 
 
-def test_without_a_finite_spread_standings_are_let_go() -> None:
-    memory = PriorScaler()
-    memory.wait(-1, waiting(1.0))
-    placed = [one for n in range(4) for one in memory.after(ended(n, (-1) ** n * 1e308))]
-    assert [one.state for one in placed] == [TrialState.CANCELLED]
+def test_without_a_finite_spread_z_scores_are_dropped() -> None:
+    scaler = PriorScaler()
+    scaler.add(-1, waiting(1.0))
+    scaled = [prior for n in range(4) for prior in scaler.scaled_after(ended(n, (-1) ** n * 1e308))]
+    assert [prior.state for prior in scaled] == [TrialState.CANCELLED]
 
 
 @pytest.mark.parametrize("name", ["tpe", "evolution", "reinforce"])

@@ -52,13 +52,13 @@ def test_wrong_answers_and_wrong_questions_are_pointed_at() -> None:
     assert len(caught.value.faults) == 2
 
 
-def test_a_graph_is_told_from_choices() -> None:
-    with pytest.raises(InvalidInput, match="its decisions stand under `choices`"):
+def test_a_graph_is_distinguished_from_choices() -> None:
+    with pytest.raises(InvalidInput, match="send its decisions, which are under `choices`"):
         resolve(SPACE, SPACE.sample(lambda decision: decision.options[0]).to_json())
 
 
-def test_one_that_breaks_a_constraint_is_refused_with_it() -> None:
+def test_an_architecture_that_violates_a_constraint_is_rejected() -> None:
     check(SPACE, [Constraint.parse("receptive_field <= 3")], {KERNEL: 3})
-    with pytest.raises(InvalidInput, match="breaks 'receptive_field <= 3'") as caught:
+    with pytest.raises(InvalidInput, match="violates 'receptive_field <= 3'") as caught:
         check(SPACE, [Constraint.parse("receptive_field <= 3")], {KERNEL: 5})
     assert caught.value.faults[0].rule == "constraint_broken"

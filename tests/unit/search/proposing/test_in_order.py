@@ -1,4 +1,4 @@
-"""A reproducible search: the same asks with any number of workers, in any order of ends, and after a crash."""
+"""A reproducible search: the same asks with any number of workers, any order of outcomes, and after a crash."""
 
 import pytest
 
@@ -51,13 +51,13 @@ def test_a_crash_changes_nothing(name: str, crash_at: int) -> None:
         again.tell(evaluate(Faulty(toy=TOY, noise=0.01, failing=0.2), proposal).outcome(proposal.number, 1))
 
 
-def test_it_waits_for_the_ends_it_needs() -> None:
+def test_it_waits_for_the_outcomes_it_needs() -> None:
     controller = DeterministicOrder(make("random"))
     for number in range(LAG):
         assert controller.ready(number)
         controller.ask(number)
     assert not controller.ready(LAG)
-    with pytest.raises(ValueError, match="needs the ends"):
+    with pytest.raises(ValueError, match="cannot be asked before all trials up to 0 have ended"):
         controller.ask(LAG)
     end = Outcome(number=1, state=TrialState.FAILED, reason="crashed")
     controller.tell(end)

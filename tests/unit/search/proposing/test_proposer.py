@@ -8,7 +8,7 @@ from search.controllers.random import RandomController
 from search.controllers.tpe import TpeController
 from search.proposing.proposer import NEIGHBOURS, REPAIRS, Proposer
 from search.proposing.repair import repair
-from search.proposing.walks import Walk, attempt, follow, uniform
+from search.proposing.walks import Walk, draw_walk, follow, uniform
 from search.testing.toys import AtMost, Toy, chain, fork, line
 from search.trial import Outcome, TrialState
 from space.analysis import analyse
@@ -18,7 +18,7 @@ from tests.spaces import Counted
 
 
 class Stubborn(RandomController):
-    """Always wants the same architecture."""
+    """Always proposes the same architecture."""
 
     patience = 5
 
@@ -26,15 +26,15 @@ class Stubborn(RandomController):
         return follow(lambda decision: decision.options[-1])
 
 
-def test_an_idea_that_wants_one_thing_gets_its_neighbours():
+def test_a_strategy_that_repeats_itself_gets_neighbours():
     toy = chain(3)
     controller = Stubborn(toy, seed=1)
     controller.ask(0)  # the baseline
-    wanted = controller.ask(1).choices
+    repeated = controller.ask(1).choices
     for number in range(2, 40):
         choices = controller.ask(number).choices
-        common = choices.keys() & wanted.keys()
-        assert sum(choices[name] != wanted[name] for name in common) <= 6, "most of ten answers are kept"
+        common = choices.keys() & repeated.keys()
+        assert sum(choices[name] != repeated[name] for name in common) <= 6, "most of ten answers are kept"
 
 
 class AtLeast:
@@ -82,21 +82,22 @@ def test_one_walk_in_65536_is_feasible(controller):
     assert len(proposer._tried) == 8
 
 
-def test_an_empty_space_says_how_near_it_came():
+def test_an_infeasible_space_says_how_near_it_came():
     with pytest.raises(SpaceExhausted, match=r"misses the bound of 'receptive_field >= 38' by 2\.63%"):
         RandomController(ladder(6, constraint="receptive_field >= 38")).ask(0)
 
 
-def test_repair_breaks_less_with_every_sweep_and_ends():
+def test_repair_reaches_a_feasible_architecture_and_keeps_to_its_steps():
     space = ladder(6, constraint="receptive_field >= 37")
-    limits = space.constraints
     rng = np.random.default_rng(1)
-    start = attempt(space, limits, uniform(rng))
-    ends = [
-        list(repair(start, lambda choose: attempt(space, limits, follow(choose)), rng, steps=n)) for n in (0, 7, 80)
-    ]
-    assert [len(tried) for tried in ends] == [0, 7, 80]
-    assert start.broken > 0 == min(one.broken for one in ends[-1])
+    start = draw_walk(space, space.constraints, uniform(rng))
+
+    def draw_from(choose):
+        return draw_walk(space, space.constraints, follow(choose))
+
+    repairs = [list(repair(start, draw_from, rng, steps=n)) for n in (0, 7, 80)]
+    assert [len(draws) for draws in repairs] == [0, 7, 80]
+    assert start.violation > 0 == min(draw.violation for draw in repairs[-1])
 
 
 class Endless(Toy):
@@ -139,5 +140,5 @@ def test_an_exhausted_space_stays_exhausted():
             controller.ask(number)
 
 
-def test_a_proposer_is_an_idea_and_nothing_else():
+def test_a_strategy_is_a_picker_and_nothing_else():
     assert Proposer.__abstractmethods__ == {"picker"}

@@ -14,7 +14,7 @@ def test_every_walk_visits_each_once_and_marks_the_impossible():
     assert sum(1 for _ in every_walk(fork())) == 18
 
 
-def test_a_walk_notes_what_can_be_learned_from():
+def test_a_walk_records_what_can_be_learned_from():
     walk = Walk(picker=uniform(np.random.default_rng(0)))
     only, open_ = Decision(name="a", options=(3,), ordered=True), Decision(name="b", options=(1, 2), ordered=True)
     assert walk.choose(only) == 3

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from search.learning_curves import Standings, as_curve, beats, curve_of, wins
+from search.learning_curves import CurveRanking, as_curve, beats, curve_of, wins
 from search.pareto import non_dominated_ranks
 from search.stopping.early_stopping import (
     FEWEST,
@@ -17,7 +17,7 @@ from search.stopping.early_stopping import (
     SuccessiveHalving,
     rules,
 )
-from search.stopping.extrapolation import chance_above
+from search.stopping.extrapolation import probability_above
 from search.stopping.rung_order import places
 from search.trial import Outcome, TrialState
 
@@ -47,24 +47,26 @@ def test_the_best_third_of_a_rung_goes_on() -> None:
     curves, gone_on = Curves(), []
     for number, value in enumerate(values):
         curves.add(number, 1, (value,))
-        gone_on.append(halving.why(curves, number, 1) is None)
+        gone_on.append(halving.stop_reason(curves, number, 1) is None)
     # two are too few to judge by; of three to five one goes on, of six and seven two
     assert gone_on == [True, True, False, True, True, True, True]
-    assert halving.why(curves, 3, 1) == "epoch 1: number 4 of 7, the best 2 go on"
-    assert halving.why(curves, 1, 2) is None, "between rungs nobody is judged"
+    assert halving.stop_reason(curves, 3, 1) == "epoch 1: number 4 of 7, the best 2 go on"
+    assert halving.stop_reason(curves, 1, 2) is None, "between rungs nobody is judged"
 
 
 def test_equals_share_a_place() -> None:
     curves = reported(*((number, 1, 0.5) for number in range(9)), (9, 1, 0.4))
     halving = SuccessiveHalving(epochs=9)
-    assert [halving.why(curves, number, 1) is None for number in range(10)] == [True] * 9 + [False]
+    assert [halving.stop_reason(curves, number, 1) is None for number in range(10)] == [True] * 9 + [False]
 
 
 def test_the_order_of_the_reports_does_not_matter() -> None:
     reports = [(number, 1, float(value)) for number, value in enumerate(np.random.default_rng(1).permutation(20))]
     forward, backward = reported(*reports), reported(*reversed(reports))
     for rule in (SuccessiveHalving(epochs=9), Hyperband(epochs=9)):
-        assert [rule.why(forward, n, 1) for n in range(20)] == [rule.why(backward, n, 1) for n in range(20)]
+        assert [rule.stop_reason(forward, n, 1) for n in range(20)] == [
+            rule.stop_reason(backward, n, 1) for n in range(20)
+        ]
 
 
 def test_the_brackets_of_hyperband() -> None:
@@ -81,11 +83,11 @@ def test_trials_compete_within_their_bracket() -> None:
     first = [number for number in range(60) if rule.bracket(number) == 0][:12]
     other = [number for number in range(60) if rule.bracket(number) == 1][:12]
     curves = reported(*((n, 3, 0.1 + n / 1000) for n in first), *((n, 3, 0.9 + n / 1000) for n in other))
-    assert [n for n in first if rule.why(curves, n, 3) is None] == first[-4:]
-    assert [n for n in other if rule.why(curves, n, 3) is None] == other[-4:]
-    why = rule.why(curves, other[0], 3)
-    assert why == "epoch 3: number 12 of 12, the best 4 go on in bracket 2 of 4"
-    assert rule.why(reported(*((n, 1, 0.5) for n in other)), other[0], 1) is None, "its first rung comes later"
+    assert [n for n in first if rule.stop_reason(curves, n, 3) is None] == first[-4:]
+    assert [n for n in other if rule.stop_reason(curves, n, 3) is None] == other[-4:]
+    reason = rule.stop_reason(curves, other[0], 3)
+    assert reason == "epoch 3: number 12 of 12, the best 4 go on in bracket 2 of 4"
+    assert rule.stop_reason(reported(*((n, 1, 0.5) for n in other)), other[0], 1) is None, "its first rung comes later"
 
 
 # Hopeless trials.
@@ -107,16 +109,16 @@ def test_the_chance_is_calibrated() -> None:
     for _ in range(2000):
         early = rng.normal(size=9)
         final = 1.0 + 2.0 * early + rng.normal(size=9)
-        # chance_above(bound) falls with the bound; where it is below 5 % the trial should end above in 5 %
-        failed += chance_above(early[:8], final[:8], now=early[8], bounds=final[8:])[0] < 0.05
+        # probability_above(bound) falls with the bound; where it is below 5 % the trial should end above in 5 %
+        failed += probability_above(early[:8], final[:8], now=early[8], bounds=final[8:])[0] < 0.05
     assert 61 <= failed <= 139
 
 
 def test_what_allows_no_claim_claims_nothing() -> None:
     same, rising = np.ones(5), np.arange(5.0)
-    assert chance_above(same, rising, now=2.0, bounds=np.array([100.0]))[0] == 1.0, "no line through one point"
-    assert chance_above(rising * 1e300, rising, now=0.0, bounds=np.array([100.0]))[0] == 1.0
-    assert chance_above(rising, same, now=9.0, bounds=np.array([0.5, 1.0, 1.5])).tolist() == [1.0, 0.0, 0.0]
+    assert probability_above(same, rising, now=2.0, bounds=np.array([100.0]))[0] == 1.0, "no line through one point"
+    assert probability_above(rising * 1e300, rising, now=0.0, bounds=np.array([100.0]))[0] == 1.0
+    assert probability_above(rising, same, now=9.0, bounds=np.array([0.5, 1.0, 1.5])).tolist() == [1.0, 0.0, 0.0]
 
 
 def test_hopeless_is_stopped_and_hope_is_not() -> None:
@@ -124,15 +126,15 @@ def test_hopeless_is_stopped_and_hope_is_not() -> None:
     for number, early in ((100, 0.25), (101, 0.79)):
         curves.add(number, 2, (early,))
     rule = FutilityRule(epochs=8, keep=3)
-    assert rule.why(curves, 100, 2) == "epoch 2: less than 5% chance to end among the best 3"
-    assert rule.why(curves, 101, 2) is None
+    assert rule.stop_reason(curves, 100, 2) == "epoch 2: less than 5% chance to end among the best 3"
+    assert rule.stop_reason(curves, 101, 2) is None
 
 
 def test_without_enough_finished_trials_nobody_is_hopeless() -> None:
     for count, stops in ((FEWEST - 1, False), (FEWEST, True)):
         curves = finished(np.random.default_rng(2), count, noise=0.001)
         curves.add(100, 2, (0.0,))
-        assert (FutilityRule(epochs=8).why(curves, 100, 2) is not None) == stops
+        assert (FutilityRule(epochs=8).stop_reason(curves, 100, 2) is not None) == stops
 
 
 def test_with_several_objectives_hopeless_is_what_will_be_dominated() -> None:
@@ -143,8 +145,8 @@ def test_with_several_objectives_hopeless_is_what_will_be_dominated() -> None:
     for number, start in ((100, (0.1, -19.0)), (101, (0.1, 5.0))):
         curves.add(number, 1, start)
     rule = FutilityRule(epochs=8)
-    assert rule.why(curves, 100, 1) is not None
-    assert rule.why(curves, 101, 1) is None, "smaller than all, it cannot be dominated"
+    assert rule.stop_reason(curves, 100, 1) is not None
+    assert rule.stop_reason(curves, 101, 1) is None, "smaller than all, it cannot be dominated"
 
 
 # Several objectives in a rung.
@@ -175,7 +177,7 @@ def test_multi_objective_halving_stops_the_dominated(seed: int) -> None:
     for number, point in enumerate(points):
         curves.add(number, 1, (float(point[0]), float(point[1])))
     halving, ranks = SuccessiveHalving(epochs=9), non_dominated_ranks(points)
-    on = [number for number in range(30) if halving.why(curves, number, 1) is None]
+    on = [number for number in range(30) if halving.stop_reason(curves, number, 1) is None]
     off = sorted(set(range(30)) - set(on))
     assert len(on) == 10
     assert max(ranks[on]) <= min(ranks[off])
@@ -206,11 +208,11 @@ def test_what_was_measured_decides_alone(scheduler: str, hopeless: bool) -> None
         for epoch in range(1, 10):
             value = float(rng.normal() + epoch)
             again = EarlyStopping(kinds, reported(*told))
-            why = first.judge(number, epoch, (value,))
-            assert again.judge(number, epoch, (value,)) == why
+            reason = first.judge(number, epoch, (value,))
+            assert again.judge(number, epoch, (value,)) == reason
             told.append((number, epoch, value))
-            judged += why is not None
-            if why is not None:
+            judged += reason is not None
+            if reason is not None:
                 break
     assert (judged > 0) == (scheduler != "none" or hopeless)
 
@@ -229,10 +231,10 @@ def test_a_value_of_no_epoch_compares_with_ends() -> None:
     assert wins([placed, done, short]) == [1, 1, 1]
     assert beats(done, placed)
     assert beats(placed, short)
-    standings = Standings()
+    ranking = CurveRanking()
     for curve in (placed, done, short):
-        standings.add(curve)
-    assert [standings.quantile(one) for one in (placed, done, short)] == pytest.approx([0.5, 0.5, 0.5])
+        ranking.add(curve)
+    assert [ranking.quantile(one) for one in (placed, done, short)] == pytest.approx([0.5, 0.5, 0.5])
 
 
 def test_trials_compare_at_the_last_epoch_of_both() -> None:
@@ -245,14 +247,14 @@ def test_trials_compare_at_the_last_epoch_of_both() -> None:
 
 @pytest.mark.parametrize("seed", range(10))
 def test_quantiles_are_shares_of_those_beaten(seed: int) -> None:
-    rng, standings = np.random.default_rng(seed), Standings()
+    rng, ranking = np.random.default_rng(seed), CurveRanking()
     curves = [dict(enumerate(rng.integers(0, 6, rng.integers(1, 6)).tolist(), 1)) for _ in range(40)]
     for curve in curves:
-        standings.add(curve)
+        ranking.add(curve)
     for curve in curves:
         won, lost = sum(beats(curve, other) for other in curves), sum(beats(other, curve) for other in curves)
-        assert standings.quantile(curve) == pytest.approx((won + (40 - won - lost) / 2) / 40)
-    assert standings.copy() == standings
+        assert ranking.quantile(curve) == pytest.approx((won + (40 - won - lost) / 2) / 40)
+    assert ranking.copy() == ranking
 
 
 def test_an_outcome_s_curve_ends_at_its_value() -> None:

@@ -1,6 +1,5 @@
 """The controllers with a surrogate, where the conformance suite does not reach."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,26 +10,23 @@ from search.controllers.auto import auto
 from search.controllers.policy_model import PolicyModelController
 from search.controllers.predictor import PredictorController
 from search.controllers.random import RandomController
-from search.proposing.controller import Controller, Proposal
 from search.proposing.prior_values import Prior
 from search.proposing.walks import Walk, every_walk, uniform
-from search.surrogate.controller import LEAST, POOL, Looked, SurrogateController, look
+from search.surrogate.controller import LEAST, POOL, look
 from search.surrogate.ensemble import GaussianProcessEnsemble
-from search.testing.toys import AtMost, Toy, chain, fork, line
+from search.testing.toys import AtMost, chain, fork, line
 from search.trial import Outcome, TrialState
 from space.analysis import analyse
-from space.architecture import Architecture
-from space.decision import Choices, Decision
 
 ALL = [PredictorController, PolicyModelController, auto]
 
 
-def end(number: int, value: float) -> Outcome:
+def end(number, value):
     return Outcome(number=number, state=TrialState.COMPLETED, value=value, epochs=3)
 
 
-def told(controller: Controller, toy: Toy, trials: int, value: float | None = None) -> list[Proposal]:
-    """A controller that was told so many trials, and the proposals."""
+def told(controller, toy, trials, value=None):
+    """The proposals of a controller after so many trials, each told before the next is asked."""
     proposals = []
     for number in range(trials):
         proposals.append(controller.ask(number))
@@ -38,19 +34,19 @@ def told(controller: Controller, toy: Toy, trials: int, value: float | None = No
     return proposals
 
 
-def restored(count: int) -> PredictorController:
-    """A controller that was told so many random trials, without a model between them."""
+def restored(count):
+    """A controller after so many random trials, without a model between them."""
     controller, drawn = PredictorController(chain(3), seed=1), RandomController(chain(3), seed=2)
     for number in range(count):
         controller.restore(drawn.ask(number), end(number, float(number % 97)))
     return controller
 
 
-def params(proposal: Proposal) -> float:
+def params(proposal):
     return analyse(proposal.architecture).measures["params"]
 
 
-def test_half_of_the_starts_are_the_baseline_and_the_largest() -> None:
+def test_half_of_the_starts_are_the_baseline_and_the_largest():
     toy = chain(3)
     rngs = [np.random.default_rng(seed) for seed in range(200)]
     sizes = sorted(analyse(toy.sample(Walk(picker=uniform(rng)).choose)).params for rng in rngs)
@@ -61,14 +57,14 @@ def test_half_of_the_starts_are_the_baseline_and_the_largest() -> None:
     assert starts[1].architecture.hash != plain[1].architecture.hash
 
 
-def test_starts_keep_the_constraints() -> None:
+def test_starts_keep_the_constraints():
     toy = chain(2)
     limit = AtMost(measure="params", limit=400)
     starts = told(PredictorController(toy, seed=1, constraints=[limit]), toy, 6)
     assert all(params(start) <= 400 for start in starts)
 
 
-def test_another_proxy_ranks_the_starts() -> None:
+def test_another_proxy_ranks_the_starts():
     toy = chain(3)
     controller = PredictorController(toy, seed=1)
     controller.proxy = lambda choices, architecture, measures: -measures["params"]
@@ -76,12 +72,12 @@ def test_another_proxy_ranks_the_starts() -> None:
     assert max(params(starts[1]), params(starts[3])) < params(starts[2])
 
 
-def test_no_start_takes_ten_times_the_operations_of_the_middle_one() -> None:
+def test_no_start_takes_ten_times_the_operations_of_the_middle_one():
     toy = chain(3)
     largest = max(one.size for one in PredictorController(toy, seed=1).pool)
     controller = PredictorController(toy, seed=1)
 
-    def costly(architecture: Architecture, decisions: Sequence[Decision], choices: Choices) -> Looked:
+    def costly(architecture, decisions, choices):
         measures, numbers = look(architecture, decisions, choices)
         return {**measures, "macs": 10.1 if measures["params"] == largest else 1.0}, numbers
 
@@ -92,15 +88,12 @@ def test_no_start_takes_ten_times_the_operations_of_the_middle_one() -> None:
 
 
 @pytest.mark.parametrize("controller", ALL)
-def test_what_earlier_jobs_tried_may_be_proposed_again_where_its_score_here_is_not_known(
-    controller: Callable[..., SurrogateController],
-) -> None:
+def test_what_earlier_jobs_tried_may_be_proposed_again_where_its_score_here_is_not_known(controller):
     """Sixteen trials under another seed, and one of the two best of all."""
     toy, rng = chain(2), np.random.default_rng(0)
     walks = [Walk(picker=uniform(rng)) for _ in range(16)]
     found = [(walk.choices, toy.sample(walk.choose)) for walk in walks]
     best = max(every_walk(toy), key=lambda one: toy.reward(one[0].choices) if one[1] else -1.0)
-    assert best[1] is not None
     found.append((best[0].choices, best[1]))
     priors = [
         Prior(architecture=architecture, choices=choices, value=toy.reward(choices), epochs=3)
@@ -112,7 +105,7 @@ def test_what_earlier_jobs_tried_may_be_proposed_again_where_its_score_here_is_n
 
 
 @pytest.mark.parametrize("controller", ALL)
-def test_a_start_needs_no_surrogate_and_tells_no_trouble(controller: Callable[..., SurrogateController]) -> None:
+def test_a_start_needs_no_surrogate_and_reports_no_trouble(controller):
     toy = chain(2)
     one = controller(toy, seed=1)
     told(one, toy, 3, value=0.5)
@@ -122,9 +115,7 @@ def test_a_start_needs_no_surrogate_and_tells_no_trouble(controller: Callable[..
 
 
 @pytest.mark.parametrize("controller", ALL)
-def test_without_spread_it_says_once_that_it_draws_at_random(
-    controller: Callable[..., SurrogateController], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_without_spread_it_logs_once_that_it_draws_at_random(controller, caplog):
     toy = chain(2)
     one = controller(toy, seed=1)
     told(one, toy, 10, value=0.5)
@@ -134,12 +125,12 @@ def test_without_spread_it_says_once_that_it_draws_at_random(
     assert one.incumbent() is None
 
 
-def test_numbers_that_cannot_be_factorised_end_no_job(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_matrix_that_cannot_be_factorised_does_not_end_the_job(monkeypatch):
     toy = chain(2)
     one = PredictorController(toy, seed=1)
     told(one, toy, 8)
 
-    def broken(*_: object) -> None:
+    def broken(*_):
         raise np.linalg.LinAlgError("no convergence")
 
     monkeypatch.setattr(np.linalg, "cholesky", broken)
@@ -147,26 +138,24 @@ def test_numbers_that_cannot_be_factorised_end_no_job(monkeypatch: pytest.Monkey
     assert "at random" in one.state()["surrogate"]
 
 
-def test_the_incumbent_is_believed_best_and_not_luckiest() -> None:
+def test_the_incumbent_is_the_best_estimate_and_not_the_luckiest_value():
     """40 random ones with a noise as large as the spread of the truth: mean regret of what is named, ten seeds."""
     toy = chain(3)
     named, luckiest = [], []
     for seed in range(10):
         one = PredictorController(toy, seed=seed, warm="none", starts=40)
         rng = np.random.default_rng(seed)
-        truth, seen = dict[int, float](), dict[int, float]()
+        truth, seen = {}, {}
         for number in range(40):
             truth[number] = toy.reward(one.ask(number).choices)
             seen[number] = truth[number] + 0.08 * rng.normal()
             one.tell(end(number, seen[number]))
-        incumbent = one.incumbent()
-        assert incumbent is not None
-        named.append(max(truth.values()) - truth[incumbent])
-        luckiest.append(max(truth.values()) - truth[max(seen, key=seen.__getitem__)])
+        named.append(max(truth.values()) - truth[one.incumbent()])
+        luckiest.append(max(truth.values()) - truth[max(seen, key=seen.get)])
     assert np.mean(named) < np.mean(luckiest)
 
 
-def test_an_answer_that_always_fails_is_left() -> None:
+def test_an_answer_that_always_fails_is_avoided():
     """Each layer has a kernel of 5 in a third of uniform draws; two seeds, trials 30 to 59, 180 layers."""
     toy = chain(3)
     fives = layers = 0
@@ -179,16 +168,14 @@ def test_an_answer_that_always_fails_is_left() -> None:
                 fives += kernels.count(5)
                 layers += len(kernels)
             if 5 in kernels:
-                one.tell(Outcome(number=number, state=TrialState.INFEASIBLE, reason="as told"))
+                one.tell(Outcome(number=number, state=TrialState.INFEASIBLE, reason="on purpose"))
             else:
                 one.tell(end(number, toy.reward(choices)))
     assert fives < layers / 5
 
 
 @pytest.mark.parametrize("controller", [PolicyModelController])
-def test_the_policy_is_published_and_every_answer_has_its_probability(
-    controller: Callable[..., SurrogateController],
-) -> None:
+def test_the_policy_is_published_and_every_answer_has_its_probability(controller):
     toy = fork()
     one = controller(toy, seed=1)
     for proposal in told(one, toy, 10):
@@ -199,41 +186,39 @@ def test_the_policy_is_published_and_every_answer_has_its_probability(
         assert sum(chances.values()) == pytest.approx(1.0)
 
 
-def test_what_candidates_promise_does_not_depend_on_who_else_is_asked() -> None:
+def test_the_acquisition_of_a_candidate_does_not_depend_on_the_others():
     controller = PredictorController(chain(3), seed=1)
     told(controller, chain(3), 12)
-    belief, again = controller.belief(), controller.belief()
-    assert belief is not None
-    assert again is not None
+    posterior, again = controller.posterior(), controller.posterior()
     pool = controller.pool[:40]
-    apart = [controller.merit(pool[:7], belief), controller.merit(pool[5:], belief)]
-    together = replace(again, _merits={}).merits(pool, controller.columns)
+    apart = [controller.acquisition(pool[:7], posterior), controller.acquisition(pool[5:], posterior)]
+    together = replace(again, _acquisitions={}).acquisition(pool, controller.columns)
     assert np.array_equal(np.concatenate([apart[0], apart[1][2:]]), together)
 
 
-def test_an_ask_keeps_its_algebra_to_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    controller, met = PredictorController(chain(3), seed=1), set[int]()
+def test_an_ask_keeps_its_algebra_to_one_thread(monkeypatch):
+    controller, met = PredictorController(chain(3), seed=1), set()
     told(controller, chain(3), 8)
-    gain = GaussianProcessEnsemble.gain
+    improvement = GaussianProcessEnsemble.log_expected_improvement
 
-    def watched(mixture: GaussianProcessEnsemble, x: np.ndarray) -> np.ndarray:
+    def watched(ensemble, x):
         met.update(one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas")
-        return gain(mixture, x)
+        return improvement(ensemble, x)
 
-    monkeypatch.setattr(GaussianProcessEnsemble, "gain", watched)
+    monkeypatch.setattr(GaussianProcessEnsemble, "log_expected_improvement", watched)
     with threadpool_limits(2, "blas"):
         controller.ask(8)
     assert met == {1}
 
 
-def test_after_many_trials_an_ask_looks_less_far() -> None:
+def test_after_many_trials_an_ask_walks_less():
     few, more, many = (restored(count) for count in (100, 400, 3000))
-    assert few.belief().fresh == few.walks
-    assert more.belief().fresh == few.walks // 2
-    assert many.belief().fresh == LEAST
+    assert few.posterior().walk_budget == few.max_walks
+    assert more.posterior().walk_budget == few.max_walks // 2
+    assert many.posterior().walk_budget == LEAST
 
 
-def test_a_space_of_one_line_needs_no_features() -> None:
+def test_a_space_of_one_line_needs_no_features():
     one = PredictorController(line(1), seed=1)
     one.ask(0)
     one.tell(end(0, 0.5))
@@ -241,10 +226,10 @@ def test_a_space_of_one_line_needs_no_features() -> None:
     assert len(one.pool) == POOL
 
 
-def test_auto_says_what_it_chose_and_why() -> None:
+def test_auto_reports_its_choice_and_the_reason():
     one = auto(chain(3), seed=1, trials=8)
     assert one.starts == 4
     told(one, chain(3), 5)
     assert one.state()["because"] == one.because
-    assert "of 8 trials 4 are starts" in (one.because or "")
+    assert "of 8 trials 4 are starts" in one.because
     assert auto(chain(3), seed=1, trials=100).starts == 6

@@ -5,13 +5,12 @@ import itertools
 import numpy as np
 import pytest
 
-from search.proposing.walks import SearchSpace, Walk, follow, uniform
-from search.surrogate.features import CLIP, Columns, Numbers, describe
-from search.surrogate.topology import SETS, STEPS, SUMS, Part, _drawn, alive, topology
+from search.proposing.walks import Walk, follow, uniform
+from search.surrogate.features import CLIP, Columns, describe
+from search.surrogate.topology import SETS, STEPS, SUMS, Part, _contracted, alive, topology
 from search.testing.toys import chain, fork
 from space import presets
 from space.analysis import analyse
-from space.decision import Choices
 from space.space import Space, replay
 
 WORDS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
@@ -28,7 +27,7 @@ def cell(code: str) -> Part:
         ends = []
         for (start, stop), digit in zip(EDGES, code, strict=True):
             if stop == end:
-                labels.append({"0": "zero", "1": ""}[digit] if digit in "01" else LABELS[digit])
+                labels.append({"0": "zero", "1": ""}.get(digit) if digit in "01" else LABELS[digit])
                 inputs.append((nodes[start],))
                 ends.append(len(labels) - 1)
         labels.append("join")
@@ -38,20 +37,20 @@ def cell(code: str) -> Part:
 
 
 def listed(part: Part) -> list[list[int]]:
-    """Every path of the drawn-together graph, as the places in STEPS of its steps."""
-    drawn = _drawn(part)
+    """Every path of the contracted graph, as the indices in STEPS of its steps."""
+    graph = _contracted(part)
 
     def paths(node: int) -> list[list[int]]:
         if node == 0:
             return [[]]
-        own = [drawn.kinds[node]] if drawn.kinds[node] >= 0 else []
+        own = [graph.kinds[node]] if graph.kinds[node] >= 0 else []
         return [
-            [*before, *([line.kind] if line.kind >= 0 else []), *own]
-            for line in drawn.lines[node]
-            for before in paths(line.start)
+            [*before, *([edge.kind] if edge.kind >= 0 else []), *own]
+            for edge in graph.edges[node]
+            for before in paths(edge.start)
         ]
 
-    return paths(len(drawn.kinds) - 1)
+    return paths(len(graph.kinds) - 1)
 
 
 def random_codes(count: int) -> list[str]:
@@ -60,7 +59,7 @@ def random_codes(count: int) -> list[str]:
 
 
 @pytest.mark.parametrize("code", random_codes(60))
-def test_paths_are_those_that_a_list_would_have(code: str) -> None:
+def test_paths_are_those_that_a_list_would_have(code):
     part = cell(code)
     found = topology(part)
     if not any(alive(part)):
@@ -83,36 +82,36 @@ def test_paths_are_those_that_a_list_would_have(code: str) -> None:
         assert found[f"shortest.only.{name}"] == pytest.approx(1 / max(1, min(lengths)) if lengths else 0.0)
 
 
-def test_spellings_of_one_cell_look_alike() -> None:
+def test_spellings_of_one_cell_look_alike():
     alike = [topology(cell(code)) for code in ("000300", "300010", "030001", "301001", "100300")]
     for other in alike[1:]:
         assert other == alike[0]
 
 
-def test_what_nothing_comes_through_is_not_alive() -> None:
+def test_what_nothing_comes_through_is_not_alive():
     part = cell("300000")
     assert not any(alive(part))
     assert set(topology(part).values()) == {0.0}
 
 
-def test_ends_of_a_known_cell() -> None:
+def test_ends_of_a_known_cell():
     found = topology(cell("333111"))  # three lines end in a junction: one from the start, two from junctions
     assert {step: found[f"last.{step}"] for step in STEPS} == {"point": 0, "wide": 0, "pool": 0, "skip": 3}
     assert {step: found[f"first.{step}"] for step in STEPS} == {"point": 0, "wide": 2, "pool": 0, "skip": 1}
 
 
-def described(space: SearchSpace, seed: int) -> tuple[Numbers, Numbers, Numbers]:
+def described(space, seed):
     walk = Walk(picker=uniform(np.random.default_rng(seed)))
     architecture = space.sample(walk.choose)
     return describe(architecture, analyse(architecture).measures, walk.decisions, walk.choices)
 
 
-def test_fifteen_repeats_of_a_cell_are_fifteen_times_one() -> None:
+def test_fifteen_repeats_of_a_cell_are_fifteen_times_one():
     space = Space.parse(presets.load("nasbench201"), input_shape=(3, 32, 32), classes=10)
 
-    def graph(code: str) -> Numbers:
+    def graph(code):
         names = [f"cell.edge{start}_{end}" for start, end in EDGES]
-        answers: Choices = {name: WORDS[int(digit)] for name, digit in zip(names, code, strict=True)}
+        answers = {name: WORDS[int(digit)] for name, digit in zip(names, code, strict=True)}
         walk = Walk(picker=follow(replay(answers)))
         architecture = space.sample(walk.choose)
         return describe(architecture, analyse(architecture).measures, walk.decisions, walk.choices)[0]
@@ -123,7 +122,7 @@ def test_fifteen_repeats_of_a_cell_are_fifteen_times_one() -> None:
         assert difference == pytest.approx(15 * (value - topology(cell("111111"))[name])), name
 
 
-def test_answers_are_told_apart_from_questions_that_were_not_asked() -> None:
+def test_answers_are_told_apart_from_questions_that_were_not_asked():
     toy = fork()
     sample = [described(toy, seed) for seed in range(60)]
     columns = Columns(sample)
@@ -134,7 +133,7 @@ def test_answers_are_told_apart_from_questions_that_were_not_asked() -> None:
         assert (value == pytest.approx(0.0, abs=1e-9)) if "kernel?" not in row[2] else value != 0.0
 
 
-def test_groups_weigh_the_same_whatever_their_number_of_columns() -> None:
+def test_groups_weigh_the_same_whatever_their_number_of_columns():
     toy = chain(3)
     sample = [described(toy, seed) for seed in range(300)]
     columns = Columns(sample)
@@ -143,7 +142,7 @@ def test_groups_weigh_the_same_whatever_their_number_of_columns() -> None:
         assert (table[:, start : start + size] ** 2).sum(axis=1).mean() == pytest.approx(1.0, abs=0.1)
 
 
-def test_what_the_sample_never_met_does_not_drown_the_rest() -> None:
+def test_what_the_sample_never_met_does_not_drown_the_rest():
     toy = chain(3)
     columns = Columns([described(toy, seed) for seed in range(50)])
     row = described(toy, 1)
@@ -152,7 +151,7 @@ def test_what_the_sample_never_met_does_not_drown_the_rest() -> None:
     assert np.abs(vector).max() <= CLIP
 
 
-def test_nothing_to_learn_from() -> None:
+def test_nothing_to_learn_from():
     assert Columns([]).sizes == (0, 0, 0)
     assert Columns([described(chain(1), 0)]).sizes == (0, 0, 0)
 
@@ -160,7 +159,7 @@ def test_nothing_to_learn_from() -> None:
 @pytest.mark.parametrize(
     ("name", "shape"), [("everything", (3, 32, 32)), ("darts_cell", (3, 32, 32)), ("volume3d", (1, 16, 16, 16))]
 )
-def test_any_space_has_features(name: str, shape: tuple[int, ...]) -> None:
+def test_any_space_has_features(name, shape):
     space = Space.parse(presets.load(name), input_shape=shape, classes=10)
     sample = [described(space, seed) for seed in range(12)]
     columns = Columns(sample)

@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pytest
@@ -10,14 +9,13 @@ import pytest
 from archsmith.errors import Conflict, UnknownTrial
 from search.factory import CONTROLLERS, make_controller
 from search.proposing.constraints import Constraint
-from search.proposing.controller import Controller, Proposal
+from search.proposing.controller import Controller
 from search.proposing.in_order import DeterministicOrder
 from search.proposing.walks import SearchSpace
 from search.spec import ControllerSpec
 from search.testing.loop import search
 from search.testing.toys import AtMost, Faulty, chain, line
 from space.analysis import analyse
-from space.decision import Choices
 from tests.conformance.controllers import (
     Make,
     any_end,
@@ -51,7 +49,14 @@ def test_the_users_own_come_after_the_baseline(make: Make) -> None:
     controller.enqueue([wanted[0], wanted[1], wanted[0], wanted[2]])
     proposals = [controller.ask(number) for number in range(6)]
     assert [proposals[n].choices for n in (1, 2, 4)] == wanted
-    assert [one.provenance for one in proposals] == ["baseline", "user", "user", "controller", "user", "controller"]
+    assert [proposal.provenance for proposal in proposals] == [
+        "baseline",
+        "user",
+        "user",
+        "controller",
+        "user",
+        "controller",
+    ]
     assert len(set(hashes(proposals))) == 6
 
 
@@ -61,18 +66,21 @@ def test_an_infeasible_one_of_the_users_is_not_proposed(make: Make) -> None:
     controller = make(toy, constraints=[limit])
     controller.enqueue([{"width": 5}])
     proposals = [controller.ask(number) for number in range(2)]
-    assert [(one.choices["width"], one.provenance) for one in proposals] == [(1, "baseline"), (2, "controller")]
+    assert [(proposal.choices["width"], proposal.provenance) for proposal in proposals] == [
+        (1, "baseline"),
+        (2, "controller"),
+    ]
 
 
 def test_settled_trials_are_not_proposed_and_others_may_be(make: Make) -> None:
     toy = line(6)
-    every: list[Choices] = [{"width": width} for width in range(1, 7)]
+    every = [{"width": width} for width in range(1, 7)]
     controller = make(toy)
     controller.recall([prior(toy, choices, settled=True) for choices in every[2:]])
-    assert [one.choices["width"] for one in drain(controller, 6)] == [1, 2]
+    assert [proposal.choices["width"] for proposal in drain(controller, 6)] == [1, 2]
     controller = make(toy)
     controller.recall([prior(toy, choices, comparable=False) for choices in every])
-    assert sorted(int(one.choices["width"]) for one in drain(controller, 6)) == [1, 2, 3, 4, 5, 6]
+    assert sorted(int(proposal.choices["width"]) for proposal in drain(controller, 6)) == [1, 2, 3, 4, 5, 6]
 
 
 def test_the_baseline_comes_first_even_where_its_score_is_known(make: Make) -> None:
@@ -103,7 +111,7 @@ def test_with_prior_trials_too_history_alone_decides(make: Make, comparable: boo
     controller.enqueue(own)
     controller.recall(known)
     proposals = [controller.ask(number) for number in range(24)]
-    history: list[tuple[Proposal, Any]] = [(one, any_end(toy, one)) for one in proposals]
+    history = [(proposal, any_end(toy, proposal)) for proposal in proposals]
     for proposal, outcome in reversed(history):
         if proposal.number != 20:
             controller.tell(outcome)

@@ -73,7 +73,7 @@ def test_values_of_the_same_training_are_used_as_they_are_and_settled() -> None:
 
 def test_under_another_seed_values_compare_and_may_be_measured_again() -> None:
     found = taken(replace(SPEC, seed=6), earlier())
-    assert {(one.comparable, one.settled) for one in found} == {(True, False)}
+    assert {(prior.comparable, prior.settled) for prior in found} == {(True, False)}
 
 
 @pytest.mark.parametrize(
@@ -90,8 +90,8 @@ def test_a_change_of_what_determines_a_score_makes_values_z_scores(changes: dict
     spec = replace(SPEC, **changes)
     assert not comparable(spec, SPEC)
     found = taken(spec, earlier())
-    assert [one.value for one in found] == pytest.approx(z_scores([0.0, 0.1, 0.2, 0.3, 0.4]))
-    assert {(one.comparable, one.settled, one.epochs) for one in found} == {(False, False, 0)}
+    assert [prior.value for prior in found] == pytest.approx(z_scores([0.0, 0.1, 0.2, 0.3, 0.4]))
+    assert {(prior.comparable, prior.settled, prior.epochs) for prior in found} == {(False, False, 0)}
 
 
 def test_the_same_answers_may_lead_to_another_network_here() -> None:
@@ -99,8 +99,8 @@ def test_the_same_answers_may_lead_to_another_network_here() -> None:
     rows = [Row(TOY, 0, 1, 0.4), Row(TOY, 1, 2, 0.9, hash="f" * 32), Row(TOY, 2, 3, 0.8, hash="e" * 32)]
     same, *others = taken(SPEC, earlier(rows=rows))
     assert (same.value, same.settled) == (0.4, True)
-    assert [one.value for one in others] == pytest.approx([1.0, -1.0])
-    assert {(one.comparable, one.settled, one.epochs) for one in others} == {(False, False, 0)}
+    assert [prior.value for prior in others] == pytest.approx([1.0, -1.0])
+    assert {(prior.comparable, prior.settled, prior.epochs) for prior in others} == {(False, False, 0)}
     assert others[0].architecture == TOY.sample(replay({"width": 2}))
     best = best_settled(gather(SPEC, TOY, [earlier(rows=rows)]), TOY, [], 3)
     assert [row.number for row in best] == [0]
@@ -124,8 +124,8 @@ def test_values_are_those_of_the_new_objective() -> None:
     assert not comparable(slower, spec), "other threads, another latency"
     assert comparable(replace(SPEC, trial=TrialSpec(cpus=2)), SPEC)
     found = taken(slower, earlier())
-    assert [one.values[0] for one in found] == pytest.approx(z_scores([0.0, 0.1, 0.2, 0.3, 0.4]))
-    assert {len(one.values) for one in found} == {3}
+    assert [prior.values[0] for prior in found] == pytest.approx(z_scores([0.0, 0.1, 0.2, 0.3, 0.4]))
+    assert {len(prior.values) for prior in found} == {3}
 
 
 def test_trials_without_a_measure_are_left_out_and_a_job_of_them_is_refused() -> None:
@@ -145,7 +145,7 @@ def test_z_scores_are_clipped_and_0_where_all_values_are_equal() -> None:
 def test_of_many_the_best_half_and_some_of_all_the_rest_are_taken() -> None:
     rows = [Row(TOY, n, 1 + n % 8, float(n)) for n in range(MOST + 100)]
     found = taken(SPEC, earlier(rows=rows))
-    values = [one.value for one in found]
+    values = [prior.value for prior in found]
     assert len(found) == MOST
     assert values == sorted(values), "in order of number"
     assert values[-MOST // 2 :] == [float(n) for n in range(MOST + 100 - MOST // 2, MOST + 100)]
@@ -155,9 +155,11 @@ def test_values_are_kept_before_z_scores() -> None:
     known = earlier(rows=[Row(TOY, n, 1 + n % 8, n / 1000) for n in range(MOST - 50)])
     elsewhere = earlier(replace(SPEC, dataset="other"), rows=[Row(TOY, n, 1 + n % 8, n / 1000) for n in range(300)])
     found = taken(SPEC, known, elsewhere, elsewhere)
-    assert sum(one.comparable for one in found) == MOST - 50
+    assert sum(prior.comparable for prior in found) == MOST - 50
     assert len(found) == MOST
-    assert max(one.value for one in found if not one.comparable) == max(one.value for one in taken(SPEC, elsewhere))
+    assert max(prior.value for prior in found if not prior.comparable) == max(
+        prior.value for prior in taken(SPEC, elsewhere)
+    )
 
 
 def test_the_best_settled_ones_keep_the_constraints_and_come_once() -> None:
@@ -229,7 +231,7 @@ def test_each_objective_is_scaled_by_itself() -> None:
 def test_several_objectives_with_prior_trials_of_both_kinds(name: str) -> None:
     toy = chain(2)
     settled, scaled = priors(toy, 12), priors(toy, 6, comparable=False)
-    mixed = [replace(one, values=(one.value, -one.value)) for one in (*settled, *scaled)]
+    mixed = [replace(prior, values=(prior.value, -prior.value)) for prior in (*settled, *scaled)]
     controller = make_controller(ControllerSpec(name=name), space=toy, seed=0, objectives=2)
     controller.recall(mixed)
     for number in range(6):

@@ -234,7 +234,7 @@ def test_a_value_of_no_epoch_compares_with_ends() -> None:
     ranking = CurveRanking()
     for curve in (placed, done, short):
         ranking.add(curve)
-    assert [ranking.quantile(one) for one in (placed, done, short)] == pytest.approx([0.5, 0.5, 0.5])
+    assert [ranking.quantile(curve) for curve in (placed, done, short)] == pytest.approx([0.5, 0.5, 0.5])
 
 
 def test_trials_compare_at_the_last_epoch_of_both() -> None:

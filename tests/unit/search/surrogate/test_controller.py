@@ -74,7 +74,7 @@ def test_another_proxy_ranks_the_starts():
 
 def test_no_start_takes_ten_times_the_operations_of_the_middle_one():
     toy = chain(3)
-    largest = max(one.size for one in PredictorController(toy, seed=1).pool)
+    largest = max(candidate.size for candidate in PredictorController(toy, seed=1).pool)
     controller = PredictorController(toy, seed=1)
 
     def costly(architecture, decisions, choices):
@@ -83,59 +83,59 @@ def test_no_start_takes_ten_times_the_operations_of_the_middle_one():
 
     controller.look = costly
     starts = told(controller, toy, 4)
-    second = max(one.size for one in controller.pool if one.size < largest)
+    second = max(candidate.size for candidate in controller.pool if candidate.size < largest)
     assert (params(starts[1]), params(starts[3]) < second) == (second, True)
 
 
-@pytest.mark.parametrize("controller", ALL)
-def test_what_earlier_jobs_tried_may_be_proposed_again_where_its_score_here_is_not_known(controller):
+@pytest.mark.parametrize("kind", ALL)
+def test_what_earlier_jobs_tried_may_be_proposed_again_where_its_score_here_is_not_known(kind):
     """Sixteen trials under another seed, and one of the two best of all."""
     toy, rng = chain(2), np.random.default_rng(0)
     walks = [Walk(picker=uniform(rng)) for _ in range(16)]
     found = [(walk.choices, toy.sample(walk.choose)) for walk in walks]
-    best = max(every_walk(toy), key=lambda one: toy.reward(one[0].choices) if one[1] else -1.0)
+    best = max(every_walk(toy), key=lambda walked: toy.reward(walked[0].choices) if walked[1] else -1.0)
     found.append((best[0].choices, best[1]))
     priors = [
         Prior(architecture=architecture, choices=choices, value=toy.reward(choices), epochs=3)
         for choices, architecture in found
     ]
-    one = controller(toy, seed=1)
-    one.recall(priors)
-    assert best[1].hash in {proposal.architecture.hash for proposal in told(one, toy, 30)}
+    controller = kind(toy, seed=1)
+    controller.recall(priors)
+    assert best[1].hash in {proposal.architecture.hash for proposal in told(controller, toy, 30)}
 
 
-@pytest.mark.parametrize("controller", ALL)
-def test_a_start_needs_no_surrogate_and_reports_no_trouble(controller):
+@pytest.mark.parametrize("kind", ALL)
+def test_a_start_needs_no_surrogate_and_reports_no_trouble(kind):
     toy = chain(2)
-    one = controller(toy, seed=1)
-    told(one, toy, 3, value=0.5)
-    assert "at random" in one.state()["surrogate"]
-    one.ask(3)
-    assert one.trouble is None
+    controller = kind(toy, seed=1)
+    told(controller, toy, 3, value=0.5)
+    assert "at random" in controller.state()["surrogate"]
+    controller.ask(3)
+    assert controller.trouble is None
 
 
-@pytest.mark.parametrize("controller", ALL)
-def test_without_spread_it_logs_once_that_it_draws_at_random(controller, caplog):
+@pytest.mark.parametrize("kind", ALL)
+def test_without_spread_it_logs_once_that_it_draws_at_random(kind, caplog):
     toy = chain(2)
-    one = controller(toy, seed=1)
-    told(one, toy, 10, value=0.5)
-    one.ask(10)
-    assert "at random" in one.state()["surrogate"]
-    assert [record.getMessage() for record in caplog.records] == [one.trouble]
-    assert one.incumbent() is None
+    controller = kind(toy, seed=1)
+    told(controller, toy, 10, value=0.5)
+    controller.ask(10)
+    assert "at random" in controller.state()["surrogate"]
+    assert [record.getMessage() for record in caplog.records] == [controller.trouble]
+    assert controller.incumbent() is None
 
 
 def test_a_matrix_that_cannot_be_factorised_does_not_end_the_job(monkeypatch):
     toy = chain(2)
-    one = PredictorController(toy, seed=1)
-    told(one, toy, 8)
+    controller = PredictorController(toy, seed=1)
+    told(controller, toy, 8)
 
     def broken(*_):
         raise np.linalg.LinAlgError("no convergence")
 
     monkeypatch.setattr(np.linalg, "cholesky", broken)
-    one.ask(8)
-    assert "at random" in one.state()["surrogate"]
+    controller.ask(8)
+    assert "at random" in controller.state()["surrogate"]
 
 
 def test_the_incumbent_is_the_best_estimate_and_not_the_luckiest_value():
@@ -143,14 +143,14 @@ def test_the_incumbent_is_the_best_estimate_and_not_the_luckiest_value():
     toy = chain(3)
     named, luckiest = [], []
     for seed in range(10):
-        one = PredictorController(toy, seed=seed, warm="none", starts=40)
+        controller = PredictorController(toy, seed=seed, warm="none", starts=40)
         rng = np.random.default_rng(seed)
         truth, seen = {}, {}
         for number in range(40):
-            truth[number] = toy.reward(one.ask(number).choices)
+            truth[number] = toy.reward(controller.ask(number).choices)
             seen[number] = truth[number] + 0.08 * rng.normal()
-            one.tell(end(number, seen[number]))
-        named.append(max(truth.values()) - truth[one.incumbent()])
+            controller.tell(end(number, seen[number]))
+        named.append(max(truth.values()) - truth[controller.incumbent()])
         luckiest.append(max(truth.values()) - truth[max(seen, key=seen.get)])
     assert np.mean(named) < np.mean(luckiest)
 
@@ -160,29 +160,29 @@ def test_an_answer_that_always_fails_is_avoided():
     toy = chain(3)
     fives = layers = 0
     for seed in range(2):
-        one = PredictorController(toy, seed=seed)
+        controller = PredictorController(toy, seed=seed)
         for number in range(60):
-            choices = one.ask(number).choices
+            choices = controller.ask(number).choices
             kernels = [option for key, option in choices.items() if key.endswith("kernel")]
             if number >= 30:
                 fives += kernels.count(5)
                 layers += len(kernels)
             if 5 in kernels:
-                one.tell(Outcome(number=number, state=TrialState.INFEASIBLE, reason="on purpose"))
+                controller.tell(Outcome(number=number, state=TrialState.INFEASIBLE, reason="on purpose"))
             else:
-                one.tell(end(number, toy.reward(choices)))
+                controller.tell(end(number, toy.reward(choices)))
     assert fives < layers / 5
 
 
-@pytest.mark.parametrize("controller", [PolicyModelController])
-def test_the_policy_is_published_and_every_answer_has_its_probability(controller):
+@pytest.mark.parametrize("kind", [PolicyModelController])
+def test_the_policy_is_published_and_every_answer_has_its_probability(kind):
     toy = fork()
-    one = controller(toy, seed=1)
-    for proposal in told(one, toy, 10):
+    controller = kind(toy, seed=1)
+    for proposal in told(controller, toy, 10):
         open_ = {name for name in proposal.choices if name in proposal.behaviour}
         assert open_ == set(proposal.choices)
         assert all(0 < chance <= 1 for chance in proposal.behaviour.values())
-    for chances in one.state()["probabilities"].values():
+    for chances in controller.state()["probabilities"].values():
         assert sum(chances.values()) == pytest.approx(1.0)
 
 
@@ -202,7 +202,7 @@ def test_an_ask_keeps_its_algebra_to_one_thread(monkeypatch):
     improvement = GaussianProcessEnsemble.log_expected_improvement
 
     def watched(ensemble, x):
-        met.update(one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas")
+        met.update(library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas")
         return improvement(ensemble, x)
 
     monkeypatch.setattr(GaussianProcessEnsemble, "log_expected_improvement", watched)
@@ -219,17 +219,17 @@ def test_after_many_trials_an_ask_walks_less():
 
 
 def test_a_space_of_one_line_needs_no_features():
-    one = PredictorController(line(1), seed=1)
-    one.ask(0)
-    one.tell(end(0, 0.5))
-    assert one.columns.sizes == (0, 0, 0)
-    assert len(one.pool) == POOL
+    controller = PredictorController(line(1), seed=1)
+    controller.ask(0)
+    controller.tell(end(0, 0.5))
+    assert controller.columns.sizes == (0, 0, 0)
+    assert len(controller.pool) == POOL
 
 
 def test_auto_reports_its_choice_and_the_reason():
-    one = auto(chain(3), seed=1, trials=8)
-    assert one.starts == 4
-    told(one, chain(3), 5)
-    assert one.state()["because"] == one.because
-    assert "of 8 trials 4 are starts" in one.because
+    controller = auto(chain(3), seed=1, trials=8)
+    assert controller.starts == 4
+    told(controller, chain(3), 5)
+    assert controller.state()["because"] == controller.because
+    assert "of 8 trials 4 are starts" in controller.because
     assert auto(chain(3), seed=1, trials=100).starts == 6

@@ -49,7 +49,7 @@ def test_measured_guesses_come_first_and_then_the_largest(make):
     toy = chain(3)
     controller = make(toy, seed=1, warm="zero_cost", starts=8)
     asked = [controller.ask(0)]
-    pool = {toy.sample(replay(one.choices)).hash: one for one in controller.pool}
+    pool = {toy.sample(replay(candidate.choices)).hash: candidate for candidate in controller.pool}
     small = sorted(pool, key=lambda hash_: pool[hash_].size)
     small = [hash_ for hash_ in small if hash_ != asked[0].architecture.hash][:2]
     controller.guesses = {pool[small[0]].key: 1.0, pool[small[1]].key: 2.0}
@@ -72,7 +72,7 @@ def test_guesses_cannot_make_a_start_infeasible():
     toy = chain(2)
     controller = PredictorController(toy, seed=1, warm="zero_cost", constraints=[AtMost(measure="params", limit=400)])
     assert any(candidate.violation for candidate in controller.pool)
-    controller.guesses = {one.key: one.size for one in controller.pool}
+    controller.guesses = {candidate.key: candidate.size for candidate in controller.pool}
     tried = {tuple(controller.ask(number).choices.items()) for number in range(6)}
     assert not tried & {candidate.key for candidate in controller.pool if candidate.violation}
 
@@ -82,7 +82,7 @@ def test_guesses_are_for_the_starts_alone():
     asks = []
     for sign in (1, -1):
         controller = PredictorController(toy, seed=1, warm="zero_cost", starts=2)  # the baseline and a random one
-        controller.guesses = {one.key: sign * one.size for one in controller.pool}
+        controller.guesses = {candidate.key: sign * candidate.size for candidate in controller.pool}
         found = []
         for number in range(8):
             found.append(controller.ask(number).choices)

@@ -13,7 +13,7 @@ from search.testing.toys import fork
 
 
 @pytest.mark.parametrize("name", CONTROLLERS)
-def test_the_options_listed_are_those_of_the_class_with_their_defaults(name):
+def test_the_options_listed_are_those_of_the_class_with_their_defaults(name) -> None:
     """A subclass without a signature of its own takes its parent's."""
     known = {"self", "space", "constraints", "seed", "objectives", "trials", "options"}
     taken = {}
@@ -28,7 +28,7 @@ def test_the_options_listed_are_those_of_the_class_with_their_defaults(name):
 
 
 @pytest.mark.parametrize("name", CONTROLLERS)
-def test_defaults_need_no_options(name):
+def test_defaults_need_no_options(name) -> None:
     check_options(ControllerSpec(name=name))
     assert make_controller(ControllerSpec(name=name), space=fork(), seed=1).ask(0).number == 0
 
@@ -56,7 +56,7 @@ def test_defaults_need_no_options(name):
         ("tpe", {"candidates": None}, "/candidates", "wrong_type", "got None"),
     ],
 )
-def test_a_wrong_option_is_named(name, options, pointer, rule, detail):
+def test_a_wrong_option_is_named(name, options, pointer, rule, detail) -> None:
     with pytest.raises(InvalidInput) as caught:
         check_options(ControllerSpec(name=name, options=options))
     (fault,) = caught.value.faults
@@ -65,18 +65,18 @@ def test_a_wrong_option_is_named(name, options, pointer, rule, detail):
     assert fault.allowed is not None
 
 
-def test_all_faults_are_reported_at_once():
+def test_all_faults_are_reported_at_once() -> None:
     with pytest.raises(InvalidInput) as caught:
         make_controller(ControllerSpec(name="tpe", options={"startup": 0, "seed": 3}), space=fork())
     assert [fault.pointer for fault in caught.value.faults] == ["/startup", "/seed"]
 
 
-def test_options_reach_the_controller():
+def test_options_reach_the_controller() -> None:
     spec = ControllerSpec(name="reinforce", options={"learning_rate": 2, "entropy": 0.0})
     controller = make_controller(spec, space=fork())
     assert (controller.learning_rate, controller.entropy) == (2, 0.0)
 
 
-def test_checking_loads_no_optimiser():
+def test_checking_loads_no_optimiser() -> None:
     code = "import sys, search.factory; sys.exit('optuna' in sys.modules or 'torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

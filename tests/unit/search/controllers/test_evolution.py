@@ -6,7 +6,7 @@ from search.testing.toys import Faulty, chain
 from tests.unit.search.controllers.hill import SIX, differing, tell
 
 
-def test_evolution_breeds_from_the_last_only():
+def test_evolution_breeds_from_the_last_only() -> None:
     controller = EvolutionController(SIX, seed=2, population=5, sample=5)
     asked = []
     for number in range(40):
@@ -17,7 +17,7 @@ def test_evolution_breeds_from_the_last_only():
             assert len(differing(asked[number], eldest)) in (1, 2)
 
 
-def test_evolution_mutates_one_answer_of_the_best_drawn():
+def test_evolution_mutates_one_answer_of_the_best_drawn() -> None:
     toy = chain(3)
     controller = EvolutionController(toy, seed=3, population=8, sample=8)
     history = search(controller, Faulty(toy=toy, seed=3), trials=40)

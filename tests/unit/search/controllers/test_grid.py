@@ -9,7 +9,7 @@ from tests.unit.search.controllers.hill import SIX, run_trials
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_grid_gives_every_answer_alike(seed):
+def test_a_grid_gives_every_answer_alike(seed) -> None:
     asked = run_trials(GridController(SIX, seed=seed), SIX, 61)[1:]  # without the baseline
     for name in asked[0]:
         answers = [choices[name] for choices in asked]
@@ -17,7 +17,7 @@ def test_a_grid_gives_every_answer_alike(seed):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_grid_is_through_after_two_and_a_half_times_the_space(seed):
+def test_a_grid_is_through_after_two_and_a_half_times_the_space(seed) -> None:
     controller = GridController(SIX, seed=seed)
     points = set()
     for place in range(int(2.62 * 729) + 1):
@@ -26,7 +26,7 @@ def test_a_grid_is_through_after_two_and_a_half_times_the_space(seed):
     assert len(points) == 729
 
 
-def test_a_grid_takes_conditional_walks_by_their_chance():
+def test_a_grid_takes_conditional_walks_by_their_chance() -> None:
     controller = GridController(fork(), seed=1)
     kinds = [climb_point(controller, place)["op"] for place in range(100)]
     assert 48 <= kinds.count("pool") <= 52

@@ -32,7 +32,7 @@ def random_finds() -> list[float]:
     return [best_found(ControllerSpec(name="random"), seed) for seed in range(SEEDS)]
 
 
-def test_the_false_alarm_rate():
+def test_the_false_alarm_rate() -> None:
     assert sum(math.comb(SEEDS, k) for k in range(WON, SEEDS + 1)) / 2**SEEDS < 1e-3
 
 
@@ -47,13 +47,13 @@ def test_the_false_alarm_rate():
     ],
     ids=["tpe", "reinforce", "reinforce-quantile", "local_search", "evolution"],
 )
-def test_better_than_random(spec: ControllerSpec, random_finds: list[float]):
+def test_better_than_random(spec: ControllerSpec, random_finds: list[float]) -> None:
     won = sum(best_found(spec, seed) > random_finds[seed] for seed in range(SEEDS))
     assert won >= WON, f"{won} of {SEEDS} seeds"
 
 
 @pytest.mark.parametrize(("name", "state"), [("tpe", TrialState.FAILED), ("reinforce", TrialState.INFEASIBLE)])
-def test_it_avoids_what_fails(name: str, state: TrialState):
+def test_it_avoids_what_fails(name: str, state: TrialState) -> None:
     # Whatever has a kernel of 5 fails, and 5 is the best kernel. A third of the layers have it when nothing is learned;
     # of 240 layers less than a quarter have it then with probability 4e-3. (A failure itself teaches nothing: a policy
     # that only the best quarter teaches avoids what fails as fast as it finds what does not.)

@@ -7,7 +7,7 @@ from tests.unit.search.controllers.hill import SIX, differing, run_trials, tell
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_local_search_goes_up_to_the_top(seed):
+def test_local_search_goes_up_to_the_top(seed) -> None:
     # One hill: from anywhere each step up is one answer, 12 neighbours at most around each of 12 steps.
     asked = run_trials(LocalSearchController(SIX, seed=seed, starts=3), SIX, 75)
     values = [SIX.reward(choices) for choices in asked]
@@ -20,7 +20,7 @@ def test_local_search_goes_up_to_the_top(seed):
         best = number if values[number] > values[best] else best
 
 
-def test_local_search_begins_anew_where_no_neighbour_is_better():
+def test_local_search_begins_anew_where_no_neighbour_is_better() -> None:
     controller = LocalSearchController(SIX, seed=1)
     corner = controller.ask(0).choices
     tell(controller, 0, 1.0)
@@ -30,7 +30,7 @@ def test_local_search_begins_anew_where_no_neighbour_is_better():
     assert len(differing(controller.ask(7).choices, corner)) > 1
 
 
-def test_a_late_result_wakes_a_climb():
+def test_a_late_result_wakes_a_climb() -> None:
     controller = LocalSearchController(SIX, seed=1)
     asked = [controller.ask(0).choices]
     tell(controller, 0, 0.5)

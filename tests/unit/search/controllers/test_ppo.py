@@ -11,7 +11,7 @@ from search.trial import Outcome, TrialState
 CHANCES = np.array([0.2, 0.3, 0.5])
 
 
-def test_a_fresh_step_is_that_of_the_policy_gradient():
+def test_a_fresh_step_is_that_of_the_policy_gradient() -> None:
     for advantage in (-1.0, 0.5):
         fresh = clipped(CHANCES, 1, 0.3, advantage=advantage, entropy=0.1, clip=0.2)
         assert fresh == pytest.approx(step(CHANCES, 1, 0.3, advantage=advantage, entropy=0.1))
@@ -27,13 +27,13 @@ def test_a_fresh_step_is_that_of_the_policy_gradient():
         (0.1, -1.0, -1.2),  # on its way down from above, at the clip's speed
     ],
 )
-def test_what_has_moved_far_enough_moves_no_further(behaviour, advantage, weight):
+def test_what_has_moved_far_enough_moves_no_further(behaviour, advantage, weight) -> None:
     score = np.array([-0.2, 0.7, -0.5])
     change = clipped(CHANCES, 1, behaviour, advantage=advantage, entropy=0.0, clip=0.2)
     assert change == pytest.approx(weight * score)
 
 
-def test_the_policy_moves_with_full_batches():
+def test_the_policy_moves_with_full_batches() -> None:
     """Values rise, so that the last two of a batch are in the top quarter whatever is drawn."""
     controller = PpoController(fork(), seed=1, batch=4)
     before = controller.policy.copy()

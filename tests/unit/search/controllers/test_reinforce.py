@@ -74,7 +74,7 @@ def exact_gradient(toy: Toy, policy: Policy, entropy: float) -> dict[tuple[str, 
 
 @pytest.mark.parametrize("entropy", [0.0, 0.3])
 @pytest.mark.parametrize("baseline", [0.0, 0.4])
-def test_the_mean_step_is_the_exact_gradient(entropy, baseline):
+def test_the_mean_step_is_the_exact_gradient(entropy, baseline) -> None:
     toy = fork()
     policy = some_policy(toy, seed=4)
     rows = fresh(toy, policy)
@@ -92,7 +92,7 @@ def test_the_mean_step_is_the_exact_gradient(entropy, baseline):
         assert mean[name][index] == pytest.approx(value, abs=1e-10), (name, index)
 
 
-def test_a_decision_that_is_not_on_the_walk_is_not_moved():
+def test_a_decision_that_is_not_on_the_walk_is_not_moved() -> None:
     toy = fork()
     policy = some_policy(toy, seed=1)
     trial = next(trial for _, _, trial in fresh(toy, policy) if trial.proposal.choices["op"] == "pool")
@@ -102,7 +102,7 @@ def test_a_decision_that_is_not_on_the_walk_is_not_moved():
     assert moved == {"op", "kind"}
 
 
-def test_options_that_are_not_offered_have_no_chance_and_are_not_moved():
+def test_options_that_are_not_offered_have_no_chance_and_are_not_moved() -> None:
     policy = Policy()
     few = Decision(name="activation", options=("relu", "silu"), ordered=False)
     many = Decision(name="activation", options=("relu", "gelu", "silu"), ordered=False)
@@ -114,13 +114,13 @@ def test_options_that_are_not_offered_have_no_chance_and_are_not_moved():
     assert policy.logits["activation"][1] == 50.0
 
 
-def test_equal_numbers_of_different_types_are_different_options():
+def test_equal_numbers_of_different_types_are_different_options() -> None:
     policy = Policy()
     assert policy.indices(Decision(name="x", options=(1, 2), ordered=True)) == [0, 1]
     assert policy.indices(Decision(name="x", options=(True, False), ordered=False)) == [2, 3]
 
 
-def test_late_outcomes_are_weighted_per_decision_by_at_most_one():
+def test_late_outcomes_are_weighted_per_decision_by_at_most_one() -> None:
     chances = np.array([0.2, 0.3, 0.5])
     fresh_step = step(chances, 1, 0.3, advantage=2.0, entropy=0.0)
     assert fresh_step == pytest.approx(2.0 * (np.array([0.0, 1.0, 0.0]) - chances))
@@ -128,7 +128,7 @@ def test_late_outcomes_are_weighted_per_decision_by_at_most_one():
     assert step(chances, 1, 0.1, advantage=2.0, entropy=0.0) == pytest.approx(fresh_step), "truncated at 1"
 
 
-def test_a_decision_that_drifted_does_not_reduce_the_others():
+def test_a_decision_that_drifted_does_not_reduce_the_others() -> None:
     a, b = Decision(name="a", options=(0, 1), ordered=True), Decision(name="b", options=(0, 1), ordered=True)
     policy = Policy()
     behaviour = {"a": 0.5, "b": 1.0}
@@ -138,7 +138,7 @@ def test_a_decision_that_drifted_does_not_reduce_the_others():
     assert policy.logits["b"] == pytest.approx([-0.25, 0.25]), "its ratio is one half"
 
 
-def test_the_entropy_bonus_flattens():
+def test_the_entropy_bonus_flattens() -> None:
     sharp = np.array([0.9, 0.05, 0.05])
     bonus = step(sharp, 0, 0.9, advantage=0.0, entropy=1.0)
     assert bonus[0] < 0 < bonus[1] == bonus[2]
@@ -147,7 +147,7 @@ def test_the_entropy_bonus_flattens():
     assert np.isfinite(step(np.array([1.0, 0.0]), 0, 1.0, advantage=1.0, entropy=1.0)).all()
 
 
-def test_the_moving_average_form_is_free_of_scale():
+def test_the_moving_average_form_is_free_of_scale() -> None:
     values = [0.5, 0.7, 0.4, 0.9, 0.1, None, 0.6]
     small, large = Advantage(kind="ema", decay=0.9), Advantage(kind="ema", decay=0.9)
     ours = [small.advantage(v) for v in values]
@@ -159,7 +159,7 @@ def test_the_moving_average_form_is_free_of_scale():
     assert max(abs(a) for a in ours) <= CLIP
 
 
-def test_the_quantile_form_teaches_the_top_quarter():
+def test_the_quantile_form_teaches_the_top_quarter() -> None:
     values = Advantage(kind="quantile", decay=0.9)
     assert values.advantage(0.5) == 0.0
     for value in np.linspace(0.0, 1.0, 99):
@@ -171,7 +171,7 @@ def test_the_quantile_form_teaches_the_top_quarter():
 
 
 @pytest.mark.parametrize("late", [0, 31, 32, 63, 70])
-def test_a_late_outcome_ends_in_the_same_policy(late):
+def test_a_late_outcome_ends_in_the_same_policy(late) -> None:
     toy = chain(2)
     proposals = []
     told = []
@@ -195,14 +195,14 @@ class Learned:
     def __init__(self, values=()):
         self.values = list(values)
 
-    def learn(self, trial, value):
+    def learn(self, trial, value) -> None:
         self.values.append(value)
 
     def copy(self):
         return Learned(self.values)
 
 
-def test_a_long_fold_keeps_few_checkpoints_and_takes_what_comes_late_all_the_same():
+def test_a_long_fold_keeps_few_checkpoints_and_takes_what_comes_late_all_the_same() -> None:
     count, rng = 2_000, np.random.default_rng(0)
     replay = Replay(Learned)
     late = set(rng.choice(count, size=40, replace=False).tolist())
@@ -217,7 +217,7 @@ def test_a_long_fold_keeps_few_checkpoints_and_takes_what_comes_late_all_the_sam
     assert replay.learner.values == [float(number) for number in range(count)]
 
 
-def test_the_state_shows_the_probabilities():
+def test_the_state_shows_the_probabilities() -> None:
     controller = ReinforceController(fork(), seed=1)
     controller.ask(0)
     controller.tell(Outcome(number=0, state=TrialState.COMPLETED, value=0.5))

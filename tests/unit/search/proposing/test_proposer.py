@@ -26,7 +26,7 @@ class Stubborn(RandomController):
         return follow(lambda decision: decision.options[-1])
 
 
-def test_a_strategy_that_repeats_itself_gets_neighbours():
+def test_a_strategy_that_repeats_itself_gets_neighbours() -> None:
     toy = chain(3)
     controller = Stubborn(toy, seed=1)
     controller.ask(0)  # the baseline
@@ -49,7 +49,7 @@ class AtLeast:
         return max(0, 9001 - measures["params"]) / 9000
 
 
-def test_a_constraint_that_few_walks_keep():
+def test_a_constraint_that_few_walks_keep() -> None:
     toy = chain(3)
     rng = np.random.default_rng(0)
     walks = (toy.sample(Walk(picker=uniform(rng)).choose) for _ in range(1000))
@@ -69,7 +69,7 @@ def ladder(layers: int, *, constraint: str) -> Space:
 
 
 @pytest.mark.parametrize("controller", [RandomController, TpeController])
-def test_one_walk_in_65536_is_feasible(controller):
+def test_one_walk_in_65536_is_feasible(controller) -> None:
     """Some 100 steps of repair, each 1 ms, find the first, where uniform draws would need 65,536 on average."""
     space = ladder(8, constraint="receptive_field >= 49")
     walks = Counted(space)
@@ -82,12 +82,12 @@ def test_one_walk_in_65536_is_feasible(controller):
     assert len(proposer._tried) == 8
 
 
-def test_an_infeasible_space_says_how_near_it_came():
+def test_an_infeasible_space_says_how_near_it_came() -> None:
     with pytest.raises(SpaceExhausted, match=r"misses the bound of 'receptive_field >= 38' by 2\.63%"):
         RandomController(ladder(6, constraint="receptive_field >= 38")).ask(0)
 
 
-def test_repair_reaches_a_feasible_architecture_and_keeps_to_its_steps():
+def test_repair_reaches_a_feasible_architecture_and_keeps_to_its_steps() -> None:
     space = ladder(6, constraint="receptive_field >= 37")
     rng = np.random.default_rng(1)
     start = draw_walk(space, space.constraints, uniform(rng))
@@ -107,7 +107,7 @@ class Endless(Toy):
         return SizeEstimate(exact=False, log10=12.0, count=None)
 
 
-def test_a_large_space_gives_up_after_its_draws():
+def test_a_large_space_gives_up_after_its_draws() -> None:
     toy = fork()
     endless = Endless("endless", toy._grow, toy.reward)
     controller = RandomController(endless, constraints=[AtMost(measure="params", limit=0)])
@@ -117,20 +117,20 @@ def test_a_large_space_gives_up_after_its_draws():
         controller.ask(0)
 
 
-def test_a_number_is_asked_once():
+def test_a_number_is_asked_once() -> None:
     controller = RandomController(line(3))
     controller.ask(0)
     with pytest.raises(ValueError, match="trial 0 was asked before"):
         controller.ask(0)
 
 
-def test_only_trial_0_is_the_baseline():
+def test_only_trial_0_is_the_baseline() -> None:
     toy = chain(3)
     hashes = {RandomController(toy, seed=seed).ask(7).architecture.hash for seed in range(5)}
     assert len(hashes) == 5
 
 
-def test_an_exhausted_space_stays_exhausted():
+def test_an_exhausted_space_stays_exhausted() -> None:
     controller = RandomController(line(2))
     controller.ask(0)
     controller.ask(1)
@@ -140,5 +140,5 @@ def test_an_exhausted_space_stays_exhausted():
             controller.ask(number)
 
 
-def test_a_strategy_is_a_picker_and_nothing_else():
+def test_a_strategy_is_a_picker_and_nothing_else() -> None:
     assert Proposer.__abstractmethods__ == {"picker"}

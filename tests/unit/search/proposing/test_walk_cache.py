@@ -12,7 +12,7 @@ from tests.spaces import Counted
 
 
 @pytest.mark.parametrize("toy", [chain(2), fork(), cliff()], ids=lambda toy: toy.name)
-def test_every_walk_is_made_once_and_has_the_architecture_of_the_space(toy):
+def test_every_walk_is_made_once_and_has_the_architecture_of_the_space(toy) -> None:
     space = Counted(toy)
     cache = WalkCache(space)
     for _ in range(2):
@@ -22,7 +22,7 @@ def test_every_walk_is_made_once_and_has_the_architecture_of_the_space(toy):
     assert space.count == sum(1 for _ in every_walk(toy))
 
 
-def test_equal_answers_of_different_types_are_different():
+def test_equal_answers_of_different_types_are_different() -> None:
     def grow(ask):
         answer = ask("bias", (True, 1, 0), False)
         return [("conv2d", {"out": 4 if answer is True else 8, "kernel": 1})]
@@ -33,20 +33,20 @@ def test_equal_answers_of_different_types_are_different():
     assert widths == [4, 8]
 
 
-def test_a_space_without_decisions_has_one_leaf():
+def test_a_space_without_decisions_has_one_leaf() -> None:
     cache = WalkCache(Toy("one", lambda ask: [], lambda choices: 0.0))
     ends = [cache.get(lambda decision: decision.options[0], lambda met: met) for _ in range(3)]
     assert ends[0] is ends[1] is ends[2]
 
 
-def test_an_answer_that_is_not_offered_is_rejected_and_not_kept():
+def test_an_answer_that_is_not_offered_is_rejected_and_not_kept() -> None:
     cache = WalkCache(Space.parse(load("tiny"), input_shape=(1, 8, 8), classes=4))
     for _ in range(2):
         with pytest.raises(ValueError, match="but the answer was"):
             cache.get(lambda decision: "nothing", lambda met: met)
 
 
-def test_a_full_cache_starts_again():
+def test_a_full_cache_starts_again() -> None:
     space = Counted(chain(2))
     cache = WalkCache(space, capacity=10)
     walks = [walk.choices for walk, _ in every_walk(chain(2))][:40]

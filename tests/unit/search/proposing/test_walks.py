@@ -7,14 +7,14 @@ from search.testing.toys import chain, cliff, fork
 from space.decision import Decision
 
 
-def test_every_walk_visits_each_once_and_marks_the_impossible():
+def test_every_walk_visits_each_once_and_marks_the_impossible() -> None:
     walks = [(tuple(walk.choices.items()), architecture) for walk, architecture in every_walk(cliff())]
     assert len({choices for choices, _ in walks}) == len(walks) == 12
     assert sum(architecture is None for _, architecture in walks) == 6
     assert sum(1 for _ in every_walk(fork())) == 18
 
 
-def test_a_walk_records_what_can_be_learned_from():
+def test_a_walk_records_what_can_be_learned_from() -> None:
     walk = Walk(picker=uniform(np.random.default_rng(0)))
     only, open_ = Decision(name="a", options=(3,), ordered=True), Decision(name="b", options=(1, 2), ordered=True)
     assert walk.choose(only) == 3
@@ -24,7 +24,7 @@ def test_a_walk_records_what_can_be_learned_from():
     assert walk.behaviour == {"b": 0.5}
 
 
-def test_neighbours_change_two_answers_on_average():
+def test_neighbours_change_two_answers_on_average() -> None:
     toy = chain(3)
     choices = next(w.choices for w, a in every_walk(toy) if len(w.choices) == 10)
     changes = []
@@ -36,6 +36,6 @@ def test_neighbours_change_two_answers_on_average():
     assert 0.8 < np.mean(changes) < 2.0, "redrawn answers may come out the same"
 
 
-def test_all_walks_are_known_without_building():
+def test_all_walks_are_known_without_building() -> None:
     toy = chain(2)
     assert [walk.choices for walk, _ in every_walk(toy)] == list(toy.choices())

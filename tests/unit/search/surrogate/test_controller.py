@@ -17,6 +17,7 @@ from search.surrogate.ensemble import GaussianProcessEnsemble
 from search.testing.toys import AtMost, chain, fork, line
 from search.trial import Outcome, TrialState
 from space.analysis import analyse
+from typing import Never
 
 ALL = [PredictorController, PolicyModelController, auto]
 
@@ -46,7 +47,7 @@ def params(proposal):
     return analyse(proposal.architecture).measures["params"]
 
 
-def test_half_of_the_starts_are_the_baseline_and_the_largest():
+def test_half_of_the_starts_are_the_baseline_and_the_largest() -> None:
     toy = chain(3)
     rngs = [np.random.default_rng(seed) for seed in range(200)]
     sizes = sorted(analyse(toy.sample(Walk(picker=uniform(rng)).choose)).params for rng in rngs)
@@ -57,14 +58,14 @@ def test_half_of_the_starts_are_the_baseline_and_the_largest():
     assert starts[1].architecture.hash != plain[1].architecture.hash
 
 
-def test_starts_keep_the_constraints():
+def test_starts_keep_the_constraints() -> None:
     toy = chain(2)
     limit = AtMost(measure="params", limit=400)
     starts = told(PredictorController(toy, seed=1, constraints=[limit]), toy, 6)
     assert all(params(start) <= 400 for start in starts)
 
 
-def test_another_proxy_ranks_the_starts():
+def test_another_proxy_ranks_the_starts() -> None:
     toy = chain(3)
     controller = PredictorController(toy, seed=1)
     controller.proxy = lambda choices, architecture, measures: -measures["params"]
@@ -72,7 +73,7 @@ def test_another_proxy_ranks_the_starts():
     assert max(params(starts[1]), params(starts[3])) < params(starts[2])
 
 
-def test_no_start_takes_ten_times_the_operations_of_the_middle_one():
+def test_no_start_takes_ten_times_the_operations_of_the_middle_one() -> None:
     toy = chain(3)
     largest = max(candidate.size for candidate in PredictorController(toy, seed=1).pool)
     controller = PredictorController(toy, seed=1)
@@ -88,7 +89,7 @@ def test_no_start_takes_ten_times_the_operations_of_the_middle_one():
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_what_earlier_jobs_tried_may_be_proposed_again_where_its_score_here_is_not_known(kind):
+def test_what_earlier_jobs_tried_may_be_proposed_again_where_its_score_here_is_not_known(kind) -> None:
     """Sixteen trials under another seed, and one of the two best of all."""
     toy, rng = chain(2), np.random.default_rng(0)
     walks = [Walk(picker=uniform(rng)) for _ in range(16)]
@@ -105,7 +106,7 @@ def test_what_earlier_jobs_tried_may_be_proposed_again_where_its_score_here_is_n
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_a_start_needs_no_surrogate_and_reports_no_trouble(kind):
+def test_a_start_needs_no_surrogate_and_reports_no_trouble(kind) -> None:
     toy = chain(2)
     controller = kind(toy, seed=1)
     told(controller, toy, 3, value=0.5)
@@ -115,7 +116,7 @@ def test_a_start_needs_no_surrogate_and_reports_no_trouble(kind):
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_without_spread_it_logs_once_that_it_draws_at_random(kind, caplog):
+def test_without_spread_it_logs_once_that_it_draws_at_random(kind, caplog) -> None:
     toy = chain(2)
     controller = kind(toy, seed=1)
     told(controller, toy, 10, value=0.5)
@@ -125,12 +126,12 @@ def test_without_spread_it_logs_once_that_it_draws_at_random(kind, caplog):
     assert controller.incumbent() is None
 
 
-def test_a_matrix_that_cannot_be_factorised_does_not_end_the_job(monkeypatch):
+def test_a_matrix_that_cannot_be_factorised_does_not_end_the_job(monkeypatch) -> None:
     toy = chain(2)
     controller = PredictorController(toy, seed=1)
     told(controller, toy, 8)
 
-    def broken(*_):
+    def broken(*_) -> Never:
         raise np.linalg.LinAlgError("no convergence")
 
     monkeypatch.setattr(np.linalg, "cholesky", broken)
@@ -138,7 +139,7 @@ def test_a_matrix_that_cannot_be_factorised_does_not_end_the_job(monkeypatch):
     assert "at random" in controller.state()["surrogate"]
 
 
-def test_the_incumbent_is_the_best_estimate_and_not_the_luckiest_value():
+def test_the_incumbent_is_the_best_estimate_and_not_the_luckiest_value() -> None:
     """40 random ones with a noise as large as the spread of the truth: mean regret of what is named, ten seeds."""
     toy = chain(3)
     named, luckiest = [], []
@@ -155,7 +156,7 @@ def test_the_incumbent_is_the_best_estimate_and_not_the_luckiest_value():
     assert np.mean(named) < np.mean(luckiest)
 
 
-def test_an_answer_that_always_fails_is_avoided():
+def test_an_answer_that_always_fails_is_avoided() -> None:
     """Each layer has a kernel of 5 in a third of uniform draws; two seeds, trials 30 to 59, 180 layers."""
     toy = chain(3)
     fives = layers = 0
@@ -175,7 +176,7 @@ def test_an_answer_that_always_fails_is_avoided():
 
 
 @pytest.mark.parametrize("kind", [PolicyModelController])
-def test_the_policy_is_published_and_every_answer_has_its_probability(kind):
+def test_the_policy_is_published_and_every_answer_has_its_probability(kind) -> None:
     toy = fork()
     controller = kind(toy, seed=1)
     for proposal in told(controller, toy, 10):
@@ -186,7 +187,7 @@ def test_the_policy_is_published_and_every_answer_has_its_probability(kind):
         assert sum(chances.values()) == pytest.approx(1.0)
 
 
-def test_the_acquisition_of_a_candidate_does_not_depend_on_the_others():
+def test_the_acquisition_of_a_candidate_does_not_depend_on_the_others() -> None:
     controller = PredictorController(chain(3), seed=1)
     told(controller, chain(3), 12)
     posterior, again = controller.posterior(), controller.posterior()
@@ -196,7 +197,7 @@ def test_the_acquisition_of_a_candidate_does_not_depend_on_the_others():
     assert np.array_equal(np.concatenate([apart[0], apart[1][2:]]), together)
 
 
-def test_an_ask_keeps_its_algebra_to_one_thread(monkeypatch):
+def test_an_ask_keeps_its_algebra_to_one_thread(monkeypatch) -> None:
     controller, met = PredictorController(chain(3), seed=1), set()
     told(controller, chain(3), 8)
     improvement = GaussianProcessEnsemble.log_expected_improvement
@@ -211,14 +212,14 @@ def test_an_ask_keeps_its_algebra_to_one_thread(monkeypatch):
     assert met == {1}
 
 
-def test_after_many_trials_an_ask_walks_less():
+def test_after_many_trials_an_ask_walks_less() -> None:
     few, more, many = (restored(count) for count in (100, 400, 3000))
     assert few.posterior().walk_budget == few.max_walks
     assert more.posterior().walk_budget == few.max_walks // 2
     assert many.posterior().walk_budget == LEAST
 
 
-def test_a_space_of_one_line_needs_no_features():
+def test_a_space_of_one_line_needs_no_features() -> None:
     controller = PredictorController(line(1), seed=1)
     controller.ask(0)
     controller.tell(end(0, 0.5))
@@ -226,7 +227,7 @@ def test_a_space_of_one_line_needs_no_features():
     assert len(controller.pool) == POOL
 
 
-def test_auto_reports_its_choice_and_the_reason():
+def test_auto_reports_its_choice_and_the_reason() -> None:
     controller = auto(chain(3), seed=1, trials=8)
     assert controller.starts == 4
     told(controller, chain(3), 5)

@@ -59,7 +59,7 @@ def random_codes(count: int) -> list[str]:
 
 
 @pytest.mark.parametrize("code", random_codes(60))
-def test_paths_are_those_that_a_list_would_have(code):
+def test_paths_are_those_that_a_list_would_have(code) -> None:
     part = cell(code)
     found = topology(part)
     if not any(alive(part)):
@@ -82,19 +82,19 @@ def test_paths_are_those_that_a_list_would_have(code):
         assert found[f"shortest.only.{name}"] == pytest.approx(1 / max(1, min(lengths)) if lengths else 0.0)
 
 
-def test_spellings_of_one_cell_look_alike():
+def test_spellings_of_one_cell_look_alike() -> None:
     alike = [topology(cell(code)) for code in ("000300", "300010", "030001", "301001", "100300")]
     for other in alike[1:]:
         assert other == alike[0]
 
 
-def test_what_nothing_comes_through_is_not_alive():
+def test_what_nothing_comes_through_is_not_alive() -> None:
     part = cell("300000")
     assert not any(alive(part))
     assert set(topology(part).values()) == {0.0}
 
 
-def test_ends_of_a_known_cell():
+def test_ends_of_a_known_cell() -> None:
     found = topology(cell("333111"))  # three lines end in a junction: one from the start, two from junctions
     assert {step: found[f"last.{step}"] for step in STEPS} == {"point": 0, "wide": 0, "pool": 0, "skip": 3}
     assert {step: found[f"first.{step}"] for step in STEPS} == {"point": 0, "wide": 2, "pool": 0, "skip": 1}
@@ -106,7 +106,7 @@ def described(space, seed):
     return describe(architecture, analyse(architecture).measures, walk.decisions, walk.choices)
 
 
-def test_fifteen_repeats_of_a_cell_are_fifteen_times_one():
+def test_fifteen_repeats_of_a_cell_are_fifteen_times_one() -> None:
     space = Space.parse(presets.load("nasbench201"), input_shape=(3, 32, 32), classes=10)
 
     def graph(code):
@@ -122,7 +122,7 @@ def test_fifteen_repeats_of_a_cell_are_fifteen_times_one():
         assert difference == pytest.approx(15 * (value - topology(cell("111111"))[name])), name
 
 
-def test_answers_are_told_apart_from_questions_that_were_not_asked():
+def test_answers_are_told_apart_from_questions_that_were_not_asked() -> None:
     toy = fork()
     sample = [described(toy, seed) for seed in range(60)]
     columns = Columns(sample)
@@ -133,7 +133,7 @@ def test_answers_are_told_apart_from_questions_that_were_not_asked():
         assert (value == pytest.approx(0.0, abs=1e-9)) if "kernel?" not in row[2] else value != 0.0
 
 
-def test_groups_weigh_the_same_whatever_their_number_of_columns():
+def test_groups_weigh_the_same_whatever_their_number_of_columns() -> None:
     toy = chain(3)
     sample = [described(toy, seed) for seed in range(300)]
     columns = Columns(sample)
@@ -142,7 +142,7 @@ def test_groups_weigh_the_same_whatever_their_number_of_columns():
         assert (table[:, start : start + size] ** 2).sum(axis=1).mean() == pytest.approx(1.0, abs=0.1)
 
 
-def test_what_the_sample_never_met_does_not_drown_the_rest():
+def test_what_the_sample_never_met_does_not_drown_the_rest() -> None:
     toy = chain(3)
     columns = Columns([described(toy, seed) for seed in range(50)])
     row = described(toy, 1)
@@ -151,7 +151,7 @@ def test_what_the_sample_never_met_does_not_drown_the_rest():
     assert np.abs(vector).max() <= CLIP
 
 
-def test_nothing_to_learn_from():
+def test_nothing_to_learn_from() -> None:
     assert Columns([]).sizes == (0, 0, 0)
     assert Columns([described(chain(1), 0)]).sizes == (0, 0, 0)
 
@@ -159,7 +159,7 @@ def test_nothing_to_learn_from():
 @pytest.mark.parametrize(
     ("name", "shape"), [("everything", (3, 32, 32)), ("darts_cell", (3, 32, 32)), ("volume3d", (1, 16, 16, 16))]
 )
-def test_any_space_has_features(name, shape):
+def test_any_space_has_features(name, shape) -> None:
     space = Space.parse(presets.load(name), input_shape=shape, classes=10)
     sample = [described(space, seed) for seed in range(12)]
     columns = Columns(sample)

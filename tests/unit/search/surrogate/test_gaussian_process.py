@@ -46,7 +46,7 @@ def kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return (1 + r + r**2 / 3) * np.exp(-r)
 
 
-def test_the_posterior_is_the_textbooks():
+def test_the_posterior_is_the_textbooks() -> None:
     points, x = some(12), some(5, seed=1).x
     z = standardised(points.y)
     inverse = np.linalg.inv(kernel(points.x, points.x) + SETTING.noise * np.eye(12))
@@ -57,7 +57,7 @@ def test_the_posterior_is_the_textbooks():
     assert found.deviation**2 == pytest.approx(signal * (1 - np.einsum("ij,ij->j", cross, inverse @ cross)))
 
 
-def test_open_trials_shrink_the_variance_and_leave_the_mean():
+def test_open_trials_shrink_the_variance_and_leave_the_mean() -> None:
     points, x = some(12), some(5, seed=1).x
     before = GaussianProcess(points, SETTING, SIZES).predict(x)
     after = GaussianProcess(points, SETTING, SIZES, pending=x[:1]).predict(x)
@@ -66,7 +66,7 @@ def test_open_trials_shrink_the_variance_and_leave_the_mean():
     assert (after.deviation <= before.deviation + 1e-12).all()
 
 
-def test_lower_fidelities_have_an_offset_of_their_own():
+def test_lower_fidelities_have_an_offset_of_their_own() -> None:
     rng = np.random.default_rng(3)
     x = rng.normal(size=(40, sum(SIZES)))
     truth = np.sin(x[:, 0])
@@ -80,7 +80,7 @@ def test_lower_fidelities_have_an_offset_of_their_own():
     assert abs(gap) < 0.3 * z_gap, "early values do not make an architecture worse"
 
 
-def test_a_fidelity_is_correlated_and_not_equal():
+def test_a_fidelity_is_correlated_and_not_equal() -> None:
     x = np.zeros((2, 6))
     points = Points(
         x=np.concatenate([x, np.ones((2, 6))]), y=np.array([1.0, 0.0, 0.2, 0.4]), epochs=np.array([9.0, 3, 9, 3])
@@ -93,7 +93,7 @@ def test_a_fidelity_is_correlated_and_not_equal():
     assert matrix[0, 0] == pytest.approx(1.01)
 
 
-def test_the_hyperparameters_are_found():
+def test_the_hyperparameters_are_found() -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(80, sum(SIZES))) / np.repeat(np.sqrt(SIZES), SIZES)
     only_answers = Points(x=x, y=np.sin(4 * x[:, 5]), epochs=np.ones(80))
@@ -105,13 +105,13 @@ def test_the_hyperparameters_are_found():
     assert likeliest(graph, SIZES).noise < 0.1
 
 
-def test_groups_without_columns_have_no_weight():
+def test_groups_without_columns_have_no_weight() -> None:
     assert group_weights((0, 0, 4)) == [(0.0, 0.0, 1.0)]
     assert all(sum(view) == pytest.approx(1.0) for view in group_weights((5, 5, 5)))
     assert group_weights((0, 0, 0)) == []
 
 
-def test_very_bad_values_do_not_stretch_the_scale():
+def test_very_bad_values_do_not_stretch_the_scale() -> None:
     y = np.array([*np.linspace(0.8, 0.9, 20), 0.0])
     z = standardised(y)
     assert z.std() == pytest.approx(1.0)
@@ -120,26 +120,26 @@ def test_very_bad_values_do_not_stretch_the_scale():
 
 
 @pytest.mark.parametrize("y", [[0.5] * 4, [1e300, -1e300, 1e308, 0.0], [0.0, np.inf, 1.0, 2.0]])
-def test_values_without_a_finite_spread_are_refused(y):
+def test_values_without_a_finite_spread_are_refused(y) -> None:
     with pytest.raises(FitError), np.errstate(all="ignore"):
         standardised(np.array(y))
 
 
-def test_equal_points_may_have_different_values():
+def test_equal_points_may_have_different_values() -> None:
     x = np.zeros((6, sum(SIZES)))
     points = Points(x=x, y=np.arange(6.0), epochs=np.ones(6))
     setting = likeliest(points, SIZES)
     assert np.isfinite(GaussianProcess(points, setting, SIZES).predict(x).mean).all()
 
 
-def test_a_feature_that_is_not_a_number_cannot_be_fitted():
+def test_a_feature_that_is_not_a_number_cannot_be_fitted() -> None:
     points = some(6)
     points.x[0, 0] = np.nan
     with pytest.raises(FitError), np.errstate(all="ignore"):
         GaussianProcess(points, SETTING, SIZES)
 
 
-def test_many_points_are_thinned():
+def test_many_points_are_thinned() -> None:
     rng = np.random.default_rng(0)
     y = rng.normal(size=2000)
     places = kept_points(y, rng.random(2000))
@@ -149,7 +149,7 @@ def test_many_points_are_thinned():
     assert len(kept_points(y[:400], y[:400])) == 400
 
 
-def test_expected_improvement_by_drawing():
+def test_expected_improvement_by_drawing() -> None:
     rng = np.random.default_rng(0)
     posterior = Prediction(mean=np.array([0.0, 0.5, -1.0]), deviation=np.array([1.0, 0.1, 2.0]))
     draws = posterior.mean + posterior.deviation * rng.normal(size=(400_000, 3))
@@ -158,14 +158,14 @@ def test_expected_improvement_by_drawing():
     )
 
 
-def test_expected_improvement_ranks_candidates_far_below_the_best():
+def test_expected_improvement_ranks_candidates_far_below_the_best() -> None:
     posterior = Prediction(mean=np.linspace(-60, 0, 500), deviation=np.ones(500))
     improvement = log_expected_improvement(posterior, 0.5)
     assert np.isfinite(improvement).all()
     assert (np.diff(improvement) > 0).all()
 
 
-def test_what_always_fails_is_unlikely_and_what_fails_by_chance_is_not():
+def test_what_always_fails_is_unlikely_and_what_fails_by_chance_is_not() -> None:
     rng = np.random.default_rng(1)
     x = rng.normal(size=(60, sum(SIZES)))
     bad = x[:, 0] > 0.5
@@ -176,7 +176,7 @@ def test_what_always_fails_is_unlikely_and_what_fails_by_chance_is_not():
     assert spread[~by_chance].mean() > 0.6
 
 
-def test_the_likeliest_settings_have_weights_that_sum_to_one():
+def test_the_likeliest_settings_have_weights_that_sum_to_one() -> None:
     found = plausible(some(30), SIZES, 5)
     weights = [weight for weight, _ in found]
     assert 1 < len(found) <= 5
@@ -184,7 +184,7 @@ def test_the_likeliest_settings_have_weights_that_sum_to_one():
     assert sum(weights) == pytest.approx(1.0)
 
 
-def test_an_ensemble_is_the_weighted_mean_of_its_processes():
+def test_an_ensemble_is_the_weighted_mean_of_its_processes() -> None:
     points, x = some(20), some(15, seed=2).x
     settings = [(0.7, SETTING), (0.3, replace(SETTING, length=2.0))]
     ensemble = GaussianProcessEnsemble(points, settings, SIZES, pending=x[:2])
@@ -199,7 +199,7 @@ def test_an_ensemble_is_the_weighted_mean_of_its_processes():
     assert ensemble.estimates == pytest.approx(0.7 * estimates[0] + 0.3 * estimates[1], abs=1e-6)
 
 
-def test_an_estimate_lies_between_the_mean_and_the_value():
+def test_an_estimate_lies_between_the_mean_and_the_value() -> None:
     points = some(20)
     points = replace(points, epochs=np.array([5.0] * 19 + [1.0]))
     mean, estimates = GaussianProcess(points, SETTING, SIZES).at_points()
@@ -208,19 +208,19 @@ def test_an_estimate_lies_between_the_mean_and_the_value():
     assert estimates[19] == mean[19]
 
 
-def test_the_mean_at_the_points_is_the_predicted_one():
+def test_the_mean_at_the_points_is_the_predicted_one() -> None:
     points, pending = some(12), some(3, seed=1).x
     early = replace(points, epochs=np.where(np.arange(12) % 3 == 0, 1.0, 9.0))
     process = GaussianProcess(early, SETTING, SIZES, pending=pending)
     assert process.at_points()[0] == pytest.approx(process.predict(early.x).mean, abs=1e-9)
 
 
-def test_linear_algebra_can_be_kept_to_one_thread():
+def test_linear_algebra_can_be_kept_to_one_thread() -> None:
     before = [library["num_threads"] for library in threadpool_info()]
     with single_threaded():
         assert {lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"} == {1}
     assert [library["num_threads"] for library in threadpool_info()] == before
 
 
-def test_many_points_need_fewer_processes():
+def test_many_points_need_fewer_processes() -> None:
     assert [ensemble_size(points) for points in (6, 50, 100, 400, 500)] == [8, 8, 4, 1, 1]

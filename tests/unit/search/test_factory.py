@@ -7,18 +7,22 @@ import sys
 import pytest
 
 from archsmith.errors import InvalidInput
+from search.controllers.reinforce import ReinforceController
 from search.factory import CONTROLLERS, check_options, make_controller
 from search.spec import ControllerSpec
 from search.testing.toys import fork
 
 
 @pytest.mark.parametrize("name", CONTROLLERS)
-def test_the_options_listed_are_those_of_the_class_with_their_defaults(name) -> None:
+def test_the_options_listed_are_those_of_the_class_with_their_defaults(name: str) -> None:
     """A subclass without a signature of its own takes its parent's."""
     known = {"self", "space", "constraints", "seed", "objectives", "trials", "options"}
-    taken = {}
+    taken: dict[str, object] = {}
     make = CONTROLLERS[name].load()
-    signed = [make] if inspect.isfunction(make) else [vars(base).get("__init__") for base in reversed(make.__mro__)]
+    if inspect.isclass(make):
+        signed = [vars(base).get("__init__") for base in reversed(inspect.getmro(make))]
+    else:
+        signed = [make]
     for function in filter(inspect.isfunction, signed):
         parameters = inspect.signature(function).parameters.values()
         taken |= {p.name: p.default for p in parameters if p.name not in known and p.kind is p.KEYWORD_ONLY}
@@ -28,7 +32,7 @@ def test_the_options_listed_are_those_of_the_class_with_their_defaults(name) -> 
 
 
 @pytest.mark.parametrize("name", CONTROLLERS)
-def test_defaults_need_no_options(name) -> None:
+def test_defaults_need_no_options(name: str) -> None:
     check_options(ControllerSpec(name=name))
     assert make_controller(ControllerSpec(name=name), space=fork(), seed=1).ask(0).number == 0
 
@@ -56,7 +60,7 @@ def test_defaults_need_no_options(name) -> None:
         ("tpe", {"candidates": None}, "/candidates", "wrong_type", "got None"),
     ],
 )
-def test_a_wrong_option_is_named(name, options, pointer, rule, detail) -> None:
+def test_a_wrong_option_is_named(name: str, options: dict[str, object], pointer: str, rule: str, detail: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         check_options(ControllerSpec(name=name, options=options))
     (fault,) = caught.value.faults
@@ -74,6 +78,7 @@ def test_all_faults_are_reported_at_once() -> None:
 def test_options_reach_the_controller() -> None:
     spec = ControllerSpec(name="reinforce", options={"learning_rate": 2, "entropy": 0.0})
     controller = make_controller(spec, space=fork())
+    assert isinstance(controller, ReinforceController)
     assert (controller.learning_rate, controller.entropy) == (2, 0.0)
 
 

@@ -4,12 +4,12 @@ import pytest
 
 from search.controllers.grid import GridController
 from search.testing.toys import fork
-from space.decision import Choices
+from space.decision import Choices, Decision, Option
 from tests.unit.search.controllers.hill import SIX, run_trials
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_grid_gives_every_answer_alike(seed) -> None:
+def test_a_grid_gives_every_answer_alike(seed: int) -> None:
     asked = run_trials(GridController(SIX, seed=seed), SIX, 61)[1:]  # without the baseline
     for name in asked[0]:
         answers = [choices[name] for choices in asked]
@@ -17,7 +17,7 @@ def test_a_grid_gives_every_answer_alike(seed) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_grid_is_through_after_two_and_a_half_times_the_space(seed) -> None:
+def test_a_grid_is_through_after_two_and_a_half_times_the_space(seed: int) -> None:
     controller = GridController(SIX, seed=seed)
     points = set()
     for place in range(int(2.62 * 729) + 1):
@@ -36,7 +36,7 @@ def climb_point(controller: GridController, place: int) -> Choices:
     met: Choices = {}
     choose = controller.point(place)
 
-    def note(decision):
+    def note(decision: Decision) -> Option:
         met[decision.name] = choose(decision)
         return met[decision.name]
 

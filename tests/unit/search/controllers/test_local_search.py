@@ -7,7 +7,7 @@ from tests.unit.search.controllers.hill import SIX, differing, run_trials, tell
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_local_search_goes_up_to_the_top(seed) -> None:
+def test_local_search_goes_up_to_the_top(seed: int) -> None:
     # One hill: from anywhere each step up is one answer, 12 neighbours at most around each of 12 steps.
     asked = run_trials(LocalSearchController(SIX, seed=seed, starts=3), SIX, 75)
     values = [SIX.reward(choices) for choices in asked]
@@ -16,7 +16,7 @@ def test_local_search_goes_up_to_the_top(seed) -> None:
     for number in range(3, values.index(18) + 1):
         changed = differing(asked[number], asked[best])
         assert len(changed) == 1
-        assert abs(asked[number][changed[0]] - asked[best][changed[0]]) == 1
+        assert abs(int(asked[number][changed[0]]) - int(asked[best][changed[0]])) == 1
         best = number if values[number] > values[best] else best
 
 

@@ -27,7 +27,7 @@ def test_a_fresh_step_is_that_of_the_policy_gradient() -> None:
         (0.1, -1.0, -1.2),  # on its way down from above, at the clip's speed
     ],
 )
-def test_what_has_moved_far_enough_moves_no_further(behaviour, advantage, weight) -> None:
+def test_what_has_moved_far_enough_moves_no_further(behaviour: float, advantage: float, weight: float) -> None:
     score = np.array([-0.2, 0.7, -0.5])
     change = clipped(CHANCES, 1, behaviour, advantage=advantage, entropy=0.0, clip=0.2)
     assert change == pytest.approx(weight * score)

@@ -16,7 +16,9 @@ from search.spec import ControllerSpec
 from search.testing.loop import search
 from search.testing.toys import AtMost, Faulty, chain, line
 from space.analysis import analyse
+from space.decision import Choices
 from tests.conformance.controllers import (
+    Ended,
     Make,
     any_end,
     completed,
@@ -74,7 +76,7 @@ def test_an_infeasible_one_of_the_users_is_not_proposed(make: Make) -> None:
 
 def test_settled_trials_are_not_proposed_and_others_may_be(make: Make) -> None:
     toy = line(6)
-    every = [{"width": width} for width in range(1, 7)]
+    every: list[Choices] = [{"width": width} for width in range(1, 7)]
     controller = make(toy)
     controller.recall([prior(toy, choices, settled=True) for choices in every[2:]])
     assert [proposal.choices["width"] for proposal in drain(controller, 6)] == [1, 2]
@@ -111,10 +113,11 @@ def test_with_prior_trials_too_history_alone_decides(make: Make, comparable: boo
     controller.enqueue(own)
     controller.recall(known)
     proposals = [controller.ask(number) for number in range(24)]
-    history = [(proposal, any_end(toy, proposal)) for proposal in proposals]
-    for proposal, outcome in reversed(history):
-        if proposal.number != 20:
+    ends = [any_end(toy, proposal) for proposal in proposals]
+    for outcome in reversed(ends):
+        if outcome.number != 20:
             controller.tell(outcome)
+    history: list[Ended] = list(zip(proposals, ends, strict=True))
     history[20] = (proposals[20], None)
     restored = make(toy, seed=11)
     restored.enqueue(own)

@@ -1,17 +1,20 @@
 """The policy gradient against the exact one, and the policy as a function of the history."""
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 import pytest
 
 from search.controllers.reinforce import ReinforceController
+from search.learning_curves import Curve
 from search.policy.policy import CLIP, Advantage, Policy, Replay, step
 from search.proposing.controller import Proposal
 from search.proposing.proposer import OpenProposal
 from search.proposing.walks import every_walk
 from search.testing.toys import Toy, chain, fork
 from search.trial import Outcome, TrialState
+from space.architecture import Architecture
 from space.decision import Decision
 
 THREE = Decision(name="kernel", options=(1, 3, 5), ordered=True)
@@ -74,7 +77,7 @@ def exact_gradient(toy: Toy, policy: Policy, entropy: float) -> dict[tuple[str, 
 
 @pytest.mark.parametrize("entropy", [0.0, 0.3])
 @pytest.mark.parametrize("baseline", [0.0, 0.4])
-def test_the_mean_step_is_the_exact_gradient(entropy, baseline) -> None:
+def test_the_mean_step_is_the_exact_gradient(entropy: float, baseline: float) -> None:
     toy = fork()
     policy = some_policy(toy, seed=4)
     rows = fresh(toy, policy)
@@ -171,7 +174,7 @@ def test_the_quantile_form_teaches_the_top_quarter() -> None:
 
 
 @pytest.mark.parametrize("late", [0, 31, 32, 63, 70])
-def test_a_late_outcome_ends_in_the_same_policy(late) -> None:
+def test_a_late_outcome_ends_in_the_same_policy(late: int) -> None:
     toy = chain(2)
     proposals = []
     told = []
@@ -192,26 +195,27 @@ def test_a_late_outcome_ends_in_the_same_policy(late) -> None:
 class Learned:
     """A learner that remembers what it was taught, in order."""
 
-    def __init__(self, values=()):
+    def __init__(self, values: Iterable[float | Curve | None] = ()) -> None:
         self.values = list(values)
 
-    def learn(self, trial, value) -> None:
+    def learn(self, trial: OpenProposal, value: float | Curve | None) -> None:
         self.values.append(value)
 
-    def copy(self):
+    def copy(self) -> "Learned":
         return Learned(self.values)
 
 
 def test_a_long_fold_keeps_few_checkpoints_and_takes_what_comes_late_all_the_same() -> None:
     count, rng = 2_000, np.random.default_rng(0)
     replay = Replay(Learned)
+    trial = OpenProposal(proposal=Proposal(number=0, architecture=_any_architecture(), choices={}), decisions=())
     late = set(rng.choice(count, size=40, replace=False).tolist())
     for number in range(count):
         if number not in late:
-            replay.add(number, None, float(number))
+            replay.add(number, trial, float(number))
     assert len(replay.learner.values) == count - len(late)
     for number in rng.permutation(sorted(late)).tolist():
-        replay.add(number, None, float(number))
+        replay.add(number, trial, float(number))
         assert len(replay.learner.values) == len(replay)
         assert len(replay._checkpoints) <= 8 + 4 * math.log2(count / 32 / 8) + 2
     assert replay.learner.values == [float(number) for number in range(count)]
@@ -226,5 +230,5 @@ def test_the_state_shows_the_probabilities() -> None:
     assert sum(state["probabilities"]["op"].values()) == pytest.approx(1.0)
 
 
-def _any_architecture():
+def _any_architecture() -> Architecture:
     return fork().sample(lambda decision: decision.options[0])

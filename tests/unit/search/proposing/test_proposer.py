@@ -1,5 +1,7 @@
 """What all controllers share, where the conformance suite does not reach."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pytest
 
@@ -8,10 +10,11 @@ from search.controllers.random import RandomController
 from search.controllers.tpe import TpeController
 from search.proposing.proposer import NEIGHBOURS, REPAIRS, Proposer
 from search.proposing.repair import repair
-from search.proposing.walks import Walk, draw_walk, follow, uniform
+from search.proposing.walks import Draw, Picker, Walk, draw_walk, follow, uniform
 from search.testing.toys import AtMost, Toy, chain, fork, line
 from search.trial import Outcome, TrialState
 from space.analysis import analyse
+from space.decision import Choose
 from space.size import SizeEstimate
 from space.space import Space
 from tests.spaces import Counted
@@ -22,7 +25,7 @@ class Stubborn(RandomController):
 
     patience = 5
 
-    def picker(self, rng):
+    def picker(self, rng: np.random.Generator) -> Picker:
         return follow(lambda decision: decision.options[-1])
 
 
@@ -42,10 +45,10 @@ class AtLeast:
 
     text = "params > 9000"
 
-    def holds(self, measures):
+    def holds(self, measures: Mapping[str, float]) -> bool:
         return measures["params"] > 9000
 
-    def violation(self, measures):
+    def violation(self, measures: Mapping[str, float]) -> float:
         return max(0, 9001 - measures["params"]) / 9000
 
 
@@ -69,7 +72,7 @@ def ladder(layers: int, *, constraint: str) -> Space:
 
 
 @pytest.mark.parametrize("controller", [RandomController, TpeController])
-def test_one_walk_in_65536_is_feasible(controller) -> None:
+def test_one_walk_in_65536_is_feasible(controller: type[Proposer]) -> None:
     """Some 100 steps of repair, each 1 ms, find the first, where uniform draws would need 65,536 on average."""
     space = ladder(8, constraint="receptive_field >= 49")
     walks = Counted(space)
@@ -91,8 +94,9 @@ def test_repair_reaches_a_feasible_architecture_and_keeps_to_its_steps() -> None
     space = ladder(6, constraint="receptive_field >= 37")
     rng = np.random.default_rng(1)
     start = draw_walk(space, space.constraints, uniform(rng))
+    assert start is not None
 
-    def draw_from(choose):
+    def draw_from(choose: Choose) -> Draw | None:
         return draw_walk(space, space.constraints, follow(choose))
 
     repairs = [list(repair(start, draw_from, rng, steps=n)) for n in (0, 7, 80)]
@@ -103,7 +107,7 @@ def test_repair_reaches_a_feasible_architecture_and_keeps_to_its_steps() -> None
 class Endless(Toy):
     """Its walks cannot be counted."""
 
-    def size(self, limit):
+    def size(self, limit: int) -> SizeEstimate:
         return SizeEstimate(exact=False, log10=12.0, count=None)
 
 

@@ -1,6 +1,8 @@
 """The controllers with a surrogate, where the conformance suite does not reach."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Never
 
 import numpy as np
 import pytest
@@ -10,23 +12,27 @@ from search.controllers.auto import auto
 from search.controllers.policy_model import PolicyModelController
 from search.controllers.predictor import PredictorController
 from search.controllers.random import RandomController
+from search.proposing.controller import Controller, Proposal
 from search.proposing.prior_values import Prior
 from search.proposing.walks import Walk, every_walk, uniform
-from search.surrogate.controller import LEAST, POOL, look
+from search.surrogate.controller import LEAST, POOL, Looked, SurrogateController, look
 from search.surrogate.ensemble import GaussianProcessEnsemble
-from search.testing.toys import AtMost, chain, fork, line
+from search.surrogate.gaussian_process import Array
+from search.testing.toys import AtMost, Toy, chain, fork, line
 from search.trial import Outcome, TrialState
 from space.analysis import analyse
-from typing import Never
+from space.architecture import Architecture
+from space.decision import Choices, Decision
 
-ALL = [PredictorController, PolicyModelController, auto]
+Make = Callable[..., SurrogateController]
+ALL: list[Make] = [PredictorController, PolicyModelController, auto]
 
 
-def end(number, value):
+def end(number: int, value: float) -> Outcome:
     return Outcome(number=number, state=TrialState.COMPLETED, value=value, epochs=3)
 
 
-def told(controller, toy, trials, value=None):
+def told(controller: Controller, toy: Toy, trials: int, value: float | None = None) -> list[Proposal]:
     """The proposals of a controller after so many trials, each told before the next is asked."""
     proposals = []
     for number in range(trials):
@@ -35,7 +41,7 @@ def told(controller, toy, trials, value=None):
     return proposals
 
 
-def restored(count):
+def restored(count: int) -> PredictorController:
     """A controller after so many random trials, without a model between them."""
     controller, drawn = PredictorController(chain(3), seed=1), RandomController(chain(3), seed=2)
     for number in range(count):
@@ -43,7 +49,7 @@ def restored(count):
     return controller
 
 
-def params(proposal):
+def params(proposal: Proposal) -> float:
     return analyse(proposal.architecture).measures["params"]
 
 
@@ -78,7 +84,7 @@ def test_no_start_takes_ten_times_the_operations_of_the_middle_one() -> None:
     largest = max(candidate.size for candidate in PredictorController(toy, seed=1).pool)
     controller = PredictorController(toy, seed=1)
 
-    def costly(architecture, decisions, choices):
+    def costly(architecture: Architecture, decisions: Sequence[Decision], choices: Choices) -> Looked:
         measures, numbers = look(architecture, decisions, choices)
         return {**measures, "macs": 10.1 if measures["params"] == largest else 1.0}, numbers
 
@@ -89,24 +95,25 @@ def test_no_start_takes_ten_times_the_operations_of_the_middle_one() -> None:
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_what_earlier_jobs_tried_may_be_proposed_again_where_its_score_here_is_not_known(kind) -> None:
+def test_what_earlier_jobs_tried_may_be_proposed_again_where_its_score_here_is_not_known(kind: Make) -> None:
     """Sixteen trials under another seed, and one of the two best of all."""
     toy, rng = chain(2), np.random.default_rng(0)
     walks = [Walk(picker=uniform(rng)) for _ in range(16)]
     found = [(walk.choices, toy.sample(walk.choose)) for walk in walks]
-    best = max(every_walk(toy), key=lambda walked: toy.reward(walked[0].choices) if walked[1] else -1.0)
-    found.append((best[0].choices, best[1]))
+    walk, best = max(every_walk(toy), key=lambda walked: toy.reward(walked[0].choices) if walked[1] else -1.0)
+    assert best is not None
+    found.append((walk.choices, best))
     priors = [
         Prior(architecture=architecture, choices=choices, value=toy.reward(choices), epochs=3)
         for choices, architecture in found
     ]
     controller = kind(toy, seed=1)
     controller.recall(priors)
-    assert best[1].hash in {proposal.architecture.hash for proposal in told(controller, toy, 30)}
+    assert best.hash in {proposal.architecture.hash for proposal in told(controller, toy, 30)}
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_a_start_needs_no_surrogate_and_reports_no_trouble(kind) -> None:
+def test_a_start_needs_no_surrogate_and_reports_no_trouble(kind: Make) -> None:
     toy = chain(2)
     controller = kind(toy, seed=1)
     told(controller, toy, 3, value=0.5)
@@ -116,7 +123,7 @@ def test_a_start_needs_no_surrogate_and_reports_no_trouble(kind) -> None:
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_without_spread_it_logs_once_that_it_draws_at_random(kind, caplog) -> None:
+def test_without_spread_it_logs_once_that_it_draws_at_random(kind: Make, caplog: pytest.LogCaptureFixture) -> None:
     toy = chain(2)
     controller = kind(toy, seed=1)
     told(controller, toy, 10, value=0.5)
@@ -126,12 +133,12 @@ def test_without_spread_it_logs_once_that_it_draws_at_random(kind, caplog) -> No
     assert controller.incumbent() is None
 
 
-def test_a_matrix_that_cannot_be_factorised_does_not_end_the_job(monkeypatch) -> None:
+def test_a_matrix_that_cannot_be_factorised_does_not_end_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
     toy = chain(2)
     controller = PredictorController(toy, seed=1)
     told(controller, toy, 8)
 
-    def broken(*_) -> Never:
+    def broken(*_: object) -> Never:
         raise np.linalg.LinAlgError("no convergence")
 
     monkeypatch.setattr(np.linalg, "cholesky", broken)
@@ -146,13 +153,16 @@ def test_the_incumbent_is_the_best_estimate_and_not_the_luckiest_value() -> None
     for seed in range(10):
         controller = PredictorController(toy, seed=seed, warm="none", starts=40)
         rng = np.random.default_rng(seed)
-        truth, seen = {}, {}
+        truth: dict[int, float] = {}
+        seen: dict[int, float] = {}
         for number in range(40):
             truth[number] = toy.reward(controller.ask(number).choices)
             seen[number] = truth[number] + 0.08 * rng.normal()
             controller.tell(end(number, seen[number]))
-        named.append(max(truth.values()) - truth[controller.incumbent()])
-        luckiest.append(max(truth.values()) - truth[max(seen, key=seen.get)])
+        incumbent = controller.incumbent()
+        assert incumbent is not None
+        named.append(max(truth.values()) - truth[incumbent])
+        luckiest.append(max(truth.values()) - truth[max(seen, key=seen.__getitem__)])
     assert np.mean(named) < np.mean(luckiest)
 
 
@@ -176,7 +186,7 @@ def test_an_answer_that_always_fails_is_avoided() -> None:
 
 
 @pytest.mark.parametrize("kind", [PolicyModelController])
-def test_the_policy_is_published_and_every_answer_has_its_probability(kind) -> None:
+def test_the_policy_is_published_and_every_answer_has_its_probability(kind: Make) -> None:
     toy = fork()
     controller = kind(toy, seed=1)
     for proposal in told(controller, toy, 10):
@@ -191,18 +201,21 @@ def test_the_acquisition_of_a_candidate_does_not_depend_on_the_others() -> None:
     controller = PredictorController(chain(3), seed=1)
     told(controller, chain(3), 12)
     posterior, again = controller.posterior(), controller.posterior()
+    assert posterior is not None
+    assert again is not None
     pool = controller.pool[:40]
     apart = [controller.acquisition(pool[:7], posterior), controller.acquisition(pool[5:], posterior)]
     together = replace(again, _acquisitions={}).acquisition(pool, controller.columns)
     assert np.array_equal(np.concatenate([apart[0], apart[1][2:]]), together)
 
 
-def test_an_ask_keeps_its_algebra_to_one_thread(monkeypatch) -> None:
-    controller, met = PredictorController(chain(3), seed=1), set()
+def test_an_ask_keeps_its_algebra_to_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    controller = PredictorController(chain(3), seed=1)
+    met: set[int] = set()
     told(controller, chain(3), 8)
     improvement = GaussianProcessEnsemble.log_expected_improvement
 
-    def watched(ensemble, x):
+    def watched(ensemble: GaussianProcessEnsemble, x: Array) -> Array:
         met.update(library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas")
         return improvement(ensemble, x)
 
@@ -232,5 +245,6 @@ def test_auto_reports_its_choice_and_the_reason() -> None:
     assert controller.starts == 4
     told(controller, chain(3), 5)
     assert controller.state()["because"] == controller.because
+    assert controller.because is not None
     assert "of 8 trials 4 are starts" in controller.because
     assert auto(chain(3), seed=1, trials=100).starts == 6

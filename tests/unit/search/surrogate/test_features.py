@@ -5,16 +5,17 @@ import itertools
 import numpy as np
 import pytest
 
-from search.proposing.walks import Walk, follow, uniform
-from search.surrogate.features import CLIP, Columns, describe
+from search.proposing.walks import SearchSpace, Walk, follow, uniform
+from search.surrogate.features import CLIP, Columns, Numbers, describe
 from search.surrogate.topology import SETS, STEPS, SUMS, Part, _contracted, alive, topology
 from search.testing.toys import chain, fork
 from space import presets
 from space.analysis import analyse
+from space.decision import Choices
 from space.space import Space, replay
 
 WORDS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
-LABELS = {"2": "point", "3": "wide", "4": "pool"}
+LABELS = {"0": "zero", "1": "", "2": "point", "3": "wide", "4": "pool"}
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
 
 
@@ -27,7 +28,7 @@ def cell(code: str) -> Part:
         ends = []
         for (start, stop), digit in zip(EDGES, code, strict=True):
             if stop == end:
-                labels.append({"0": "zero", "1": ""}.get(digit) if digit in "01" else LABELS[digit])
+                labels.append(LABELS[digit])
                 inputs.append((nodes[start],))
                 ends.append(len(labels) - 1)
         labels.append("join")
@@ -59,7 +60,7 @@ def random_codes(count: int) -> list[str]:
 
 
 @pytest.mark.parametrize("code", random_codes(60))
-def test_paths_are_those_that_a_list_would_have(code) -> None:
+def test_paths_are_those_that_a_list_would_have(code: str) -> None:
     part = cell(code)
     found = topology(part)
     if not any(alive(part)):
@@ -100,7 +101,7 @@ def test_ends_of_a_known_cell() -> None:
     assert {step: found[f"first.{step}"] for step in STEPS} == {"point": 0, "wide": 2, "pool": 0, "skip": 1}
 
 
-def described(space, seed):
+def described(space: SearchSpace, seed: int) -> tuple[Numbers, Numbers, Numbers]:
     walk = Walk(picker=uniform(np.random.default_rng(seed)))
     architecture = space.sample(walk.choose)
     return describe(architecture, analyse(architecture).measures, walk.decisions, walk.choices)
@@ -109,9 +110,9 @@ def described(space, seed):
 def test_fifteen_repeats_of_a_cell_are_fifteen_times_one() -> None:
     space = Space.parse(presets.load("nasbench201"), input_shape=(3, 32, 32), classes=10)
 
-    def graph(code):
+    def graph(code: str) -> Numbers:
         names = [f"cell.edge{start}_{end}" for start, end in EDGES]
-        answers = {name: WORDS[int(digit)] for name, digit in zip(names, code, strict=True)}
+        answers: Choices = {name: WORDS[int(digit)] for name, digit in zip(names, code, strict=True)}
         walk = Walk(picker=follow(replay(answers)))
         architecture = space.sample(walk.choose)
         return describe(architecture, analyse(architecture).measures, walk.decisions, walk.choices)[0]
@@ -159,7 +160,7 @@ def test_nothing_to_learn_from() -> None:
 @pytest.mark.parametrize(
     ("name", "shape"), [("everything", (3, 32, 32)), ("darts_cell", (3, 32, 32)), ("volume3d", (1, 16, 16, 16))]
 )
-def test_any_space_has_features(name, shape) -> None:
+def test_any_space_has_features(name: str, shape: tuple[int, ...]) -> None:
     space = Space.parse(presets.load(name), input_shape=shape, classes=10)
     sample = [described(space, seed) for seed in range(12)]
     columns = Columns(sample)

@@ -12,6 +12,7 @@ from search.surrogate.gaussian_process import (
     OFFSET,
     OTHERS,
     OWN,
+    Array,
     FeasibilityModel,
     FitError,
     GaussianProcess,
@@ -40,9 +41,9 @@ def some(count: int, seed: int = 0, epochs: float = 5.0) -> Points:
     return Points(x=x, y=np.sin(x[:, 0]) + 0.1 * x[:, 3], epochs=np.full(count, epochs))
 
 
-def kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def kernel(a: Array, b: Array) -> Array:
     weights = np.repeat(SETTING.weights, SIZES)
-    r = np.sqrt(5 * (((a[:, None] - b[None]) ** 2) * weights).sum(axis=2)) / SETTING.length
+    r: Array = np.sqrt(5 * (((a[:, None] - b[None]) ** 2) * weights).sum(axis=2)) / SETTING.length
     return (1 + r + r**2 / 3) * np.exp(-r)
 
 
@@ -120,7 +121,7 @@ def test_very_bad_values_do_not_stretch_the_scale() -> None:
 
 
 @pytest.mark.parametrize("y", [[0.5] * 4, [1e300, -1e300, 1e308, 0.0], [0.0, np.inf, 1.0, 2.0]])
-def test_values_without_a_finite_spread_are_refused(y) -> None:
+def test_values_without_a_finite_spread_are_refused(y: list[float]) -> None:
     with pytest.raises(FitError), np.errstate(all="ignore"):
         standardised(np.array(y))
 

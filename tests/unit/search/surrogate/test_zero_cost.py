@@ -7,13 +7,14 @@ import pytest
 from search.controllers.auto import auto
 from search.controllers.policy_model import PolicyModelController
 from search.controllers.predictor import PredictorController
+from search.surrogate.controller import SurrogateController
 from search.surrogate.zero_cost import chosen, combined
 from search.testing.toys import AtMost, chain
 from search.trial import Outcome, TrialState
 from space.space import replay
 
 
-def score(place, count):
+def score(place: float, count: int) -> float:
     return NormalDist().inv_cdf((place + 0.5) / count)
 
 
@@ -31,7 +32,7 @@ def test_what_has_no_number_is_last_and_equals_share_their_places() -> None:
 
 
 def test_a_column_that_failed_everywhere_says_nothing() -> None:
-    values = {"a": 2.0, "b": 3.0, "c": 1.0}
+    values: dict[str, float | None] = {"a": 2.0, "b": 3.0, "c": 1.0}
     assert list(combined([values])) == ["a", "b", "c"]
     assert combined([values, dict.fromkeys(values)]) == pytest.approx(combined([values]))
     assert combined([]) == {}
@@ -45,7 +46,7 @@ def test_measured_are_large_ones_and_random_ones_in_turns() -> None:
 
 
 @pytest.mark.parametrize("make", [PredictorController, PolicyModelController])
-def test_measured_guesses_come_first_and_then_the_largest(make) -> None:
+def test_measured_guesses_come_first_and_then_the_largest(make: type[SurrogateController]) -> None:
     toy = chain(3)
     controller = make(toy, seed=1, warm="zero_cost", starts=8)
     asked = [controller.ask(0)]

@@ -16,7 +16,7 @@ from archsmith.errors import ConfigurationError
 from workers.cluster import node_folder
 from workers.cluster.node_folder import LONGEST_NAME, NodeFolder, take
 
-HOLD = "import sys, time; from pathlib import Path; from workers import node_folder as n;"
+HOLD = "import sys, time; from pathlib import Path; from workers.cluster import node_folder as n;"
 HOLD += "print(n.take(Path(sys.argv[1])).path, flush=True); time.sleep(60)"
 
 

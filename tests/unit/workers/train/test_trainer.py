@@ -123,7 +123,7 @@ def test_a_final_training_has_no_validation_and_is_scored_once_at_the_end(data: 
     before = copy.deepcopy(trainer.module)
     assert trainer.score(split) == trainer.score(split) > 0.5
     assert same_weights(before, trainer.module)
-    with pytest.raises(ValueError, match="all are done"):
+    with pytest.raises(ValueError, match="all of them are done"):
         trainer.train_epoch()
 
 

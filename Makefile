@@ -27,7 +27,7 @@ RESOLVE := pip compile -q pyproject.toml - --python-version 3.11 --no-annotate \
 HASHED := --universal --fork-strategy fewest --generate-hashes --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow test-lowest lint format bench chaos sweep load compose-test bundle-test lock openapi docs release clean
+.PHONY: help install demo test test-unit test-slow test-lowest lint format bench chaos sweep load compose-test bundle-test lock openapi docs release clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 24
@@ -48,6 +48,9 @@ demo: install ## a whole search on the digits data set, from nothing to a checke
 
 test: install ## the whole suite, on two processes, with its coverage
 	$(PYTEST) $(TWO) -m "not chaos and not slow" --durations 20 --cov --cov-report=term:skip-covered $(TESTS)
+
+test-unit: install ## the quick part: unit tests without training, services, sweeps and properties; under a minute
+	$(PYTEST) $(TWO) -m "not slow and not chaos and not heavy and not sweep and not hypothesis" tests/unit tests/test_*.py
 
 test-slow: install ## what `make test` has in part already: whole tables and sweeps, the demo, drivers killed twice
 	$(PYTEST) $(TWO) --hypothesis-profile thorough -m "slow or sweep or hypothesis" tests

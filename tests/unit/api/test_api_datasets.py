@@ -44,6 +44,7 @@ def test_the_built_in_data_set(service: Service) -> None:
         check_problem(service.get(f"/v1/datasets/{name}"), 404, "not_found")
 
 
+@pytest.mark.heavy
 def test_jobs_can_use_an_uploaded_data_set(service: Service) -> None:
     answer = _upload(service, _npz(), label="../../etc/passwd")
     assert answer.status_code == 201, answer.text
@@ -61,6 +62,7 @@ def test_every_format_has_a_reader() -> None:
     assert tuple(ingest.FORMATS) == formats.FORMATS
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("kind", ["npz", "graph", "tables", "tu"])
 def test_volumes_and_graphs_can_be_uploaded(service: Service, tmp_path: Path, kind: str) -> None:
     tables = [("file", (name, content)) for name, content in graph_tables().items()]
@@ -84,6 +86,7 @@ def test_volumes_and_graphs_can_be_uploaded(service: Service, tmp_path: Path, ki
     assert service.get("/v1/datasets/mine").json() == view
 
 
+@pytest.mark.heavy
 def test_an_invalid_graph_is_explained(service: Service) -> None:
     fields = {"name": "mine", "format": "graph"}
     answer = service.post("/v1/datasets", data=fields, files={"file": ("a.npz", _npz())})
@@ -94,6 +97,7 @@ def test_an_invalid_graph_is_explained(service: Service) -> None:
     assert (fault["rule"], fault["pointer"]) == ("file_missing", "/files/edges.csv")
 
 
+@pytest.mark.heavy
 def test_corrupt_files_are_explained_and_nothing_is_kept(service: Service) -> None:
     for data in (b"", b"not a zip", _npz()[:-100], _npz(y=np.zeros(59, dtype=np.int64))):
         body = check_problem(_upload(service, data), 422)
@@ -168,6 +172,7 @@ def test_an_upload_above_the_limit(service: Service) -> None:
     assert _left(service) == []
 
 
+@pytest.mark.heavy
 def test_a_path_must_lie_below_a_root(service: Service, tmp_path: Path) -> None:
     folder = service.settings.data_roots[0]
     (folder / "good.npz").write_bytes(_npz())

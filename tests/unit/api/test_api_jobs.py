@@ -138,6 +138,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
 ]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("document", "pointer", "rule"), BAD)
 def test_faults_of_jobs_have_pointers(service: Service, document: dict[str, Any], pointer: str, rule: str) -> None:
     body = check_problem(service.post("/v1/jobs", json=document), 422)
@@ -182,6 +183,7 @@ def test_faults_of_the_space_have_pointers_below_space(service: Service) -> None
     assert all(fault["pointer"].startswith("/space") for fault in body["errors"])
 
 
+@pytest.mark.heavy
 def test_an_infeasible_space_reports_the_measures_seen(service: Service) -> None:
     document = {**DIGITS, "objective": {"constraints": ["macs <= 1e12", "params <= 10"]}}
     body = check_problem(service.post("/v1/jobs", json=document), 422, "space_infeasible")
@@ -228,6 +230,7 @@ def test_unknown_jobs(service: Service, job: str) -> None:
     check_problem(service.post(f"/v1/jobs/{job}/cancel"), 404, "not_found")
 
 
+@pytest.mark.heavy
 def test_trials_and_the_best(service: Service) -> None:
     job = service.submit()
     body = check_problem(service.get(f"/v1/jobs/{job}/best"), 409, "not_ready")

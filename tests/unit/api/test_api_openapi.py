@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.unit.api.support import Service
 
 SNAPSHOT = Path(__file__).with_name("openapi.json")
@@ -24,6 +26,7 @@ def test_every_reference_has_a_schema(service: Service) -> None:
     assert used <= schemas.keys()
 
 
+@pytest.mark.heavy
 def test_every_operation_declares_its_errors(service: Service) -> None:
     document = service.get("/openapi.json").json()
     for path in document["paths"].values():
@@ -31,6 +34,7 @@ def test_every_operation_declares_its_errors(service: Service) -> None:
             assert "application/problem+json" in operation["responses"]["default"]["content"]
 
 
+@pytest.mark.heavy
 def test_the_service_loads_no_heavy_library() -> None:
     heavy = "{'torch', 'optuna', 'ray', 'mlflow', 'sklearn', 'pandas'}"
     code = f"import sys, api.app, api.__main__, api.dispatcher, api.serve; print(sorted({heavy} & set(sys.modules)))"

@@ -13,6 +13,7 @@ from tests.unit.api.support import Service, check_problem
 DIGITS = {"dataset": "digits"}
 
 
+@pytest.mark.heavy
 def test_presets_have_documents_that_fit_the_schema(service: Service) -> None:
     schema = service.get("/v1/spaces/schema").json()
     presets = service.get("/v1/spaces").json()
@@ -22,6 +23,7 @@ def test_presets_have_documents_that_fit_the_schema(service: Service) -> None:
         jsonschema.validate(item["document"], schema)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", ["chain", "branching", "volume3d", "graph_class"])
 def test_a_preset_fits_its_kind_of_data(service: Service, name: str) -> None:
     asked = {"space": name, "input_shape": list(shapes_of(name)[1]), "classes": 2}
@@ -44,6 +46,7 @@ def test_a_small_space_is_enumerated(service: Service) -> None:
     assert report["example"]["schema_version"] == "2"
 
 
+@pytest.mark.heavy
 def test_a_shape_may_be_given_instead_of_a_data_set(service: Service) -> None:
     document = {"space": "chain", "input_shape": [3, 32, 32], "classes": 10}
     report = service.post("/v1/spaces/validate", json=document).json()
@@ -52,6 +55,7 @@ def test_a_shape_may_be_given_instead_of_a_data_set(service: Service) -> None:
     assert report["data"] == "image"
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("document", "data"),
     [
@@ -75,6 +79,7 @@ def ladder(*constraints: str, layers: int = 8, **more: Any) -> dict[str, Any]:
     return {"space": document, "input_shape": [1, 28, 28], "classes": 3}
 
 
+@pytest.mark.heavy
 def test_counts_that_json_would_round_are_left_out(service: Service) -> None:
     report = service.post("/v1/spaces/validate", json=ladder(layers=16)).json()
     assert report["size_exact"] is True
@@ -85,6 +90,7 @@ def test_counts_that_json_would_round_are_left_out(service: Service) -> None:
     assert small["size"] == 24**4
 
 
+@pytest.mark.heavy
 def test_an_estimate_says_how_uncertain_it_is(service: Service) -> None:
     stage = {"depth": [0, 1, 2], "kernel": [1, 3, 5, 7, 9, 11], "padding": ["valid", "same"], "stride": [1, 2]}
     document = {"schema": 1, "per": "block", "stages": [{**stage, "pool": ["none", "max"]}] * 6}
@@ -96,6 +102,7 @@ def test_an_estimate_says_how_uncertain_it_is(service: Service) -> None:
     assert 0 < report["size_log10_error"] < report["size_log10"]
 
 
+@pytest.mark.heavy
 def test_the_feasible_share_comes_with_its_interval(service: Service) -> None:
     report = service.post("/v1/spaces/validate", json=ladder("receptive_field >= 25")).json()
     low, high = report["feasible_interval"]
@@ -103,6 +110,7 @@ def test_the_feasible_share_comes_with_its_interval(service: Service) -> None:
     assert high - low < 0.12  # 300 draws
 
 
+@pytest.mark.heavy
 def test_a_thin_space_shows_a_feasible_example_that_no_draw_found(service: Service) -> None:
     report = service.post("/v1/spaces/validate", json=ladder("receptive_field >= 61", layers=10)).json()
     assert report["feasible_share"] == 0

@@ -49,6 +49,7 @@ def _ended_job(ledger: Ledger) -> str:
     return lease.job_id
 
 
+@pytest.mark.heavy
 def test_one_courier_at_a_time(
     ledger: Ledger, tmp_path: Path, sent: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -59,6 +59,7 @@ def _job(ledger: Ledger, **changes: object) -> str:
     return ledger.create_job(factories.job_spec(**changes))[0].id
 
 
+@pytest.mark.heavy
 def test_no_more_jobs_than_slots(ledger: Ledger, settings: Settings) -> None:
     jobs = [_job(ledger) for _ in range(3)]
     seen: list[Lease] = []
@@ -72,6 +73,7 @@ def test_no_more_jobs_than_slots(ledger: Ledger, settings: Settings) -> None:
     assert ledger.claim("other", 30) is not None
 
 
+@pytest.mark.heavy
 def test_a_driver_that_dies_three_times_without_progress_fails_its_job(ledger: Ledger, settings: Settings) -> None:
     job = _job(ledger)
     seen: list[Lease] = []
@@ -103,6 +105,7 @@ class Verdict:
         return self.alive
 
 
+@pytest.mark.heavy
 def test_a_death_while_the_cluster_is_away_is_none(ledger: Ledger, settings: Settings) -> None:
     job = _job(ledger)
     seen: list[Lease] = []
@@ -127,6 +130,7 @@ def test_a_death_while_the_cluster_is_away_is_none(ledger: Ledger, settings: Set
     assert len(seen) == 4 + 3
 
 
+@pytest.mark.heavy
 def test_a_driver_that_saw_the_cluster_go_is_believed(ledger: Ledger, settings: Settings) -> None:
     _job(ledger)
     dispatcher = Dispatcher(ledger, settings, spawn=_program(settings, f"raise SystemExit({EXIT_CLUSTER_AWAY})", []))
@@ -162,6 +166,7 @@ def _look(prober: Prober, condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.heavy
 def test_the_cluster_is_away_when_no_task_comes_back_and_there_when_one_does(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -190,6 +195,7 @@ def test_a_private_cluster_is_not_looked_at(settings: Settings) -> None:
     assert prober.alive_after(time.time()) is True
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("provenance", ["controller", RANDOM_ARM])
 def test_progress_between_deaths_is_no_reason_to_give_up(ledger: Ledger, settings: Settings, provenance: str) -> None:
     job = _job(ledger)
@@ -224,6 +230,7 @@ def test_a_driver_that_ends_its_job_is_no_death(ledger: Ledger, settings: Settin
     assert len(seen) == 1
 
 
+@pytest.mark.heavy
 def test_a_stubborn_driver_is_killed_and_loses_its_lease(ledger: Ledger, settings: Settings) -> None:
     job = _job(ledger)
     seen: list[Lease] = []
@@ -246,6 +253,7 @@ def test_the_environment_of_a_driver_is_reduced(monkeypatch: pytest.MonkeyPatch)
     assert not {"AWS_SECRET_ACCESS_KEY", "PYTHONPATH"} & kept.keys()
 
 
+@pytest.mark.heavy
 def test_a_child_dies_with_its_parent_and_leaves_no_group_behind(tmp_path: Path) -> None:
     inner = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {SLEEP!r}]); {SLEEP}"
     outer = (

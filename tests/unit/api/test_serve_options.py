@@ -168,6 +168,7 @@ class Toys(Supervisor):
         return child.pid if child else None
 
 
+@pytest.mark.heavy
 def test_what_dies_is_started_again(tmp_path: Path) -> None:
     toys = Toys(tmp_path)
     try:

@@ -292,6 +292,7 @@ def test_help_names_every_command_and_the_exit_codes(archsmith: Archsmith) -> No
     assert archsmith().out == ran.out
 
 
+@pytest.mark.heavy
 def test_the_command_imports_no_package_of_the_service(service: FakeService) -> None:
     service.on("GET", "/v1/datasets", answer({"items": []}))
     code = (

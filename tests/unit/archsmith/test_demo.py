@@ -11,6 +11,8 @@ from archsmith import Client, ClientError, demo, serving
 from tests.bundle.made import changed, small_bundle
 from tests.unit.archsmith.fake_service import JOB, Answer, FakeService, answer, job
 
+pytestmark = pytest.mark.heavy
+
 
 @pytest.mark.parametrize(
     ("change", "says"),

@@ -187,6 +187,7 @@ def test_references_pay_for_each_architecture_once(name: str) -> None:
     assert found.spent == 60
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", ["ref-optuna-tpe", "ref-optuna-gp"])
 def test_optuna_as_it_comes(name: str) -> None:
     assert len(set(replay(REFERENCES[name], task(), Limits(queries=12), seed=1).hashes)) == 12
@@ -217,6 +218,7 @@ def test_figures_of_known_runs() -> None:
     assert figures["quantiles_queries_to_best"] == {"0.1": 3, "0.25": 3, "0.5": 12, "0.75": None, "0.9": None}
 
 
+@pytest.mark.heavy
 def test_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out.json"
     wanted = "--controllers random,local_search:starts=3 --references ref-random,ref-evolution-10/3 --seeds 2"

@@ -82,6 +82,7 @@ def test_options_reach_the_controller() -> None:
     assert (controller.learning_rate, controller.entropy) == (2, 0.0)
 
 
+@pytest.mark.heavy
 def test_checking_loads_no_optimiser() -> None:
     code = "import sys, search.factory; sys.exit('optuna' in sys.modules or 'torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -35,6 +35,7 @@ def test_other_names_are_other_streams(
     assert (beginning(one[0], one[1], *one[2]) == beginning(other[0], other[1], *other[2])) == same
 
 
+@pytest.mark.heavy
 def test_purposes_seeds_trials_and_draws_that_a_job_uses_are_all_apart() -> None:
     trials = (*range(-3, 40), 1_000_000, RANDOM_ARM_FROM, RANDOM_ARM_FROM + 1, RANDOM_ARM_FROM + 2)
     tails = [(), *((n,) for n in trials), *itertools.product(trials, range(6))]
@@ -68,6 +69,7 @@ def test_a_stream_is_the_same_in_every_process() -> None:
     assert generator(Stream.DRAW, 0, 0, 0).integers(1000, size=4).tolist() == [16, 284, 246, 573]
 
 
+@pytest.mark.heavy
 def test_nobody_in_search_makes_a_stream_by_hand() -> None:
     found = [
         f"{path.relative_to(ROOT)}:{node.lineno}"

@@ -23,15 +23,18 @@ def infeasible(space: Space, *constraints: str) -> dict[str, object]:
     return {"pointer": fault.pointer, "detail": fault.detail, "allowed": fault.allowed}
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("seed", range(4))
 def test_a_space_where_one_walk_in_65536_is_feasible_is_let_in(seed: int) -> None:
     check_feasible(ladder(8), [Constraint.parse("receptive_field >= 49")], seed=seed)
 
 
+@pytest.mark.heavy
 def test_two_constraints_that_pull_against_each_other() -> None:
     check_feasible(ladder(6), [Constraint.parse("receptive_field >= 35"), Constraint.parse("params <= 4600")])
 
 
+@pytest.mark.heavy
 def test_an_empty_space_names_the_tightest_constraint_and_how_near_one_came() -> None:
     fault = infeasible(ladder(6, "depth <= 100"), "params <= 1e6", "receptive_field >= 40")
     assert fault["pointer"] == "/objective/constraints/1"
@@ -39,6 +42,7 @@ def test_an_empty_space_names_the_tightest_constraint_and_how_near_one_came() ->
     assert str(fault["allowed"]).endswith("'largest': 37}}")
 
 
+@pytest.mark.heavy
 def test_the_spaces_own_constraint_is_pointed_at() -> None:
     fault = infeasible(ladder(2, "depth > 1", "peak_memory_mb < 0.5"))
     assert fault["pointer"] == "/space/constraints/1"

@@ -2,6 +2,7 @@
 
 import copy
 
+import pytest
 import torch
 from hypothesis import given, settings
 from torch import nn
@@ -32,6 +33,7 @@ def small() -> nn.Module:
     return build(g.finish(g.add("head.linear", "linear", {"out": 3}, x)))
 
 
+@pytest.mark.heavy
 def test_a_copy_is_a_module_of_its_own() -> None:
     module = small()
     x = torch.randn(2, 1, 8, 8)
@@ -52,6 +54,7 @@ def test_a_layer_may_be_swapped_in_the_tree() -> None:
     torch.testing.assert_close(module(torch.ones(1, 1, 8, 8)), expected)
 
 
+@pytest.mark.heavy
 def test_it_can_be_exported() -> None:
     module = small().eval()
     x = torch.randn(2, 1, 8, 8)

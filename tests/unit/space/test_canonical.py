@@ -102,6 +102,7 @@ def test_hash_is_stable_over_releases() -> None:
     assert branches([1, 3]).hash == "26017aa2eeb49ab911121a11976e3fd3"
 
 
+@pytest.mark.heavy
 def test_exact_on_all_small_graphs() -> None:
     """Every graph of 4 nodes out of relu, silu and a sum of two: equal hash exactly when isomorphic, by brute force.
 

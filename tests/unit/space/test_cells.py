@@ -38,6 +38,7 @@ def test_counts_follow_the_formula_of_the_published_tables() -> None:
         assert (costs.params, costs.macs) == nasbench201.counts(code)
 
 
+@pytest.mark.heavy
 def test_counts_are_those_of_the_published_table() -> None:
     """1,000 of the 15,625; tests/integration/test_nasbench201.py goes through all."""
     rows, space = nasbench201.table(), nasbench201.space()
@@ -105,6 +106,7 @@ def test_dropped_networks_have_no_zeros_where_something_else_is_added() -> None:
         assert Architecture.from_json(lean.to_json()) == lean
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("dead", ["keep", "drop"])
 def test_generated_code_of_cells_is_the_module(dead: str) -> None:
     space = small(dead=dead)
@@ -164,6 +166,7 @@ def test_the_first_cell_reads_the_stem_twice() -> None:
     assert sources == {("stem.norm",)}
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("shape", [(1, 5, 9), (2, 4, 6, 5)])
 def test_random_cells_of_darts_train(shape: tuple[int, ...]) -> None:
     torch.manual_seed(0)

@@ -18,6 +18,8 @@ from tests.conformance.operations import CHECKS, Check, together
 from tests.exactness import check_code, check_costs, check_onnx, check_texts, check_training_step, fresh
 from tests.spaces import sample
 
+pytestmark = pytest.mark.heavy
+
 PAGE = (Path(__file__).parents[3] / "docs" / "adding-a-block-or-operation.md").read_text(encoding="utf-8")
 FILES: dict[str, str] = dict(re.findall(r"`(space/\w+/\w+\.py)`:\n\n```python\n(.*?)```", PAGE, flags=re.DOTALL))
 TOML = re.findall(r"```toml\n(.*?)```", PAGE, flags=re.DOTALL)

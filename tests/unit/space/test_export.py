@@ -37,18 +37,21 @@ def shape(value: onnx.ValueInfoProto) -> list[int | str]:
     return [dim.dim_param or dim.dim_value for dim in value.type.tensor_type.shape.dim]
 
 
+@pytest.mark.heavy
 def test_inputs_are_named_and_the_batch_is_open(tmp_path: Path) -> None:
     graph = exported(image(), tmp_path).graph
     assert [(value.name, shape(value)) for value in graph.input] == [("x", ["batch", 1, 8, 6])]
     assert [(value.name, shape(value)) for value in graph.output] == [("logits", ["batch", 3])]
 
 
+@pytest.mark.heavy
 def test_an_index_that_nobody_reads_is_an_input_all_the_same(tmp_path: Path) -> None:
     graph = exported(nodes(), tmp_path).graph
     assert [(value.name, shape(value)) for value in graph.input] == [("x", ["nodes", 5]), ("edges", [2, "edges"])]
     assert shape(graph.output[0]) == ["nodes", 3]
 
 
+@pytest.mark.heavy
 def test_the_model_says_which_architecture_it_is_and_nothing_of_the_machine(tmp_path: Path) -> None:
     model = exported(image(), tmp_path)
     assert {entry.key: entry.value for entry in model.metadata_props} == {"architecture": image().hash}
@@ -59,6 +62,7 @@ def test_the_model_says_which_architecture_it_is_and_nothing_of_the_machine(tmp_
     assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("training", [True, False])
 def test_the_network_stays_as_it_was(tmp_path: Path, training: bool) -> None:
     module = build(image()).train(training)

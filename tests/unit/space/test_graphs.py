@@ -69,6 +69,7 @@ def adjacency(nodes: int = 6) -> Tensor:
     return matrix
 
 
+@pytest.mark.heavy
 def test_a_graph_convolution_is_equation_2_of_the_paper() -> None:
     module = layer("gcn_conv", {"out": 3}, 5)
     weights = dict(module.named_parameters())
@@ -129,6 +130,7 @@ def test_a_readout_gives_a_row_for_every_graph_and_learns() -> None:
         torch.testing.assert_close(ours, theirs)
 
 
+@pytest.mark.heavy
 def test_readouts_and_convolutions_can_be_exported() -> None:
     for name in ("gcn", "sage", "gin", "gat"):
         one = space("graphs", stages=[{"operation": name, "width": 8}], head={"readout": "mean"})
@@ -159,6 +161,7 @@ def test_which_decoders_depend_on_the_order_of_a_pair(decoder: str, same: bool) 
     assert torch.allclose(module(x, edges, pairs), module(x, edges, pairs.flip(0)), atol=1e-6) == same
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", ["graph_node", "graph_class", "link_prediction"])
 def test_random_networks_agree_with_their_analysis_and_code(name: str) -> None:
     data = presets.load(name)["data"]
@@ -234,6 +237,7 @@ def test_a_picture_names_the_indices(data: str) -> None:
         assert re.search(rf">{index}<", drawing)
 
 
+@pytest.mark.heavy
 def test_torch_geometric_is_imported_only_to_build() -> None:
     code = (
         "import sys; from space.space import Space; from space import presets;"

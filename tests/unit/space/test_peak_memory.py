@@ -33,6 +33,7 @@ def block_of_this_processor(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     use._known.cache_clear()
 
 
+@pytest.mark.heavy
 @pytest.mark.usefixtures("block_of_this_processor")
 @pytest.mark.parametrize("name", sorted(OPERATIONS))
 def test_what_each_operation_says_it_keeps(name: str) -> None:

@@ -67,6 +67,7 @@ def network() -> Architecture:
     return next(network for network in drawn if any(node.op == "acme.layer_scale" for node in network.nodes))
 
 
+@pytest.mark.heavy
 @pytest.mark.usefixtures("acme")
 def test_a_plugin_is_used_like_anything_else() -> None:
     architecture = network()

@@ -158,6 +158,7 @@ def test_a_stage_that_may_be_left_out_can_still_make_room() -> None:
     assert [node.op for node in architecture.nodes].count("resize") == 1
 
 
+@pytest.mark.heavy
 def test_a_cell_after_resizing_reads_what_was_resized() -> None:
     stages = [{"operation": "darts", "width": 8, "pool": word} for word in ("up_nearest", "none")]
     space = Space.parse(document(*stages), input_shape=(2, 4, 4), classes=2)

@@ -61,6 +61,7 @@ def test_tiny_is_small_and_each_path_gives_another_network() -> None:
     assert analyse(tiny.sample(replay(tiny.baseline()))).params < 5000
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", ["chain", "branching"])
 def test_most_networks_are_cheap_on_fashion_sized_images(name: str) -> None:
     space = preset(name, (1, 28, 28))

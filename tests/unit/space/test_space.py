@@ -241,6 +241,7 @@ def test_counting_equals_enumerating(document: Json, shape: tuple[int, ...]) -> 
         assert size.log10 > 3.3
 
 
+@pytest.mark.heavy
 def test_the_estimate_agrees_with_the_exact_count() -> None:
     stage = {
         "per": "block",

@@ -8,6 +8,8 @@ from search.spec import ControllerSpec
 from tests.conformance.controllers import ControllerConformance
 from tests.conformance.fresh import Fresh
 
+pytestmark = pytest.mark.heavy
+
 
 @pytest.fixture(scope="module")
 def fresh() -> Iterator[Fresh]:

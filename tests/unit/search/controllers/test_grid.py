@@ -16,6 +16,7 @@ def test_a_grid_gives_every_answer_alike(seed: int) -> None:
         assert all(14 <= answers.count(option) <= 26 for option in (1, 2, 3)), name
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("seed", range(3))
 def test_a_grid_is_through_after_two_and_a_half_times_the_space(seed: int) -> None:
     controller = GridController(SIX, seed=seed)

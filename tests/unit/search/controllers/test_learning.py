@@ -15,6 +15,8 @@ from search.testing.loop import search
 from search.testing.toys import Faulty, chain
 from search.trial import Outcome, TrialState
 
+pytestmark = pytest.mark.heavy
+
 SEEDS, WON, TRIALS = 21, 18, 60
 TOY = chain(3)
 

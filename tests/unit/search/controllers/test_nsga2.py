@@ -26,6 +26,7 @@ def front_of(name: str, seed: int, trials: int = 100) -> float:
     return hypervolume(np.array(points), np.array([0.4, -9.0]))
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", ["nsga2", pytest.param("tpe", marks=pytest.mark.slow)])
 def test_a_larger_front_is_found_than_at_random(name: str) -> None:
     found = [front_of(name, seed) for seed in range(3)]

@@ -30,6 +30,8 @@ from tests.conformance.controllers import (
 )
 from tests.conformance.priors import prior, priors, walk
 
+pytestmark = pytest.mark.heavy
+
 OPTIONS = {"gp": {"history": 15}}
 """For speed."""
 

@@ -173,6 +173,7 @@ def test_the_quantile_form_teaches_the_top_quarter() -> None:
     assert values.advantage(None) == 0.0
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("late", [0, 31, 32, 63, 70])
 def test_a_late_outcome_ends_in_the_same_policy(late: int) -> None:
     toy = chain(2)

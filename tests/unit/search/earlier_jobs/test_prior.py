@@ -227,6 +227,7 @@ def test_each_objective_is_scaled_by_itself() -> None:
     assert scaled.value == pytest.approx(0.1)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", ["tpe", "nsga2", "gp", "predictor", "evolution"])
 def test_several_objectives_with_prior_trials_of_both_kinds(name: str) -> None:
     toy = chain(2)
@@ -247,6 +248,7 @@ def test_without_a_finite_spread_z_scores_are_dropped() -> None:
     assert [prior.state for prior in scaled] == [TrialState.CANCELLED]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", ["tpe", "evolution", "reinforce"])
 def test_what_was_known_helps(name: str) -> None:
     """With 60 settled trials known, 15 further ones are better on average than the first 15 without, in 5 of 5 seeds.

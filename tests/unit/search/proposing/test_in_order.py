@@ -23,6 +23,7 @@ def hashes(proposals: list[Proposal]) -> list[str]:
     return [p.architecture.hash for p in sorted(proposals, key=lambda p: p.number)]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", NAMES)
 def test_the_same_architectures_with_1_2_and_8_workers(name: str) -> None:
     runs = [
@@ -34,6 +35,7 @@ def test_the_same_architectures_with_1_2_and_8_workers(name: str) -> None:
     assert others == [first, first]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", ["tpe", "reinforce"])
 @pytest.mark.parametrize("crash_at", [3, 14])
 def test_a_crash_changes_nothing(name: str, crash_at: int) -> None:

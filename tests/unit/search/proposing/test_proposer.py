@@ -52,6 +52,7 @@ class AtLeast:
         return max(0, 9001 - measures["params"]) / 9000
 
 
+@pytest.mark.heavy
 def test_a_constraint_that_few_walks_keep() -> None:
     toy = chain(3)
     rng = np.random.default_rng(0)
@@ -71,6 +72,7 @@ def ladder(layers: int, *, constraint: str) -> Space:
     return Space.parse(document, input_shape=(1, 28, 28), classes=3)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("controller", [RandomController, TpeController])
 def test_one_walk_in_65536_is_feasible(controller: type[Proposer]) -> None:
     """Some 100 steps of repair, each 1 ms, find the first, where uniform draws would need 65,536 on average."""
@@ -85,6 +87,7 @@ def test_one_walk_in_65536_is_feasible(controller: type[Proposer]) -> None:
     assert len(proposer._tried) == 8
 
 
+@pytest.mark.heavy
 def test_an_infeasible_space_says_how_near_it_came() -> None:
     with pytest.raises(SpaceExhausted, match=r"misses the bound of 'receptive_field >= 38' by 2\.63%"):
         RandomController(ladder(6, constraint="receptive_field >= 38")).ask(0)

@@ -15,6 +15,7 @@ from tests.spaces import Counted
 ArchitectureCache = WalkCache[Architecture | InvalidArchitecture]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("toy", [chain(2), fork(), cliff()], ids=lambda toy: toy.name)
 def test_every_walk_is_made_once_and_has_the_architecture_of_the_space(toy: Toy) -> None:
     space = Counted(toy)

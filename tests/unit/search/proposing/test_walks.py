@@ -1,6 +1,7 @@
 """Walks through a space: their enumeration, what they note, and neighbours."""
 
 import numpy as np
+import pytest
 
 from search.proposing.walks import Walk, every_walk, neighbour, uniform
 from search.testing.toys import chain, cliff, fork
@@ -24,6 +25,7 @@ def test_a_walk_records_what_can_be_learned_from() -> None:
     assert walk.behaviour == {"b": 0.5}
 
 
+@pytest.mark.heavy
 def test_neighbours_change_two_answers_on_average() -> None:
     toy = chain(3)
     choices = next(w.choices for w, a in every_walk(toy) if len(w.choices) == 10)
@@ -36,6 +38,7 @@ def test_neighbours_change_two_answers_on_average() -> None:
     assert 0.8 < np.mean(changes) < 2.0, "redrawn answers may come out the same"
 
 
+@pytest.mark.heavy
 def test_all_walks_are_known_without_building() -> None:
     toy = chain(2)
     assert [walk.choices for walk, _ in every_walk(toy)] == list(toy.choices())

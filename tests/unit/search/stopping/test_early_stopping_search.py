@@ -20,6 +20,8 @@ from search.testing.loop import Told, search
 from search.testing.toys import Faulty, Learning, chain
 from search.trial import TrialState
 
+pytestmark = pytest.mark.heavy
+
 TOY, EPOCHS, WHOLE = chain(3), 27, 30
 SEEDS, WON = 12, 11
 

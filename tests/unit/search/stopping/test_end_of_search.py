@@ -81,6 +81,7 @@ def test_no_trial_begins_that_might_go_over_all_epochs() -> None:
     assert full(budget, [completed(0, 0.5), completed(1, 0.5)], 1) == "budget_epochs"
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("workers", [1, 4])
 def test_on_a_simulated_clock(workers: int) -> None:
     toy = chain(2)

@@ -24,6 +24,8 @@ from space.analysis import analyse
 from space.architecture import Architecture
 from space.decision import Choices, Decision
 
+pytestmark = pytest.mark.heavy
+
 Make = Callable[..., SurrogateController]
 ALL: list[Make] = [PredictorController, PolicyModelController, auto]
 

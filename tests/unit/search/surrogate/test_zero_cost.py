@@ -45,6 +45,7 @@ def test_measured_are_large_ones_and_random_ones_in_turns() -> None:
     assert chosen([], 3) == []
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("make", [PredictorController, PolicyModelController])
 def test_measured_guesses_come_first_and_then_the_largest(make: type[SurrogateController]) -> None:
     toy = chain(3)
@@ -60,6 +61,7 @@ def test_measured_guesses_come_first_and_then_the_largest(make: type[SurrogateCo
     assert asked[5].choices in [largest.ask(number).choices for number in (1, 3, 5)]
 
 
+@pytest.mark.heavy
 def test_nobody_measured_so_it_starts_by_parameters() -> None:
     toy = chain(3)
     starts = [
@@ -78,6 +80,7 @@ def test_guesses_cannot_make_a_start_infeasible() -> None:
     assert not tried & {candidate.key for candidate in controller.pool if candidate.violation}
 
 
+@pytest.mark.heavy
 def test_guesses_are_for_the_starts_alone() -> None:
     toy = chain(3)
     asks = []

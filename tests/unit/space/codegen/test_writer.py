@@ -63,6 +63,7 @@ def residual(widths: list[int]) -> Architecture:
     return head(g, x)
 
 
+@pytest.mark.heavy
 def test_blocks_that_differ_in_sizes_share_a_class() -> None:
     text = assert_same(residual([8, 16, 24]))
     assert re.findall(r"^class (\w+)", text, re.MULTILINE) == ["ConvBNReLU", "ResidualBlock", "Head", "Model"]
@@ -184,6 +185,7 @@ def test_so_are_the_layers_of_every_operation(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.heavy
 def test_and_the_networks_of_every_preset(tmp_path: Path) -> None:
     spaces = [preset(name, shapes_of(name)[1]) for name in presets.names()]
     lint(tmp_path, (sample(space, seed) for space in spaces for seed in range(4)))

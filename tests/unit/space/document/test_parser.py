@@ -151,6 +151,7 @@ def test_a_flood_of_faults_is_cut_off() -> None:
 BILLION_LAUGHS = "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n"
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("text", "rule", "says"),
     [
@@ -200,6 +201,7 @@ def test_the_published_schema_is_the_generated_one() -> None:
     assert published == schema.text(), "run: python -m space.document.schema > space/schema.json"
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", presets.names())
 def test_presets_keep_the_published_schema(name: str) -> None:
     jsonschema.validate(presets.load(name), SCHEMA)

@@ -17,6 +17,8 @@ from workers.bundle import inputs
 from workers.bundle.manifest import Manifest
 from workers.bundle.predict import main
 
+pytestmark = pytest.mark.heavy
+
 Printed = pytest.CaptureFixture[str]
 
 

@@ -24,6 +24,8 @@ from workers.bundle.manifest import Manifest
 from workers.datasets import DataStore
 from workers.train.features import Features
 
+pytestmark = pytest.mark.heavy
+
 GRAPHS = ("nodes", "graphs", "links")
 FORMS = ("model.onnx", "model.pt2", "example.safetensors")
 

@@ -16,6 +16,8 @@ from workers import bundle
 from workers.bundle import torch_only
 from workers.bundle.verify import main, verify
 
+pytestmark = pytest.mark.heavy
+
 
 def wrong(zipped: Path, *, code: bool = False) -> Mapping[str, str]:
     return {check.what: check.detail for check in verify(zipped, code=code) if check.ok is False}

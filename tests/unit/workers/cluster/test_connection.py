@@ -36,6 +36,7 @@ def test_an_address_that_is_none() -> None:
         connection.connect("here")
 
 
+@pytest.mark.heavy
 def test_a_cluster_that_is_not_there_is_not_waited_for(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as one:
         port = one.getsockname()[1]

@@ -84,6 +84,7 @@ def test_no_place_at_all_is_said(short: Path, monkeypatch: pytest.MonkeyPatch) -
         take(None)
 
 
+@pytest.mark.heavy
 def test_what_a_killed_owner_left_is_swept_and_what_a_living_one_has_is_not(
     short: Path, taken: list[NodeFolder]
 ) -> None:

@@ -129,6 +129,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
+@pytest.mark.heavy
 def test_no_more_than_the_slots_and_the_budget(ledger: Ledger) -> None:
     table = Table(ledger, trials=3)
     assert [table.suggest("a"), table.suggest("b")] == [(0, 1), (1, 1)]
@@ -205,6 +206,7 @@ def test_the_scheduler_s_stop_makes_a_pruned_trial(ledger: Ledger) -> None:
     assert len(trial.measurements) == 1
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("scheduler", ["asha", "hyperband"])
 def test_a_new_driver_knows_the_rungs_of_the_old_one(ledger: Ledger, scheduler: str) -> None:
     table = Table(ledger, trials=40, epochs=9, scheduler=scheduler)
@@ -233,6 +235,7 @@ def test_a_pruned_trial_teaches_its_whole_curve(ledger: Ledger) -> None:
     assert [(one.state, one.value, one.curve) for one in told] == [(TrialState.PRUNED, 0.6, (0.5, 0.6))]
 
 
+@pytest.mark.heavy
 def test_rungs_compare_all_objectives_and_so_does_a_new_driver(ledger: Ledger) -> None:
     """The slow and good, the fast and bad: a middling trial that nobody dominates goes on, a dominated one does not."""
     table = Table(ledger, trials=40, epochs=9, scheduler="asha", objective=ObjectiveSpec(minimize=("latency_ms",)))

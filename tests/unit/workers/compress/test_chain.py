@@ -25,6 +25,8 @@ from workers.datasets import Dataset, DataStore
 from workers.train.job_data import JobData, final_data, search_data
 from workers.train.recipe import Recipe
 
+pytestmark = pytest.mark.heavy
+
 RECIPE = Recipe(epochs=4)
 
 

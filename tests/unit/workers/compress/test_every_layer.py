@@ -15,6 +15,8 @@ from workers.compress import masks
 from workers.compress.sharing import Book, centres
 from workers.compress.state import State, matrices
 
+pytestmark = pytest.mark.heavy
+
 SHAPES = [(name, shapes_of(name)[0]) for name in presets.names()]
 
 

@@ -47,6 +47,7 @@ def made(architecture: Architecture) -> tuple[Compressed, State]:
     return Compressed(entry=entry, architecture=graph, packed=state.pack(), files={"model-int8.onnx": b"8"}), state
 
 
+@pytest.mark.heavy
 def test_it_opens_with_torch_and_numpy_alone(tmp_path: Path) -> None:
     compressed, state = made(sample(preset("chain", (1, 8, 8)), 3))
     found = files(compressed, PREPROCESSING, name="shirts", before=0.92)

@@ -57,6 +57,7 @@ def test_idx_from_a_folder_from_files_and_from_one_archive(tmp_path: Path) -> No
     assert infos[0].report["ignored_files"] == ["README.md"]
 
 
+@pytest.mark.heavy
 def test_fashion_mnist_as_published(tmp_path: Path) -> None:
     info = read_idx(DataStore(tmp_path), shared_data("fashion_mnist"))
     assert (info.input_shape, info.train, info.val, info.test) == ((1, 28, 28), 51_000, 9_000, 10_000)
@@ -339,6 +340,7 @@ def test_volumes_are_not_scaled(store: DataStore, tmp_path: Path) -> None:
     assert caught.value.faults[0].pointer == "/image_size"
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("file", "side"), [("adrenalmnist3d.npz", 28), ("adrenalmnist3d_64.npz", 64)])
 def test_volumes_as_published(tmp_path: Path, file: str, side: int) -> None:
     """The larger file unpacks to 222 times its size, more than any picture may."""
@@ -351,6 +353,7 @@ def test_volumes_as_published(tmp_path: Path, file: str, side: int) -> None:
     assert data.std[0] / 255 == pytest.approx((share * (1 - share)) ** 0.5), "values are 0 and 255 only"
 
 
+@pytest.mark.heavy
 def test_a_bomb_is_stopped_before_it_is_unpacked(tmp_path: Path, store: DataStore) -> None:
     path = write_npz(tmp_path / "a.npz", x=np.zeros((100_000, 32, 32), np.uint8), y=labels(100_000))
     with pytest.raises(InvalidDataset) as caught:

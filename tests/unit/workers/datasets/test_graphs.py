@@ -95,6 +95,7 @@ class TestTuWithAttributes(GraphConformance):
 # --- the files that people have
 
 
+@pytest.mark.heavy
 def test_cora_as_published(tmp_path: Path) -> None:
     info = read(DataStore(tmp_path), shared_data("cora", "cora.npz"))
     assert (info.input_shape, info.dtype, info.tasks) == ((1433,), "uint8", ("nodes", "links"))

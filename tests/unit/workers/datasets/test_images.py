@@ -272,6 +272,7 @@ def test_damaged_and_lying_archives(tmp_path: Path, store: DataStore) -> None:
     assert rules(refused(store, path)) == {"archive_invalid"}, "cut off"
 
 
+@pytest.mark.heavy
 def test_an_archive_that_unpacks_to_too_much(tmp_path: Path, store: DataStore) -> None:
     members = {**class_folders(), **{f"class0/{i}.bmp": bytes(50 * 1024**2) for i in range(2)}}
     assert rules(refused(store, write_zip(tmp_path / "a.zip", members))) == {"expands_too_much"}
@@ -294,6 +295,7 @@ def command(store: Path, *arguments: object) -> tuple[int, dict[str, Any]]:
     return done.returncode, json.loads(done.stdout)
 
 
+@pytest.mark.heavy
 def test_one_line_of_json_for_good_and_bad(tmp_path: Path) -> None:
     path = write_npz(tmp_path / "a.npz", x=pixels(30, 4, 4), y=labels(30))
     arguments = ("--format", "npz", "--name", "sample", "--source", path)
@@ -324,6 +326,7 @@ sys.exit(status)
 """A process that starts others is small itself: what a fork of a large one held counts as its child's."""
 
 
+@pytest.mark.heavy
 def test_a_bomb_stays_within_memory(tmp_path: Path) -> None:
     path = write_npz(tmp_path / "a.npz", x=np.zeros((300_000, 32, 32), np.uint8), y=labels(300_000))
     words = [sys.executable, "-c", MEASURED, sys.executable, "-m", "workers.datasets.ingest", "--store"]

@@ -38,6 +38,7 @@ def made(folder: Path, results: list[Any], patch: pytest.MonkeyPatch, *, exports
     return finish._exports(TASK)
 
 
+@pytest.mark.heavy
 def test_the_reason_for_missing_exports_is_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = small_exported("image")
     assert made(tmp_path, [whole], monkeypatch) is whole

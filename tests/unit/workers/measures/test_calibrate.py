@@ -32,6 +32,7 @@ def test_the_fastest_is_chosen_and_ties_go_to_the_plain_one(
     assert choose(table(**speeds)) == expected
 
 
+@pytest.mark.heavy
 def test_a_calibration_is_short_and_returns_its_table() -> None:
     before = torch.get_num_threads()
     started = time.process_time()

@@ -70,6 +70,7 @@ def test_synflow_leaves_norms_and_activations_out() -> None:
     assert set(flows.values()) == {synflow(bare, (images(),))}
 
 
+@pytest.mark.heavy
 def test_synflow_needs_more_than_single_precision() -> None:
     layers = [nn.Linear(512, 512) for _ in range(60)]
     found = synflow(nn.Sequential(*layers), (torch.zeros(1, 512),))
@@ -196,6 +197,7 @@ def batch(data: str) -> tuple[Tensor, ...]:
     return (torch.rand(12, *INPUTS[data]), *(indices[name] for name in kind.indices))
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", presets.names())
 def test_the_baseline_of_every_preset_has_numbers(name: str) -> None:
     document = presets.load(name)

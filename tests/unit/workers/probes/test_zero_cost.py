@@ -21,6 +21,8 @@ from workers.probes.zero_cost import FEWEST, FILE, MEASURED, ProxyTask, ZeroCost
 from workers.stop_signal import StopSignal
 from workers.train.job_data import JobData
 
+pytestmark = pytest.mark.heavy
+
 Calls = list[ProxyTask]
 
 

@@ -131,6 +131,7 @@ def test_no_gain_over_random_is_said_plainly(ledger: Ledger, root: Path) -> None
     assert gain["words"] in unescape(render(report))
 
 
+@pytest.mark.heavy
 def test_noise_above_the_gap_among_finalists_is_a_warning(ledger: Ledger, root: Path) -> None:
     report = assemble(found(ledger, root, final=SCORES), ledger)
     assert report["noise"]["sd"] == pytest.approx(0.01)

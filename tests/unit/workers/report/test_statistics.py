@@ -52,12 +52,14 @@ def job(seed: int, space: Toy, *, trials: int, samples: int) -> tuple[Gain, Told
     return gain(scores[0], scores[3], scores, seed=seed), best(told)[0]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("samples", [0, 2000])
 def test_a_flat_space_shows_no_gain_over_random(samples: int) -> None:
     found = [job(seed, toy(0.0, 3), trials=12, samples=samples)[0] for seed in range(JOBS)]
     assert sum("no gain over random" in result.words("random") for result in found) >= LEAST
 
 
+@pytest.mark.heavy
 def test_a_planted_winner_is_found_and_its_gain_is_beyond_zero() -> None:
     found = [job(seed, toy(0.06, 8), trials=55, samples=2000) for seed in range(JOBS)]
     planted = [set(winner.proposal.choices.values()) == {WIDTHS[-1]} for _, winner in found]
@@ -65,6 +67,7 @@ def test_a_planted_winner_is_found_and_its_gain_is_beyond_zero() -> None:
     assert sum(result.verdict == "gain" for result, _ in found) >= LEAST
 
 
+@pytest.mark.heavy
 def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
     """Comparisons of equal architectures: three trainings of each, the noise estimated from five of them."""
     rng = np.random.default_rng(0)

@@ -82,6 +82,7 @@ def plain(template: str) -> str:
 LISTED = {(method, plain(path)) for method, path in ROUTES}
 
 
+@pytest.mark.heavy
 def test_every_route_is_listed_or_closed(installed: set[tuple[str, str]], caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("ERROR")
     opened, closed = set(), set()

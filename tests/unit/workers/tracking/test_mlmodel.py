@@ -28,6 +28,7 @@ def registered(folder: Path, kind: str) -> Path:
     return folder / "bundle"
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("kind", "signature"),
     [

@@ -23,6 +23,8 @@ from workers.train.maps import Maps
 from workers.train.recipe import Recipe
 from workers.train.trainer import Trainer
 
+pytestmark = pytest.mark.heavy
+
 KINDS = ("volume", "nodes", "graphs", "links")
 
 

@@ -24,6 +24,8 @@ from workers.train.optimizer import one_cycle
 from workers.train.recipe import Recipe
 from workers.train.trainer import Trainer
 
+pytestmark = pytest.mark.heavy
+
 LAYOUTS = ["nchw", "nhwc"]
 
 

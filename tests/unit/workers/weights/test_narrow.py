@@ -52,6 +52,7 @@ def check(architecture: Architecture, seed: int) -> Architecture:
     return smaller
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("name", "shape"), SHAPES)
 def test_removing_channels_of_zeros_changes_no_logit(name: str, shape: tuple[int, ...]) -> None:
     one = preset(name, shape)

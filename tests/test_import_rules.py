@@ -196,6 +196,28 @@ def cycle(files: list[Source]) -> list[str] | None:
     return None
 
 
+def folder_cycle(files: list[Source]) -> list[str] | None:
+    """Folders of a package that import one another in a ring. Files directly in a package belong to no folder."""
+    known = {source.module for source in files}
+    graph: dict[str, set[str]] = {}
+    for source in files:
+        targets = (name if name in known else name.rpartition(".")[0] for name, _ in source.imports())
+        for target in targets:
+            one, other = _folder(source.module), _folder(target)
+            if target in known and one and other and one != other and one.split(".")[0] == other.split(".")[0]:
+                graph.setdefault(one, set()).add(other)
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return None
+
+
+def _folder(module: str) -> str | None:
+    parts = module.split(".")
+    return ".".join(parts[:2]) if len(parts) > 2 else None
+
+
 @pytest.mark.parametrize("rule", [foreign_rooms, homeless, broad_excepts, risky_calls])
 def test_the_sources_keep_the_rule(rule: object) -> None:
     assert callable(rule)
@@ -204,6 +226,10 @@ def test_the_sources_keep_the_rule(rule: object) -> None:
 
 def test_no_module_imports_itself_through_others() -> None:
     assert cycle(sources()) is None
+
+
+def test_no_folder_imports_itself_through_others() -> None:
+    assert folder_cycle(sources()) is None
 
 
 @pytest.mark.parametrize(
@@ -295,3 +321,14 @@ def test_the_rules_let_pass_what_is_allowed(path: str, text: str) -> None:
 def test_a_ring_is_seen() -> None:
     ring = [Source("space/a.py", ast.parse("from space.b import x")), Source("space/b.py", ast.parse("import space.a"))]
     assert cycle(ring) is not None
+
+
+def test_a_ring_of_folders_is_seen() -> None:
+    ring = [
+        Source("workers/a/one.py", ast.parse("from workers.b.two import x")),
+        Source("workers/b/two.py", ast.parse("")),
+        Source("workers/b/three.py", ast.parse("from workers.a.four import y")),
+        Source("workers/a/four.py", ast.parse("")),
+    ]
+    assert cycle(ring) is None
+    assert folder_cycle(ring) is not None

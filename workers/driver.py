@@ -36,18 +36,18 @@ from workers.cluster.trial import Start, TrialTask
 from workers.datasets import Dataset, DataStore
 from workers.finalists.plan import is_its_own
 from workers.job import open_trials
-from workers.job.compress_again import CompressAgain
 from workers.job.context import JobContext
-from workers.job.finish import Finish
 from workers.job.heartbeat import EXIT_CLUSTER_AWAY, EXIT_LEASE_LOST, THE_CLUSTER, Heartbeat
-from workers.job.random_arm import RandomArm
 from workers.job.restore import Restored, measured, recall, replayed
+from workers.phases.compress_again import CompressAgain
+from workers.phases.finish import Finish
+from workers.phases.random_arm import RandomArm
 from workers.probes.calibration import calibrated
 from workers.probes.energy_check import check_energy
-from workers.probes.numerics import Numerics
 from workers.settings import Settings
 from workers.tracking.writer import OutboxWriter
 from workers.train.job_data import JobData, search_data
+from workers.train.numerics import Numerics
 from workers.train.prepare import recipe
 from workers.weights.inherit import find_donor
 

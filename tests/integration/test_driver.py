@@ -32,8 +32,8 @@ from tests.invariants import audit
 from workers.datasets import DataStore
 from workers.driver import Driver
 from workers.measures.energy import meter
-from workers.probes.numerics import Numerics
 from workers.train.job_data import search_data
+from workers.train.numerics import Numerics
 from workers.train.prepare import new_trainer
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]

@@ -24,9 +24,9 @@ from space.constraint import Constraint
 from space.space import Space
 from workers.datasets import Dataset, DataStore
 from workers.pricing.price import Look, Timed, price
-from workers.probes.numerics import Numerics
 from workers.settings import Settings
 from workers.train.job_data import JobData, search_data
+from workers.train.numerics import Numerics
 from workers.train.prepare import new_trainer, recipe
 
 DRAWS = 60

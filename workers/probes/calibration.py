@@ -13,7 +13,7 @@ from search.spec import JobSpec
 from workers.atomic import write_whole
 from workers.cluster.tasks import run_tasks
 from workers.datasets import Dataset
-from workers.probes.numerics import Numerics
+from workers.train.numerics import Numerics
 
 log = logging.getLogger(__name__)
 

@@ -12,12 +12,12 @@ from search.streams import Stream, seed_of
 from workers.conventions import score_name
 from workers.datasets import Dataset
 from workers.finalists.plan import is_its_own
-from workers.probes.numerics import Numerics
 from workers.report.comparison import fidelity, gains, noise
 from workers.report.costs import Seconds, costs, incumbents, trained_seconds
 from workers.report.document import again, digest
 from workers.report.environment import fingerprint
 from workers.report.trained import Trained
+from workers.train.numerics import Numerics
 
 SCHEMA_VERSION = "3"
 SEEDS = "search/streams.py: (TRIAL, job, trial) of a trial, (FINAL, job, trial, repetition) of a full training"

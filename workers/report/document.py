@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from search.spec import JobSpec
-from workers.probes.numerics import Numerics
+from workers.train.numerics import Numerics
 
 
 def again(spec: JobSpec, numerics: Numerics) -> dict[str, Any]:

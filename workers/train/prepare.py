@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from search.spec import JobSpec
 from workers.datasets import Dataset
-from workers.probes.numerics import Numerics
 from workers.train.job_data import JobData
+from workers.train.numerics import Numerics
 from workers.train.recipe import Recipe
 from workers.weights.inherit import inherit
 

@@ -10,7 +10,7 @@ from search.spec import Budget, ControllerSpec, FinalistSpec, JobSpec
 from search.trial import RANDOM_ARM, RANDOM_ARM_FROM
 from tests.unit.workers.finalists.test_training import trial
 from workers.finalists.plan import is_its_own, plan, random_trials, spread
-from workers.job.random_arm import budget
+from workers.phases.random_arm import budget
 
 
 def searched(count: int = 10, **changes: Any) -> list[Trial]:

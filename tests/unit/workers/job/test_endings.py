@@ -12,9 +12,9 @@ from search.trial import JobState
 from tests import factories
 from workers.driver import Driver
 from workers.finalists.training import FinalistTask
-from workers.job import finish as finish_module
 from workers.job.context import JobContext
-from workers.job.finish import Finish
+from workers.phases import finish as finish_module
+from workers.phases.finish import Finish
 from workers.settings import Settings
 from workers.train.job_data import JobData
 from workers.train.recipe import Recipe

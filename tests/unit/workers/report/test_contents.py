@@ -21,12 +21,12 @@ from space import presets
 from tests.factories import completed, measurement, owned_job, running_trial
 from workers.datasets import DataStore
 from workers.finalists.plan import plan
-from workers.probes.numerics import Numerics
 from workers.report.contents import Findings, assemble
 from workers.report.document import again
 from workers.report.page import render
 from workers.report.schema import schema
 from workers.report.trained import Trained, Training
+from workers.train.numerics import Numerics
 
 SETTING = Numerics(precision="bf16", layout="nhwc", source="calibration")
 SPEC: dict[str, Any] = {

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from search.spec import JobSpec, ObjectiveSpec, TrialSpec
-from workers.probes.numerics import Numerics
+from workers.train.numerics import Numerics
 from workers.train.optimizer import make_optimizer
 from workers.train.prepare import recipe, resolved
 from workers.train.recipe import Recipe

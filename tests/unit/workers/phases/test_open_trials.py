@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from search.trial import Outcome, TrialState
-from workers.job.open_trials import settle
+from workers.phases.open_trials import settle
 from workers.stop_signal import StopSignal
 
 

@@ -31,11 +31,11 @@ from workers.datasets import Dataset, DataStore
 from workers.finalists.plan import Final, plan, random_trials
 from workers.finalists.training import FinalistResult, FinalistTask, choose, train_finalist
 from workers.job.context import JobContext
-from workers.probes.numerics import Numerics
 from workers.report.contents import Findings, assemble
 from workers.report.page import render
 from workers.report.trained import Trained, Training
 from workers.train.job_data import final_data
+from workers.train.numerics import Numerics
 from workers.train.prepare import final_epochs, recipe
 from workers.weights.inherit import find_donor, inherited_shares
 

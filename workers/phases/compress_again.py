@@ -12,9 +12,9 @@ from workers.compress.chain import Winner
 from workers.compress.product import compress, read_bundle, with_compressed
 from workers.datasets import Dataset
 from workers.job.context import JobContext
-from workers.probes.numerics import Numerics
 from workers.report.contents import SCHEMA_VERSION
 from workers.report.costs import of_phase
+from workers.train.numerics import Numerics
 from workers.train.prepare import final_epochs, recipe
 from workers.weights.inherit import find_donor
 

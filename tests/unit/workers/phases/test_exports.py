@@ -13,9 +13,9 @@ from search.ledger import Lease
 from tests.bundle.made import preprocessing, small, small_exported
 from tests.driving import spec
 from workers import bundle
-from workers.job import finish as finish_module
 from workers.job.context import JobContext
-from workers.job.finish import Finish
+from workers.phases import finish as finish_module
+from workers.phases.finish import Finish
 from workers.settings import Settings
 
 TASK = bundle.ExportTask(

@@ -10,8 +10,8 @@ from archsmith.errors import JobFailure
 from search.ledger import Ledger
 from search.spec import CompressSpec
 from tests import factories
-from workers.job.compress_again import CompressAgain
 from workers.job.context import JobContext
+from workers.phases.compress_again import CompressAgain
 from workers.settings import Settings
 
 OF = "11111111-2222-4333-8444-555555555555"

@@ -35,10 +35,10 @@ from workers.cluster.searcher import LedgerSearcher
 from workers.cluster.trial import Start, TrialTask
 from workers.datasets import Dataset, DataStore
 from workers.finalists.plan import is_its_own
-from workers.job import open_trials
 from workers.job.context import JobContext
 from workers.job.heartbeat import EXIT_CLUSTER_AWAY, EXIT_LEASE_LOST, THE_CLUSTER, Heartbeat
 from workers.job.restore import Restored, measured, recall, replayed
+from workers.phases import open_trials
 from workers.phases.compress_again import CompressAgain
 from workers.phases.finish import Finish
 from workers.phases.random_arm import RandomArm

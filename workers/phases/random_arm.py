@@ -34,9 +34,9 @@ from workers.cluster.search import run_search
 from workers.cluster.searcher import LedgerSearcher
 from workers.cluster.trial import Start, TrialTask
 from workers.finalists.plan import LONGEST
-from workers.job import open_trials
 from workers.job.context import JobContext
 from workers.job.restore import Restored, measured, replayed
+from workers.phases import open_trials
 
 MOST = 4
 """Trials of the arm for each of the search's, at most: a bound where early stopping or failures leave epochs over."""

@@ -4,6 +4,7 @@ point: what a search leaves behind, and what a user's wish does to it."""
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -71,7 +72,8 @@ def _is_restored_as_it_was(yard: Yard, job_id: str, controllers: list[Controller
     )  # a new driver of the same job would be made with a lease; restoring writes nothing
     other.submit()
     driver = other.driver()
-    driver._spec = other.ledger.job(job_id).spec
+    spec, lease = other.ledger.job(job_id).spec, replace(driver._context.lease, job_id=job_id)
+    driver._spec, driver._context = spec, replace(driver._context, spec=spec, lease=lease)
     dataset = DataStore(yard.settings.datasets).open("digits", seed=0)
     restored = driver._restored(dataset)
     assert not restored.pending

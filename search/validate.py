@@ -69,7 +69,7 @@ def check_job(
 ) -> None:
     """Raises InvalidInput with every fault found.
 
-    data: shape of the data set that the job names, None when there is none of that name. datasets: all names.
+    data: shape of the data set that the job names, None when no data set has that name. datasets: all names.
     find: an earlier job by its id.
     """
     faults: list[Fault] = []

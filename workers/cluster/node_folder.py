@@ -62,7 +62,7 @@ def _places(state: Path | None) -> Iterator[tuple[Path, str]]:
 
 
 def _nobody_else_can_change(folder: Path) -> bool:
-    """Whether no stranger can rename what we put there, or a folder on the way to it."""
+    """Whether only this user (or root) can rename what we put there, or a folder on the way to it."""
     for path in (folder, *folder.parents):
         status = path.stat()
         shared = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not status.st_mode & stat.S_ISVTX

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -99,6 +100,7 @@ def _named(node: ast.AST) -> list[str]:
     return []
 
 
+@cache
 def sources() -> list[Source]:
     paths = [path for package in (*ROOMS, "archsmith") for path in sorted((ROOT / package).rglob("*.py"))]
     return [Source(path.relative_to(ROOT).as_posix(), ast.parse(path.read_bytes())) for path in paths]

@@ -57,12 +57,14 @@ def test_the_first_job(house: House, tmp_path: Path) -> None:
     assert (tmp_path / "digits.zip").is_file()
 
 
+@pytest.mark.slow
 def test_own_images(house: House, tmp_path: Path) -> None:
     out = run(house, tmp_path, str(EXAMPLES / "own_images.py"), str(photos(tmp_path / "photos")), "sky")
     assert "data set sky: 2 classes, images of (3, 32, 32)" in out
     assert (tmp_path / "sky.zip").is_file()
 
 
+@pytest.mark.slow
 def test_a_custom_space_with_constraints(house: House, tmp_path: Path) -> None:
     out = run(house, tmp_path, str(EXAMPLES / "custom_space.py"))
     size, _, winner = out.partition("\nwinner: ")

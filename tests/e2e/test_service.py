@@ -116,6 +116,7 @@ def _drivers(job_id: str) -> list[int]:
     return found
 
 
+@pytest.mark.slow
 def test_neither_a_killed_driver_nor_a_second_start_costs_what_has_ended(
     house: House, walk: subprocess.CompletedProcess[str]
 ) -> None:

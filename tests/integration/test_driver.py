@@ -314,6 +314,7 @@ def test_a_warm_start_with_own_architectures_up_to_a_target(yard: Yard, controll
     _is_restored_as_it_was(yard, job.id, controllers, next_number=len(mine))
 
 
+@pytest.mark.slow
 def test_a_random_arm_ends_with_its_time_and_is_put_down_with_its_job(yard: Yard) -> None:
     """Paused in the middle of its epochs, it goes on; after twice the search's seconds, what is open is cancelled."""
     job_id = yard.submit(trials=3, controller=ControllerSpec(name="evolution"), finalists=finalists(random_arm=True))

@@ -55,6 +55,7 @@ def warm_hash(controller: Controller, keys: list[Any], taken: str) -> str:
     return next(hash_ for hash_ in hashes if hash_ != taken)
 
 
+@pytest.mark.slow
 def test_a_pause_while_measuring_and_one_among_the_starts(
     yard: Yard, controllers: list[Controller], monkeypatch: pytest.MonkeyPatch
 ) -> None:

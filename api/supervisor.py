@@ -205,8 +205,12 @@ class Supervisor:
                 process.stop([other.child], grace_s=DISPATCHER_GRACE_S)
                 other.child = None
         if service.name == "ray":
-            self._address_file.unlink(missing_ok=True)
-            (self.options.state / CLUSTER_BEAT).unlink(missing_ok=True)
+            self._forget_cluster()
+
+    def _forget_cluster(self) -> None:
+        """What says where the cluster is and that it works: a later start with a Ray of its own must not read it."""
+        self._address_file.unlink(missing_ok=True)
+        (self.options.state / CLUSTER_BEAT).unlink(missing_ok=True)
 
     def _can_start(self, service: Service) -> bool:
         return service.name in ("ray", "mlflow") or self._address_file.is_file()
@@ -218,3 +222,4 @@ class Supervisor:
             process.stop([one.child for one in services if one.child is not None], grace_s=grace_s)
             for one in services:
                 one.child = None
+        self._forget_cluster()

@@ -21,6 +21,8 @@ LONGEST_NAME = "session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store"
 """Of what Ray 2.60 binds below its folder; the last number is a process id, 4194304 at most."""
 _IN_STATE, _ELSEWHERE = "ray-", "archsmith_"
 _TRIES = 3
+INNER = "r"
+"""Ray's own folder, which it makes writable for everyone, inside ours."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,8 +82,8 @@ def _make(parent: Path, prefix: str) -> NodeFolder | None:
     lock = _locked(own)
     if lock is not None:
         try:
-            _try_a_socket(own / "r")
-            return NodeFolder(path=own / "r", lock=lock)
+            _try_a_socket(own / INNER)
+            return NodeFolder(path=own / INNER, lock=lock)
         except OSError:
             os.close(lock)
     shutil.rmtree(own, ignore_errors=True)
@@ -119,5 +121,11 @@ def _sweep(parent: Path, prefix: str) -> None:
     for folder in parent.glob(prefix + "?" * 8):
         lock = _locked(folder)
         if lock is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+            if _is_ours(lock):
+                shutil.rmtree(folder, ignore_errors=True)
             os.close(lock)
+
+
+def _is_ours(folder: int) -> bool:
+    """Whether an open folder is as `take` makes it: a user's own folder may have a name of the same form."""
+    return stat.S_IMODE(os.fstat(folder).st_mode) == 0o700 and set(os.listdir(folder)) <= {INNER}

@@ -15,6 +15,7 @@ from typing import Any
 
 import ray
 from ray.exceptions import RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from archsmith.errors import ClusterAway, ConfigurationError
 from workers.cluster.connection import check, connect
@@ -36,7 +37,9 @@ def _probe(beat: Path) -> None:
 
     Raises ClusterAway, RayError.
     """
-    actor: Any = ray.remote(num_cpus=0)(_Answer).remote()
+    # on this node: the end of another one is not the end of the cluster
+    here: Any = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    actor: Any = ray.remote(num_cpus=0, scheduling_strategy=here)(_Answer).remote()
     ray.get(actor.ping.remote(), timeout=3 * PATIENCE_S)
     while True:
         check()

@@ -8,6 +8,7 @@ from typing import Any
 import ray
 from ray import tune
 from ray.exceptions import RayError
+from ray.tune.error import TuneError
 from ray.tune.search import SearchGenerator
 
 from workers.cluster import connection
@@ -29,7 +30,8 @@ def run_search(
 ) -> None:
     """Run trials until the searcher or the stop signal ends the search; afterwards no trial is running.
 
-    data: sent to every process that runs trials. start: replaces the training of a trial. Raises ClusterAway.
+    data: sent to every process that runs trials. start: replaces the training of a trial. Raises ClusterAway,
+    LeaseLost, Unavailable.
     """
     spec, folder = context.spec, context.folder / "tune"
     actor = tune.with_parameters(TrialActor, data=data, start=start)
@@ -57,9 +59,11 @@ def run_search(
     )
     try:
         tuner.fit()
-    except RayError:
+    except (RayError, TuneError):
+        searcher.check()
         connection.check()
         raise
+    searcher.check()
     connection.check()
     shutil.rmtree(folder, ignore_errors=True)
 

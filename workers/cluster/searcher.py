@@ -12,7 +12,7 @@ from typing import Any
 
 from ray.tune.search import Searcher
 
-from archsmith.errors import SpaceExhausted
+from archsmith.errors import LeaseLost, SpaceExhausted, Unavailable
 from search.objective import Objective
 from search.proposing.controller import Proposal
 from search.stopping import end_of_search
@@ -78,6 +78,7 @@ class LedgerSearcher(Searcher):
             ),
             self._curves,
         )
+        self._ledger_failure: LeaseLost | Unavailable | None = None
         self._exhausted: str | None = None  # why, once nothing new can be found
         self._trouble: str | None = None  # of the controller, as last written to the ledger
         self._stop()
@@ -96,6 +97,7 @@ class LedgerSearcher(Searcher):
 
     def suggest(self, trial_id: str) -> Any:
         """The next trial's config; None = ask again later; FINISHED = no more trials."""
+        self.check()
         if self._stop_signal.stopping:
             return str(Searcher.FINISHED)
         if len(self._open) >= self._slots:
@@ -191,6 +193,19 @@ class LedgerSearcher(Searcher):
             self._measure(trial, result)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """Tune swallows what this raises and goes on, so a ledger that does not answer is kept for `check`."""
+        try:
+            self._complete(trial_id, result, error)
+        except (LeaseLost, Unavailable) as failure:
+            self._ledger_failure = self._ledger_failure or failure
+            raise
+
+    def check(self) -> None:
+        """Raises LeaseLost, Unavailable where the end of a trial could not be stored: the next driver repeats it."""
+        if self._ledger_failure is not None:
+            raise self._ledger_failure
+
+    def _complete(self, trial_id: str, result: dict[str, Any] | None, error: bool) -> None:
         trial = self._open.pop(trial_id, None)
         if trial is None:  # it has ended already; its process died afterwards
             return

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from archsmith.errors import LeaseLost, Unavailable
+from archsmith.errors import ArchsmithError, LeaseLost
 from workers.job.context import JobContext
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class Heartbeat(threading.Thread):
                 if error.given_back:  # the driver has just ended the job, and comes to `stop` next
                     return
                 self._abandon("the lease is lost: another driver owns this job")
-            except Unavailable as error:
+            except (ArchsmithError, OSError) as error:  # OSError: the energy counters; without beats the job is lost
                 log.warning("cannot renew the lease: %s", error)
                 if time.monotonic() - last > self._lease_s * 2 / 3:
                     self._abandon("the lease could not be renewed in time")

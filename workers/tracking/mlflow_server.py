@@ -84,6 +84,8 @@ EXPERIMENT_KEYS = {"name", "tags"}
 MODEL_SOURCE = r"(?s)\A(runs|models|mlflow-artifacts):/(?!/)(?!.*\.\.)[^?#\\]+\Z"
 """Models come from runs of this server; MLflow itself would take file:, s3: and others as well."""
 MAX_EXPERIMENT_BYTES = 1 << 20
+MAX_BODY_BYTES = 16 << 20
+"""Of all requests but uploads of artifacts: a batch of 1,000 metrics has 100 kB."""
 _TRICK = re.compile(r"//|/\.{1,2}(/|$)|\\|%[0-9a-f]{2}|[\x00-\x1f\x7f]", re.IGNORECASE)
 
 
@@ -134,7 +136,7 @@ class Door:
         elif route in EMPTY:
             await _answer(send, 200, EMPTY[route])
         else:
-            await self._app(scope, receive, send)
+            await self._app(scope, receive if scope["method"] == "PUT" else _at_most(receive, MAX_BODY_BYTES), send)
 
     def refusal(self, scope: Scope) -> Refusal | None:
         """Why a request stops here, by all that stands in its head; None = it may go on."""
@@ -168,6 +170,19 @@ async def _read(receive: Receive) -> bytes | None:
             return bytes(body)
 
 
+def _at_most(receive: Receive, limit: int) -> Receive:
+    """For MLflow, which keeps a body in memory: a longer one looks as if the client had gone."""
+    taken = 0
+
+    async def limited() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        return message if taken <= limit else {"type": "http.disconnect"}
+
+    return limited
+
+
 def _checked(body: bytes | None) -> bytes | Refusal:
     """A new experiment, written anew so that MLflow reads exactly what was checked here."""
     try:
@@ -177,7 +192,9 @@ def _checked(body: bytes | None) -> bytes | Refusal:
     if not isinstance(given, dict):
         return Refusal(status=400, reason="the body is no JSON object, or too long")
     if unknown := sorted(set(given) - EXPERIMENT_KEYS):
-        return Refusal(status=400, reason=f"{unknown} may not be set here: only name and tags of an experiment")
+        return Refusal(
+            status=400, reason=f"{unknown[0][:50]!r} may not be set here: only name and tags of an experiment"
+        )
     return json.dumps(given).encode()
 
 
@@ -238,7 +255,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--allowed-hosts", required=True, help="HOST:PORT,… as browsers and clients write them")
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    hosts = given.allowed_hosts.split(",")
+    hosts = [host for host in map(str.strip, given.allowed_hosts.split(",")) if host]
     app = mlflow_app(store=given.backend_store_uri, artifacts=given.artifacts_destination, hosts=hosts)
     # lifespan: MLflow uses it for its assistant alone. proxy_headers: there is no proxy to believe.
     uvicorn.run(
@@ -250,6 +267,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         proxy_headers=False,
         server_header=False,
         log_config=None,
+        access_log=False,
         timeout_graceful_shutdown=2,
     )
     return 0

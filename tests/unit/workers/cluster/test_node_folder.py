@@ -109,3 +109,18 @@ def test_what_a_killed_owner_left_is_swept_and_what_a_living_one_has_is_not(
             owner.kill()
             owner.wait()
             owner.stdout.close()
+
+
+def test_a_users_own_folder_with_such_a_name_stays(short: Path, taken: list[NodeFolder]) -> None:
+    mine = short / "ray-datasets"
+    mine.mkdir(mode=0o700)
+    (mine / "images.zip").write_text("a year of work")
+    shared = short / "ray-examples"
+    shared.mkdir(mode=0o755)
+    left = short / "ray-12345678"
+    (left / "r").mkdir(parents=True)
+    left.chmod(0o700)
+    taken.append(take(short))
+    assert (mine / "images.zip").is_file()
+    assert shared.is_dir()
+    assert not left.exists()

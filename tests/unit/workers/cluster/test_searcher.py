@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 from ray.tune.schedulers import TrialScheduler
 
+from archsmith.errors import Unavailable
 from search.controllers.random import RandomController
 from search.factory import make_controller
 from search.ledger import Ledger, open_ledger
@@ -376,3 +377,24 @@ def test_the_controllers_state_is_stored_after_each_trial(ledger: Ledger, monkey
     believed = ledger.controller_state(table.lease.job_id)
     assert believed is not None
     assert (believed.told, believed.state) == (1, {"uniform": True})
+
+
+def test_an_end_that_the_ledger_did_not_take_ends_the_driver_and_not_the_trial(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tune swallows the error and reports the trial a second time, as failed."""
+    table = Table(ledger)
+    table.suggest("a")
+
+    def away(*_: object) -> None:
+        raise Unavailable("the database does not answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger, "finish_trial", away)
+        with pytest.raises(Unavailable):
+            table.searcher.on_trial_complete("a", EPOCH)
+    table.searcher.on_trial_complete("a", error=True)
+    assert table.state(0) == (TrialState.RUNNING, None), "the next driver takes it up"
+    for ask in (table.searcher.check, lambda: table.searcher.suggest("b")):
+        with pytest.raises(Unavailable):
+            ask()

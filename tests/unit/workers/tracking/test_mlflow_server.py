@@ -229,3 +229,30 @@ def test_models_come_from_this_server(source: str) -> None:
 )
 def test_models_come_from_nowhere_else(source: str) -> None:
     assert not re.search(MODEL_SOURCE, source)
+
+
+@pytest.mark.parametrize(("method", "kept"), [("POST", 3), ("PUT", 6)])
+def test_a_body_without_end_is_cut_off_but_for_artifacts(
+    method: str, kept: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """kept: of six pieces of 100 bytes, how many come to MLflow."""
+    monkeypatch.setattr("workers.tracking.mlflow_server.MAX_BODY_BYTES", 300)
+    path = (
+        "/api/2.0/mlflow/runs/log-batch" if method == "POST" else "/api/2.0/mlflow-artifacts/artifacts/0/a/artifacts/b"
+    )
+    pieces: list[Any] = [{"type": "http.request", "body": b"x" * 100, "more_body": n < 5} for n in range(6)]
+    seen: list[Any] = []
+
+    async def mlflow(scope: Any, receive: Any, send: Any) -> None:
+        while len(seen) < 6 and (not seen or seen[-1]["type"] == "http.request"):
+            seen.append(await receive())
+
+    async def receive() -> Any:
+        return pieces.pop(0)
+
+    async def send(message: Any) -> None:
+        raise AssertionError(message)
+
+    scope = {"type": "http", "method": method, "path": path, "headers": [(b"host", HOST.encode())]}
+    asyncio.run(Door(mlflow, hosts=[HOST])(scope, receive, send))
+    assert sum(message["type"] == "http.request" for message in seen) == kept

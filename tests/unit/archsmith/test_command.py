@@ -97,14 +97,14 @@ def test_a_job_that_ends_badly_is_exit_code_1(
     assert state in ran.err
 
 
-def test_interrupting_a_watch_leaves_the_job_running(service: FakeService, archsmith: Archsmith) -> None:
-    def interrupted(request: object) -> Answer:
-        import _thread
+def test_interrupting_a_watch_leaves_the_job_running(
+    service: FakeService, archsmith: Archsmith, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(seconds: float) -> None:
+        raise KeyboardInterrupt
 
-        _thread.interrupt_main()
-        return answer(job())
-
-    service.on("GET", f"/v1/jobs/{JOB}", interrupted)
+    monkeypatch.setattr("archsmith.client.time.sleep", interrupted)
+    service.on("GET", f"/v1/jobs/{JOB}", answer(job()))
     ran = archsmith("watch", JOB)
     assert ran.code == 130
     assert one_line(ran.err)

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from archsmith.errors import ArchsmithError, ClusterAway, ConfigurationError, JobFailure, LeaseLost, Unavailable
 from search.factory import make_controller
@@ -45,11 +46,13 @@ from workers.phases.random_arm import RandomArm
 from workers.probes.calibration import calibrated
 from workers.probes.energy_check import check_energy
 from workers.settings import Settings
-from workers.tracking.writer import OutboxWriter
 from workers.train.job_data import JobData, search_data
 from workers.train.numerics import Numerics
 from workers.train.prepare import recipe
 from workers.weights.inherit import find_donor
+
+if TYPE_CHECKING:
+    from workers.tracking.writer import OutboxWriter
 
 log = logging.getLogger("archsmith.driver")
 
@@ -79,8 +82,7 @@ class Driver:
         context = self._context
         context.folder.mkdir(parents=True, exist_ok=True)
         heartbeat = Heartbeat(context, waiting_for=self._shortage, away=connection.away, put_back=self._put_back)
-        url = context.settings.mlflow_url
-        writer = OutboxWriter(context.settings, self._ledger, context.job_id) if url else None
+        writer = self._writer()
         heartbeat.start()
         if writer:
             writer.start()
@@ -98,6 +100,13 @@ class Driver:
             heartbeat.stop()
             if writer:
                 writer.finish(timeout_s=DRAIN_S)
+
+    def _writer(self) -> "OutboxWriter | None":
+        if not self._context.settings.mlflow_url:
+            return None
+        from workers.tracking.writer import OutboxWriter  # loads mlflow: 1.7 s of a processor
+
+        return OutboxWriter(self._context.settings, self._ledger, self._context.job_id)
 
     def _steps(self) -> None:
         settings = self._context.settings

@@ -48,6 +48,7 @@ def test_every_example_is_run_here() -> None:
     assert [path.name for path in EXAMPLES.glob("*.py") if f'"{path.name}"' not in text] == []
 
 
+@pytest.mark.slow
 def test_the_first_job(house: House, tmp_path: Path) -> None:
     out = run(house, tmp_path, str(EXAMPLES / "first_job.py"))
     assert [line.split(":")[0] for line in out.splitlines() if line.startswith("trial ")] == [

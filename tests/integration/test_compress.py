@@ -26,7 +26,8 @@ SECTION = CompressSpec(
 )
 
 
-def test_in_the_job_and_afterwards(yard: Yard) -> None:
+def _compressed_in_the_job(yard: Yard) -> tuple[str, dict[str, bytes]]:
+    """The job's id, and the files of its bundle."""
     yard.submit(trials=2, compress=SECTION)
     job = yard.drive()
     assert (job.state, job.reason) == (JobState.SUCCEEDED, None)
@@ -40,8 +41,18 @@ def test_in_the_job_and_afterwards(yard: Yard) -> None:
     assert len(found["compressed/weights.packed"]) == entry["bytes"] < entry["bytes_before"]
     assert unpack(found["compressed/weights.packed"])
     assert entry["bytes_before"] == len(found["weights.safetensors"])
+    return job.id, found
 
-    section = replace(SECTION, steps=SECTION.steps[1:], of=job.id)
+
+def test_in_the_job(yard: Yard) -> None:
+    _compressed_in_the_job(yard)
+    audit(yard.ledger)
+
+
+@pytest.mark.slow
+def test_afterwards_and_inherited(yard: Yard) -> None:
+    first, found = _compressed_in_the_job(yard)
+    section = replace(SECTION, steps=SECTION.steps[1:], of=first)
     later, _ = yard.ledger.create_job(replace(spec(trials=2), compress=section))
     done = yard.drive()
     assert (done.id, done.state, done.reason) == (later.id, JobState.SUCCEEDED, None)
@@ -54,12 +65,12 @@ def test_in_the_job_and_afterwards(yard: Yard) -> None:
     assert other["weights.safetensors"] == found["weights.safetensors"]
     assert other["compressed/weights.packed"] != found["compressed/weights.packed"]
 
-    yard.submit(trials=1, init_from=job.id)
+    yard.submit(trials=1, init_from=first)
     heir = yard.drive()
     assert (heir.state, heir.reason) == (JobState.SUCCEEDED, None)
     report = json.loads(read_bundle(yard.settings.job_folder(heir.id) / "bundle.zip")["report.json"])
     shares = report["init_from"]
-    assert shares.pop("job") == job.id
+    assert shares.pop("job") == first
     assert sum(shares.values()) == pytest.approx(1)
     assert shares["copied"] > 0
     audit(yard.ledger)

@@ -142,7 +142,7 @@ def test_hyperband_and_hopeless_trials(yard: Yard) -> None:
         trials=24,
         epochs=9,
         controller=ControllerSpec(name="evolution", options={"population": 4}),
-        trial=TrialSpec(precision="fp32", layout="nchw", scheduler="hyperband", stop_hopeless=True),
+        trial=replace(ALONE, scheduler="hyperband", stop_hopeless=True),
     )
     job = yard.drive(Fake())
     trials = yard.trials(job.id)
@@ -233,7 +233,7 @@ def test_the_search_ends_with_its_seconds(yard: Yard) -> None:
 
 def test_a_paused_training_goes_on_from_its_epoch(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
     """And ends with the very score of a training that was never interrupted."""
-    job_id = yard.submit(trials=1, epochs=25)
+    job_id = yard.submit(trials=1, epochs=12)
     ledger = yard.ledger
     reported: list[tuple[int, int]] = []
     add = ledger.add_measurement
@@ -251,7 +251,7 @@ def test_a_paused_training_goes_on_from_its_epoch(yard: Yard, monkeypatch: pytes
 
     assert yard.drive(meanwhile=pause).state is JobState.PAUSED
     before = ledger.trial(job_id, 0)
-    assert 2 <= len(before.measurements) < 25
+    assert 2 <= len(before.measurements) < 12
     ledger.request(job_id, "run")
     driver = yard.driver()
     dataset = DataStore(yard.settings.datasets).open("digits", seed=0)
@@ -259,7 +259,7 @@ def test_a_paused_training_goes_on_from_its_epoch(yard: Yard, monkeypatch: pytes
     after = ledger.trial(job_id, 0)
     assert (after.state, after.attempts) == (TrialState.COMPLETED, 2)
     assert after.measurements[: len(before.measurements)] == before.measurements
-    assert [m.epoch for m in after.measurements] == list(range(1, 26))
+    assert [m.epoch for m in after.measurements] == list(range(1, 13))
     again = [epoch for attempt, epoch in reported if attempt == 2]
     assert again[0] >= len(before.measurements), "the second attempt began where the checkpoint stood"
     _equals_one_without_pause(driver, dataset, after)
@@ -272,13 +272,13 @@ def _equals_one_without_pause(driver: Driver, dataset: Any, paused: Any) -> None
     numerics = Numerics(precision="fp32", layout="nchw", source="fixed")
     task = driver._task(proposal, 1, dataset, numerics)
     trainer = new_trainer(task.architecture, search_data(dataset), task.recipe)
-    scores = [trainer.epoch().score for _ in range(25)]
+    scores = [trainer.epoch().score for _ in range(12)]
     assert scores == [m.score for m in paused.measurements]
 
 
 def test_a_warm_start_with_own_architectures_up_to_a_target(yard: Yard, controllers: list[Controller]) -> None:
     """The second job knows the first one's trials, tries the user's own first, and ends with its target."""
-    first = yard.drive(Fake()) if yard.submit(trials=6) else None
+    first = yard.drive(Fake()) if yard.submit(trials=6, trial=ALONE) else None
     assert first is not None
     known = yard.trials(first.id)
     own = next(trial.choices for number, trial in known.items() if number > 0)
@@ -289,6 +289,7 @@ def test_a_warm_start_with_own_architectures_up_to_a_target(yard: Yard, controll
         enqueue=(dict(own), {}),
         warm_start=WarmStart(jobs=(first.id,)),
         stop=StopSpec(target=target),
+        trial=ALONE,
         finalists=finalists(top=2),
     )
     job = yard.drive(Fake())

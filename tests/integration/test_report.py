@@ -7,6 +7,7 @@ the same architectures in the same order and the same scores. The second search 
 import json
 import signal
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -65,21 +66,18 @@ def _report(yard: Yard, job_id: str) -> dict[str, Any]:
     return found
 
 
-def _killed_on_the_way(yard: Yard, ray_address: str) -> str:
-    """A job on two workers, its driver killed in the search and in the random arm."""
+def _killed_on_the_way(yard: Yard, ray_address: str, phases: Sequence[str]) -> str:
+    """A job on two workers, its driver killed in each of the phases."""
     ledger, job_id = yard.ledger, yard.submit(**JOB)
 
     def some(trials: Any) -> bool:
         states = [trial.state for trial in trials]
         return TrialState.COMPLETED in states and TrialState.RUNNING in states
 
-    moments = (
-        lambda: some(ledger.history(job_id)) if yard.trials(job_id) else False,
-        lambda: some(ledger.random_arm(job_id)),
-    )
-    for number, moment in enumerate(moments):
-        driver = yard.spawn(yard.claim(f"driver {number}"), ray_address)
-        until(lambda: moment() or driver.poll() is not None, LIMIT_S)  # noqa: B023
+    trials = {"search": lambda: ledger.history(job_id), "random_arm": lambda: ledger.random_arm(job_id)}
+    for phase in phases:
+        driver = yard.spawn(yard.claim(f"driver of the {phase}"), ray_address)
+        until(lambda: some(trials[phase]()) or driver.poll() is not None, LIMIT_S)  # noqa: B023
         driver.send_signal(signal.SIGKILL)
         assert driver.wait() == -signal.SIGKILL, "it was killed before it had ended"
     last = yard.spawn(yard.claim("the last driver"), ray_address)
@@ -87,11 +85,14 @@ def _killed_on_the_way(yard: Yard, ray_address: str) -> str:
     return job_id
 
 
+@pytest.mark.parametrize(
+    "phases", [("random_arm",), pytest.param(("search", "random_arm"), marks=pytest.mark.slow)], ids="-".join
+)
 def test_a_reproducible_search_is_replayed_to_the_last_digit(
-    yard: Yard, ray_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    yard: Yard, ray_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, phases: Sequence[str]
 ) -> None:
     yard.settings = replace(yard.settings, lease_s=LEASE_S)
-    first = _killed_on_the_way(yard, ray_address)
+    first = _killed_on_the_way(yard, ray_address, phases)
     before = _report(yard, first)
     jsonschema.Draft202012Validator(schema()).validate(before)
     assert [one["trainings"] for one in before["costs"]] == [3, 3, len(yard.ledger.finalists(first))]

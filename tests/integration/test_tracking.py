@@ -25,7 +25,7 @@ from safetensors.numpy import load_file
 
 from api import process
 from search.ledger import OutboxRow
-from search.spec import ObjectiveSpec
+from search.spec import ObjectiveSpec, TrialSpec
 from search.trial import JobState
 from tests.driving import Yard, finalists, until
 from tests.fakes import Fake, latency, score
@@ -66,7 +66,10 @@ def _answers(url: str) -> bool:
 
 def _job(yard: Yard, **changes: Any) -> str:
     objective = ObjectiveSpec(minimize=("latency_ms",))
-    return yard.submit(trials=5, epochs=2, finalists=finalists(top=2), objective=objective, **changes)
+    one_at_a_time = TrialSpec(precision="fp32", layout="nchw", batch_size=256, cpus=2)
+    return yard.submit(
+        trials=5, epochs=2, finalists=finalists(top=2), objective=objective, trial=one_at_a_time, **changes
+    )
 
 
 FAULTS = Fake(crashed=frozenset({3}), killed_once=frozenset({2}))
@@ -164,6 +167,7 @@ def test_a_job_is_delivered_once(yard: Yard, mlflow_url: str, monkeypatch: pytes
     assert _seen(client, job_id) == seen
 
 
+@pytest.mark.slow
 def test_mlflow_away_during_the_job(yard: Yard, mlflow_url: str) -> None:
     yard.settings = replace(yard.settings, mlflow_url=f"http://127.0.0.1:{_free_port()}")
     job_id = _job(yard)

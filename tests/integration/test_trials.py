@@ -13,7 +13,7 @@ from workers.cluster.tasks import run_tasks
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
-LIMIT_S = 6.0
+LIMIT_S = 3.0
 
 
 def test_every_fault_is_an_outcome_and_harms_no_other_trial(yard: Yard) -> None:
@@ -51,10 +51,10 @@ def test_every_fault_is_an_outcome_and_harms_no_other_trial(yard: Yard) -> None:
 
 
 def test_a_job_whose_trials_all_fail_says_why(yard: Yard) -> None:
-    yard.submit(trials=3)
+    yard.submit(trials=2)
     job = yard.drive(Fake(all_crash=True))
-    assert (job.state, job.reason) == (JobState.FAILED, "no trial succeeded: 3 × crashed")
-    assert job.counts[TrialState.FAILED] == 3
+    assert (job.state, job.reason) == (JobState.FAILED, "no trial succeeded: 2 × crashed")
+    assert job.counts[TrialState.FAILED] == 2
     audit(yard.ledger)
 
 

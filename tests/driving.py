@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,10 @@ def finalists(**changes: Any) -> FinalistSpec:
     """One finalist, trained once for one epoch, and nothing to compare it with."""
     alone = {"baseline": False, "random_arm": False, "fidelity": 0}
     return FinalistSpec(**{"top": 1, "seeds": 1, "epochs": 1, **alone, **changes})
+
+
+ALONE = TrialSpec(precision="fp32", layout="nchw", cpus=2)
+"""One trial at a time, where two would prove nothing more: each has a process to start, and a search waits for it."""
 
 
 def spec(*, trials: int = 4, epochs: int = 1, **changes: Any) -> JobSpec:
@@ -126,6 +130,22 @@ class Yard:
                 child.kill()
             child.wait()
         self.ledger.close()
+
+
+def tasks_here(
+    function: Callable[[Any, Any], Any],
+    tasks: Sequence[Any],
+    *,
+    shared: Any,
+    cpus: float,
+    gpus: float,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Iterator[tuple[Any, Any]]:
+    """Stands for `workers.cluster.tasks.run_tasks`: in this process, which has torch loaded."""
+    for task in tasks:
+        if should_stop():
+            return
+        yield task, function(task, shared)
 
 
 def plain(trial: Trial) -> Trial:

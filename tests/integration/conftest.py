@@ -35,6 +35,14 @@ def yard(tmp_path: Path, ray_address: str) -> "Iterator[Yard]":
 
 
 @pytest.fixture
+def finals_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Final trainings in the test's own process, where they are not the point: another would load torch for 4 s."""
+    from tests.driving import tasks_here
+
+    monkeypatch.setattr("workers.phases.finish.run_tasks", tasks_here)
+
+
+@pytest.fixture
 def controllers(monkeypatch: pytest.MonkeyPatch) -> "list[Controller]":
     """Every controller that a driver makes, as it makes them."""
     from search.factory import make_controller

@@ -20,14 +20,13 @@ from search.spec import (
     ObjectiveSpec,
     StopSpec,
     TargetSpec,
-    TrialSpec,
     WarmStart,
 )
 from search.stopping.early_stopping import Hyperband
 from search.trial import RANDOM_ARM_FROM, JobState, Measurement, Outcome, TrialState
 from space.analysis import analyse
 from space.architecture import Architecture
-from tests.driving import Yard, finalists, until
+from tests.driving import ALONE, Yard, finalists, until
 from tests.fakes import Fake, latency, score
 from tests.invariants import audit
 from workers.datasets import DataStore
@@ -37,12 +36,9 @@ from workers.train.job_data import search_data
 from workers.train.numerics import Numerics
 from workers.train.prepare import new_trainer
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300), pytest.mark.usefixtures("finals_here")]
 
 FINALISTS = finalists(top=2)
-ALONE = TrialSpec(precision="fp32", layout="nchw", cpus=2)
-"""One trial at a time, where two would prove nothing more: each has a process to start."""
-
 TWO_POINTS = {"schema": 1, "name": "two", "stages": [{"operation": ["conv"], "kernel": [3, 5], "width": [8]}]}
 
 

@@ -5,12 +5,13 @@ import torch
 
 from space import presets
 from space.architecture import Architecture
+from tests.effort import share
 from tests.exactness import check_code, check_costs, check_onnx, check_texts, check_training_step, fresh
 from tests.spaces import preset, sample, shapes_of
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.sweep]
 
-EACH = 9
+EACH = share(9, least=3)
 """Networks of each preset; its input shapes take turns."""
 
 

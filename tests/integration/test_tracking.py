@@ -25,9 +25,9 @@ from safetensors.numpy import load_file
 
 from api import process
 from search.ledger import OutboxRow
-from search.spec import ObjectiveSpec, TrialSpec
+from search.spec import ObjectiveSpec
 from search.trial import JobState
-from tests.driving import Yard, finalists, until
+from tests.driving import ALONE, Yard, finalists, until
 from tests.fakes import Fake, latency, score
 from workers.tracking.writer import EXPERIMENT, MlflowTracker
 
@@ -66,10 +66,7 @@ def _answers(url: str) -> bool:
 
 def _job(yard: Yard, **changes: Any) -> str:
     objective = ObjectiveSpec(minimize=("latency_ms",))
-    one_at_a_time = TrialSpec(precision="fp32", layout="nchw", batch_size=256, cpus=2)
-    return yard.submit(
-        trials=5, epochs=2, finalists=finalists(top=2), objective=objective, trial=one_at_a_time, **changes
-    )
+    return yard.submit(trials=5, epochs=2, finalists=finalists(top=2), objective=objective, trial=ALONE, **changes)
 
 
 FAULTS = Fake(crashed=frozenset({3}), killed_once=frozenset({2}))

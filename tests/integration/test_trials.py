@@ -11,7 +11,7 @@ from tests.fakes import Fake
 from tests.invariants import audit
 from workers.cluster.tasks import run_tasks
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300), pytest.mark.usefixtures("finals_here")]
 
 LIMIT_S = 3.0
 

@@ -11,13 +11,13 @@ from search.surrogate.controller import SurrogateController
 from search.trial import JobState, TrialState
 from space.space import replay
 from tests import fakes
-from tests.driving import Yard, until
+from tests.driving import ALONE, Yard, until
 from tests.fakes import Fake
 from tests.invariants import audit
 from workers.driver import Driver
 from workers.probes import zero_cost
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300), pytest.mark.usefixtures("finals_here")]
 
 ZERO_COST = ControllerSpec(name="predictor", options={"warm": "zero_cost"})
 
@@ -36,7 +36,7 @@ def test_the_starts_are_the_best_of_what_was_measured(
     yard: Yard, controllers: list[Controller], monkeypatch: pytest.MonkeyPatch, reproducible: bool
 ) -> None:
     monkeypatch.setattr(zero_cost, "MEASURED", zero_cost.FEWEST + 4)  # in one process
-    yard.submit(trials=5, controller=ZERO_COST, reproducible=reproducible)
+    yard.submit(trials=5, controller=ZERO_COST, trial=ALONE, reproducible=reproducible)
     job = yard.drive(Fake())
     assert job.state is JobState.SUCCEEDED
     assert phases(yard, job) == ["proxies", "search", "finalists", "bundle"]
@@ -93,6 +93,6 @@ def _pause_in(phase: str, yard: Yard, job_id: str) -> Any:
 
 
 def test_where_there_is_no_time_to_measure_it_starts_by_parameters(yard: Yard, controllers: list[Controller]) -> None:
-    yard.submit(trials=2, controller=ZERO_COST, budget=Budget(trials=2, epochs=1, seconds=60))
+    yard.submit(trials=2, controller=ZERO_COST, trial=ALONE, budget=Budget(trials=2, epochs=1, seconds=60))
     assert yard.drive(Fake()).state is JobState.SUCCEEDED
     assert guesses(controllers[0]) == {}

@@ -2,7 +2,7 @@
 
 The format is described in the loader (`workers/compress/loader.py`, shipped in the bundle as `load.py`). It follows
 Han et al. 2016, Deep Compression: indices into a codebook of shared values instead of values (section 3), runs of zeros
-instead of zeros (section 2), and Huffman codes for both (section 5).
+instead of zeros (section 2), and Huffman codes for both (section 4).
 
 The Huffman coder is dahuffman (pure Python, 50 kB, MIT): it exposes its table, so a few lines of numpy decode what it
 wrote. constriction, the alternative, is a compiled coder whose bits only constriction itself reads.

@@ -41,7 +41,7 @@ def reference(state: State, tuner: FineTuner) -> StepOutput:
 
 
 def huffman(state: State, tuner: FineTuner) -> StepOutput:  # noqa: ARG001 - no weight changes, so there is nothing to judge
-    """Huffman codes for codebook indices and runs of zeros (Han et al. 2016, section 5). Changes no weight."""
+    """Huffman codes for codebook indices and runs of zeros (Han et al. 2016, section 4). Changes no weight."""
     return StepOutput(state=state.having(state.weights, form="coded"), kept=True)
 
 

@@ -3,7 +3,7 @@
 A layer inherits from the donor's layer of the same name when both are the same operation. Weights of equal shape are
 copied. Where a layer has become wider, new channels start as copies of old ones, and a layer that reads a channel which
 now exists c times divides its weights for it by c: the wider network computes what the old one did, and training
-continues from there (Chen, Goodfellow, Shlens 2016, Net2Net, section 3.1). A little noise on the copies breaks the
+continues from there (Chen, Goodfellow, Shlens 2016, Net2WiderNet). A little noise on the copies breaks the
 symmetry, since identical channels would get identical gradients for ever. All other weights are drawn as usual: of
 layers that are new, have another kernel, are narrower, or follow a flatten of another size.
 
@@ -88,7 +88,7 @@ def inherit(module: "nn.Module", architecture: Architecture, donor: Donor, *, no
 
     module: built from `architecture`; its state dict is changed. noise: on the copies of a widened layer, as a share of
     the standard deviation of the donor's tensor. Random numbers come from torch's global generator.
-    (Chen et al. 2016, Net2Net, section 3.1.)
+    (Net2WiderNet, Chen, Goodfellow, Shlens 2016.)
     """
     import torch
     from safetensors.torch import load

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.house import SMALL, House, archsmith
+from tests.e2e.house import WALK, House, archsmith
 
 
 @pytest.fixture(scope="session")
@@ -20,5 +20,5 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 def walk(house: House, tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
     """A job from its submission by the command to its end; the first line of the output is its id."""
     file = tmp_path_factory.mktemp("walk") / "job.json"
-    file.write_text(json.dumps(SMALL))
-    return archsmith(house.url, "submit", str(file), "--name", "walk", "--trials", "3", "--watch")
+    file.write_text(json.dumps({**WALK, "budget": {**WALK["budget"], "trials": 9}}))
+    return archsmith(house.url, "submit", str(file), "--name", "walk", "--trials", "4", "--watch")

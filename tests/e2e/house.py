@@ -21,6 +21,13 @@ SMALL = {
     "budget": {"trials": 4, "epochs": 2},
     "finalists": ALONE,
 }
+WALK = {
+    **SMALL,
+    "reproducible": True,
+    "budget": {"trials": 4, "epochs": 2},
+    "trial": {"precision": "fp32", "layout": "nchw", "batch_size": 16},
+}
+"""Of the fixture `walk`: what other jobs of this document have to come to."""
 PROGRAM = str(Path(sys.executable).with_name("archsmith"))
 
 

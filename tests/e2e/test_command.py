@@ -34,7 +34,7 @@ def test_a_job_from_its_submission_to_its_bundle(
     assert walk.returncode == 0, walk.stderr
     job, *progress = walk.stdout.splitlines()
     assert re.fullmatch(r"[0-9a-f-]{36}", job)
-    assert any("3/3 trials done" in line for line in progress)
+    assert any("4/4 trials done" in line for line in progress)
     assert "final score" in walk.stdout
     assert job in archsmith(url, "jobs").stdout
     refused(archsmith(url, "cancel", job), 4, "succeeded")

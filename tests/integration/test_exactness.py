@@ -40,7 +40,13 @@ def test_generated_code_gives_the_same_logits(name: str) -> None:
         check_code(architecture, fresh(architecture, number))
 
 
-@pytest.mark.parametrize("name", presets.names())
+QUICK = ("branching", "graph_class", "volume3d")
+"""Presets whose ONNX model `make test` makes, 5 s each: tests/conformance has every operation's."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n in presets.names()]
+)
 def test_the_onnx_model_gives_the_same_logits(name: str) -> None:
     architecture = min(architectures(name, 4), key=lambda one: len(one.nodes))  # a large one takes ten seconds
     check_onnx(architecture, fresh(architecture, 0))

@@ -19,7 +19,11 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> TrainData:
     return TrainData.on("cpu", train=train, val=val, mean=opened.mean, std=opened.std)
 
 
-@pytest.mark.parametrize("name", ["capsule", "densenet", "highway", "inception", "nonlocal", "resnet", "resnext"])
+QUICK = ("capsule", "resnext")
+NAMES = [*QUICK, "densenet", "highway", "inception", "nonlocal", "resnet"]
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n in NAMES])
 def test_the_baseline_learns_digits(name: str, data: TrainData) -> None:
     """Four epochs in a second or two; the first seven seeds gave 0.98 to 1.00 for each."""
     torch.set_num_threads(1)

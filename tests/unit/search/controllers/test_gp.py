@@ -23,7 +23,7 @@ def searched(controller: GpController, values: list[float | None]) -> list[Propo
     return proposals
 
 
-@pytest.mark.heavy
+@pytest.mark.slow
 def test_it_finds_what_is_good_and_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     """Of 1,332 points 1 in 19 is within 0.07 of the best: 48 draws at random hit 14 of those with probability 9e-8."""
     toy = chain(2)

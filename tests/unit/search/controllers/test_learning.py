@@ -43,8 +43,11 @@ def test_the_false_alarm_rate() -> None:
     [
         pytest.param(ControllerSpec(name="tpe"), marks=pytest.mark.slow),
         ControllerSpec(name="reinforce"),
-        ControllerSpec(name="reinforce", options={"advantage": "quantile", "learning_rate": 2.0}),
-        ControllerSpec(name="local_search"),
+        pytest.param(
+            ControllerSpec(name="reinforce", options={"advantage": "quantile", "learning_rate": 2.0}),
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(ControllerSpec(name="local_search"), marks=pytest.mark.slow),
         ControllerSpec(name="evolution", options={"population": 10}),
     ],
     ids=["tpe", "reinforce", "reinforce-quantile", "local_search", "evolution"],
@@ -54,7 +57,13 @@ def test_better_than_random(spec: ControllerSpec, random_finds: list[float]) -> 
     assert won >= WON, f"{won} of {SEEDS} seeds"
 
 
-@pytest.mark.parametrize(("name", "state"), [("tpe", TrialState.FAILED), ("reinforce", TrialState.INFEASIBLE)])
+@pytest.mark.parametrize(
+    ("name", "state"),
+    [
+        pytest.param("tpe", TrialState.FAILED, marks=pytest.mark.slow),
+        ("reinforce", TrialState.INFEASIBLE),
+    ],
+)
 def test_it_avoids_what_fails(name: str, state: TrialState) -> None:
     # Whatever has a kernel of 5 fails, and 5 is the best kernel. A third of the layers have it when nothing is learned;
     # of 240 layers less than a quarter have it then with probability 4e-3. (A failure itself teaches nothing: a policy

@@ -249,7 +249,7 @@ def test_without_a_finite_spread_z_scores_are_dropped() -> None:
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("name", ["tpe", "evolution", "reinforce"])
+@pytest.mark.parametrize("name", [pytest.param("tpe", marks=pytest.mark.slow), "evolution", "reinforce"])
 def test_what_was_known_helps(name: str) -> None:
     """With 60 settled trials known, 15 further ones are better on average than the first 15 without, in 5 of 5 seeds.
 

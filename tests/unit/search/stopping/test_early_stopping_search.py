@@ -36,11 +36,14 @@ def run(name: str, scheduler: str, *, trials: int, seed: int = 0, hopeless: bool
 LONG = {"gp", "policy_model", "predictor", "tpe"}
 """Each ask of theirs takes a hundredth of a second and more: one way of stopping here, all in `make test-slow`."""
 
+QUICK = {("asha", False), ("hyperband", True)}
+"""Ways of stopping that `make test` tries with the other controllers."""
+
 
 def _pairs() -> Iterator[object]:
     for name in sorted(set(CONTROLLERS) - {"auto"}):  # which is policy_model
         for scheduler, hopeless in list(itertools.product(SCHEDULERS, (False, True)))[1:]:
-            slow = name in LONG and (scheduler, hopeless) != ("hyperband", True)
+            slow = (scheduler, hopeless) not in ({("hyperband", True)} if name in LONG else QUICK)
             yield pytest.param(name, scheduler, hopeless, marks=pytest.mark.slow if slow else ())
 
 

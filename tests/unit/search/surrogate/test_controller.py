@@ -168,6 +168,7 @@ def test_the_incumbent_is_the_best_estimate_and_not_the_luckiest_value() -> None
     assert np.mean(named) < np.mean(luckiest)
 
 
+@pytest.mark.slow
 def test_an_answer_that_always_fails_is_avoided() -> None:
     """Each layer has a kernel of 5 in a third of uniform draws; two seeds, trials 30 to 59, 180 layers."""
     toy = chain(3)
@@ -227,6 +228,7 @@ def test_an_ask_keeps_its_algebra_to_one_thread(monkeypatch: pytest.MonkeyPatch)
     assert met == {1}
 
 
+@pytest.mark.slow
 def test_after_many_trials_an_ask_walks_less() -> None:
     few, more, many = (restored(count) for count in (100, 400, 3000))
     assert few.posterior().walk_budget == few.max_walks

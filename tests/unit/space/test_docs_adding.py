@@ -72,6 +72,7 @@ def test_its_operations_keep_the_contract(check: Check, added: list[str]) -> Non
             check(OPERATIONS[name], example)
 
 
+@pytest.mark.slow
 def test_its_operations_run_in_onnx_runtime(added: list[str]) -> None:
     for architecture in together(
         (OPERATIONS[name], example) for name in added for example in OPERATIONS[name].examples

@@ -78,6 +78,7 @@ class TestNsga2(ControllerConformance):
         return ControllerSpec(name="nsga2")
 
 
+@pytest.mark.slow  # an ask takes a fifth of a second
 class TestGp(ControllerConformance):
     asks = 60
 

@@ -104,6 +104,7 @@ def test_pruned_weights_stay_zero_while_the_others_learn(digits: Dataset, traine
     assert len(made.state.pack()) < 0.5 * len(trained.pack())
 
 
+@pytest.mark.slow
 def test_a_ticket_begins_from_early_weights_and_is_compared(digits: Dataset) -> None:
     tuner = FineTuner(data=search_data(digits), recipe=RECIPE, floor=0.0)
     made = STEPS["lottery"](fresh(), tuner, sparsity=0.6, rounds=2, rewind_epoch=1)
@@ -255,6 +256,7 @@ def test_a_bug_of_ours_in_a_step_is_not_taken_for_a_failed_step(
         chain.compress(search_data(digits), final_data(digits))
 
 
+@pytest.mark.slow
 def test_the_int8_model_has_its_own_scores(
     digits: Dataset, trained: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -263,7 +263,7 @@ def test_a_trial_that_breaks_a_limit_on_latency_ends_as_infeasible(ledger: Ledge
     """After its first epoch, without a score; also where that epoch is its only one."""
     table = Table(ledger, trials=3, epochs=3, objective=ObjectiveSpec(constraints=("latency_ms <= 2.5",)))
     told: list[Outcome] = []
-    table.searcher._controller.tell = told.append  # type: ignore[method-assign]
+    table.searcher._controller.tell = told.append  # type: ignore[method-assign,assignment]
     slow, fast = ({**EPOCH, "measures": [("latency_ms", latency)]} for latency in (3.0, 2.0))
     table.suggest("a")
     assert not table.searcher.goes_on("a", slow)

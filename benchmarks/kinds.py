@@ -81,7 +81,7 @@ CASES = (
         epochs=6,
         final_epochs=20,
         goal=0.80,
-        reference="3-D ResNet-18 0.721 (MedMNIST v2); largest class 0.768",
+        reference="largest class alone 0.768; random forest on voxels 0.772, its AUC 0.774",
     ),
     Case(
         name="cora-nodes",

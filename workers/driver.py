@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archsmith.errors import ArchsmithError, ClusterAway, ConfigurationError, JobFailure, LeaseLost, Unavailable
+from search import limits
 from search.factory import make_controller
 from search.ledger import Lease, Ledger, open_ledger
 from search.objective import Objective
@@ -192,7 +193,7 @@ class Driver:
     def _space(self, dataset: Dataset) -> tuple[Space, tuple[Constraint, ...]]:
         shape, tasks = dataset.info.input_shape, (dataset.task,)
         space = Space.parse(self._spec.space, input_shape=shape, classes=dataset.classes, tasks=tasks)
-        return space, tuple(Constraint.parse(text) for text in self._spec.objective.constraints)
+        return space, limits.known(limits.parsed(self._spec.objective.constraints))
 
     def _random_arm(self, dataset: Dataset, numerics: Numerics) -> None:
         arm = RandomArm(

@@ -13,6 +13,7 @@ from typing import Any
 from ray.tune.search import Searcher
 
 from archsmith.errors import LeaseLost, SpaceExhausted, Unavailable
+from search import limits
 from search.objective import Objective
 from search.proposing.controller import Proposal
 from search.stopping import end_of_search
@@ -23,6 +24,9 @@ from workers.cluster import connection
 from workers.cluster.trial import TrialTask
 from workers.job.context import JobContext
 from workers.job.restore import Restored
+
+TOO_LARGE = "out_of_memory"
+"""Cause of a failure that is the architecture's: it does not fit in memory."""
 
 
 @dataclass(slots=True)
@@ -69,6 +73,7 @@ class LedgerSearcher(Searcher):
         self._proposals: dict[int, Proposal] = {}
         self._open: dict[str, _Open] = {}
         self._objective = Objective.of(self._spec.objective)
+        self._limits = limits.measured(limits.parsed(self._spec.objective.constraints))
         self._stopping = EarlyStopping(
             rules(
                 self._spec.trial.scheduler,
@@ -182,6 +187,8 @@ class LedgerSearcher(Searcher):
         if result.get("failure"):
             return True
         trial, measurement = self._open[trial_id], _measurement(result)
+        if self._broken(trial, measurement):
+            return False
         trial.stopped = self._stopping.judge(trial.number, measurement.epoch, self._objective.point(measurement))
         return trial.stopped is None
 
@@ -238,6 +245,8 @@ class LedgerSearcher(Searcher):
     def _outcome(self, trial: _Open) -> Outcome:
         if trial.last is None:
             return Outcome(number=trial.number, state=TrialState.FAILED, reason="crashed: reported no measurement")
+        if broken := self._broken(trial, trial.last):
+            return _infeasible(trial, broken)
         full = trial.epochs >= self._spec.budget.epochs
         values = self._objective.point(trial.last)
         return Outcome(
@@ -249,6 +258,12 @@ class LedgerSearcher(Searcher):
             reason=None if full else trial.stopped,
             curve=tuple(map(self._objective.combined, self._curves.points(trial.number, trial.epochs))),
         )
+
+    def _broken(self, trial: _Open, measurement: Measurement) -> str | None:
+        """Which constraint on what a worker measures this trial breaks, in words."""
+        if not self._limits:
+            return None
+        return limits.broken(self._limits, self._proposals[trial.number].architecture, measurement.measures)
 
     def _process_died(self, trial: _Open) -> None:
         """The trial's process is gone: after its time limit we ended it; before that, its machine lost it.
@@ -272,6 +287,8 @@ class LedgerSearcher(Searcher):
 
     def _failed(self, trial: _Open, reason: str) -> Outcome:
         """Counts the epochs measured before the failure, since they are spent."""
+        if reason.startswith(TOO_LARGE):
+            return _infeasible(trial, reason)
         return Outcome(number=trial.number, state=TrialState.FAILED, epochs=trial.epochs, reason=reason)
 
     def _tell(self, trial: _Open, outcome: Outcome) -> None:
@@ -294,6 +311,10 @@ class LedgerSearcher(Searcher):
     def open_attempts(self) -> list[tuple[int, int]]:
         """(number, attempt) of what Tune stopped without reporting: the search was paused, cancelled or out of time."""
         return [(trial.number, trial.attempt) for trial in self._open.values()]
+
+
+def _infeasible(trial: _Open, reason: str) -> Outcome:
+    return Outcome(number=trial.number, state=TrialState.INFEASIBLE, epochs=trial.epochs, reason=reason)
 
 
 def _measurement(result: dict[str, Any]) -> Measurement:

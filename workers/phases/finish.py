@@ -29,12 +29,14 @@ from workers.compress.chain import Winner
 from workers.compress.product import compress
 from workers.datasets import Dataset, DataStore
 from workers.finalists.plan import Final, plan, random_trials
+from workers.finalists.selection import REPETITION, Selection, candidates, described, winner_first
 from workers.finalists.training import FinalistResult, FinalistTask, choose, train_finalist
 from workers.job.context import JobContext
+from workers.phases.select_winner import select
 from workers.report.contents import Findings, assemble
 from workers.report.page import render
 from workers.report.trained import Trained, Training
-from workers.train.job_data import final_data
+from workers.train.job_data import final_data, search_data
 from workers.train.numerics import Numerics
 from workers.train.prepare import final_epochs, recipe
 from workers.weights.inherit import find_donor, inherited_shares
@@ -58,8 +60,12 @@ class Finish:
         spec = self._spec
         searched = list(self._ledger.history(self._context.job_id))
         arm = random_trials(spec, self._ledger, self._context.job_id) if spec.finalists.random_arm else []
-        finals = plan(spec, searched, arm)
+        planned = plan(spec, searched, arm)
         self._context.begin_phase("finalists")
+        selected = self._selected(candidates(spec, planned), numerics, dataset)
+        if self._context.stop.suspending:
+            return
+        finals = winner_first(spec, planned, selected)
         self._train(self._tasks(finals, numerics, dataset), dataset)
         if self._context.stop.suspending:
             return
@@ -67,11 +73,19 @@ class Finish:
         if not any(entry.final.role == "finalist" for entry in trained):
             reasons = {f.reason for f in self._ledger.finalists(self._context.job_id) if f.role == "finalist"}
             raise JobFailure(f"no finalist could be trained: {'; '.join(str(r) for r in reasons)[:300]}")
-        self._publish(dataset, numerics, searched, arm, trained)
+        self._publish(dataset, numerics, searched, arm, trained, described(planned, selected))
 
     # ---- final trainings
 
-    def _tasks(self, finals: Sequence[Final], numerics: Numerics, dataset: Dataset) -> list[FinalistTask]:
+    def _selected(self, finals: Sequence[Final], numerics: Numerics, dataset: Dataset) -> dict[int, Selection]:
+        """By rank, the trainings that choose among the finalists."""
+        once = [replace(final, seeds=1) for final in finals]
+        tasks = self._tasks(once, numerics, dataset, first=REPETITION)
+        return select(self._context, tasks, replace(search_data(dataset), donor=self._donor))
+
+    def _tasks(
+        self, finals: Sequence[Final], numerics: Numerics, dataset: Dataset, *, first: int = 0
+    ) -> list[FinalistTask]:
         spec = self._spec
         return [
             FinalistTask(
@@ -89,7 +103,7 @@ class Finish:
                 ),
             )
             for final in finals
-            for seed in range(final.seeds)
+            for seed in range(first, first + final.seeds)
         ]
 
     def _train(self, tasks: Sequence[FinalistTask], dataset: Dataset) -> None:
@@ -169,9 +183,10 @@ class Finish:
         searched: Sequence[Trial],
         arm: Sequence[Trial],
         trained: Sequence[Trained],
+        selection: Sequence[dict[str, Any]],
     ) -> None:
         """The winner is the first whose final training succeeded: the test split chooses nothing. The first is the
-        best by the search's value; of several objectives, the one with the best search_score on the front."""
+        one that `winner_first` chose; of several objectives, the one with the best search_score on the front."""
         winner = next(entry for entry in trained if entry.final.role == "finalist")
         first = winner.trainings[0].row
         weights = self._weights(first.rank, first.seed).read_bytes()
@@ -199,6 +214,7 @@ class Finish:
             duplicates=DataStore(self._context.settings.datasets).duplicates(dataset),
             transfer=inherited_shares(winner.trial.architecture, self._donor) if self._donor else None,
             compression=compression or None,
+            selection=selection,
         )
         report = assemble(found, self._ledger)
         final = winner.scores.mean

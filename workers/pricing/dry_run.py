@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from archsmith.errors import ArchsmithError, JobFailure
+from search import limits
 from search.spec import JobSpec
 from search.validate import Samples, repaired, sample
 from space.analysis import analyse
@@ -56,7 +57,7 @@ def run(settings: Settings, spec: JobSpec, *, slots: int) -> dict[str, Any]:
     space = Space.parse(
         spec.space, input_shape=dataset.info.input_shape, classes=dataset.classes, tasks=(dataset.task,)
     )
-    constraints = (*space.constraints, *(Constraint.parse(text) for text in spec.objective.constraints))
+    constraints = (*space.constraints, *limits.known(limits.parsed(spec.objective.constraints)))
     drawn = sample(space, constraints, limit=DRAWS, seed=spec.seed)
     ranked = sorted(_feasible(space, constraints, drawn, seed=spec.seed), key=lambda graph: analyse(graph).macs)
     timed, start_s = _timed(spec, search_data(dataset), ranked, dataset)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from search.compress import epochs_of
+from search.objective import Objective
 from search.proposing.in_order import LAG
 from search.spec import JobSpec
 from workers.finalists.plan import LONGEST, NOISE_SEEDS, is_its_own
@@ -215,7 +216,11 @@ def _trainings(spec: JobSpec) -> int:
     wanted = spec.finalists
     alike = wanted.top + wanted.baseline + wanted.random_arm
     winner = max(NOISE_SEEDS, wanted.seeds) if wanted.fidelity else wanted.seeds
-    return (alike - 1) * wanted.seeds + winner + max(0, wanted.fidelity - alike)
+    others = max(0, wanted.fidelity - alike)
+    if wanted.top > 1 and Objective.of(spec.objective).names == ("score",):  # see `workers.finalists.selection`
+        compared = (wanted.baseline + wanted.random_arm) * wanted.seeds
+        return wanted.top + winner + wanted.top - 1 + compared + others
+    return (alike - 1) * wanted.seeds + winner + others
 
 
 def _disk(spec: JobSpec, look: Look, trainings: int) -> Range:

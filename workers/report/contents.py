@@ -30,7 +30,7 @@ class Findings:
     random: the trials of the random arm. winner: an element of `trained`.
     references: role -> the trial that the winner is compared with; only roles that the job asked for.
     duplicates: see `DataStore.duplicates`. transfer: see `workers.weights.inherit.inherited_shares`.
-    compression: see `workers.compress.product`.
+    compression: see `workers.compress.product`. selection: see `workers.finalists.selection.described`.
     """
 
     job: Job
@@ -45,6 +45,7 @@ class Findings:
     duplicates: dict[str, int] | None
     transfer: dict[str, Any] | None = None
     compression: dict[str, Any] | None = None
+    selection: Sequence[dict[str, Any]] = ()
 
     @property
     def objective(self) -> Objective:
@@ -86,7 +87,8 @@ def _result(found: Findings) -> dict[str, Any]:
             "choices": trial.choices,
         },
         "shipped": {"seed": winner.trainings[0].row.seed, "final_score": winner.trainings[0].score},
-        "chosen_by": chosen_by(found.objective),
+        "chosen_by": chosen_by(found.objective, finalists=len(found.selection)),
+        "selection": list(found.selection),
         "init_from": found.transfer,
         "compression": found.compression,
     }
@@ -95,12 +97,17 @@ def _result(found: Findings) -> dict[str, Any]:
 def _evidence(found: Findings, ledger: Ledger) -> dict[str, Any]:
     """Gains, rank agreement, noise, and warnings."""
     spec, varied = found.job.spec, noise(found.trained, found.winner)
-    ranks = fidelity(found.trained) if spec.finalists.fidelity else None
+    ranks = fidelity(found.trained, found.own) if spec.finalists.fidelity else None
     return {
         "gains": gains(found.trained, found.winner, found.references, seed=spec.seed),
         "fidelity": ranks,
         "noise": varied,
-        "warnings": [*_warnings(found, varied, ranks), *_of_cost(found), *_of_weights(found, ledger)],
+        "warnings": [
+            *_warnings(found, varied, ranks),
+            *_of_cost(found),
+            *_of_priors(found, ledger),
+            *_of_weights(found, ledger),
+        ],
     }
 
 
@@ -134,7 +141,7 @@ def _record(found: Findings, ledger: Ledger) -> dict[str, Any]:
     job, arm = found.job, ledger.random_arm(found.job.id)
     seconds = trained_seconds(ledger.measurements(job.id))
     return {
-        "costs": costs(job, found.own, arm, found.finals, seconds),
+        "costs": costs(job, found.own, arm, found.finals, seconds, selection=found.selection),
         "incumbents": {"search": incumbents(found.own, seconds), "random_arm": incumbents(found.random, seconds)},
         "history": [_row(trial, job, seconds) for trial in (*found.searched, *arm)],
     }
@@ -238,6 +245,19 @@ def _of_cost(found: Findings) -> Iterator[str]:
         )
 
 
+def _of_priors(found: Findings, ledger: Ledger) -> Iterator[str]:
+    """Warn if the search learned from trials of earlier jobs, which cost epochs that its random arm did not get."""
+    jobs = found.job.spec.warm_start.jobs
+    if not jobs or not found.job.spec.finalists.random_arm or is_its_own(found.job.spec):
+        return
+    rows = [trial for job_id in jobs for trial in ledger.history(job_id) if trial.provenance != "prior"]
+    earlier, own = (sum(trial.epochs for trial in trials) for trials in (rows, found.own))
+    yield (
+        f"the search learned from {len(rows)} trials of earlier jobs, {earlier} epochs beside its own {own}; the "
+        "random arm had only as many as its own, so part of a gain over random may come from the others"
+    )
+
+
 def _of_weights(found: Findings, ledger: Ledger) -> Iterator[str]:
     """Warn if the weights that all trainings started from were trained with this job's validation split."""
     spec = found.job.spec
@@ -250,8 +270,8 @@ def _of_weights(found: Findings, ledger: Ledger) -> Iterator[str]:
             return
 
 
-def chosen_by(objective: Objective) -> str:
-    """The rule that chose the winner, in words."""
+def chosen_by(objective: Objective, *, finalists: int = 0) -> str:
+    """The rule that chose the winner, in words. finalists: those that were trained in full to choose among them."""
     rule = "search_score on the validation split"
     if len(objective.names) > 1:
         rule = f"the best {rule} among the trials on the Pareto front of {', '.join(objective.names)}"
@@ -259,6 +279,12 @@ def chosen_by(objective: Objective) -> str:
         rule = f"{rule} with a soft target for {objective.target.measure}"
     elif objective.names != ("score",):
         rule = f"the lowest {objective.names[0]}"
+    if finalists:
+        rule = f"the best of {finalists} finalists on the validation split after a full training without it, where "
+        rule += "finalists have the best search_score on the validation split"
+        if objective.target is not None:
+            rule += f", both with a soft target for {objective.target.measure}"
+        rule += "; what it is compared with was chosen without such trainings"
     return f"{rule}; the test split was not used"
 
 

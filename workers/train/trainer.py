@@ -28,11 +28,12 @@ from workers.train.graphs import Graphs
 from workers.train.links import Links
 from workers.train.maps import Maps
 from workers.train.memory import keep_freed_memory, memory_guard
-from workers.train.metrics import METRICS, measures, shares
+from workers.train.metrics import METRICS, measures
 from workers.train.nodes import Nodes
 from workers.train.norms import recompute
 from workers.train.optimizer import make_optimizer, one_cycle
 from workers.train.recipe import Recipe
+from workers.train.shares import shares
 from workers.train.task import Batch, Task
 
 TASKS: dict[str, type[Maps] | type[Nodes] | type[Graphs] | type[Links]] = {

@@ -21,6 +21,7 @@ from space import presets
 from tests.factories import completed, measurement, owned_job, running_trial
 from workers.datasets import DataStore
 from workers.finalists.plan import plan
+from workers.finalists.selection import Selection, described
 from workers.report.contents import Findings, assemble
 from workers.report.document import again
 from workers.report.page import render
@@ -116,7 +117,8 @@ def test_a_report_fits_its_schema_and_says_what_the_rows_say(ledger: Ledger, roo
     assert [one["trial"] for one in report["history"]] == [0, 1, 2, 3, 4, RANDOM_ARM_FROM, RANDOM_ARM_FROM + 1]
     assert [one["search_score"] for one in report["incumbents"]["search"]] == [0.6, 0.7, 0.8, 0.9]
     assert [one["epochs"] for one in report["incumbents"]["random_arm"]] == [2, 4]
-    assert report["fidelity"]["kendall_tau"] == pytest.approx(7 / 90**0.5), "of ten pairs one is reversed and one tied"
+    seen = report["fidelity"]["kendall_tau_seen"]
+    assert seen == pytest.approx(7 / 90**0.5), "of ten pairs one is reversed and one tied"
     assert report["dataset"]["duplicates"] == {
         "search_val_in_search_train": 0, "test_in_search_train": 0, "test_in_search_val": 0
     }  # fmt: skip
@@ -138,7 +140,8 @@ def test_noise_above_the_gap_among_finalists_is_a_warning(ledger: Ledger, root: 
     assert report["noise"]["gap_among_finalists"] == 0.0
     noise, ranks, arm = report["warnings"]
     assert noise.startswith("the standard deviation between trainings of one architecture (0.0100) exceeds the gap")
-    assert ranks.startswith("Kendall's tau between search scores and final scores +0.74 on 5 architectures")
+    assert ranks.startswith("Kendall's tau between search scores and final scores +0.56 among all 4 completed trials")
+    assert "estimated from 5 architectures (+0.74 among themselves" in ranks
     assert ranks.endswith("; short trainings may not rank architectures as full trainings do")
     assert arm == (
         "the random arm ended after 4 epochs and the search used 8, "
@@ -165,6 +168,26 @@ def test_starting_from_weights_trained_with_the_validation_split_is_a_warning(le
     assert f"<code>{between}</code>, from which 80% of the winner's weights were taken" in " ".join(
         unescape(render(report)).split()
     )
+
+
+def test_epochs_of_earlier_jobs_that_the_search_learned_from_are_a_warning(ledger: Ledger, root: Path) -> None:
+    earlier = owned_job(ledger, **SPEC)
+    train(ledger, earlier, 0, 0.6)
+    train(ledger, earlier, 1, 0.7)
+    learned = found(ledger, root, final=SCORES, warm_start=WarmStart(jobs=(earlier.job_id,)))
+    [warning] = [text for text in assemble(learned, ledger)["warnings"] if "earlier jobs" in text]
+    assert warning.startswith("the search learned from 2 trials of earlier jobs, 4 epochs beside its own 8; the random")
+
+
+def test_the_trainings_that_chose_the_winner_are_listed_and_paid_for(ledger: Ledger, root: Path) -> None:
+    findings = found(ledger, root, final=SCORES)
+    finalists = [one.final for one in findings.trained if one.final.role == "finalist"]
+    rows = described(finalists, {1: Selection(score=0.85, seconds=2.0, epochs=12)})
+    report = assemble(replace(findings, selection=rows), ledger)
+    jsonschema.Draft202012Validator(schema()).validate(report)
+    assert [(row["trial"], row["validation_score"]) for row in report["selection"]] == [(4, 0.85)]
+    assert report["chosen_by"].startswith("the best of 1 finalists on the validation split after a full training")
+    assert [(row["trainings"], row["epochs"]) for row in report["costs"] if row["phase"] == "finalists"] == [(14, 168)]
 
 
 def test_a_winner_that_is_the_baseline_gains_nothing(ledger: Ledger, root: Path) -> None:

@@ -31,6 +31,7 @@ from workers.datasets import Dataset, DataStore
 from workers.finalists.plan import Final, plan, random_trials
 from workers.finalists.training import FinalistResult, FinalistTask, choose, train_finalist
 from workers.job.context import JobContext
+from workers.probes.simple_models import known, simple_models
 from workers.report.contents import Findings, assemble
 from workers.report.page import render
 from workers.report.trained import Trained, Training
@@ -61,6 +62,9 @@ class Finish:
         finals = plan(spec, searched, arm)
         self._context.begin_phase("finalists")
         self._train(self._tasks(finals, numerics, dataset), dataset)
+        if self._context.stop.suspending:
+            return
+        simple_models(self._context, dataset, "final")
         if self._context.stop.suspending:
             return
         trained = self._trained(finals)
@@ -199,6 +203,7 @@ class Finish:
             duplicates=DataStore(self._context.settings.datasets).duplicates(dataset),
             transfer=inherited_shares(winner.trial.architecture, self._donor) if self._donor else None,
             compression=compression or None,
+            simple=(known(self._context, "search"), known(self._context, "final")),
         )
         report = assemble(found, self._ledger)
         final = winner.scores.mean

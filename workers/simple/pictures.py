@@ -77,7 +77,7 @@ def pooled(x: Floats, side: int) -> Floats:
             starts = np.arange(side) * length // side
             sizes = np.diff([*starts, length]).astype(np.float32)
             shape = [-1 if other == axis else 1 for other in range(x.ndim)]
-            x = np.add.reduceat(x, starts, axis=axis) / sizes.reshape(shape)
+            x = (np.add.reduceat(x, starts, axis=axis) / sizes.reshape(shape)).astype(np.float32)
     return x
 
 
@@ -99,7 +99,8 @@ def _shares(places: npt.NDArray[np.int64], count: int) -> Floats:
     samples, pixels = places.shape
     numbers = places + count * np.arange(samples)[:, None]
     found = np.bincount(numbers.ravel(), minlength=samples * count)
-    return (found.reshape(samples, count) / pixels).astype(np.float32)
+    shares: Floats = (found.reshape(samples, count) / pixels).astype(np.float32)
+    return shares
 
 
 def gradients(x: Floats) -> Floats:
@@ -110,4 +111,5 @@ def gradients(x: Floats) -> Floats:
     bins = np.minimum((turn * DIRECTIONS).astype(np.int64), DIRECTIONS - 1)
     split = np.stack([length * (bins == number) for number in range(DIRECTIONS)], axis=1)
     cells = pooled(split, CELLS).reshape(len(x), -1)
-    return (cells / np.maximum(cells.sum(1, keepdims=True), 1e-6)).astype(np.float32)
+    shares: Floats = (cells / np.maximum(cells.sum(1, keepdims=True), 1e-6)).astype(np.float32)
+    return shares

@@ -42,6 +42,7 @@ class PriceView(View):
     """The cost of a job on an otherwise idle cluster. trainings: the full ones, after the search.
 
     seconds and hours: total wall-clock time; phases: seconds of each. disk_bytes: of the files left by the job.
+    warnings: what should perhaps be changed before the job is submitted.
     """
 
     trials: RangeView
@@ -53,6 +54,7 @@ class PriceView(View):
     phases: dict[str, RangeView]
     calibration: list[CalibrationView]
     space: PricedSpace
+    warnings: list[str]
 
 
 def price(context: Context, spec: JobSpec) -> PriceView:

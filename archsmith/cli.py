@@ -316,6 +316,8 @@ def _print_price(price: dict[str, Any]) -> None:
     rows.append(["trials", *(f"{price['trials'][part]:.0f}" for part in ("low", "expected", "high"))])
     rows.append(["disk", *(f"{price['disk_bytes'][part] / 1e6:.1f} MB" for part in ("low", "expected", "high"))])
     _table(["", "LOW", "EXPECTED", "HIGH"], [[row[0].replace("_", " "), *row[1:]] for row in rows])
+    for warning in price.get("warnings", []):
+        typer.echo(f"warning: {warning}", err=True)
 
 
 def _watch(client: Client, job_id: str) -> int:

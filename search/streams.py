@@ -43,6 +43,7 @@ class Stream(IntEnum):
     FINAL = 22  # trial, repetition: a full training
     BATCHES = 23  # epoch: order and augmentation, of one training
     DROPOUT = 24  # epoch
+    SIMPLE_MODELS = 25  # part: the samples that simple models see; 10 and up: the draws of a model
 
 
 def sequence(purpose: Stream, seed: int, *numbers: int) -> np.random.SeedSequence:

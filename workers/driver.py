@@ -46,6 +46,7 @@ from workers.phases.finish import Finish
 from workers.phases.random_arm import RandomArm
 from workers.probes.calibration import calibrated
 from workers.probes.energy_check import check_energy
+from workers.probes.simple_models import before_search
 from workers.settings import Settings
 from workers.train.job_data import JobData, search_data
 from workers.train.numerics import Numerics
@@ -127,6 +128,8 @@ class Driver:
 
     def _whole_job(self, dataset: Dataset, numerics: Numerics) -> None:
         if not self._context.job().stopped_because:
+            before_search(self._context, dataset)
+        if not self._context.job().stopped_because and not self._stop.suspending:
             self._search(dataset, numerics)
         if not self._stop.suspending:
             trained = [t for t in self._ledger.history(self._context.job_id) if t.value is not None]

@@ -12,6 +12,7 @@ from space.analysis import analyse
 from space.architecture import Architecture
 from workers.bundle.manifest import TOLERANCES, Manifest
 from workers.conventions import SCORES
+from workers.simple.record import NAMES
 from workers.templates import environment
 
 FILES: Mapping[str, str] = {
@@ -46,6 +47,7 @@ def card(
             manifest=manifest,
             report=report,
             scores=SCORES,
+            simple_names=NAMES,
             needs="torch and torch_geometric" if "torch_geometric" in code else "torch alone",
             files=list(_files({*FILES} - OPTIONAL | {_shown(name) for name in files})),
         )

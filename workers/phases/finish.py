@@ -33,6 +33,7 @@ from workers.finalists.selection import REPETITION, Selection, candidates, descr
 from workers.finalists.training import FinalistResult, FinalistTask, choose, train_finalist
 from workers.job.context import JobContext
 from workers.phases.select_winner import select
+from workers.probes.simple_models import known, simple_models
 from workers.report.contents import Findings, assemble
 from workers.report.page import render
 from workers.report.trained import Trained, Training
@@ -67,6 +68,9 @@ class Finish:
             return
         finals = winner_first(spec, planned, selected)
         self._train(self._tasks(finals, numerics, dataset), dataset)
+        if self._context.stop.suspending:
+            return
+        simple_models(self._context, dataset, "final")
         if self._context.stop.suspending:
             return
         trained = self._trained(finals)
@@ -215,6 +219,7 @@ class Finish:
             transfer=inherited_shares(winner.trial.architecture, self._donor) if self._donor else None,
             compression=compression or None,
             selection=selection,
+            simple=(known(self._context, "search"), known(self._context, "final")),
         )
         report = assemble(found, self._ledger)
         final = winner.scores.mean

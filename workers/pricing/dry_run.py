@@ -24,6 +24,7 @@ from space.architecture import Architecture
 from space.constraint import Constraint
 from space.space import Space
 from workers.datasets import Dataset, DataStore
+from workers.datasets.balance import unequal_classes
 from workers.pricing.price import Look, Timed, price
 from workers.settings import Settings
 from workers.train.job_data import JobData, search_data
@@ -62,6 +63,7 @@ def run(settings: Settings, spec: JobSpec, *, slots: int) -> dict[str, Any]:
     ranked = sorted(_feasible(space, constraints, drawn, seed=spec.seed), key=lambda graph: analyse(graph).macs)
     timed, start_s = _timed(spec, search_data(dataset), ranked, dataset)
     size = space.size(COUNTED)
+    warning = unequal_classes(spec.objective.score, dataset.info, dataset.task)
     look = Look(
         timed=timed,
         macs=[analyse(architecture).macs for architecture in ranked],
@@ -72,6 +74,7 @@ def run(settings: Settings, spec: JobSpec, *, slots: int) -> dict[str, Any]:
     return {
         **price(spec, look, slots=slots).to_json(),
         "calibration": [{"macs": row.macs, "params": row.params, "epoch_s": round(row.epoch_s, 4)} for row in timed],
+        "warnings": [warning] if warning is not None else [],
         "space": {"size_log10": size.log10, "size_exact": size.exact, "feasible_share": drawn.feasible / drawn.walks},
     }
 

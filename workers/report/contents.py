@@ -11,12 +11,15 @@ from search.pareto import pareto
 from search.streams import Stream, seed_of
 from workers.conventions import score_name
 from workers.datasets import Dataset
+from workers.datasets.balance import unequal_classes
 from workers.finalists.plan import is_its_own
 from workers.report.comparison import fidelity, gains, noise
 from workers.report.costs import Seconds, costs, incumbents, trained_seconds
 from workers.report.document import again, digest
 from workers.report.environment import fingerprint
+from workers.report.simple import simple_models
 from workers.report.trained import Trained
+from workers.simple.record import StageScores
 from workers.train.numerics import Numerics
 
 SCHEMA_VERSION = "3"
@@ -31,6 +34,7 @@ class Findings:
     references: role -> the trial that the winner is compared with; only roles that the job asked for.
     duplicates: see `DataStore.duplicates`. transfer: see `workers.weights.inherit.inherited_shares`.
     compression: see `workers.compress.product`. selection: see `workers.finalists.selection.described`.
+    simple: scores of the simple models before the search and after it, None where there are none.
     """
 
     job: Job
@@ -46,6 +50,7 @@ class Findings:
     transfer: dict[str, Any] | None = None
     compression: dict[str, Any] | None = None
     selection: Sequence[dict[str, Any]] = ()
+    simple: tuple[StageScores | None, StageScores | None] = (None, None)
 
     @property
     def objective(self) -> Objective:
@@ -102,7 +107,9 @@ def _evidence(found: Findings, ledger: Ledger) -> dict[str, Any]:
         "gains": gains(found.trained, found.winner, found.references, seed=spec.seed),
         "fidelity": ranks,
         "noise": varied,
+        "simple_models": simple_models(*found.simple, found.winner.scores.mean),
         "warnings": [
+            *_of_classes(found),
             *_warnings(found, varied, ranks),
             *_of_cost(found),
             *_of_priors(found, ledger),
@@ -230,6 +237,13 @@ def _warnings(found: Findings, varied: dict[str, Any], ranks: dict[str, Any] | N
         where = ", ".join(f"{count} in {name.removeprefix('test_in_')}" for name, count in seen.items())
         warnings.append(f"some samples of the test split also occur in the data trained on: {where}")
     return warnings
+
+
+def _of_classes(found: Findings) -> Iterator[str]:
+    """Warn if the score hides the small classes."""
+    warning = unequal_classes(found.job.spec.objective.score, found.dataset.info, found.dataset.task)
+    if warning is not None:
+        yield warning
 
 
 def _of_cost(found: Findings) -> Iterator[str]:

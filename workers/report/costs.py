@@ -35,8 +35,8 @@ def costs(
     selection: the trainings that chose among the finalists.
     """
     rows = [_of_trials(job, "search", own, seconds)]
-    if "proxies" in job.phases:
-        rows.insert(0, of_phase(job.phases, "proxies"))
+    before = [name for name in ("simple_models", "proxies") if name in job.phases]
+    rows = [*(of_phase(job.phases, name) for name in before), *rows]
     if arm:
         rows.append(_of_trials(job, "random_arm", arm, seconds))
     ended = [final for final in finals if final.state in ("completed", "failed")]

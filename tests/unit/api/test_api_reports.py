@@ -16,6 +16,7 @@ PRICE: dict[str, Any] = {
     "trials": SPAN, "trainings": 16, "trials_at_once": 2, "seconds": SPAN, "hours": SPAN, "disk_bytes": SPAN,
     "phases": {"search": SPAN}, "calibration": [{"macs": 10, "params": 5, "epoch_s": 0.5}],
     "space": {"size_log10": 2.3, "size_exact": True, "feasible_share": 1.0},
+    "warnings": ["the classes are unequal"],
 }  # fmt: skip
 BODY = {"dataset": "digits", "space": "tiny"}
 

@@ -141,9 +141,17 @@ def test_a_dry_run_prints_the_price_and_submits_nothing(
     service: FakeService, capsys: pytest.CaptureFixture[str]
 ) -> None:
     span = {"low": 10.0, "expected": 70.0, "high": 4000.0}
-    price = {"phases": {"random_arm": span}, "seconds": span, "trials": span, "disk_bytes": span}
+    price = {
+        "phases": {"random_arm": span},
+        "seconds": span,
+        "trials": span,
+        "disk_bytes": span,
+        "warnings": ["unequal"],
+    }
     service.on("POST", "/v1/jobs", answer(price))
     assert run(["submit", "--dataset", "digits", "--dry-run", "--url", service.url]) == OK
     assert [request.query for request in service.to("/v1/jobs")] == [{"dry_run": "true"}]
-    lines = [line.split("  ") for line in capsys.readouterr().out.splitlines()]
+    printed = capsys.readouterr()
+    assert printed.err.splitlines()[-1] == "warning: unequal"
+    lines = [line.split("  ") for line in printed.out.splitlines()]
     assert [cell.strip() for cell in lines[1] if cell.strip()] == ["random arm", "10 s", "1 min 10 s", "1 h 06 min"]

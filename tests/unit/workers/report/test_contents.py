@@ -27,6 +27,7 @@ from workers.report.document import again
 from workers.report.page import render
 from workers.report.schema import schema
 from workers.report.trained import Trained, Training
+from workers.simple.record import SimpleScore, StageScores
 from workers.train.numerics import Numerics
 
 SETTING = Numerics(precision="bf16", layout="nhwc", source="calibration")
@@ -122,6 +123,20 @@ def test_a_report_fits_its_schema_and_says_what_the_rows_say(ledger: Ledger, roo
     assert report["dataset"]["duplicates"] == {
         "search_val_in_search_train": 0, "test_in_search_train": 0, "test_in_search_val": 0
     }  # fmt: skip
+
+
+def test_a_winner_below_a_simple_model_is_the_first_sentence_of_the_page(ledger: Ledger, root: Path) -> None:
+    scores = {"linear": SimpleScore(score=0.95, seconds=2.0), "boosted": SimpleScore(score=None, reason="crashed: x")}
+    after = StageScores(scores=scores, trained=1438, of_trained=1438, measured=359, of_measured=359)
+    report = assemble(replace(found(ledger, root, final=SCORES), simple=(None, after)), ledger)
+    jsonschema.Draft202012Validator(schema()).validate(report)
+    sentence = "The winner is below a simple model: it scores 0.9000 on the test split, and a linear model"
+    page = unescape(render(report))
+    assert page.partition("</h1>")[2].lstrip().startswith(f'<p class="result warning">{sentence}')
+    assert "not available: crashed: x" in page
+    above = assemble(replace(found(ledger, root, final=SCORES), simple=(None, None)), ledger)
+    assert above["simple_models"] is None
+    assert "simple model" not in render(above)
 
 
 def test_no_gain_over_random_is_said_plainly(ledger: Ledger, root: Path) -> None:

@@ -48,7 +48,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "scipy": (
         "search/stopping/extrapolation.py",
         "search/surrogate/gaussian_process.py",
-        "workers/report/statistics.py",
+        "workers/report/rank_agreement.py",
         "workers/simple/graphs.py",
     ),
     "sklearn": ("workers/compress/sharing.py", "workers/datasets/", "workers/simple/"),

@@ -30,7 +30,7 @@ import numpy.typing as npt
 LEVEL = 0.95
 DRAWS = 10_000
 
-MANY = 100
+MANY = 50
 """Different values among the samples' shares from which their mean is drawn from a normal distribution: 10,000
 resamples of 10,000 values take seconds, and the mean of so many hardly differs from it."""
 
@@ -126,7 +126,7 @@ def _of_samples(differences: Floats, rng: np.random.Generator) -> Floats:
     Where the differences take few distinct values, their counts are drawn from a multinomial: the same distribution
     without DRAWS times n numbers.
     """
-    values, counts = np.unique(np.round(differences, 9), return_counts=True)
+    values, counts = np.unique(np.round(differences, 6), return_counts=True)
     if len(values) > MANY:
         return rng.normal(0.0, float(differences.std()) / math.sqrt(len(differences)), DRAWS)
     drawn = rng.multinomial(len(differences), counts / counts.sum(), size=DRAWS)

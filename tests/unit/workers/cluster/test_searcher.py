@@ -259,34 +259,6 @@ def test_rungs_compare_all_objectives_and_so_does_a_new_driver(ledger: Ledger) -
         fresh._next = searcher._next
 
 
-def test_a_trial_that_breaks_a_limit_on_latency_ends_as_infeasible(ledger: Ledger) -> None:
-    """After its first epoch, without a score; also where that epoch is its only one."""
-    table = Table(ledger, trials=3, epochs=3, objective=ObjectiveSpec(constraints=("latency_ms <= 2.5",)))
-    told: list[Outcome] = []
-    table.searcher._controller.tell = told.append  # type: ignore[method-assign,assignment]
-    slow, fast = ({**EPOCH, "measures": [("latency_ms", latency)]} for latency in (3.0, 2.0))
-    table.suggest("a")
-    assert not table.searcher.goes_on("a", slow)
-    table.searcher.on_trial_complete("a", slow)
-    table.suggest("b")
-    assert table.searcher.goes_on("b", fast)
-    table.searcher.on_trial_complete("b", {**fast, "epoch": 3, "done": True})
-    first, second = ledger.history(table.lease.job_id)
-    assert (first.state, first.search_score, first.epochs) == (TrialState.INFEASIBLE, None, 1)
-    assert first.reason == "constraint: latency_ms is 3, which breaks 'latency_ms <= 2.5'"
-    assert second.state is TrialState.COMPLETED
-    assert [outcome.state for outcome in told] == [TrialState.INFEASIBLE, TrialState.COMPLETED]
-
-
-def test_what_does_not_fit_in_memory_is_infeasible(ledger: Ledger) -> None:
-    table = Table(ledger)
-    table.suggest("a")
-    failure = {"failure": "out_of_memory", "reason": "out_of_memory: 3 GiB were asked for", "done": True}
-    table.searcher.on_trial_complete("a", failure)
-    [trial] = ledger.history(table.lease.job_id)
-    assert (trial.state, trial.reason) == (TrialState.INFEASIBLE, "out_of_memory: 3 GiB were asked for")
-
-
 def test_the_first_measurement_of_an_epoch_stands(ledger: Ledger) -> None:
     """A resumed attempt that repeats an epoch may measure it otherwise; the curve and the value stay one."""
     table = Table(ledger, epochs=3, objective=ObjectiveSpec(minimize=("latency_ms",)))

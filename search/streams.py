@@ -42,7 +42,8 @@ class Stream(IntEnum):
     TRIAL = 21  # trial: its training
     FINAL = 22  # trial, repetition: a full training
     BATCHES = 23  # epoch: order and augmentation, of one training
-    DROPOUT = 24  # epoch
+    DROPOUT = 24  # epoch, and the step within it where a training goes on in its middle
+    SUBSET = 25  # class: which samples a share of the training split has
 
 
 def sequence(purpose: Stream, seed: int, *numbers: int) -> np.random.SeedSequence:

@@ -3,6 +3,8 @@
 All of it works on the stored type (uint8 stays uint8), so that a batch is touched as bytes before it becomes floats.
 """
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -36,6 +38,14 @@ def _mirror(size: int, pad: int) -> Tensor:
     return torch.where(inner < size, inner, 2 * (size - 1) - inner)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Moves:
+    """What happens to each sample of a batch. windows: (axes, B) int64. mirrored: axis of the batch -> (B,) bool."""
+
+    windows: Tensor
+    mirrored: dict[int, Tensor]
+
+
 class Windows:
     """The training samples seen through windows that can be shifted by up to `shift` pixels each way.
 
@@ -53,20 +63,28 @@ class Windows:
         for axis, side in enumerate(x.shape[2:], start=1 if channels_last else 2):
             self._view = self._view.unfold(axis, side, 1)
 
-    def batch(
-        self, rows: Tensor, *, mirror: tuple[int, ...] = (), share: float = 1.0, generator: torch.Generator
-    ) -> Tensor:
+    def draw(
+        self, count: int, *, mirror: tuple[int, ...] = (), share: float = 1.0, generator: torch.Generator
+    ) -> Moves:
+        """The moves of `count` samples. mirror: axes of the batch along which half of the samples are mirrored.
+
+        share: of the samples that are changed, 0 to 1.
+        """
+        windows = torch.randint(2 * self._shift + 1, (self._axes, count), generator=generator)
+        changed = torch.rand(count, generator=generator) < share if share < 1 else torch.ones(count, dtype=torch.bool)
+        return Moves(
+            windows=torch.where(changed, windows, self._shift),
+            mirrored={axis: (torch.rand(count, generator=generator) < 0.5) & changed for axis in mirror},
+        )
+
+    def batch(self, rows: Tensor, moves: Moves) -> Tensor:
         """rows: (B,) int64 on the device -> (B, C, H, W) or (B, C, D, H, W) of the stored type.
 
-        mirror: axes of the result along which half of the samples are mirrored. share: of the samples that are changed,
-        0 to 1. The memory is channels last where the windows were made so.
+        The memory is channels last where the windows were made so.
         """
-        count, device = len(rows), rows.device
-        moves = torch.randint(2 * self._shift + 1, (self._axes, count), generator=generator)
-        changed = torch.rand(count, generator=generator) < share if share < 1 else torch.ones(count, dtype=torch.bool)
-        moves = torch.where(changed, moves, self._shift).to(device, non_blocking=True)
-        x = self._view[(rows, *moves)] if self._channels_last else self._view[(rows, slice(None), *moves)]
-        for axis in mirror:
-            mirrored = ((torch.rand(count, generator=generator) < 0.5) & changed).to(device, non_blocking=True)
+        windows = moves.windows.to(rows.device, non_blocking=True)
+        x = self._view[(rows, *windows)] if self._channels_last else self._view[(rows, slice(None), *windows)]
+        for axis, chosen in moves.mirrored.items():
+            mirrored = chosen.to(rows.device, non_blocking=True)
             x = torch.where(mirrored.view(-1, *[1] * (x.ndim - 1)), x.flip(axis), x)
         return x.contiguous(memory_format=memory_format(x)) if self._channels_last else x

@@ -26,7 +26,8 @@ class Maps:
         self._windows = data.windows(shift=shift, channels_last=self._channels_last)
         # A volume has no upright orientation, so it is mirrored along each axis; a photograph has one.
         self._mirror = () if not recipe.flip else (2, 3, 4) if len(sides) == 3 else (3,)
-        samples = len(data.train.y)
+        self._rows = data.part(recipe.subset)
+        samples = len(self._rows)
         self._length = batch_length(samples, batch_size=recipe.batch_size, min_steps=recipe.min_steps)
         self._steps = max(1, samples // self._length)
         column = (1, -1, *[1] * len(sides))
@@ -37,13 +38,14 @@ class Maps:
     def steps(self) -> int:
         return self._steps
 
-    def batches(self, generator: torch.Generator) -> Iterator[Batch]:
+    def batches(self, generator: torch.Generator, *, skip: int = 0) -> Iterator[Batch]:
         """Augmented batches: x (B, C, H, W) or (B, C, D, H, W), y (B,). The last, smaller batch is left out."""
-        y = self._data.train.y
-        order = torch.randperm(len(y), generator=generator).to(self._recipe.device)
-        for rows in order[: self._steps * self._length].view(self._steps, self._length):
-            x = self._windows.batch(rows, mirror=self._mirror, share=float(self._recipe.augment), generator=generator)
-            yield Batch(inputs=(self._ready(x),), y=y[rows])
+        y, share = self._data.train.y, float(self._recipe.augment)
+        order = self._rows[torch.randperm(len(self._rows), generator=generator).to(self._recipe.device)]
+        for step, rows in enumerate(order[: self._steps * self._length].view(self._steps, self._length)):
+            moves = self._windows.draw(self._length, mirror=self._mirror, share=share, generator=generator)
+            if step >= skip:
+                yield Batch(inputs=(self._ready(self._windows.batch(rows, moves)),), y=y[rows])
 
     def whole(self, samples: Samples) -> Iterator[Batch]:
         """Batches of at most SCORE_PIXELS pixels, normalised only."""
@@ -51,6 +53,10 @@ class Maps:
         for start in range(0, len(samples.y), size):
             x, y = samples.x[start : start + size], samples.y[start : start + size]
             yield Batch(inputs=(self._ready(x),), y=y)
+
+    def few(self, count: int) -> Iterator[Batch]:
+        rows = self._data.order[:count]
+        yield from self.whole(Samples(x=self._data.train.x[rows], y=self._data.train.y[rows]))
 
     def _ready(self, x: Tensor) -> Tensor:
         """Stored values, any shape of `Samples.x` -> normalised float32 in the recipe's layout."""

@@ -14,6 +14,7 @@ from workers.weights.inherit import inherit
 if TYPE_CHECKING:
     from torch import nn
 
+    from space.architecture import Architecture
     from workers.train.data import TrainData
     from workers.train.trainer import Trainer
 
@@ -80,7 +81,31 @@ def new_trainer(architecture: dict[str, Any], data: JobData, values: Recipe) -> 
     module = build(graph)
     if data.donor is not None:
         inherit(module, graph, data.donor)
+    if values.resolution is not None and not works_at(graph, values.resolution):
+        values = replace(values, resolution=None)
     return trainer_of(module, architecture.get("training", {}), data, values)
+
+
+def works_at(graph: "Architecture", side: int) -> bool:
+    """Whether a network of images or volumes, as it is, takes samples with a longest side of `side` pixels.
+
+    It must be a network of the same weights there: one that flattens its maps is not, one that has too many strides for
+    the smaller maps has no shape.
+    """
+    from archsmith.errors import InvalidArchitecture
+    from space.analysis import analyse
+    from space.architecture import Architecture
+    from workers.train.resize import smaller_sides
+
+    channels, *sides = graph.input_shape
+    if not sides:
+        return False
+    document = {**graph.to_json(), "input_shape": [channels, *smaller_sides(tuple(sides), side)]}
+    try:
+        smaller = Architecture.from_json(document)
+    except InvalidArchitecture:
+        return False
+    return analyse(smaller).params == analyse(graph).params
 
 
 def trainer_of(

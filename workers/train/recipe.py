@@ -17,7 +17,9 @@ class Recipe:
     weight_decay: AdamW's, the share of each weight taken away per unit of learning rate; the others get a hundredth.
     score: "accuracy", "balanced_accuracy" or "auc"; "auto" is AUC for links and accuracy for all else.
     precision: "fp32", "bf16" or "fp16" (CUDA only). layout: "nchw" or "nhwc" (channels last in memory).
-    augment: share of the training samples that are changed at random in each epoch, 0 to 1; flip: by mirror images too.
+    augment: share of the training samples that are changed at random in each epoch, 0 to 1; flip: by mirror images too;
+    shift: by up to this share of the shortest side each way; zoom: by crops whose sides are at least 1 - zoom of the
+    whole, made as large as that; cutout: by a square (cube) of this share of the shortest side that becomes the mean.
     threads: of this process, for a trial on the CPU.
     rungs: gradient steps from the start after which a training is scored, ascending; the last is the whole training and
     `epochs` is their number. (): scored after each pass over the data.
@@ -26,6 +28,7 @@ class Recipe:
     subset: share of the training split that is used, 0 to 1, of each class alike; a smaller subset is part of a larger
     one. Nodes and links take their whole graph. resolution: pixels of the longest side, to which samples are made
     smaller for this training, where network and samples allow it; None, as stored.
+    ema: of the whole training, the share of the steps over which the weights are averaged for a score; 0, not at all.
     Raises ValueError for rungs, a schedule or shares that are none.
     """
 
@@ -49,6 +52,10 @@ class Recipe:
     decay: float = 0.2
     subset: float = 1.0
     resolution: int | None = None
+    ema: float = 0.0
+    shift: float = 1 / 28
+    zoom: float = 0.0
+    cutout: float = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rungs", tuple(self.rungs))  # JSON has lists
@@ -61,6 +68,9 @@ class Recipe:
         for name, share in (("decay", self.decay), ("subset", self.subset)):
             if not 0 < share <= 1:
                 raise ValueError(f"{name} must be above 0 and at most 1, got {share}")
+        for name, share in (("ema", self.ema), ("shift", self.shift), ("zoom", self.zoom), ("cutout", self.cutout)):
+            if not 0 <= share < 1:
+                raise ValueError(f"{name} must be 0 or more and below 1, got {share}")
 
     def lasting(self, epochs: int) -> "Recipe":
         """The same recipe for another number of epochs; of rungs, each as long as the mean of these."""

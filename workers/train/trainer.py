@@ -27,6 +27,7 @@ from archsmith.errors import TrialFailure
 from search.streams import Stream, seed_of
 from search.trial import Measurement
 from workers.conventions import score_name
+from workers.train.average import Average
 from workers.train.data import AnySplit, Samples, TrainData, one_of, resized
 from workers.train.graphs import Graphs
 from workers.train.links import Links
@@ -49,6 +50,12 @@ TASKS: dict[str, type[Maps] | type[Nodes] | type[Graphs] | type[Links]] = {
 }
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 State = dict[str, Any]
+
+NORM_SHARE = 0.1
+"""Samples from which batch norms are recomputed before a score, as a share of those that a rung trained on: without
+gradients a sample costs a third of a training step's, so 3 % of the rung's time."""
+NORM_SAMPLES = (64, 2048)
+"""The fewest and the most of them, as far as there are."""
 
 CHECK_EVERY = 50
 """Steps between two checks of the loss; a diverged training ends at the next check."""
@@ -78,6 +85,8 @@ class Trainer:
         self._schedule = Schedule(recipe, steps=self._task.steps)
         self._optimizer = make_optimizer(self._module, recipe)
         self._scaler = torch.amp.GradScaler(recipe.device, enabled=recipe.precision == "fp16")
+        horizon = recipe.ema * max(self._schedule.rungs, default=0)
+        self._average = Average(self._module, horizon=horizon) if horizon else None
         self._epoch = self._done = 0  # rungs, and gradient steps of the trunk
         self._trunk: State | None = None  # where the training goes on, while the module holds a branch
         self._open: tuple[int, Iterator[Batch]] = (-1, iter(()))  # the step of its next batch
@@ -113,6 +122,8 @@ class Trainer:
     def epoch(self) -> Measurement:
         """Trains up to the next rung, then takes the score on the validation split, a fraction 0 to 1.
 
+        For the score batch norms are recomputed on a few batches: with their moving averages digits had 0.61 after one
+        pass, recomputed 0.80, and networks without batch norm 0.81. Training does not depend on these statistics.
         Raises ValueError without a validation split, or after the last rung of the recipe.
         """
         if self._data.val is None:
@@ -125,6 +136,7 @@ class Trainer:
     def train_epoch(self) -> float:
         """Trains up to the next rung; returns the mean loss (cross entropy with label smoothing, nats).
 
+        At the last rung the module is left as for a score, see `epoch`; before, with the weights of the training.
         Raises ValueError after the last rung of the recipe.
         """
         return self._train(scored=False)
@@ -158,9 +170,12 @@ class Trainer:
 
     def recompute_norms(self) -> None:
         """Recompute the statistics of batch norms on the whole training split, see `workers.train.norms`."""
+        self._recompute(self._task.whole(self._data.train))
+
+    def _recompute(self, batches: Iterator[Batch]) -> None:
         dtype = PRECISIONS[self._recipe.precision]
         with memory_guard(), torch.autocast(self._recipe.device.split(":")[0], dtype, enabled=dtype != torch.float32):
-            recompute(self._module, (batch.inputs for batch in self._task.whole(self._data.train)))
+            recompute(self._module, (batch.inputs for batch in batches))
 
     def final_score(self, split: AnySplit) -> tuple[float, dict[str, float]]:
         """The recipe's score on `split`, and all scores that apply, by name; fractions 0 to 1."""
@@ -192,12 +207,15 @@ class Trainer:
             "module": self._module.state_dict(),
             "optimizer": self._optimizer.state_dict(),
             "scaler": self._scaler.state_dict(),
+            "average": None if self._average is None else self._average.state_dict(),
         }
 
     def _put_back(self, state: State) -> None:
         self._module.load_state_dict(state["module"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._scaler.load_state_dict(state["scaler"])
+        if self._average is not None:
+            self._average.load_state_dict(state["average"])
 
     def _train(self, *, scored: bool) -> float:
         """Up to the next rung: along the trunk and, before a score or at the end, along the branch to the rung."""
@@ -214,11 +232,21 @@ class Trainer:
             total = self._run(begin, leave, rung)
             if not (scored or last):
                 end = leave
-            elif leave < end:
-                self._trunk = None if last else copy.deepcopy(self._weights())
-                total += self._run(leave, end, rung)
+            elif not last and (leave < end or self._average is not None):
+                self._trunk = copy.deepcopy(self._weights())
+            total += self._run(leave, end, rung)
+            if scored or last:
+                self._settle(end - begin)
         self._epoch, self._done = rung + 1, end if last else leave
         return total / max(1, end - begin)
+
+    def _settle(self, steps: int) -> None:
+        """Makes the module ready for a score after `steps` steps: averaged weights, recomputed batch norms."""
+        if self._average is not None:
+            self._average.put()
+        samples = NORM_SHARE * steps * len(self._data.train.y) * self._recipe.subset / self._task.steps
+        fewest, most = NORM_SAMPLES
+        self._recompute(self._task.few(round(min(most, max(fewest, samples)))))
 
     def _run(self, start: int, stop: int, rung: int) -> float:
         """The steps start .. stop - 1 of the training; returns the sum of their losses."""
@@ -253,6 +281,8 @@ class Trainer:
         self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         self._scaler.step(self._optimizer)
         self._scaler.update()
+        if self._average is not None:
+            self._average.update()
         return loss.detach()
 
     def _logits(self, batch: Batch) -> Tensor:

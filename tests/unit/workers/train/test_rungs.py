@@ -16,6 +16,7 @@ from workers.cluster.trial import TrialTask
 from workers.datasets import Split
 from workers.measures.calibrate import reference_network
 from workers.train import checkpoint
+from workers.train.average import Average
 from workers.train.data import TrainData
 from workers.train.recipe import SCHEDULES, Recipe
 from workers.train.resize import smaller
@@ -70,9 +71,11 @@ def test_rungs_at_the_ends_of_the_passes_are_epochs() -> None:
 
 
 @pytest.mark.parametrize("after", [1, 2])
-@pytest.mark.parametrize("schedule", SCHEDULES)
-def test_a_training_resumed_at_a_rung_is_the_unbroken_one_to_the_bit(schedule: str, after: int, tmp_path: Path) -> None:
-    values = recipe(schedule=schedule, flip=True, augment=0.7)
+@pytest.mark.parametrize(("schedule", "ema"), [*((schedule, 0.0) for schedule in SCHEDULES), ("wsd", 0.2)])
+def test_a_training_resumed_at_a_rung_is_the_unbroken_one_to_the_bit(
+    schedule: str, ema: float, after: int, tmp_path: Path
+) -> None:
+    values = recipe(schedule=schedule, ema=ema, flip=True, augment=0.7)
     unbroken = trainer(values)
     whole = curve(unbroken)
     broken = trainer(values)
@@ -101,8 +104,9 @@ def test_every_kind_of_data_goes_on_in_the_middle_of_a_pass(kind: str) -> None:
     assert same_weights(resumed.module, unbroken.module)
 
 
-def test_a_score_on_a_branch_does_not_disturb_the_trunk() -> None:
-    scored, straight = (trainer(recipe(schedule="wsd", decay=0.4)) for _ in range(2))
+@pytest.mark.parametrize("changes", [{"schedule": "wsd", "decay": 0.4}, {"ema": 0.3}])
+def test_a_score_does_not_disturb_the_training(changes: dict[str, object]) -> None:
+    scored, straight = (trainer(recipe(**changes)) for _ in range(2))
     curve(scored)
     for _ in RUNGS:
         straight.train_epoch()  # without scores there is no branch but the last
@@ -131,6 +135,34 @@ def test_a_checkpoint_of_an_earlier_version_counts_passes() -> None:
     state = {name: value for name, value in again.state_dict().items() if name not in ("steps", "trunk")}
     resumed.load_state_dict(state)
     assert curve(resumed, 2) == whole[1:]
+
+
+# --- what is scored
+
+
+def test_the_average_is_over_the_last_steps() -> None:
+    module = nn.Linear(1, 1, bias=False)
+    average = Average(module, horizon=4)
+    for step in range(1, 40):
+        with torch.no_grad():
+            module.weight.fill_(float(step))
+        average.update()
+        if step == 4:  # a plain mean at first: of 1, 2, 3, 4
+            assert average.state_dict()["values"][0].item() == pytest.approx(2.5)
+    average.put()
+    assert module.weight.item() == pytest.approx(36, abs=0.01)  # 39 - (horizon - 1)
+
+
+def test_batch_norms_are_recomputed_for_a_score_on_few_samples() -> None:
+    split = Split(x=data().train.x.numpy(), y=data().train.y.numpy())
+    trained = trainer(recipe(rungs=(12, 24, 36)))
+    score = trained.epoch().score
+    norm = next(part for part in trained.module.modules() if isinstance(part, nn.BatchNorm2d))
+    few = norm.running_mean.clone() if norm.running_mean is not None else None
+    trained.recompute_norms()
+    assert few is not None
+    torch.testing.assert_close(norm.running_mean, few, atol=0.2, rtol=0.1)  # 64 of 96 samples
+    assert trained.score(split) == pytest.approx(score, abs=0.05)
 
 
 # --- the recipe

@@ -255,5 +255,6 @@ def test_each_window_is_a_shift_of_its_sample(channels_last: bool, flip: bool) -
 
 
 def test_shift_grows_with_the_picture() -> None:
-    assert [shift_for(s, s) for s in (1, 8, 27, 28, 32, 64, 512)] == [0, 0, 0, 1, 1, 2, 4]
-    assert shift_for(64, 8) == 0
+    assert [shift_for(s, s, share=1 / 28) for s in (1, 8, 27, 28, 32, 64, 84)] == [0, 0, 0, 1, 1, 2, 3]
+    assert [shift_for(s, s, share=1 / 8) for s in (1, 8, 27, 28, 32, 64)] == [0, 1, 3, 3, 4, 8]
+    assert shift_for(64, 8, share=1 / 28) == 0

@@ -44,6 +44,7 @@ class Stream(IntEnum):
     BATCHES = 23  # epoch: order and augmentation, of one training
     DROPOUT = 24  # epoch, and the step within it where a training goes on in its middle
     SUBSET = 25  # class: which samples a share of the training split has
+    MIRROR = 26  # none: the samples that tell whether mirror images help
 
 
 def sequence(purpose: Stream, seed: int, *numbers: int) -> np.random.SeedSequence:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from search.spec import JobSpec
 from workers.datasets import Dataset
 from workers.train.job_data import JobData
+from workers.train.mirror import mirrors
 from workers.train.numerics import Numerics
 from workers.train.recipe import Recipe
 from workers.weights.inherit import inherit
@@ -37,14 +38,14 @@ Volumes: AdrenalMNIST3D, 4 seeds, 32 epochs: AUC on the validation split 0.837 w
 def recipe(spec: JobSpec, numerics: Numerics, dataset: Dataset, *, epochs: int, seed: int) -> Recipe:
     """The recipe by job, machine and data set; `resolved` puts the architecture's own values over it.
 
-    flip: mirror images are new samples of photographs (3 channels), but other letters, digits or shoes' sides.
+    flip: whether mirror images are further samples is asked of the data, see `workers.train.mirror`.
     """
     return Recipe(
         epochs=epochs,
         batch_size=spec.trial.batch_size,
         learning_rate=spec.trial.learning_rate,
         seed=seed,
-        flip=dataset.info.input_shape[0] == 3,
+        flip=dataset.task == "image" and mirrors(dataset),
         score=spec.objective.score,
         precision=numerics.precision,
         layout=numerics.layout,

@@ -20,8 +20,13 @@ from workers.train.recipe import Recipe
 PLAIN = Numerics(precision="fp32", layout="nchw", source="fixed")
 
 
-def values(*, channels: int = 1, **changes: Any) -> Recipe:
-    dataset: Any = SimpleNamespace(info=SimpleNamespace(input_shape=(channels, 8, 8)))
+@pytest.fixture(autouse=True)
+def _mirror_images_help(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.train.prepare.mirrors", lambda dataset: dataset.helped)
+
+
+def values(*, task: str = "image", helped: bool = False, **changes: Any) -> Recipe:
+    dataset: Any = SimpleNamespace(task=task, helped=helped)
     return recipe(JobSpec(dataset="digits", space={}, **changes), PLAIN, dataset, epochs=3, seed=1)
 
 
@@ -47,8 +52,9 @@ def test_sgd_gets_a_rate_of_its_own_unless_one_is_given() -> None:
 
 def test_kinds_of_data_have_their_own_values() -> None:
     assert not resolved(values(), task="image", training={}).flip
-    assert resolved(values(channels=3), task="image", training={}).flip
-    assert resolved(values(), task="volume", training={}).flip
+    assert resolved(values(helped=True), task="image", training={}).flip
+    assert resolved(values(task="volume"), task="volume", training={}).flip
+    assert not resolved(values(task="nodes", helped=True), task="nodes", training={}).flip
     assert resolved(values(), task="nodes", training={}).optimizer == "adam"
     assert resolved(values(), task="nodes", training={"optimizer": "adamw"}).optimizer == "adamw"
 

@@ -52,8 +52,8 @@ class Maps:
                 yield Batch(inputs=(self._changed(x, moves.changed, seed),), y=y[rows])
 
     def whole(self, samples: Samples) -> Iterator[Batch]:
-        """Batches of at most SCORE_PIXELS pixels, normalised only."""
-        size = max(1, SCORE_PIXELS // math.prod(samples.x.shape[2:]))
+        """Batches of at most SCORE_PIXELS pixels, but two samples (one has no variance), normalised only."""
+        size = max(2, SCORE_PIXELS // math.prod(samples.x.shape[2:]))
         for start in range(0, len(samples.y), size):
             x, y = samples.x[start : start + size], samples.y[start : start + size]
             yield Batch(inputs=(self._ready(x),), y=y)

@@ -12,7 +12,10 @@ from collections.abc import Sequence
 from workers.train.recipe import Recipe
 
 WARM_UP = 0.2
-"""Share of the steps in which the learning rate rises: of a cycle, or of the first rung."""
+"""Share of the steps in which the learning rate rises: of the training, of a cycle, or for "wsd" of the first rung."""
+RISE, RISE_SHARE = 50, 0.05
+"""For "wsd", at least so many steps, or this share of the whole training where that is fewer: a fifth of a first rung
+of seven steps is one step."""
 
 
 def one_cycle(step: int, steps: int) -> float:
@@ -28,6 +31,8 @@ class Schedule:
         """steps: of one pass over the data."""
         self.rungs: Sequence[int] = recipe.rungs or range(steps, steps * recipe.epochs + 1, steps)
         self._kind, self._decay = recipe.schedule, recipe.decay
+        first, last = (self.rungs[0], self.rungs[-1]) if self.rungs else (0, 0)
+        self._rise = max(1, round(WARM_UP * first), min(RISE, round(RISE_SHARE * last)))
 
     def start(self, rung: int) -> int:
         """The first step of a rung (from 0), which is where the one before left the trunk."""
@@ -45,6 +50,5 @@ class Schedule:
         if self._kind == "cycles":
             start = self.start(rung)
             return one_cycle(step - start, self.rungs[rung] - start)
-        rising = (step + 1) / max(1, round(WARM_UP * self.rungs[0]))
         branch, end = self.branch(rung), self.rungs[rung]
-        return min(1.0, rising, (end - step) / (end - branch + 1))
+        return min(1.0, (step + 1) / self._rise, (end - step) / (end - branch + 1))

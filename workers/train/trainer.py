@@ -55,7 +55,7 @@ NORM_SHARE = 0.05
 """Samples from which batch norms are recomputed before a score, as a share of those that a rung trained on: without
 gradients a sample costs about half of what it does in a training step, so about 3 % of the rung's time."""
 NORM_SAMPLES = (128, 2048)
-"""The fewest and the most of them, as far as there are."""
+"""The fewest, as long as the rung trained on four times as many, and the most of them."""
 
 CHECK_EVERY = 50
 """Steps between two checks of the loss; a diverged training ends at the next check."""
@@ -244,9 +244,9 @@ class Trainer:
         """Makes the module ready for a score after `steps` steps: averaged weights, recomputed batch norms."""
         if self._average is not None:
             self._average.put()
-        samples = NORM_SHARE * steps * len(self._data.train.y) * self._recipe.subset / self._task.steps
+        seen = steps * len(self._data.train.y) * self._recipe.subset / self._task.steps
         fewest, most = NORM_SAMPLES
-        self._recompute(self._task.few(round(min(most, max(fewest, samples)))))
+        self._recompute(self._task.few(math.ceil(min(most, max(NORM_SHARE * seen, min(fewest, seen / 4))))))
 
     def _run(self, start: int, stop: int, rung: int) -> float:
         """The steps start .. stop - 1 of the training; returns the sum of their losses."""

@@ -155,8 +155,8 @@ def test_the_average_is_over_the_last_steps() -> None:
 
 def test_batch_norms_are_recomputed_for_a_score() -> None:
     split = Split(x=data().train.x.numpy(), y=data().train.y.numpy())
-    trained = trainer(recipe(rungs=(12, 24, 36)))
-    score = trained.epoch().score  # 96 samples are fewer than the fewest that are taken
+    trained = trainer(recipe(rungs=(48, 60, 72)))
+    score = trained.epoch().score  # 96 samples are fewer than are taken after 48 steps of 8
     norm = next(part for part in trained.module.modules() if isinstance(part, nn.BatchNorm2d))
     few = norm.running_mean.clone() if norm.running_mean is not None else None
     trained.recompute_norms()
@@ -214,8 +214,15 @@ def test_a_cycle_ends_at_each_rung_and_a_branch_too() -> None:
             assert all(0 < rate <= 1 for rate in rates)
     assert [schedule.branch(rung) for rung in range(3)] == [40, 120, 320]
     assert [schedule.start(rung) for rung in range(3)] == [0, 40, 120]
-    assert schedule.rate(0, 0) == pytest.approx(0.1)  # the warm-up is a fifth of the first rung
     assert schedule.rate(200, 2) == 1.0
+
+
+def test_the_warm_up_of_a_trunk_is_a_fifth_of_the_first_rung_but_not_too_short() -> None:
+    for rungs, steps in (((50, 400), 20), ((7, 21, 64, 192), 10), ((2000, 4000), 400), ((10, 4000), 50), ((2,), 1)):
+        schedule = Schedule(Recipe(epochs=len(rungs), rungs=rungs, schedule="wsd"), steps=10)
+        rates = [schedule.rate(step, len(rungs) - 1) for step in range(steps)]
+        assert rates[-1] >= 0.5
+        assert rates[0] == pytest.approx(1 / steps, abs=1 / steps / 2)
 
 
 # --- shares of the data

@@ -34,8 +34,9 @@ ETA = 3
 """One in so many trials of a rung goes on; a rung has so many times the epochs of the one before."""
 
 PARTS = 27
-"""The first rung is at 1 / PARTS of all epochs, at least 1. On published curves of 200 epochs (`python -m
-benchmarks.fidelity`, 40 orders) asha stopped the best of 60 in 60 % with its first rung at epoch 1, in 20 % at 7."""
+"""The first rung is at 1 / PARTS of all epochs, at least 1. On published curves of 200 epochs
+(`python -m benchmarks.early_stopping`, 40 orders) asha stopped the best of 60 in 60 % with its first rung at epoch 1,
+in 20 % at 7."""
 
 GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 """Multiples of the golden ratio, modulo 1, are spread evenly over 0 .. 1."""

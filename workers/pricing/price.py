@@ -20,7 +20,7 @@ from workers.finalists.plan import LONGEST, NOISE_SEEDS, is_its_own
 from workers.train.prepare import final_epochs
 
 EARLY = {"none": (1.0, 1.0, 1.0), "asha": (0.12, 0.3, 0.7), "hyperband": (0.25, 0.45, 0.9)}
-"""Share of the epochs that a scheduler leaves: low, expected, high. `python -m benchmarks.fidelity` has
+"""Share of the epochs that a scheduler leaves: low, expected, high. `python -m benchmarks.early_stopping` has
 0.15 and 0.35 for trials of 200 epochs; shorter ones leave fewer places to stop at."""
 
 BUSY = 1.5

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from search.spec import JobSpec
 from workers.datasets import Dataset
 from workers.train.job_data import JobData
+from workers.train.mirror import mirrors
 from workers.train.numerics import Numerics
 from workers.train.recipe import Recipe
 from workers.weights.inherit import inherit
@@ -14,6 +15,7 @@ from workers.weights.inherit import inherit
 if TYPE_CHECKING:
     from torch import nn
 
+    from space.architecture import Architecture
     from workers.train.data import TrainData
     from workers.train.trainer import Trainer
 
@@ -36,14 +38,14 @@ Volumes: AdrenalMNIST3D, 4 seeds, 32 epochs: AUC on the validation split 0.837 w
 def recipe(spec: JobSpec, numerics: Numerics, dataset: Dataset, *, epochs: int, seed: int) -> Recipe:
     """The recipe by job, machine and data set; `resolved` puts the architecture's own values over it.
 
-    flip: mirror images are new samples of photographs (3 channels), but other letters, digits or shoes' sides.
+    flip: whether mirror images are further samples is asked of the data, see `workers.train.mirror`.
     """
     return Recipe(
         epochs=epochs,
         batch_size=spec.trial.batch_size,
         learning_rate=spec.trial.learning_rate,
         seed=seed,
-        flip=dataset.info.input_shape[0] == 3,
+        flip=dataset.task == "image" and mirrors(dataset),
         score=spec.objective.score,
         precision=numerics.precision,
         layout=numerics.layout,
@@ -80,7 +82,31 @@ def new_trainer(architecture: dict[str, Any], data: JobData, values: Recipe) -> 
     module = build(graph)
     if data.donor is not None:
         inherit(module, graph, data.donor)
+    if values.resolution is not None and not works_at(graph, values.resolution):
+        values = replace(values, resolution=None)
     return trainer_of(module, architecture.get("training", {}), data, values)
+
+
+def works_at(graph: "Architecture", side: int) -> bool:
+    """Whether a network of images or volumes, as it is, takes samples with a longest side of `side` pixels.
+
+    It must be a network of the same weights there: one that flattens its maps is not, one that has too many strides for
+    the smaller maps has no shape.
+    """
+    from archsmith.errors import InvalidArchitecture
+    from space.analysis import analyse
+    from space.architecture import Architecture
+    from workers.train.resize import smaller_sides
+
+    channels, *sides = graph.input_shape
+    if not sides:
+        return False
+    document = {**graph.to_json(), "input_shape": [channels, *smaller_sides(tuple(sides), side)]}
+    try:
+        smaller = Architecture.from_json(document)
+    except InvalidArchitecture:
+        return False
+    return analyse(smaller).params == analyse(graph).params
 
 
 def trainer_of(

@@ -165,7 +165,9 @@ class MlflowTracker:
 
     def _finalist_ended(self, payload: Payload, at: int) -> None:
         rank, seed = payload["rank"], payload["seed"]
-        run = self._run(f"finalist/{rank}/{seed}", f"finalist {rank} seed {seed}", at, self._parent(at))
+        # A job that was continued after its end trains finalists of the same ranks again; a run's params are for good.
+        again = f"/{payload['round']}" if payload.get("round") else ""
+        run = self._run(f"finalist/{rank}/{seed}{again}", f"finalist {rank} seed {seed}{again}", at, self._parent(at))
         self._client.log_batch(run, params=_params({"rank": rank, "seed": seed, "trial": payload["trial_number"]}))
         if payload.get("test_score") is not None:
             self._client.log_batch(run, metrics=[Metric("final_score", payload["test_score"], at, 0)])

@@ -1,7 +1,7 @@
 """Changing the budget of a job that was posted already: what it may not fall below, and whether an ended job can go on.
 
-    running, paused, queued   each limit may be set to anything from what is spent upwards
-    ended                     the new budget must leave room for at least one more trial, and a limit must rise
+    the search goes on     each limit may be set to anything from what is spent upwards
+    the search has ended   it goes on, so the new budget must leave room for at least one more trial
 
 A reproducible job keeps its budget: its controller and its order of trials were made for it.
 """
@@ -33,7 +33,7 @@ class Spent:
 
 
 def changed(spec: JobSpec, changes: Mapping[str, Any], spent: Spent) -> JobSpec:
-    """The document with the new limits, of a job that has not ended.
+    """The document with the new limits, of a job whose search has not ended.
 
     changes: "trials", "seconds", "total_epochs", those that are to change. Raises InvalidInput with every limit that is
     below what is spent, and for a reproducible job.
@@ -49,10 +49,10 @@ def changed(spec: JobSpec, changes: Mapping[str, Any], spent: Spent) -> JobSpec:
 
 
 def extended(spec: JobSpec, changes: Mapping[str, Any], spent: Spent, *, ended_by: str | None) -> JobSpec:
-    """The document with the new limits, of a job that has ended and is to go on.
+    """The document with the new limits, of a job whose search has ended and is to go on.
 
-    ended_by: `Job.stopped_because`. Raises InvalidInput where a limit leaves no room for another trial, or none rises;
-    Conflict where the search did not end by its budget.
+    ended_by: `Job.stopped_because`. Raises InvalidInput where a limit leaves no room for another trial; Conflict where
+    the search did not end by its budget.
     """
     if ended_by in FINAL_ENDS:
         raise Conflict(f"the job cannot go on: {FINAL_ENDS[ended_by]}; post another job")
@@ -63,15 +63,6 @@ def extended(spec: JobSpec, changes: Mapping[str, Any], spent: Spent, *, ended_b
         "total_epochs": spent.epochs + spec.budget.epochs,
     }
     _refuse_below(new.budget, least, "leaves the ended search room for another trial")
-    if not any(_more(getattr(new.budget, name), getattr(spec.budget, name)) for name in changes):
-        raise InvalidInput(
-            Fault(
-                pointer="/budget",
-                rule="not_extended",
-                detail="the job has ended, and none of these limits is above the present one",
-                allowed={name: {"above": getattr(spec.budget, name)} for name in changes},
-            )
-        )
     return new
 
 
@@ -91,8 +82,3 @@ def _refuse_below(budget: Budget, least: Mapping[str, int], why: str) -> None:
             faults.append(Fault(pointer=f"/budget/{name}", rule="below_spent", detail=detail, allowed={"minimum": low}))
     if faults:
         raise InvalidInput(faults)
-
-
-def _more(new: float | None, old: float | None) -> bool:
-    """None is no limit."""
-    return old is not None and (new is None or new > old)

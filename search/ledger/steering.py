@@ -44,19 +44,19 @@ class Steering:
             return job_of(job_row(connection, job_id))
 
     def change_budget(self, job_id: str, changes: Mapping[str, Any], *, kept_as: str | None = None) -> Job:
-        """Set limits of a job's budget. One that has ended is put back into the queue and continues its search.
+        """Set limits of a job's budget. A search that has ended goes on, and a job that has ended is queued for that.
 
+        The owner of a running job learns it by `wishes`, where `stopped_because` is None again.
         changes: see `search.extending`. kept_as: name of a file with the bundle of a job that has succeeded; it is held
-        until the next one is there. Its final trainings are made anew, so their rows are removed (their events stay).
-        Raises NotFound, InvalidInput, Conflict.
+        until the next one is there. Raises NotFound, InvalidInput, Conflict.
         """
         with self._database.write() as connection:
             row = job_row(connection, job_id, lock=True)
             job, spent = job_of(row), _spent(connection, row)
             _check_search(job)
-            if job.state.terminal:
+            if job.state.terminal or job.stopped_because:
                 spec = extended(job.spec, changes, spent, ended_by=job.stopped_because)
-                _reopen(connection, row, kept_as)
+                _continue(connection, row, kept_as)
             else:
                 spec = changed(job.spec, changes, spent)
             if spec != job.spec:
@@ -67,13 +67,14 @@ class Steering:
 
     def wishes(self, lease: Lease) -> Wishes:
         """What the user wants now, without writing anything. Raises LeaseLost."""
-        query = sa.select(jobs.c.wanted, jobs.c.finishing, jobs.c.spec["budget"].label("budget"))
+        plain = (jobs.c.wanted, jobs.c.finishing, jobs.c.stopped_because)
+        query = sa.select(*plain, jobs.c.spec["budget"].label("budget"))
         query = query.where(jobs.c.id == lease.job_id, jobs.c.fence == lease.fence, jobs.c.owner == lease.owner)
         with self._database.read() as connection:
             row = connection.execute(query).mappings().one_or_none()
             if row is None:
                 raise lost(connection, lease)
-        return Wishes(wanted=row["wanted"], finishing=row["finishing"], budget=Budget(**row["budget"]))
+        return Wishes(**{**row, "budget": Budget(**row["budget"])})
 
     def begin_finish(self, lease: Lease, *, within_seconds: float | None, until: float | None) -> bool:
         """Note when the work must end, so that the next owner knows it; False if another limit is wanted by now.
@@ -130,10 +131,14 @@ def _spent(connection: sa.Connection, row: sa.RowMapping) -> Spent:
     )
 
 
-def _reopen(connection: sa.Connection, row: sa.RowMapping, kept_as: str | None) -> None:
-    """Back to the queue, as if the search had not ended. What there is to hand out stays."""
-    of_the_end = ("stopped_because", "final_score", "finished_at", "bundle_sha256", "bundle_bytes", "finishing")
-    values: dict[str, Any] = dict.fromkeys(of_the_end)
+def _continue(connection: sa.Connection, row: sa.RowMapping, kept_as: str | None) -> None:
+    """As if the search had not ended. What there is to hand out stays; final trainings will be made anew."""
+    values: dict[str, Any] = {"stopped_because": None, "finishing": None, "rounds": row["rounds"] + 1}
+    connection.execute(sa.delete(finalists).where(finalists.c.job_id == row["id"]))
+    if not JobState(row["state"]).terminal:
+        connection.execute(sa.update(jobs).where(jobs.c.id == row["id"]).values(values))
+        return
+    values |= dict.fromkeys(("final_score", "finished_at", "bundle_sha256", "bundle_bytes"))
     if row["bundle_sha256"] and kept_as:
         values["held"] = {
             "file": kept_as,
@@ -142,5 +147,4 @@ def _reopen(connection: sa.Connection, row: sa.RowMapping, kept_as: str | None) 
             "provisional": None,
             "final_score": row["final_score"],
         }
-    connection.execute(sa.delete(finalists).where(finalists.c.job_id == row["id"]))
-    move_job(connection, row, JobState.QUEUED, wanted="run", phase="search", rounds=row["rounds"] + 1, **values)
+    move_job(connection, row, JobState.QUEUED, wanted="run", phase="search", **values)

@@ -239,6 +239,11 @@ class Trials:
             curve = (measurement_of(m).measurement for m in connection.execute(measured).mappings())
             return trial_of(row, tuple(curve))
 
+    def running(self, job_id: str) -> list[Trial]:
+        """The trials that run now, with their measurements, in order of number. Raises NotFound."""
+        query = sa.select(trials.c.number).where(trials.c.job_id == job_id, trials.c.state == TrialState.RUNNING)
+        return [self.trial(job_id, row["number"]) for row in self._of_job(job_id, query.order_by(trials.c.number))]
+
     def measurements(self, job_id: str) -> list[StoredMeasurement]:
         """All of a job, in order of trial and epoch. Raises NotFound."""
         query = sa.select(measurements).where(measurements.c.job_id == job_id)

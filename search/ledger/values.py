@@ -89,6 +89,7 @@ class Wishes:
 
     wanted: Wanted
     finishing: Json | None
+    stopped_because: str | None
     budget: Budget
 
 

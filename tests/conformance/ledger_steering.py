@@ -163,10 +163,26 @@ class SteeringConformance(WithLedger):
             "/budget/seconds": ("below_spent", {"minimum": 31}),
         }
         assert _faults(refused) == minima
-        with pytest.raises(InvalidInput) as refused:
-            ledger.change_budget(lease.job_id, {"trials": 3})
-        assert _faults(refused) == {"/budget": ("not_extended", {"trials": {"above": 3}})}
         assert ledger.job(lease.job_id) == before
+
+    def test_a_search_whose_finals_are_trained_goes_on(self, ledger: Ledger) -> None:
+        """The owner sees it by `stopped_because`, and puts the job back."""
+        lease = owned_job(ledger, budget=BUDGET)
+        attempt = running_trial(ledger, lease)
+        ledger.add_measurement(lease, 0, attempt, measurement(1))
+        ledger.finish_trial(lease, 0, attempt, completed(), 0.9)
+        ledger.end_search(lease, "budget_trials", seconds_used=3.0)
+        final = Finalist(job_id=lease.job_id, rank=1, trial_number=0, seed=0, state="completed", test_score=0.9)
+        ledger.set_finalist(lease, final)
+        ledger.finish(lease.job_id, within_seconds=5.0)
+        with pytest.raises(InvalidInput, match="must be at least 2"):
+            ledger.change_budget(lease.job_id, {"trials": 1})
+        assert ledger.wishes(lease).stopped_because == "budget_trials"
+        job = ledger.change_budget(lease.job_id, {"trials": 9})
+        assert (job.state, job.rounds, job.finishing) == (JobState.RUNNING, 1, None)
+        assert (ledger.wishes(lease).stopped_because, ledger.finalists(job.id)) == (None, [])
+        ledger.end_search(lease, "budget_trials", seconds_used=3.0)
+        ledger.finish_job(lease, JobState.SUCCEEDED)
 
     @pytest.mark.parametrize("because", ["space_exhausted", "target_reached", "improvement_flat"])
     def test_a_search_that_is_over_by_itself_is_not_extended(self, ledger: Ledger, because: str) -> None:

@@ -24,19 +24,23 @@ from search.trial import JobState
 from space.architecture import Architecture
 from workers import bundle
 from workers.atomic import write_whole
+from workers.cluster import connection
 from workers.cluster.tasks import run_tasks
 from workers.compress.chain import Winner
 from workers.compress.product import compress
 from workers.datasets import Dataset, DataStore
-from workers.finalists.plan import Final, plan, random_trials
+from workers.finalists.plan import Final, is_its_own, plan, random_trials
 from workers.finalists.training import FinalistResult, FinalistTask, choose, train_finalist
 from workers.job.context import JobContext
+from workers.phases import in_time
 from workers.report.contents import Findings, assemble
 from workers.report.page import render
 from workers.report.trained import Trained, Training
 from workers.train.job_data import final_data
 from workers.train.numerics import Numerics
 from workers.train.prepare import final_epochs, recipe
+from workers.weights import held
+from workers.weights.held import Held
 from workers.weights.inherit import find_donor, inherited_shares
 
 log = logging.getLogger(__name__)
@@ -60,14 +64,85 @@ class Finish:
         arm = random_trials(spec, self._ledger, self._context.job_id) if spec.finalists.random_arm else []
         finals = plan(spec, searched, arm)
         self._context.begin_phase("finalists")
-        self._train(self._tasks(finals, numerics, dataset), dataset)
+        tasks = self._tasks(finals, numerics, dataset)
+        self._train(self._in_time(tasks, dataset), dataset)
         if self._context.stop.suspending:
             return
         trained = self._trained(finals)
+        cut = self._cut(tasks)
+        if self._best and not any(entry.final.role == "finalist" for entry in trained):
+            mine = self._own_weights(self._best, numerics, dataset)
+            trained = [*mine, *trained] if mine else trained
+            cut = self._cut(tasks, own=self._best)
+        if self._context.stop.suspending:
+            return
         if not any(entry.final.role == "finalist" for entry in trained):
             reasons = {f.reason for f in self._ledger.finalists(self._context.job_id) if f.role == "finalist"}
             raise JobFailure(f"no finalist could be trained: {'; '.join(str(r) for r in reasons)[:300]}")
-        self._publish(dataset, numerics, searched, arm, trained)
+        self._publish(dataset, numerics, searched, arm, trained, cut)
+
+    # ---- an end that is near
+
+    @property
+    def _best(self) -> Held | None:
+        """The best weights of the search, where the job must end soon: what there is without any full training."""
+        if not self._context.stop.hurried:
+            return None
+        return next(iter(held.held(self._context.folder / held.FOLDER)), None)
+
+    def _late(self) -> bool:
+        """Whether final trainings must end now. Without weights of the search there would be nothing then."""
+        return self._context.stop.left_s <= in_time.REPORT_S and self._best is not None
+
+    def _in_time(self, tasks: Sequence[FinalistTask], dataset: Dataset) -> Sequence[FinalistTask]:
+        """Those that fit into the time that is left, by worth; at least the winner's where nothing else is there."""
+        if not self._context.stop.hurried:
+            return tasks
+        sizes, numbers = dataset.split_sizes, {task.number for task in tasks}
+        grown = (sizes["search_train"] + sizes["search_val"]) / sizes["search_train"]
+        each = {
+            number: in_time.epoch_seconds(self._ledger.trial(self._context.job_id, number), grown=grown)
+            for number in numbers
+        }
+        kept = in_time.fitting(
+            tasks,
+            lambda task: in_time.START_S + task.recipe.epochs * each[task.number],
+            left_s=self._context.stop.left_s - in_time.REPORT_S,
+            slots=connection.slots(self._spec.trial.cpus, self._spec.trial.gpus),
+        )
+        log.info("%.0f s are left: %d of %d full trainings fit", self._context.stop.left_s, len(kept), len(tasks))
+        return kept or ([] if self._best else in_time.by_worth(tasks)[:1])
+
+    def _own_weights(self, best: Held, numerics: Numerics, dataset: Dataset) -> list[Trained]:
+        """The best weights of the search, measured once on the test split; [] where that fails."""
+        job_id, spec = self._context.job_id, self._spec
+        rows = [row for row in self._ledger.finalists(job_id) if row.rank == 1]
+        values = recipe(spec, numerics, dataset, epochs=best.epoch, seed=spec.seed)
+        trial = self._ledger.trial(job_id, best.number)
+        final, task = in_time.own(best, trial, values, seed=max((row.seed for row in rows), default=-1) + 1)
+        self._ledger.set_finalist(self._lease, self._row(task))
+        results = run_tasks(
+            in_time.OwnWeights(best.path),
+            [task],
+            shared=final_data(dataset),
+            cpus=spec.trial.cpus,
+            gpus=spec.trial.gpus,
+            should_stop=lambda: self._context.stop.suspending,
+        )
+        for _, result in results:
+            self._store(task, result)
+        return self._trained([final])
+
+    def _cut(self, tasks: Sequence[FinalistTask], own: Held | None = None) -> str | None:
+        """What the limit of time has cost, in words."""
+        if not self._context.stop.hurried:
+            return None
+        kept = sum(row.state == "completed" for row in self._ledger.finalists(self._context.job_id))
+        total = self._spec.budget.epochs
+        about = None if own is None else {"trial": own.number, "epochs": own.epoch, "epochs_total": total}
+        arm = self._spec.finalists.random_arm and not is_its_own(self._spec)
+        missing = ["the random search"] if arm and not self._ledger.random_arm(self._context.job_id) else []
+        return in_time.words(kept=kept, planned=len(tasks), own=about, skipped=missing)
 
     # ---- final trainings
 
@@ -106,10 +181,15 @@ class Finish:
             shared=replace(final_data(dataset), donor=self._donor),
             cpus=spec.cpus,
             gpus=spec.gpus,
-            should_stop=lambda: self._context.stop.suspending,
+            should_stop=lambda: self._context.stop.suspending or self._late(),
         )
+        left = list(missing)
         for task, result in results:
             self._store(task, result)
+            left.remove(task)
+        if not self._context.stop.suspending:
+            for task in left:
+                self._store(task, TrialFailure(in_time.NO_TIME, cause="timeout"))
 
     def _store(self, task: FinalistTask, result: FinalistResult | TrialFailure) -> None:
         if isinstance(result, TrialFailure):
@@ -169,6 +249,7 @@ class Finish:
         searched: Sequence[Trial],
         arm: Sequence[Trial],
         trained: Sequence[Trained],
+        cut: str | None,
     ) -> None:
         """The winner is the first whose final training succeeded: the test split chooses nothing. The first is the
         best by the search's value; of several objectives, the one with the best search_score on the front."""
@@ -199,6 +280,7 @@ class Finish:
             duplicates=DataStore(self._context.settings.datasets).duplicates(dataset),
             transfer=inherited_shares(winner.trial.architecture, self._donor) if self._donor else None,
             compression=compression or None,
+            cut=cut,
         )
         report = assemble(found, self._ledger)
         final = winner.scores.mean
@@ -224,7 +306,10 @@ class Finish:
         """The exported forms, made on the cluster. A bundle is published without a form that cannot be exported."""
         if not self._context.settings.exports:
             return bundle.Exports.none("the service has ARCHSMITH_EXPORTS=0")
-        deadline = time.monotonic() + EXPORT_S
+        if self._context.stop.left_s < in_time.EXPORTS_S:
+            return bundle.Exports.none(in_time.NO_TIME)
+        limit_s = min(EXPORT_S, self._context.stop.left_s)
+        deadline = time.monotonic() + limit_s
         results = run_tasks(
             bundle.export,
             [task],
@@ -235,7 +320,7 @@ class Finish:
         )
         for _, result in results:
             return bundle.Exports.none(str(result)) if isinstance(result, TrialFailure) else result
-        return bundle.Exports.none(f"the exporters were stopped after {EXPORT_S} s")
+        return bundle.Exports.none(f"the exporters were stopped after {limit_s:.0f} s")
 
     def _compressed(
         self, dataset: Dataset, numerics: Numerics, winner: Trained, weights: bytes
@@ -243,6 +328,8 @@ class Finish:
         """The winner after the job's `compress` section; None where the job must be suspended."""
         if self._spec.compress is None:
             return {}, {}
+        if self._context.stop.hurried:  # its steps train, and how long is not known beforehand
+            return {}, {"failed": in_time.NO_TIME}
         self._context.begin_phase("compress")
         first = winner.trainings[0]
         [task] = [t for t in self._tasks([winner.final], numerics, dataset) if t.seed == first.row.seed]

@@ -30,7 +30,7 @@ class Findings:
     random: the trials of the random arm. winner: an element of `trained`.
     references: role -> the trial that the winner is compared with; only roles that the job asked for.
     duplicates: see `DataStore.duplicates`. transfer: see `workers.weights.inherit.inherited_shares`.
-    compression: see `workers.compress.product`.
+    compression: see `workers.compress.product`. cut: what an early end has cost, see `workers.phases.in_time`.
     """
 
     job: Job
@@ -45,6 +45,7 @@ class Findings:
     duplicates: dict[str, int] | None
     transfer: dict[str, Any] | None = None
     compression: dict[str, Any] | None = None
+    cut: str | None = None
 
     @property
     def objective(self) -> Objective:
@@ -89,6 +90,7 @@ def _result(found: Findings) -> dict[str, Any]:
         "chosen_by": chosen_by(found.objective),
         "init_from": found.transfer,
         "compression": found.compression,
+        "cut": found.cut,
     }
 
 
@@ -100,7 +102,12 @@ def _evidence(found: Findings, ledger: Ledger) -> dict[str, Any]:
         "gains": gains(found.trained, found.winner, found.references, seed=spec.seed),
         "fidelity": ranks,
         "noise": varied,
-        "warnings": [*_warnings(found, varied, ranks), *_of_cost(found), *_of_weights(found, ledger)],
+        "warnings": [
+            *([found.cut] if found.cut else []),
+            *_warnings(found, varied, ranks),
+            *_of_cost(found),
+            *_of_weights(found, ledger),
+        ],
     }
 
 

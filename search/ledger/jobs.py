@@ -43,7 +43,7 @@ class Jobs:
             connection.execute(
                 sa.insert(jobs).values(
                     id=job_id, name=spec.name, spec=document, created_at=Now(),
-                    state=JobState.QUEUED, wanted="run", phase="search",
+                    state=JobState.QUEUED, wanted="run", phase="prepare",
                 )
             )  # fmt: skip
             if key is not None:

@@ -147,4 +147,4 @@ def _continue(connection: sa.Connection, row: sa.RowMapping, kept_as: str | None
             "provisional": None,
             "final_score": row["final_score"],
         }
-    move_job(connection, row, JobState.QUEUED, wanted="run", phase="search", **values)
+    move_job(connection, row, JobState.QUEUED, wanted="run", phase="prepare", **values)

@@ -84,7 +84,13 @@ def _found(folder: Path) -> Iterator[Held]:
 
 
 def _metadata(path: Path) -> Mapping[str, str]:
+    """Raises OSError, KeyError, ValueError for a file that is none of ours."""
     with path.open("rb") as file:
-        header = json.loads(file.read(int.from_bytes(file.read(_LENGTH), "little")))
+        length = int.from_bytes(file.read(_LENGTH), "little")
+        if length > path.stat().st_size:
+            raise ValueError(f"a header of {length} bytes")
+        header = json.loads(file.read(length))
+    if not isinstance(header, dict):
+        raise ValueError("the header is no object")
     found: Mapping[str, str] = header["__metadata__"]
     return found

@@ -11,7 +11,8 @@ from search.ledger import Lease, Ledger
 from search.spec import Budget
 from search.trial import JobState, Measurement
 from tests import factories
-from tests.bundle.made import small, trained
+from tests.bundle.made import trained
+from tests.spaces import preset, sample
 from workers.bundle.verify import verify
 from workers.datasets import Dataset, DataStore
 from workers.job.context import JobContext
@@ -19,7 +20,7 @@ from workers.phases.hand_out import HandOut, tidy
 from workers.settings import Settings
 from workers.weights import held
 
-ARCHITECTURE = small("image")
+ARCHITECTURE = sample(preset("tiny", (1, 8, 8), classes=10), 0)
 
 
 @pytest.fixture(scope="module")

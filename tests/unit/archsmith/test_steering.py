@@ -109,7 +109,7 @@ def test_watching_tells_from_the_first_minute(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("archsmith.progress.time.monotonic", lambda: now[0])
     out = io.StringIO()
     shown = progress.Lines(out)
-    base = {"progress": {"trials": {"running": 1}, "trials_total": 4}, "best": None}
+    base: dict[str, Any] = {"progress": {"trials": {"running": 1}, "trials_total": 4}, "best": None}
     one = {"trial": 0, "epochs_total": 8}
     for at, scores, bundle in ((0, [], None), (1, [0.5], None), (2, [0.5, 0.6], None), (9, [0.5, 0.6, 0.7], WORTH)):
         now[0] = float(at)

@@ -24,12 +24,11 @@ from search.trial import JobState
 from space.architecture import Architecture
 from workers import bundle
 from workers.atomic import write_whole
-from workers.cluster import connection
 from workers.cluster.tasks import run_tasks
 from workers.compress.chain import Winner
 from workers.compress.product import compress
 from workers.datasets import Dataset, DataStore
-from workers.finalists.plan import Final, is_its_own, plan, random_trials
+from workers.finalists.plan import Final, plan, random_trials
 from workers.finalists.training import FinalistResult, FinalistTask, choose, train_finalist
 from workers.job.context import JobContext
 from workers.phases import in_time
@@ -39,7 +38,6 @@ from workers.report.trained import Trained, Training
 from workers.train.job_data import final_data
 from workers.train.numerics import Numerics
 from workers.train.prepare import final_epochs, recipe
-from workers.weights import held
 from workers.weights.held import Held
 from workers.weights.inherit import find_donor, inherited_shares
 
@@ -56,6 +54,7 @@ class Finish:
         self._context, self._spec = context, context.spec
         self._ledger, self._lease = context.ledger, context.lease
         self._donor = find_donor(context.spec.init_from, context.settings.job_folder)
+        self._near = in_time.NearEnd(context)
 
     def run(self, dataset: Dataset, numerics: Numerics) -> None:
         """Raises JobFailure when no finalist could be trained. Returns early when the job must be suspended."""
@@ -65,15 +64,15 @@ class Finish:
         finals = plan(spec, searched, arm)
         self._context.begin_phase("finalists")
         tasks = self._tasks(finals, numerics, dataset)
-        self._train(self._in_time(tasks, dataset), dataset)
+        self._train(self._near.fitting(tasks, dataset), dataset)
         if self._context.stop.suspending:
             return
         trained = self._trained(finals)
-        cut = self._cut(tasks)
-        if self._best and not any(entry.final.role == "finalist" for entry in trained):
-            mine = self._own_weights(self._best, numerics, dataset)
-            trained = [*mine, *trained] if mine else trained
-            cut = self._cut(tasks, own=self._best)
+        cut = self._near.cut(len(tasks))
+        best = self._near.best
+        if best and not any(entry.final.role == "finalist" for entry in trained):
+            trained = [*self._own_weights(best, numerics, dataset, rank=len(finals) + 1), *trained]
+            cut = self._near.cut(len(tasks), own=best)
         if self._context.stop.suspending:
             return
         if not any(entry.final.role == "finalist" for entry in trained):
@@ -81,68 +80,24 @@ class Finish:
             raise JobFailure(f"no finalist could be trained: {'; '.join(str(r) for r in reasons)[:300]}")
         self._publish(dataset, numerics, searched, arm, trained, cut)
 
-    # ---- an end that is near
-
-    @property
-    def _best(self) -> Held | None:
-        """The best weights of the search, where the job must end soon: what there is without any full training."""
-        if not self._context.stop.hurried:
-            return None
-        return next(iter(held.held(self._context.folder / held.FOLDER)), None)
-
-    def _late(self) -> bool:
-        """Whether final trainings must end now. Without weights of the search there would be nothing then."""
-        return self._context.stop.left_s <= in_time.REPORT_S and self._best is not None
-
-    def _in_time(self, tasks: Sequence[FinalistTask], dataset: Dataset) -> Sequence[FinalistTask]:
-        """Those that fit into the time that is left, by worth; at least the winner's where nothing else is there."""
-        if not self._context.stop.hurried:
-            return tasks
-        sizes, numbers = dataset.split_sizes, {task.number for task in tasks}
-        grown = (sizes["search_train"] + sizes["search_val"]) / sizes["search_train"]
-        each = {
-            number: in_time.epoch_seconds(self._ledger.trial(self._context.job_id, number), grown=grown)
-            for number in numbers
-        }
-        kept = in_time.fitting(
-            tasks,
-            lambda task: in_time.START_S + task.recipe.epochs * each[task.number],
-            left_s=self._context.stop.left_s - in_time.REPORT_S,
-            slots=connection.slots(self._spec.trial.cpus, self._spec.trial.gpus),
-        )
-        log.info("%.0f s are left: %d of %d full trainings fit", self._context.stop.left_s, len(kept), len(tasks))
-        return kept or ([] if self._best else in_time.by_worth(tasks)[:1])
-
-    def _own_weights(self, best: Held, numerics: Numerics, dataset: Dataset) -> list[Trained]:
-        """The best weights of the search, measured once on the test split; [] where that fails."""
-        job_id, spec = self._context.job_id, self._spec
-        rows = [row for row in self._ledger.finalists(job_id) if row.rank == 1]
+    def _own_weights(self, best: Held, numerics: Numerics, dataset: Dataset, *, rank: int) -> list[Trained]:
+        """The best weights of the search, measured once on the test split; [] where that fails. rank: that none has."""
+        spec = self._spec
         values = recipe(spec, numerics, dataset, epochs=best.epoch, seed=spec.seed)
-        trial = self._ledger.trial(job_id, best.number)
-        final, task = in_time.own(best, trial, values, seed=max((row.seed for row in rows), default=-1) + 1)
-        self._ledger.set_finalist(self._lease, self._row(task))
-        results = run_tasks(
-            in_time.OwnWeights(best.path),
-            [task],
-            shared=final_data(dataset),
-            cpus=spec.trial.cpus,
-            gpus=spec.trial.gpus,
-            should_stop=lambda: self._context.stop.suspending,
-        )
-        for _, result in results:
-            self._store(task, result)
+        final, task = in_time.own(best, self._ledger.trial(self._context.job_id, best.number), values, rank=rank)
+        if self._missing([task]):
+            self._ledger.set_finalist(self._lease, self._row(task))
+            results = run_tasks(
+                in_time.OwnWeights(best.path),
+                [task],
+                shared=final_data(dataset),
+                cpus=spec.trial.cpus,
+                gpus=spec.trial.gpus,
+                should_stop=lambda: self._context.stop.suspending,
+            )
+            for _, result in results:
+                self._store(task, result)
         return self._trained([final])
-
-    def _cut(self, tasks: Sequence[FinalistTask], own: Held | None = None) -> str | None:
-        """What the limit of time has cost, in words."""
-        if not self._context.stop.hurried:
-            return None
-        kept = sum(row.state == "completed" for row in self._ledger.finalists(self._context.job_id))
-        total = self._spec.budget.epochs
-        about = None if own is None else {"trial": own.number, "epochs": own.epoch, "epochs_total": total}
-        arm = self._spec.finalists.random_arm and not is_its_own(self._spec)
-        missing = ["the random search"] if arm and not self._ledger.random_arm(self._context.job_id) else []
-        return in_time.words(kept=kept, planned=len(tasks), own=about, skipped=missing)
 
     # ---- final trainings
 
@@ -167,11 +122,15 @@ class Finish:
             for seed in range(final.seeds)
         ]
 
-    def _train(self, tasks: Sequence[FinalistTask], dataset: Dataset) -> None:
+    def _missing(self, tasks: Sequence[FinalistTask]) -> list[FinalistTask]:
+        """Those that have not ended under an earlier driver."""
         ended = {
             (f.rank, f.seed) for f in self._ledger.finalists(self._context.job_id) if f.state in ("completed", "failed")
         }
-        missing = [t for t in tasks if (t.rank, t.seed) not in ended]
+        return [t for t in tasks if (t.rank, t.seed) not in ended]
+
+    def _train(self, tasks: Sequence[FinalistTask], dataset: Dataset) -> None:
+        missing = self._missing(tasks)
         for task in missing:
             self._ledger.set_finalist(self._lease, self._row(task))
         spec = self._spec.trial
@@ -181,7 +140,7 @@ class Finish:
             shared=replace(final_data(dataset), donor=self._donor),
             cpus=spec.cpus,
             gpus=spec.gpus,
-            should_stop=lambda: self._context.stop.suspending or self._late(),
+            should_stop=lambda: self._context.stop.suspending or self._near.late(),
         )
         left = list(missing)
         for task, result in results:
@@ -199,6 +158,8 @@ class Finish:
             files = {path: result.weights, _measures(path): json.dumps(result.measures).encode()}
             if result.shares is not None:
                 files[_shares(path)] = _npy(result.shares)
+            else:
+                _shares(path).unlink(missing_ok=True)  # of the round before, in a job that was continued
             for file, content in files.items():
                 write_whole(file, content)
         state: FinalistState = "completed" if result.test_score is not None else "failed"

@@ -5,18 +5,25 @@ the ranking. Where not even the first fits, the product is the best weights of t
 the test split; report and card say so.
 """
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from archsmith.errors import TrialFailure
 from search.ledger import Trial
-from workers.finalists.plan import Final
+from workers.cluster import connection
+from workers.datasets import Dataset
+from workers.finalists.plan import Final, is_its_own
 from workers.finalists.training import FinalistResult, FinalistTask
+from workers.job.context import JobContext
 from workers.train.job_data import JobData
 from workers.train.recipe import Recipe
+from workers.weights import held
 from workers.weights.held import Held
+
+log = logging.getLogger(__name__)
 
 START_S = 5.0
 """Of a final training besides its epochs: a new process, torch and the data, the score. 3 to 4 s alone on 2 cores."""
@@ -62,6 +69,55 @@ def fitting(
     return kept
 
 
+class NearEnd:
+    """What a limit of time means for the final trainings of one job; nothing where there is none."""
+
+    def __init__(self, context: JobContext) -> None:
+        self._context, self._spec = context, context.spec
+
+    @property
+    def best(self) -> Held | None:
+        """The best weights of the search, where there is a limit: what there is without any full training."""
+        if not self._context.stop.hurried:
+            return None
+        return next(iter(held.held(self._context.folder / held.FOLDER)), None)
+
+    def late(self) -> bool:
+        """Whether final trainings must end now. Without weights of the search there would be nothing then."""
+        return self._context.stop.left_s <= REPORT_S and self.best is not None
+
+    def fitting(self, tasks: Sequence[FinalistTask], dataset: Dataset) -> Sequence[FinalistTask]:
+        """Those that fit into the time that is left, by worth; at least the winner's where nothing else is there."""
+        stop, trial = self._context.stop, self._spec.trial
+        if not stop.hurried:
+            return tasks
+        each = self._epoch_seconds({task.number for task in tasks}, dataset)
+        kept = fitting(
+            tasks,
+            lambda task: START_S + task.recipe.epochs * each[task.number],
+            left_s=stop.left_s - REPORT_S,
+            slots=connection.slots(trial.cpus, trial.gpus),
+        )
+        log.info("%.0f s are left: %d of %d full trainings fit", stop.left_s, len(kept), len(tasks))
+        return kept or ([] if self.best else by_worth(tasks)[:1])
+
+    def _epoch_seconds(self, numbers: Iterable[int], dataset: Dataset) -> dict[int, float]:
+        sizes, ledger = dataset.split_sizes, self._context.ledger
+        grown = (sizes["search_train"] + sizes["search_val"]) / sizes["search_train"]
+        return {n: epoch_seconds(ledger.trial(self._context.job_id, n), grown=grown) for n in numbers}
+
+    def cut(self, planned: int, own: Held | None = None) -> str | None:
+        """What the limit has cost, in words. planned: final trainings. own: what was taken in their place."""
+        if not self._context.stop.hurried:
+            return None
+        ledger, job_id, total = self._context.ledger, self._context.job_id, self._spec.budget.epochs
+        kept = sum(row.state == "completed" for row in ledger.finalists(job_id))
+        about = None if own is None else {"trial": own.number, "epochs": own.epoch, "epochs_total": total}
+        arm = self._spec.finalists.random_arm and not is_its_own(self._spec)
+        missing = ["the random search"] if arm and not ledger.random_arm(job_id) else []
+        return words(kept=kept, planned=planned, own=about, skipped=missing)
+
+
 class OwnWeights:
     """Called on the cluster in the place of a final training: measures the weights of the search on the test split."""
 
@@ -92,13 +148,13 @@ class OwnWeights:
         )
 
 
-def own(best: Held, trial: Trial, recipe: Recipe, *, seed: int) -> tuple[Final, FinalistTask]:
-    """The best weights of the search as the winner. seed: a repetition that has no row yet."""
-    final = Final(rank=1, role="finalist", trial=replace(trial, search_score=best.score), seeds=1)
+def own(best: Held, trial: Trial, recipe: Recipe, *, rank: int) -> tuple[Final, FinalistTask]:
+    """The best weights of the search as the winner. rank: one that no planned training has."""
+    final = Final(rank=rank, role="finalist", trial=replace(trial, search_score=best.score), seeds=1)
     task = FinalistTask(
-        rank=1,
+        rank=rank,
         number=best.number,
-        seed=seed,
+        seed=0,
         architecture=trial.architecture,
         recipe=replace(recipe, epochs=max(recipe.epochs, best.epoch)),
     )

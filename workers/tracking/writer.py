@@ -201,10 +201,11 @@ class MlflowTracker:
         name = f"archsmith-{self._ledger.job(self._job_id).name}"
         with contextlib.suppress(MlflowException):  # it exists already: an earlier job of the same name
             self._client.create_registered_model(name)
-        if not self._client.search_model_versions(f"run_id = '{run}'"):
-            self._client.create_model_version(
-                name, f"runs:/{run}/bundle", run_id=run, tags={"archsmith.job": self._job_id}, await_creation_for=0
-            )
+        tags = {"archsmith.job": self._job_id, "archsmith.round": str(self._ledger.job(self._job_id).rounds)}
+        made = self._client.search_model_versions(f"run_id = '{run}'")
+        if not any(version.tags.get("archsmith.round", "0") == tags["archsmith.round"] for version in made):
+            source = f"runs:/{run}/bundle"
+            self._client.create_model_version(name, source, run_id=run, tags=tags, await_creation_for=0)
 
     def _end(self, run: str, state: str, at: int) -> None:
         self._client.set_terminated(run, _status(state), end_time=at)

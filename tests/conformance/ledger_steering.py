@@ -101,6 +101,15 @@ class SteeringConformance(WithLedger):
         with pytest.raises(LeaseLost):
             ledger.begin_finish(lease, within_seconds=9.0, until=1.0)
 
+    def test_the_trials_that_run_have_their_measurements(self, ledger: Ledger) -> None:
+        lease = _scored(ledger)
+        assert [(trial.number, trial.measurements) for trial in ledger.running(lease.job_id)] == [(2, ())]
+        ledger.add_measurement(lease, 2, 1, measurement(1))
+        ledger.add_measurement(lease, 2, 1, measurement(2))
+        running_trial(ledger, lease, 3)
+        assert ledger.running(lease.job_id) == [ledger.trial(lease.job_id, 2), ledger.trial(lease.job_id, 3)]
+        assert [len(trial.measurements) for trial in ledger.running(lease.job_id)] == [2, 0]
+
     @pytest.mark.parametrize("state", [JobState.QUEUED, JobState.RUNNING, JobState.PAUSED])
     def test_a_budget_is_changed_in_place(self, ledger: Ledger, state: JobState) -> None:
         lease = _scored(ledger, state=state)

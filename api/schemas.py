@@ -2,9 +2,9 @@
 are in search/validate.py."""
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 from pydantic.functional_validators import BeforeValidator, PlainValidator
 from pydantic_core import PydanticCustomError
 
@@ -186,6 +186,38 @@ class BudgetRequest(Strict):
         return Budget(
             trials=self.trials, seconds=float(self.seconds), epochs=self.epochs, total_epochs=self.total_epochs
         )
+
+
+class BudgetPatch(Strict):
+    """New limits; what is left out stays. total_epochs: null = no limit."""
+
+    trials: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    seconds: Annotated[float, Field(ge=1, le=MONTH_S)] | None = None
+    total_epochs: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
+
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        if not self.changes():
+            raise PydanticCustomError("missing_field", "name at least one of trials, seconds and total_epochs")
+        return self
+
+    def changes(self) -> dict[str, int | float | None]:
+        """The limits that were given."""
+        given = {name: getattr(self, name) for name in self.model_fields_set}
+        return {
+            name: float(value) if name == "seconds" else value
+            for name, value in given.items()
+            if value is not None or name == "total_epochs"
+        }
+
+
+class JobPatch(Strict):
+    """What may be changed of a job that was posted already."""
+
+    model_config = ConfigDict(
+        strict=True, extra="forbid", frozen=True, json_schema_extra={"examples": [{"budget": {"trials": 60}}]}
+    )
+    budget: BudgetPatch
 
 
 class TrialRequest(Strict):

@@ -4,8 +4,8 @@ import math
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
+from api.doing import doing
+from api.live_views import BundleView, FinishingView, RunningView, View, bundle_view, running_view
 from archsmith.errors import InvalidArchitecture
 from search.ledger import ControllerState, DatasetRow, Finalist, Job, Trial
 from search.pareto import Front
@@ -14,10 +14,6 @@ from space.analysis import analyse
 from space.architecture import Architecture
 from workers.datasets import DatasetInfo
 from workers.settings import Settings
-
-
-class View(BaseModel):
-    model_config = ConfigDict(frozen=True)
 
 
 class ProgressView(View):
@@ -40,7 +36,8 @@ class BestView(View):
 
 
 class JobView(View):
-    """A job. `final_score` is measured once, on the test split, and not comparable with `search_score`."""
+    """A job. doing: what it does now, in words. bundle: null until a trial has a score.
+    `final_score` is measured once, on the test split, and not comparable with `search_score`."""
 
     id: str
     name: str
@@ -57,6 +54,9 @@ class JobView(View):
     progress: ProgressView
     best: BestView | None
     final_score: float | None
+    doing: str
+    finishing: FinishingView | None
+    bundle: BundleView | None
     mlflow_url: str | None
     links: dict[str, str]
 
@@ -79,9 +79,10 @@ class FinalistView(View):
 
 
 class JobDetail(JobView):
-    """A job with its document and its finalists."""
+    """A job with its document, the trials that run now, and its finalists."""
 
     spec: dict[str, Any]
+    running: list[RunningView]
     finalists: list[FinalistView]
 
 
@@ -281,7 +282,7 @@ def run_url(settings: Settings, job: Job, run_id: str | None) -> str | None:
 def job_links(job: Job) -> dict[str, str]:
     base = f"/v1/jobs/{job.id}"
     reads = ("trials", "events", "best", "front", "controller", "report", "bundle")
-    actions = ("compress", "cancel", "pause", "resume")
+    actions = ("compress", "cancel", "pause", "resume", "finish")
     return {"self": base} | {name: f"{base}/{name}" for name in (*reads, *actions)}
 
 
@@ -289,9 +290,12 @@ def job_view(job: Job, settings: Settings) -> JobView:
     return JobView(**_job_fields(job, settings))
 
 
-def job_detail(job: Job, finalists: list[Finalist], settings: Settings) -> JobDetail:
+def job_detail(job: Job, finalists: list[Finalist], running: list[Trial], settings: Settings) -> JobDetail:
     return JobDetail(
-        **_job_fields(job, settings), spec=job.spec.to_json(), finalists=[_finalist(finalist) for finalist in finalists]
+        **_job_fields(job, settings),
+        spec=job.spec.to_json(),
+        running=[running_view(trial, job) for trial in running],
+        finalists=[_finalist(finalist) for finalist in finalists],
     )
 
 
@@ -306,6 +310,9 @@ def _job_fields(job: Job, settings: Settings) -> dict[str, Any]:
         "dataset": job.spec.dataset,
         "progress": _progress(job),
         "best": best,
+        "doing": doing(job),
+        "finishing": job.finishing and FinishingView(within_seconds=job.finishing["within_seconds"]),
+        "bundle": bundle_view(job),
         "mlflow_url": run_url(settings, job, job.mlflow_run_id),
         "links": job_links(job),
     }

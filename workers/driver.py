@@ -26,7 +26,7 @@ from search.proposing import enqueue
 from search.proposing.controller import Controller, Proposal
 from search.proposing.in_order import DeterministicOrder
 from search.streams import Stream, seed_of
-from search.trial import JobState, TrialState
+from search.trial import RANDOM_ARM_FROM, JobState, TrialState
 from space.analysis import analyse
 from space.architecture import Architecture
 from space.constraint import Constraint
@@ -43,6 +43,7 @@ from workers.job.restore import Restored, measured, recall, replayed
 from workers.phases import open_trials
 from workers.phases.compress_again import CompressAgain
 from workers.phases.finish import Finish
+from workers.phases.hand_out import HandOut, tidy
 from workers.phases.random_arm import RandomArm
 from workers.probes.calibration import calibrated
 from workers.probes.energy_check import check_energy
@@ -51,6 +52,7 @@ from workers.settings import Settings
 from workers.train.job_data import JobData, search_data
 from workers.train.numerics import Numerics
 from workers.train.prepare import recipe
+from workers.weights import held
 from workers.weights.inherit import find_donor
 
 if TYPE_CHECKING:
@@ -111,7 +113,9 @@ class Driver:
         return OutboxWriter(self._context.settings, self._ledger, self._context.job_id)
 
     def _steps(self) -> None:
-        settings = self._context.settings
+        settings, job = self._context.settings, self._context.job()
+        self._stop.over = job.stopped_because is not None
+        self._ledger.update_job(self._lease, phase="prepare")
         store = DataStore(settings.datasets)
         dataset = store.open(self._spec.dataset, seed=self._spec.seed, task=self._spec.space.get("data"))
         connection.connect(settings.ray_address, state=settings.state)
@@ -127,15 +131,25 @@ class Driver:
             self._suspend()
 
     def _whole_job(self, dataset: Dataset, numerics: Numerics) -> None:
-        if not self._context.job().stopped_because:
+        handing_out = HandOut(self._context, dataset)
+        handing_out.start()
+        try:
+            self._phases(dataset, numerics)
+        finally:
+            handing_out.stop()
+        if self._context.job().state is JobState.SUCCEEDED:
+            tidy(self._context.folder)
+
+    def _phases(self, dataset: Dataset, numerics: Numerics) -> None:
+        if not self._stop.over:
             before_search(self._context, dataset)
-        if not self._context.job().stopped_because and not self._stop.suspending:
+        if not self._stop.over and not self._stop.suspending:
             self._search(dataset, numerics)
         if not self._stop.suspending:
             trained = [t for t in self._ledger.history(self._context.job_id) if t.value is not None]
             if not trained:
                 raise JobFailure(f"no trial succeeded: {self._failures()}")
-            if self._spec.finalists.random_arm and not is_its_own(self._spec):
+            if self._spec.finalists.random_arm and not is_its_own(self._spec) and not self._stop.hurried:
                 self._random_arm(dataset, numerics)
         if not self._stop.suspending:
             Finish(self._context).run(dataset, numerics)
@@ -239,6 +253,7 @@ class Driver:
             checkpoint=str(self._checkpoint(number)),
             objective=spec.objective.to_json(),
             known=_known(proposal.architecture, Objective.of(spec.objective)),
+            hold=str(self._context.folder / held.FOLDER) if number < RANDOM_ARM_FROM else "",
         )
 
     def _checkpoint(self, number: int) -> Path:
@@ -251,12 +266,23 @@ class Driver:
     def _end_search(self, searcher: LedgerSearcher) -> None:
         """Write how the search ended, unless the job is suspended and the search goes on later."""
         reason = self._stop.reason or "budget_trials"
-        trials = self._ledger.history(self._context.job_id)
-        if not open_trials.settle(self._context, searcher, trials, why=f"the search ended: {reason}"):
+        if self._extended_meanwhile(searcher):
+            self._stop.suspend("continue")
+        trials = list(self._ledger.history(self._context.job_id))
+        scored = reason == "finish" or not any(trial.value is not None for trial in trials)
+        why = f"the search ended: {reason}"
+        if not open_trials.settle(self._context, searcher, trials, why=why, scored=scored):
             return
         detail = searcher.exhausted if reason == "space_exhausted" else None
         self._ledger.end_search(self._lease, reason, detail=detail, seconds_used=self._stop.seconds_used())
+        self._stop.over = True
         shutil.rmtree(self._context.folder / "checkpoints", ignore_errors=True)
+
+    def _extended_meanwhile(self, searcher: LedgerSearcher) -> bool:
+        """Whether the search ended by its budget, and the user has raised that since. The next driver goes on."""
+        budget, used_s = self._ledger.wishes(self._lease).budget, self._stop.seconds_used()
+        by_budget = (self._stop.reason or "").startswith("budget_")
+        return by_budget and used_s < budget.seconds and searcher.has_room(budget)
 
     def _put_back(self) -> None:
         """Suspend the job until the cluster is back. A private cluster may have been ended by the job itself, so there

@@ -31,7 +31,7 @@ FILES: Mapping[str, str] = {
     "requirements.txt": "the packages that `model.py` needs",
     "SHA256SUMS": "checksums of all other files, for `sha256sum -c SHA256SUMS`",
 }
-OPTIONAL = {"model.onnx", "model.pt2", "example.safetensors", "report.html", "compressed/"}
+OPTIONAL = {"model.onnx", "model.pt2", "example.safetensors", "report.json", "report.html", "compressed/"}
 
 
 def card(

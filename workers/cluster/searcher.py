@@ -16,6 +16,7 @@ from archsmith.errors import LeaseLost, SpaceExhausted, Unavailable
 from search import limits
 from search.objective import Objective
 from search.proposing.controller import Proposal
+from search.spec import Budget
 from search.stopping import end_of_search
 from search.stopping.early_stopping import EarlyStopping, rules
 from search.trial import Measurement, Outcome, TrialState
@@ -117,7 +118,7 @@ class LedgerSearcher(Searcher):
         return {"trial": self._make_task(proposal, attempt).dumps()}
 
     def _propose(self) -> Proposal | None:
-        if self._exhausted or end_of_search.full(self._spec.budget, self._outcomes, len(self._open)):
+        if self._exhausted or end_of_search.full(self._budget, self._outcomes, len(self._open)):
             return None
         if not self._controller.ready(self._next) or self._enough():
             return None
@@ -154,7 +155,7 @@ class LedgerSearcher(Searcher):
         )
 
     def _finish(self) -> str:
-        full = self._enough() or end_of_search.full(self._spec.budget, self._outcomes, 0) or "budget_trials"
+        full = self._enough() or end_of_search.full(self._budget, self._outcomes, 0) or "budget_trials"
         self._stop_signal.end("space_exhausted" if self._exhausted else full)
         return str(Searcher.FINISHED)
 
@@ -170,6 +171,15 @@ class LedgerSearcher(Searcher):
         if not self._spec.reproducible:
             return None
         return end_of_search.ended(self._spec.stop, end_of_search.before(self._outcomes, self._next), self._objective)
+
+    @property
+    def _budget(self) -> Budget:
+        """As the user has it now."""
+        return self._stop_signal.budget or self._spec.budget
+
+    def has_room(self, budget: Budget) -> bool:
+        """Whether another trial would be asked for under this budget."""
+        return end_of_search.full(budget, self._outcomes, 0) is None
 
     @property
     def exhausted(self) -> str | None:

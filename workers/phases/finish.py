@@ -32,6 +32,7 @@ from workers.finalists.plan import Final, plan, random_trials
 from workers.finalists.selection import REPETITION, Selection, candidates, described, winner_first
 from workers.finalists.training import FinalistResult, FinalistTask, choose, train_finalist
 from workers.job.context import JobContext
+from workers.phases import in_time
 from workers.phases.select_winner import select
 from workers.probes.simple_models import known, simple_models
 from workers.report.contents import Findings, assemble
@@ -40,6 +41,7 @@ from workers.report.trained import Trained, Training
 from workers.train.job_data import final_data, search_data
 from workers.train.numerics import Numerics
 from workers.train.prepare import final_epochs, recipe
+from workers.weights.held import Held
 from workers.weights.inherit import find_donor, inherited_shares
 
 log = logging.getLogger(__name__)
@@ -55,6 +57,7 @@ class Finish:
         self._context, self._spec = context, context.spec
         self._ledger, self._lease = context.ledger, context.lease
         self._donor = find_donor(context.spec.init_from, context.settings.job_folder)
+        self._near = in_time.NearEnd(context)
 
     def run(self, dataset: Dataset, numerics: Numerics) -> None:
         """Raises JobFailure when no finalist could be trained. Returns early when the job must be suspended."""
@@ -63,21 +66,48 @@ class Finish:
         arm = random_trials(spec, self._ledger, self._context.job_id) if spec.finalists.random_arm else []
         planned = plan(spec, searched, arm)
         self._context.begin_phase("finalists")
-        selected = self._selected(candidates(spec, planned), numerics, dataset)
+        selected = {} if self._context.stop.hurried else self._selected(candidates(spec, planned), numerics, dataset)
         if self._context.stop.suspending:
             return
         finals = winner_first(spec, planned, selected)
-        self._train(self._tasks(finals, numerics, dataset), dataset)
+        tasks = self._tasks(finals, numerics, dataset)
+        self._train(self._near.fitting(tasks, dataset), dataset)
         if self._context.stop.suspending:
             return
         simple_models(self._context, dataset, "final")
         if self._context.stop.suspending:
             return
         trained = self._trained(finals)
+        cut = self._near.cut(len(tasks))
+        best = self._near.best
+        if best and not any(entry.final.role == "finalist" for entry in trained):
+            trained = [*self._own_weights(best, numerics, dataset, rank=len(finals) + 1), *trained]
+            cut = self._near.cut(len(tasks), own=best)
+        if self._context.stop.suspending:
+            return
         if not any(entry.final.role == "finalist" for entry in trained):
             reasons = {f.reason for f in self._ledger.finalists(self._context.job_id) if f.role == "finalist"}
             raise JobFailure(f"no finalist could be trained: {'; '.join(str(r) for r in reasons)[:300]}")
-        self._publish(dataset, numerics, searched, arm, trained, described(planned, selected))
+        self._publish(dataset, numerics, searched, arm, trained, described(planned, selected), cut)
+
+    def _own_weights(self, best: Held, numerics: Numerics, dataset: Dataset, *, rank: int) -> list[Trained]:
+        """The best weights of the search, measured once on the test split; [] where that fails. rank: that none has."""
+        spec = self._spec
+        values = recipe(spec, numerics, dataset, epochs=best.epoch, seed=spec.seed)
+        final, task = in_time.own(best, self._ledger.trial(self._context.job_id, best.number), values, rank=rank)
+        if self._missing([task]):
+            self._ledger.set_finalist(self._lease, self._row(task))
+            results = run_tasks(
+                in_time.OwnWeights(best.path),
+                [task],
+                shared=final_data(dataset),
+                cpus=spec.trial.cpus,
+                gpus=spec.trial.gpus,
+                should_stop=lambda: self._context.stop.suspending,
+            )
+            for _, result in results:
+                self._store(task, result)
+        return self._trained([final])
 
     # ---- final trainings
 
@@ -110,11 +140,15 @@ class Finish:
             for seed in range(first, first + final.seeds)
         ]
 
-    def _train(self, tasks: Sequence[FinalistTask], dataset: Dataset) -> None:
+    def _missing(self, tasks: Sequence[FinalistTask]) -> list[FinalistTask]:
+        """Those that have not ended under an earlier driver."""
         ended = {
             (f.rank, f.seed) for f in self._ledger.finalists(self._context.job_id) if f.state in ("completed", "failed")
         }
-        missing = [t for t in tasks if (t.rank, t.seed) not in ended]
+        return [t for t in tasks if (t.rank, t.seed) not in ended]
+
+    def _train(self, tasks: Sequence[FinalistTask], dataset: Dataset) -> None:
+        missing = self._missing(tasks)
         for task in missing:
             self._ledger.set_finalist(self._lease, self._row(task))
         spec = self._spec.trial
@@ -124,10 +158,15 @@ class Finish:
             shared=replace(final_data(dataset), donor=self._donor),
             cpus=spec.cpus,
             gpus=spec.gpus,
-            should_stop=lambda: self._context.stop.suspending,
+            should_stop=lambda: self._context.stop.suspending or self._near.late(),
         )
+        left = list(missing)
         for task, result in results:
             self._store(task, result)
+            left.remove(task)
+        if not self._context.stop.suspending:
+            for task in left:
+                self._store(task, TrialFailure(in_time.NO_TIME, cause="timeout"))
 
     def _store(self, task: FinalistTask, result: FinalistResult | TrialFailure) -> None:
         if isinstance(result, TrialFailure):
@@ -137,6 +176,8 @@ class Finish:
             files = {path: result.weights, _measures(path): json.dumps(result.measures).encode()}
             if result.shares is not None:
                 files[_shares(path)] = _npy(result.shares)
+            else:
+                _shares(path).unlink(missing_ok=True)  # of the round before, in a job that was continued
             for file, content in files.items():
                 write_whole(file, content)
         state: FinalistState = "completed" if result.test_score is not None else "failed"
@@ -188,6 +229,7 @@ class Finish:
         arm: Sequence[Trial],
         trained: Sequence[Trained],
         selection: Sequence[dict[str, Any]],
+        cut: str | None,
     ) -> None:
         """The winner is the first whose final training succeeded: the test split chooses nothing. The first is the
         one that `winner_first` chose; of several objectives, the one with the best search_score on the front."""
@@ -220,6 +262,7 @@ class Finish:
             compression=compression or None,
             selection=selection,
             simple=(known(self._context, "search"), known(self._context, "final")),
+            cut=cut,
         )
         report = assemble(found, self._ledger)
         final = winner.scores.mean
@@ -245,7 +288,10 @@ class Finish:
         """The exported forms, made on the cluster. A bundle is published without a form that cannot be exported."""
         if not self._context.settings.exports:
             return bundle.Exports.none("the service has ARCHSMITH_EXPORTS=0")
-        deadline = time.monotonic() + EXPORT_S
+        if self._context.stop.left_s < in_time.EXPORTS_S:
+            return bundle.Exports.none(in_time.NO_TIME)
+        limit_s = min(EXPORT_S, self._context.stop.left_s)
+        deadline = time.monotonic() + limit_s
         results = run_tasks(
             bundle.export,
             [task],
@@ -256,7 +302,7 @@ class Finish:
         )
         for _, result in results:
             return bundle.Exports.none(str(result)) if isinstance(result, TrialFailure) else result
-        return bundle.Exports.none(f"the exporters were stopped after {EXPORT_S} s")
+        return bundle.Exports.none(f"the exporters were stopped after {limit_s:.0f} s")
 
     def _compressed(
         self, dataset: Dataset, numerics: Numerics, winner: Trained, weights: bytes
@@ -264,6 +310,8 @@ class Finish:
         """The winner after the job's `compress` section; None where the job must be suspended."""
         if self._spec.compress is None:
             return {}, {}
+        if self._context.stop.hurried:  # its steps train, and how long is not known beforehand
+            return {}, {"failed": in_time.NO_TIME}
         self._context.begin_phase("compress")
         first = winner.trainings[0]
         [task] = [t for t in self._tasks([winner.final], numerics, dataset) if t.seed == first.row.seed]

@@ -35,6 +35,7 @@ class Findings:
     duplicates: see `DataStore.duplicates`. transfer: see `workers.weights.inherit.inherited_shares`.
     compression: see `workers.compress.product`. selection: see `workers.finalists.selection.described`.
     simple: scores of the simple models before the search and after it, None where there are none.
+    cut: what an early end has cost, see `workers.phases.in_time`.
     """
 
     job: Job
@@ -51,6 +52,7 @@ class Findings:
     compression: dict[str, Any] | None = None
     selection: Sequence[dict[str, Any]] = ()
     simple: tuple[StageScores | None, StageScores | None] = (None, None)
+    cut: str | None = None
 
     @property
     def objective(self) -> Objective:
@@ -96,6 +98,7 @@ def _result(found: Findings) -> dict[str, Any]:
         "selection": list(found.selection),
         "init_from": found.transfer,
         "compression": found.compression,
+        "cut": found.cut,
     }
 
 
@@ -109,6 +112,7 @@ def _evidence(found: Findings, ledger: Ledger) -> dict[str, Any]:
         "noise": varied,
         "simple_models": simple_models(*found.simple, found.winner.scores.mean),
         "warnings": [
+            *([found.cut] if found.cut else []),
             *_of_classes(found),
             *_warnings(found, varied, ranks),
             *_of_cost(found),

@@ -145,6 +145,19 @@ def test_no_more_than_the_slots_and_the_budget(ledger: Ledger) -> None:
     assert table.forgotten == [0, 1, 2]
 
 
+def test_a_changed_budget_is_followed(ledger: Ledger) -> None:
+    table = Table(ledger, trials=1)
+    table.suggest("a")
+    table.context.stop.follow(Budget(trials=2))
+    assert table.suggest("b") == (1, 1)
+    table.context.stop.follow(Budget(trials=1))
+    table.searcher.on_trial_complete("a", EPOCH)
+    table.searcher.on_trial_complete("b", EPOCH)
+    assert not table.searcher.has_room(Budget(trials=2))
+    assert table.searcher.has_room(Budget(trials=3))
+    assert table.searcher.suggest("c") == "FINISHED"
+
+
 def test_a_lost_trial_is_handed_out_before_new_ones(ledger: Ledger, clock: list[float]) -> None:
     table = Table(ledger)
     table.suggest("a")

@@ -235,7 +235,7 @@ def _steer(context: Context, job: Job, wanted: Wanted, answer: Response) -> view
 
 
 def _detail(context: Context, job: Job) -> views.JobDetail:
-    return views.job_detail(job, context.ledger.finalists(job.id), context.settings)
+    return views.job_detail(job, context.ledger.finalists(job.id), context.settings, context.ledger.plan(job.id))
 
 
 _ACTION: dict[str, Any] = {

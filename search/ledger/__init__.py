@@ -24,6 +24,7 @@ from search.ledger.jobs import Jobs
 from search.ledger.leases import Leases
 from search.ledger.migrate import migrate
 from search.ledger.outbox import Outbox
+from search.ledger.plans import Plans
 from search.ledger.trials import Trials
 from search.ledger.values import (
     Attempt,
@@ -60,7 +61,7 @@ __all__ = [
 ]
 
 
-class Ledger(Jobs, Leases, Trials, Finals, Outbox, Datasets):
+class Ledger(Jobs, Leases, Trials, Finals, Plans, Outbox, Datasets):
     """The contract is the module's text. Made by `open_ledger`."""
 
     def __init__(self, database: Database) -> None:

@@ -4,15 +4,16 @@
 
 1. The batch grows with the data: about 32 steps a pass, between 16 and 128 samples.
 2. A training that has converged takes `wanted` steps: 24 passes over 50,000 samples, more over fewer, at least 8.
-3. Search and its rungs get SEARCH of what is left beside start and bundle, never less than LEAST_SEARCH of the whole.
+3. Search and its rungs get SEARCH of what is left beside start and bundle, and at least LEAST_SEARCH of the whole, but
+   no more than MOST_SEARCH of what is left, where start and bundle take most of a short job.
    Of the rest WINNER goes to the winner's full training, the others to comparison, at most a fifth of the whole.
 4. A search that could make A whole trainings (with early stopping) tries ARCHITECTURES * sqrt(A) architectures, so that
    twice the time buys 1.4 times the architectures and trainings 1.4 times as long; fewer below KNEE, where trainings
    are so short that they hardly rank. Once trials are trained as long as they need, more time buys architectures alone.
 5. The rungs of a trial rise by ETA up to its whole training; the first is as short as still ranks (RANKS steps).
 
-More time never gives fewer architectures or a shorter final training: both are minima and maxima of terms that rise with
-the budget. The length of a trial may fall by a step where one more architecture is tried.
+More time never gives fewer architectures or a shorter final training: both are minima and maxima of terms that rise
+with the budget. The length of a trial may fall by a step where one more architecture is tried.
 """
 
 import math
@@ -31,7 +32,7 @@ FEWEST_STEPS, GRAPH_STEPS = 300, 400
 
 RESERVE = 0.03
 """Share of the budget that no phase gets: for what a phase takes longer than its time."""
-SEARCH, LEAST_SEARCH = 0.52, 0.45
+SEARCH, LEAST_SEARCH, MOST_SEARCH = 0.52, 0.45, 0.75
 WINNER, TURNS, ARM = 0.60, 0.24, 0.16
 """Shares of what is left after the search."""
 FULL_SEARCH, FULL_ARM = 0.4, 0.4
@@ -90,7 +91,7 @@ def least_seconds(given: PlanInputs) -> int:
 
 def batch_size(samples: int, *, fixed: int | None = None) -> int:
     """Samples of a batch: a power of two near samples / STEPS_OF_A_PASS, within bounds; `fixed` where the job says."""
-    wanted = fixed or 2 ** round(math.log2(max(1.0, samples / STEPS_OF_A_PASS)))
+    wanted = fixed or 1 << round(math.log2(max(1.0, samples / STEPS_OF_A_PASS)))
     return min(samples, wanted if fixed else min(LARGEST_BATCH, max(SMALLEST_BATCH, wanted)))
 
 
@@ -98,7 +99,7 @@ def wanted_steps(given: PlanInputs) -> int:
     """Steps after which a training on this data has converged."""
     if given.pass_steps is not None:
         return GRAPH_STEPS
-    passes = PASSES * (AT_SAMPLES / given.samples) ** FALL
+    passes = PASSES * math.pow(AT_SAMPLES / given.samples, FALL)
     return max(FEWEST_STEPS, round(min(MOST_PASSES, max(FEWEST_PASSES, passes)) * pass_steps(given, given.samples)))
 
 
@@ -170,6 +171,8 @@ def _plan(given: PlanInputs) -> Plan | None:
         winner_s=winner,
         turns_s=turns,
         bundle_s=given.bundle_s,
+        step_s=given.step_s,
+        score_s=given.score_s,
         warnings=tuple(_warnings(given)),
     )
 
@@ -178,7 +181,8 @@ def _parts(given: PlanInputs) -> tuple[float, float, float, float] | None:
     """Seconds of search, random arm, the winner's full training, the other ones; None where nothing is left."""
     usable = (1.0 - RESERVE) * given.seconds - given.start_s - given.bundle_s
     full = given.full_comparison and given.random_arm
-    search = FULL_SEARCH * usable if full else max(SEARCH * usable, LEAST_SEARCH * given.seconds)
+    least = min(LEAST_SEARCH * given.seconds, MOST_SEARCH * usable)
+    search = FULL_SEARCH * usable if full else max(SEARCH * usable, least)
     arm = FULL_ARM * usable if full else ARM * (usable - search)
     rest = usable - search - arm
     if usable <= 0 or rest <= 0:

@@ -84,8 +84,8 @@ class Plan:
     architectures: how many are expected to be scored. final_steps: of a final training. trainings: final ones that are
     expected to fit. limit_s: most seconds of one trial.
     start_s, search_s, arm_s, winner_s, turns_s, bundle_s: seconds of start, search, random arm, the winner's first full
-    training, the other full trainings, bundle. pace: measured seconds of the trials so far over those expected at the
-    start. warnings: sentences.
+    training, the other full trainings, bundle. step_s, score_s: as they were measured, see `PlanInputs`.
+    pace: measured seconds of the trials so far over those expected at the start. warnings: sentences.
     """
 
     seconds: float
@@ -105,6 +105,8 @@ class Plan:
     winner_s: float
     turns_s: float
     bundle_s: float
+    step_s: float
+    score_s: float
     pace: float = 1.0
     warnings: tuple[str, ...] = ()
 

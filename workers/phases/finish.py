@@ -8,7 +8,7 @@ import io
 import json
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,27 +19,39 @@ from archsmith.errors import JobFailure, TrialFailure
 from search.ledger import Finalist, Role, Trial
 from search.ledger.values import FinalistState
 from search.objective import Objective
+from search.planning.values import Plan
 from search.streams import Stream, seed_of
 from search.trial import JobState
 from space.architecture import Architecture
 from workers import bundle
 from workers.atomic import write_whole
+from workers.cluster import connection
 from workers.cluster.tasks import run_tasks
+from workers.cluster.turns import run_in_turns
 from workers.compress.chain import Winner
 from workers.compress.product import compress
 from workers.datasets import Dataset, DataStore
 from workers.finalists.plan import Final, plan, random_trials
 from workers.finalists.training import FinalistResult, FinalistTask, choose, train_finalist
+from workers.finalists.turns import epoch_seconds, expected_seconds, in_turns, is_first
 from workers.job.context import JobContext
 from workers.report.contents import Findings, assemble
 from workers.report.page import render
 from workers.report.trained import Trained, Training
-from workers.train.job_data import final_data
+from workers.train.job_data import JobData, final_data
 from workers.train.numerics import Numerics
 from workers.train.prepare import final_epochs, recipe
 from workers.weights.inherit import find_donor, inherited_shares
 
 log = logging.getLogger(__name__)
+
+Results = Iterator[tuple[FinalistTask, FinalistResult | TrialFailure]]
+
+LOAD_S = 4.0
+"""Seconds of a process until it trains: torch, the data, the network."""
+
+LATE, LATE_S = 0.05, 15.0
+"""Share of a budget, or seconds, by which a bundle may be late; the exports of a planned job end before that."""
 
 EXPORT_S = 900
 """Seconds of wall clock for the exports, after which the bundle goes without. Small networks need 10 to 12 s."""
@@ -86,6 +98,7 @@ class Finish:
                     dataset,
                     epochs=final_epochs(spec),
                     seed=seed_of(Stream.FINAL, spec.seed, final.trial.number, seed),
+                    batch=self._context.batch,
                 ),
             )
             for final in finals
@@ -97,19 +110,57 @@ class Finish:
             (f.rank, f.seed) for f in self._ledger.finalists(self._context.job_id) if f.state in ("completed", "failed")
         }
         missing = [t for t in tasks if (t.rank, t.seed) not in ended]
-        for task in missing:
-            self._ledger.set_finalist(self._lease, self._row(task))
-        spec = self._spec.trial
-        results = run_tasks(
-            train_finalist,
-            missing,
-            shared=replace(final_data(dataset), donor=self._donor),
-            cpus=spec.cpus,
-            gpus=spec.gpus,
-            should_stop=lambda: self._context.stop.suspending,
-        )
+        shared = replace(final_data(dataset), donor=self._donor)
+        plan = self._context.plan
+        results = self._all(missing, shared) if plan is None else self._in_turns(plan, missing, shared)
         for task, result in results:
             self._store(task, result)
+
+    def _all(self, tasks: Sequence[FinalistTask], shared: JobData) -> Results:
+        for task in tasks:
+            self._begun(task)
+        trial, stop = self._spec.trial, self._context.stop
+        return run_tasks(
+            train_finalist,
+            tasks,
+            shared=shared,
+            cpus=trial.cpus,
+            gpus=trial.gpus,
+            should_stop=lambda: stop.suspending,
+        )
+
+    def _in_turns(self, plan: Plan, tasks: Sequence[FinalistTask], shared: JobData) -> Results:
+        """As many as the plan has time for; of a reproducible job, as many as it has counted beforehand."""
+        context, trial = self._context, self._spec.trial
+        rows = context.ledger.finalists(context.job_id)
+        there = any(row.rank == 1 and row.state == "completed" for row in rows)
+        expected = expected_seconds(plan, epoch_seconds(context.ledger.measurements(context.job_id)), load_s=LOAD_S)
+
+        def left() -> float:
+            return plan.finals_end_s - context.clock.seconds()
+
+        def over() -> bool:  # the winner's first training is waited for, since without it there is no bundle
+            first = any(row.rank == 1 and row.state == "completed" for row in context.ledger.finalists(context.job_id))
+            return not self._spec.reproducible and first and left() <= 0
+
+        ordered = in_turns(tasks)
+        ended = sum(row.state in ("completed", "failed") for row in rows)
+        counted = ordered[: max(0, plan.trainings - ended)] if self._spec.reproducible else ordered
+        return run_in_turns(
+            train_finalist,
+            counted,
+            shared=shared,
+            cpus=trial.cpus,
+            gpus=trial.gpus,
+            slots=connection.slots(trial.cpus, trial.gpus),
+            fits=lambda task: self._spec.reproducible or (is_first(task) and not there) or expected(task) <= left(),
+            begun=self._begun,
+            should_stop=lambda: context.stop.suspending,
+            time_over=over,
+        )
+
+    def _begun(self, task: FinalistTask) -> None:
+        self._ledger.set_finalist(self._lease, self._row(task))
 
     def _store(self, task: FinalistTask, result: FinalistResult | TrialFailure) -> None:
         if isinstance(result, TrialFailure):
@@ -224,7 +275,7 @@ class Finish:
         """The exported forms, made on the cluster. A bundle is published without a form that cannot be exported."""
         if not self._context.settings.exports:
             return bundle.Exports.none("the service has ARCHSMITH_EXPORTS=0")
-        deadline = time.monotonic() + EXPORT_S
+        deadline = time.monotonic() + self._export_seconds()
         results = run_tasks(
             bundle.export,
             [task],
@@ -235,7 +286,14 @@ class Finish:
         )
         for _, result in results:
             return bundle.Exports.none(str(result)) if isinstance(result, TrialFailure) else result
-        return bundle.Exports.none(f"the exporters were stopped after {EXPORT_S} s")
+        return bundle.Exports.none("the exporters were stopped, since they took longer than their time")
+
+    def _export_seconds(self) -> float:
+        plan = self._context.plan
+        if plan is None or self._spec.reproducible:
+            return EXPORT_S
+        late = max(LATE * plan.seconds, LATE_S)
+        return min(EXPORT_S, max(plan.bundle_s, plan.seconds + 0.7 * late - self._context.clock.seconds()))
 
     def _compressed(
         self, dataset: Dataset, numerics: Numerics, winner: Trained, weights: bytes

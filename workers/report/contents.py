@@ -100,7 +100,12 @@ def _evidence(found: Findings, ledger: Ledger) -> dict[str, Any]:
         "gains": gains(found.trained, found.winner, found.references, seed=spec.seed),
         "fidelity": ranks,
         "noise": varied,
-        "warnings": [*_warnings(found, varied, ranks), *_of_cost(found), *_of_weights(found, ledger)],
+        "warnings": [
+            *(ledger.plan(found.job.id) or {}).get("warnings", ()),
+            *_warnings(found, varied, ranks),
+            *_of_cost(found),
+            *_of_weights(found, ledger),
+        ],
     }
 
 
@@ -112,6 +117,7 @@ def _search(found: Findings, ledger: Ledger) -> dict[str, Any]:
         "stopped_because": job.stopped_because,
         "trials": {state.value: count for state, count in job.counts.items()},
         "search_seconds": round(job.seconds_used, 3),
+        "plan": ledger.plan(job.id),
     }
 
 
@@ -231,7 +237,7 @@ def _of_cost(found: Findings) -> Iterator[str]:
     if not spec.finalists.random_arm or is_its_own(spec):
         return
     search, arm = (sum(trial.epochs for trial in trials) for trials in (found.own, found.random))
-    if arm + spec.budget.epochs < search:
+    if arm + spec.budget.trial_epochs < search:
         yield (
             f"the random arm ended after {arm} epochs and the search used {search}, so part of a gain over random may "
             "come from more training"

@@ -4,7 +4,7 @@ are in search/validate.py."""
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic.functional_validators import BeforeValidator, PlainValidator
 from pydantic_core import PydanticCustomError
 
@@ -13,7 +13,11 @@ from archsmith.formats import FORMATS
 from search.compress import DEFAULT
 from search.objective import FORMS, MAXIMIZED, MINIMIZED
 from search.spec import (
+    COMPARISONS,
+    EPOCHS,
     SCHEDULERS,
+    SEARCH_S,
+    TRIALS,
     Budget,
     CompressSpec,
     CompressStep,
@@ -172,19 +176,39 @@ class ObjectiveRequest(Strict):
 
 
 class BudgetRequest(Strict):
-    """The search ends when the first of these is used up: trials, wall-clock seconds, total_epochs of all trials.
+    """What a job may spend: the wall clock of the whole job, or a number of trials of so many epochs.
 
-    epochs: of each trial.
+    seconds: of the whole job, from its start to its bundle. A plan says how they are spent; trials and total_epochs (of
+    all trials) are ceilings. Without seconds, trials, epochs (of each trial) and total_epochs say how long the search
+    is. epochs and seconds together contradict each other. With none of the four: 1,800 seconds.
     """
 
-    trials: Annotated[int, Field(ge=1, le=10_000)] = Budget().trials
-    seconds: Annotated[float, Field(ge=1, le=MONTH_S)] = Budget().seconds
-    epochs: Annotated[int, Field(ge=1, le=1000)] = Budget().epochs
+    trials: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    seconds: Annotated[float, Field(ge=1, le=MONTH_S)] | None = None
+    epochs: Annotated[int, Field(ge=1, le=1000)] | None = None
     total_epochs: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
 
+    @field_validator("epochs")
+    @classmethod
+    def _one_of_both(cls, epochs: int | None, info: ValidationInfo) -> int | None:
+        if epochs is not None and info.data.get("seconds") is not None:
+            raise PydanticCustomError(
+                "combination_unsupported",
+                "epochs and seconds contradict each other: seconds is the time of the whole job, and its plan says how"
+                " long a trial is trained; leave one of them out (with trials as a ceiling of either)",
+                {"allowed": [None]},
+            )
+        return epochs
+
     def spec(self) -> Budget:
+        if self.seconds is not None or (self.trials, self.epochs, self.total_epochs) == (None, None, None):
+            seconds = Budget().seconds if self.seconds is None else float(self.seconds)
+            return Budget(trials=self.trials, seconds=seconds, total_epochs=self.total_epochs)
         return Budget(
-            trials=self.trials, seconds=float(self.seconds), epochs=self.epochs, total_epochs=self.total_epochs
+            trials=self.trials or TRIALS,
+            seconds=SEARCH_S,
+            epochs=self.epochs or EPOCHS,
+            total_epochs=self.total_epochs,
         )
 
 
@@ -221,20 +245,24 @@ class JobPatch(Strict):
 
 
 class TrialRequest(Strict):
-    """The resources and the training of each trial."""
+    """The resources and the training of each trial.
+
+    scheduler: null = asha in a planned job, none in any other. batch_size: null = by the plan, 128 without one.
+    """
 
     cpus: Annotated[float, Field(ge=0.5, le=4096)] = TrialSpec().cpus
     gpus: Annotated[float, Field(ge=0, le=1024)] = TrialSpec().gpus
     timeout_s: Annotated[float, Field(ge=1, le=DAY_S)] = TrialSpec().timeout_s
-    scheduler: Literal[SCHEDULERS] = "none"  # type: ignore[valid-type]
+    scheduler: Literal[SCHEDULERS] | None = None  # type: ignore[valid-type]
     stop_hopeless: bool = TrialSpec().stop_hopeless
-    batch_size: Annotated[int, Field(ge=1, le=65_536)] = TrialSpec().batch_size
+    batch_size: Annotated[int, Field(ge=1, le=65_536)] | None = None
     learning_rate: Annotated[float, Field(gt=0, le=10)] = TrialSpec().learning_rate
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     layout: Literal["auto", "nchw", "nhwc"] = "auto"
 
-    def spec(self) -> TrialSpec:
-        return TrialSpec(**self.model_dump())
+    def spec(self, *, planned: bool) -> TrialSpec:
+        scheduler = self.scheduler or ("asha" if planned else "none")
+        return TrialSpec(**{**self.model_dump(), "scheduler": scheduler})
 
 
 class FinalistsRequest(Strict):
@@ -313,9 +341,11 @@ class JobRequest(Strict):
     warm_start: WarmStartRequest = WarmStartRequest(jobs=[])
     compress: CompressRequest | None = None
     init_from: JobId | None = None
+    comparison: Literal[COMPARISONS] = "share"  # type: ignore[valid-type]
 
     def spec(self) -> JobSpec:
         """As a JobSpec, not yet checked against space, data set and cluster."""
+        budget = self.budget.spec()
         return JobSpec(
             dataset=self.dataset,
             space=self.space,
@@ -324,14 +354,15 @@ class JobRequest(Strict):
             reproducible=self.reproducible,
             controller=self.controller.spec(),
             objective=self.objective.spec(),
-            budget=self.budget.spec(),
-            trial=self.trial.spec(),
+            budget=budget,
+            trial=self.trial.spec(planned=budget.planned and not self.reproducible),
             finalists=self.finalists.spec(),
             stop=self.stop.spec(),
             enqueue=tuple(self.enqueue),
             warm_start=self.warm_start.spec(),
             compress=None if self.compress is None else self.compress.spec(),
             init_from=self.init_from,
+            comparison=self.comparison,
         )
 
 

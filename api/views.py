@@ -17,10 +17,13 @@ from workers.settings import Settings
 
 
 class ProgressView(View):
-    """trials: their number by state; trials_total: the budget; seconds_left: of the budget."""
+    """trials: their number by state; trials_total: the budget, null where a plan decides; seconds_left: of the budget.
+
+    seconds_used, seconds_left: of the whole job where it is planned, else of its search.
+    """
 
     trials: dict[TrialState, int]
-    trials_total: int
+    trials_total: int | None
     seconds_used: float
     seconds_left: float
 
@@ -79,11 +82,16 @@ class FinalistView(View):
 
 
 class JobDetail(JobView):
-    """A job with its document, the trials that run now, and its finalists."""
+    """A job with its document, the trials that run now, and its finalists.
+
+    plan: how the job spends its time, once that is planned; null for a job without a plan. The newest event of kind
+    `plan` has the same.
+    """
 
     spec: dict[str, Any]
     running: list[RunningView]
     finalists: list[FinalistView]
+    plan: dict[str, Any] | None = None
 
 
 class MeasurementView(View):
@@ -290,16 +298,24 @@ def job_view(job: Job, settings: Settings) -> JobView:
     return JobView(**_job_fields(job, settings))
 
 
-def job_detail(job: Job, finalists: list[Finalist], running: list[Trial], settings: Settings) -> JobDetail:
+def job_detail(
+    job: Job,
+    finalists: list[Finalist],
+    running: list[Trial],
+    settings: Settings,
+    plan: dict[str, Any] | None = None,
+) -> JobDetail:
+    """plan: the newest of the job."""
     return JobDetail(
-        **_job_fields(job, settings),
+        **_job_fields(job, settings, plan),
         spec=job.spec.to_json(),
         running=[running_view(trial, job) for trial in running],
         finalists=[_finalist(finalist) for finalist in finalists],
+        plan=plan,
     )
 
 
-def _job_fields(job: Job, settings: Settings) -> dict[str, Any]:
+def _job_fields(job: Job, settings: Settings, plan: dict[str, Any] | None = None) -> dict[str, Any]:
     best = None
     if job.best_trial is not None and job.best_score is not None:
         best = BestView(trial=job.best_trial, search_score=job.best_score)
@@ -308,7 +324,7 @@ def _job_fields(job: Job, settings: Settings) -> dict[str, Any]:
     return {
         **{name: getattr(job, name) for name in (*same, *times)},
         "dataset": job.spec.dataset,
-        "progress": _progress(job),
+        "progress": _progress(job, plan),
         "best": best,
         "doing": doing(job),
         "finishing": job.finishing and FinishingView(within_seconds=job.finishing["within_seconds"]),
@@ -318,12 +334,15 @@ def _job_fields(job: Job, settings: Settings) -> dict[str, Any]:
     }
 
 
-def _progress(job: Job) -> ProgressView:
+def _progress(job: Job, plan: dict[str, Any] | None) -> ProgressView:
+    used = job.seconds_used
+    if job.spec.budget.planned:
+        used = sum(float(cost.get("seconds", 0.0)) for cost in job.phases.values())
     return ProgressView(
         trials={state: job.counts.get(state, 0) for state in TrialState},
-        trials_total=job.spec.budget.trials,
-        seconds_used=job.seconds_used,
-        seconds_left=max(0.0, job.spec.budget.seconds - job.seconds_used),
+        trials_total=job.spec.budget.trials if plan is None else plan["architectures"],
+        seconds_used=used,
+        seconds_left=max(0.0, job.spec.budget.seconds - used),
     )
 
 

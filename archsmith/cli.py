@@ -81,9 +81,11 @@ def submit(
     controller: Annotated[
         str | None, typer.Option(help="Name of the controller [default: auto]; docs/jobs.md lists them.")
     ] = None,
-    trials: Annotated[int | None, typer.Option(help="Budget: number of trials.")] = None,
-    seconds: Annotated[float | None, typer.Option(help="Budget: wall-clock seconds of the search.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Budget: epochs of each trial.")] = None,
+    trials: Annotated[int | None, typer.Option(help="Budget: most trials.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(help="Budget: wall-clock seconds of the whole job [default: 1800].")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="Budget: epochs of each trial, instead of --seconds.")] = None,
     constraint: Annotated[
         list[str] | None, typer.Option(help='Constraint on every architecture, such as "params <= 500000"; repeatable.')
     ] = None,

@@ -133,7 +133,7 @@ def request(case: Case, dataset: str, options: argparse.Namespace) -> dict[str, 
         "dataset": dataset,
         "controller": options.controller,
         "seed": options.seed,
-        "budget": {"trials": case.trials, "seconds": options.seconds, "epochs": case.epochs},
+        "budget": {"trials": case.trials, "epochs": case.epochs},
         "finalists": {"seeds": options.seeds, "epochs": case.final_epochs, **ALONE},
         **case.job,
     }

@@ -29,6 +29,9 @@ from space.space import Space
 LINK_CLASSES = 2
 """Link and no link, however many classes the graph's nodes have."""
 
+SHORTEST_S = 20.0
+"""Seconds of a whole job below which not even start and bundle fit (digits, two idle processors: 12 s and 13 s)."""
+
 SAMPLES = 300
 """Uniform draws that a space is judged by."""
 
@@ -179,12 +182,26 @@ def _enqueue_faults(spec: JobSpec, space: Space, constraints: Sequence[Constrain
 
 
 def _budget_faults(spec: JobSpec) -> list[Fault]:
-    total = spec.budget.total_epochs
-    if total is None or total >= spec.budget.epochs:
+    total, epochs = spec.budget.total_epochs, spec.budget.epochs
+    if epochs is None:
+        return _planned_faults(spec)
+    if total is None or total >= epochs:
         return []
-    detail = f"one trial takes {spec.budget.epochs} epochs, but all trials together may take only {total}"
-    pointer, allowed = "/budget/total_epochs", {"minimum": spec.budget.epochs}
+    detail = f"one trial takes {epochs} epochs, but all trials together may take only {total}"
+    pointer, allowed = "/budget/total_epochs", {"minimum": epochs}
     return [Fault(pointer=pointer, rule="out_of_range", detail=detail, allowed=allowed)]
+
+
+def _planned_faults(spec: JobSpec) -> list[Fault]:
+    """What is too short on any machine is refused at once, the rest by the plan (`search/planning/rule.py`)."""
+    if spec.budget.seconds >= SHORTEST_S or (spec.compress is not None and spec.compress.of is not None):
+        return []
+    detail = (
+        f"seconds is the wall clock of the whole job, and {spec.budget.seconds:g} s are too few for one architecture on"
+        f" any machine: at least {SHORTEST_S:g} s, mostly more"
+    )
+    allowed = {"minimum": SHORTEST_S}
+    return [Fault(pointer="/budget/seconds", rule="budget_too_small", detail=detail, allowed=allowed)]
 
 
 def _stop_faults(spec: JobSpec) -> list[Fault]:

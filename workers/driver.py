@@ -45,6 +45,7 @@ from workers.phases.compress_again import CompressAgain
 from workers.phases.finish import Finish
 from workers.phases.hand_out import HandOut, tidy
 from workers.phases.random_arm import RandomArm
+from workers.planning.planner import Planner
 from workers.probes.calibration import calibrated
 from workers.probes.energy_check import check_energy
 from workers.probes.simple_models import before_search
@@ -72,6 +73,7 @@ class Driver:
         self._ledger, self._lease, self._spec = ledger, lease, self._context.spec
         self._stop, self._start = self._context.stop, start
         self._measuring = False
+        self._planner: Planner | None = None
 
     @property
     def context(self) -> JobContext:
@@ -121,8 +123,14 @@ class Driver:
         connection.connect(settings.ray_address, state=settings.state)
         self._on_signals()
         check_energy(self._spec)
+        planned = self._spec.budget.planned and (self._spec.compress is None or self._spec.compress.of is None)
+        if planned:
+            self._context.begin_phase("plan")
         numerics = calibrated(self._spec, dataset, settings.state)
         log.info("job %s on %s with %s", self._context.job_id, dataset.info.name, numerics)
+        if planned:
+            self._planner = Planner(self._context)
+            self._take(self._planner.begin(dataset, numerics))
         if self._spec.compress is not None and self._spec.compress.of is not None:
             CompressAgain(self._context).run(dataset, numerics)
         else:
@@ -152,7 +160,13 @@ class Driver:
             if self._spec.finalists.random_arm and not is_its_own(self._spec) and not self._stop.hurried:
                 self._random_arm(dataset, numerics)
         if not self._stop.suspending:
+            if self._planner is not None:
+                self._take(self._planner.for_finals())
             Finish(self._context).run(dataset, numerics)
+
+    def _take(self, context: JobContext) -> None:
+        """Go on with a context that has the plan's values in its spec."""
+        self._context, self._spec = context, context.spec
 
     def _on_signals(self) -> None:
         """Called after Ray has set its own handlers. On SIGTERM the service stops and the job returns to the queue."""
@@ -175,7 +189,7 @@ class Driver:
             restored,
             slots=connection.slots(self._spec.trial.cpus, self._spec.trial.gpus),
             make_task=lambda proposal, attempt: self._task(proposal, attempt, dataset, numerics),
-            on_end=self._remove_checkpoints,
+            on_end=self._trial_ended,
         )
         self._stop.start()
         run_search(searcher, context=self._context, data=self._data(dataset), start=self._start)
@@ -196,7 +210,7 @@ class Driver:
             constraints=constraints,
             seed=spec.seed,
             objectives=len(objective.names),
-            trials=spec.budget.trials,
+            trials=spec.budget.trials if self._context.plan is None else self._context.plan.architectures,
         )
         controller.enqueue([enqueue.resolve(space, answers) for answers in spec.enqueue])
         recall(controller, self._ledger, self._lease, spec, space, constraints)
@@ -241,7 +255,12 @@ class Driver:
     def _task(self, proposal: Proposal, attempt: int, dataset: Dataset, numerics: Numerics) -> TrialTask:
         spec, number = self._spec, proposal.number
         values = recipe(
-            spec, numerics, dataset, epochs=spec.budget.epochs, seed=seed_of(Stream.TRIAL, spec.seed, number)
+            spec,
+            numerics,
+            dataset,
+            epochs=spec.budget.trial_epochs,
+            seed=seed_of(Stream.TRIAL, spec.seed, number),
+            batch=self._context.batch,
         )
         return TrialTask(
             job_id=self._context.job_id,
@@ -259,6 +278,12 @@ class Driver:
     def _checkpoint(self, number: int) -> Path:
         return self._context.folder / "checkpoints" / f"{number}.pt"
 
+    def _trial_ended(self, number: int) -> None:
+        self._remove_checkpoints(number)
+        if self._planner is not None:
+            self._planner.trial_ended()
+            self._take(self._planner.context)
+
     def _remove_checkpoints(self, number: int) -> None:
         for path in self._checkpoint(number).parent.glob(f"{number}.pt*"):
             path.unlink(missing_ok=True)
@@ -268,6 +293,8 @@ class Driver:
         reason = self._stop.reason or "budget_trials"
         if self._extended_meanwhile(searcher):
             self._stop.suspend("continue")
+        if self._context.plan is not None and not self._stop.suspending:
+            searcher.cut(f"the search ended: {reason}")
         trials = list(self._ledger.history(self._context.job_id))
         scored = reason == "finish" or not any(trial.value is not None for trial in trials)
         why = f"the search ended: {reason}"

@@ -38,6 +38,10 @@ class StopSignal:
         """The search is over, and its time counts no longer."""
         self._used_s, self._since = self.seconds_used(), None
 
+    def limit(self, seconds: float) -> None:
+        """From now on the ceiling is so many seconds of search more than were used until now; for a plan's changes."""
+        self._limit_s = self.seconds_used() + seconds
+
     @property
     def searching(self) -> bool:
         return self._since is not None

@@ -254,7 +254,7 @@ def _steer(context: Context, job: Job, wanted: Wanted, answer: Response) -> view
 def detail(context: Context, job: Job) -> views.JobDetail:
     ledger = context.ledger
     running = ledger.running(job.id) if job.state is JobState.RUNNING else []
-    return views.job_detail(job, ledger.finalists(job.id), running, context.settings)
+    return views.job_detail(job, ledger.finalists(job.id), running, context.settings, ledger.plan(job.id))
 
 
 def action() -> dict[str, Any]:

@@ -31,7 +31,7 @@ from search.objective import Objective
 from search.proposing.constraints import Constraint
 from search.proposing.prior_values import Prior
 from search.proposing.walks import SearchSpace, Walk, draw_walk, follow
-from search.spec import JobSpec
+from search.spec import BATCH, JobSpec
 from search.trial import JobState, TrialState
 from space.architecture import Architecture
 from space.constraint import MEASURED
@@ -89,7 +89,7 @@ def comparable(spec: JobSpec, other: JobSpec) -> bool:
 def _training(spec: JobSpec, *, timed: bool) -> tuple[object, ...]:
     """All that a measure depends on. timed: whether it depends on the trial's number of threads as well."""
     trial = spec.trial
-    settings = (trial.batch_size, trial.learning_rate, trial.precision, trial.layout, trial.gpus > 0)
+    settings = (trial.batch_size or BATCH, trial.learning_rate, trial.precision, trial.layout, trial.gpus > 0)
     threads = trial.cpus if timed else None
     task = (spec.dataset, spec.space.get("data"), spec.objective.score, spec.budget.epochs)
     return *task, threads, spec.init_from, *settings

@@ -25,6 +25,7 @@ from search.ledger.leases import Leases
 from search.ledger.migrate import migrate
 from search.ledger.notices import Notices
 from search.ledger.outbox import Outbox
+from search.ledger.plans import Plans
 from search.ledger.steering import Steering
 from search.ledger.trials import Trials
 from search.ledger.values import (
@@ -64,7 +65,7 @@ __all__ = [
 ]
 
 
-class Ledger(Jobs, Steering, Leases, Notices, Trials, Finals, Outbox, Datasets):
+class Ledger(Jobs, Steering, Leases, Notices, Trials, Finals, Plans, Outbox, Datasets):
     """The contract is the module's text. Made by `open_ledger`."""
 
     def __init__(self, database: Database) -> None:

@@ -40,7 +40,8 @@ class Job:
     counts: trials of the search by state, every state present; those of the random arm are not counted.
     best_trial, best_score: the incumbent among completed trials and its raw search score.
     final_score: measured on the test split, None until then.
-    phase: of a running job: "prepare", "proxies", "search", "random_arm", "finalists", "compress", "bundle".
+    phase: of a running job: "prepare", "plan", "simple_models", "proxies", "search", "random_arm", "finalists",
+        "compress", "bundle".
     phases: by name, the cost of each so far: {"seconds": …, "energy_j": … where the machine measures it}.
     waiting_for: what a running or queued job is waiting for, one line.
     stopped_because: which budget or condition ended the search.

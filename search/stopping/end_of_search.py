@@ -45,11 +45,11 @@ def before(outcomes: Sequence[Outcome], number: int) -> list[Outcome]:
 
 def full(budget: Budget, outcomes: Sequence[Outcome], open_: int) -> str | None:
     """Which budget leaves no room for another trial beside the `open_` ones; None where there is room."""
-    if len(outcomes) + open_ >= budget.trials:
+    if budget.trials is not None and len(outcomes) + open_ >= budget.trials:
         return "budget_trials"
     if budget.total_epochs is not None:
         used = sum(outcome.epochs for outcome in outcomes)
-        if used + (open_ + 1) * budget.epochs > budget.total_epochs:
+        if used + (open_ + 1) * budget.trial_epochs > budget.total_epochs:
             return "budget_epochs"
     return None
 

@@ -25,6 +25,7 @@ from workers.cluster import connection
 from workers.cluster.trial import TrialTask
 from workers.job.context import JobContext
 from workers.job.restore import Restored
+from workers.train.prepare import judged_epochs, trial_ends
 
 TOO_LARGE = "out_of_memory"
 """Cause of a failure that is the architecture's: it does not fit in memory."""
@@ -78,12 +79,14 @@ class LedgerSearcher(Searcher):
         self._stopping = EarlyStopping(
             rules(
                 self._spec.trial.scheduler,
-                epochs=self._spec.budget.epochs,
+                epochs=self._spec.budget.trial_epochs,
                 stop_hopeless=self._spec.trial.stop_hopeless,
                 finalists=self._spec.finalists.top,
+                planned=None if context.plan is None else judged_epochs(context.plan),
             ),
             self._curves,
         )
+        self._ends = None if context.plan is None else (0, *trial_ends(context.plan))
         self._ledger_failure: LeaseLost | Unavailable | None = None
         self._exhausted: str | None = None  # why, once nothing new can be found
         self._trouble: str | None = None  # of the controller, as last written to the ledger
@@ -200,7 +203,19 @@ class LedgerSearcher(Searcher):
         if self._broken(trial, measurement):
             return False
         trial.stopped = self._stopping.judge(trial.number, measurement.epoch, self._objective.point(measurement))
+        trial.stopped = trial.stopped or self._too_long(trial, measurement)
         return trial.stopped is None
+
+    def _too_long(self, trial: _Open, last: Measurement) -> str | None:
+        """In a planned job, why a trial ends before its time limit: what it has learned then counts."""
+        if self._ends is None or self._spec.reproducible or last.epoch >= len(self._ends) - 1:
+            return None
+        done, then = (self._ends[last.epoch + k] - self._ends[last.epoch + k - 1] for k in (0, 1))
+        left = self._spec.trial.timeout_s - (time.monotonic() - trial.started)
+        needed = last.seconds * then / done
+        if needed <= left:
+            return None
+        return f"epoch {last.epoch}: the next one takes about {needed:.0f} s, and {max(0.0, left):.0f} s are left"
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         trial = self._open[trial_id]
@@ -257,7 +272,7 @@ class LedgerSearcher(Searcher):
             return Outcome(number=trial.number, state=TrialState.FAILED, reason="crashed: reported no measurement")
         if broken := self._broken(trial, trial.last):
             return _infeasible(trial, broken)
-        full = trial.epochs >= self._spec.budget.epochs
+        full = trial.epochs >= self._spec.budget.trial_epochs
         values = self._objective.point(trial.last)
         return Outcome(
             number=trial.number,
@@ -317,6 +332,13 @@ class LedgerSearcher(Searcher):
         self._stop()
 
     # ---- the end
+
+    def cut(self, why: str) -> None:
+        """End what Tune stopped in the middle by its last measurement, as if a rule had stopped it there."""
+        for trial in [trial for trial in self._open.values() if trial.last is not None]:
+            trial.stopped = why
+            self._tell(trial, self._outcome(trial))
+        self._open = {name: trial for name, trial in self._open.items() if trial.last is None}
 
     def open_attempts(self) -> list[tuple[int, int]]:
         """(number, attempt) of what Tune stopped without reporting: the search was paused, cancelled or out of time."""

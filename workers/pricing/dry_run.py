@@ -12,10 +12,11 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from archsmith.errors import ArchsmithError, JobFailure
+from archsmith.errors import ArchsmithError, InvalidInput, JobFailure
 from search import limits
 from search.spec import JobSpec
 from search.validate import Samples, repaired, sample
@@ -25,11 +26,15 @@ from space.constraint import Constraint
 from space.space import Space
 from workers.datasets import Dataset, DataStore
 from workers.datasets.balance import unequal_classes
+from workers.pricing.planned import planned
 from workers.pricing.price import Look, Timed, price
 from workers.settings import Settings
 from workers.train.job_data import JobData, search_data
 from workers.train.numerics import Numerics
 from workers.train.prepare import new_trainer, recipe
+
+REFUSED = 3
+"""Exit code where the job is refused; the faults are then on the standard output."""
 
 DRAWS = 60
 PACE_S, GLANCE_S = 4.0, 1.5
@@ -45,6 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         spec = JobSpec.from_json(json.load(sys.stdin))
         answer = run(Settings.from_env(), spec, slots=options.slots)
+    except InvalidInput as error:
+        json.dump({"faults": [asdict(fault) for fault in error.faults]}, sys.stdout)
+        return REFUSED
     except ArchsmithError as error:
         sys.stderr.write(f"{str(error).splitlines()[0]}\n")
         return 1
@@ -55,6 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(settings: Settings, spec: JobSpec, *, slots: int) -> dict[str, Any]:
     """The price as JSON. slots: trials at once. Raises JobFailure where no architecture satisfies the constraints."""
     dataset = DataStore(settings.datasets).open(spec.dataset, seed=spec.seed, task=spec.space.get("data"))
+    if spec.budget.planned:
+        return planned(settings, spec, dataset, slots=slots)
     space = Space.parse(
         spec.space, input_shape=dataset.info.input_shape, classes=dataset.classes, tasks=(dataset.task,)
     )

@@ -113,6 +113,7 @@ def _evidence(found: Findings, ledger: Ledger) -> dict[str, Any]:
         "simple_models": simple_models(*found.simple, found.winner.scores.mean),
         "warnings": [
             *([found.cut] if found.cut else []),
+            *(ledger.plan(found.job.id) or {}).get("warnings", ()),
             *_of_classes(found),
             *_warnings(found, varied, ranks),
             *_of_cost(found),
@@ -130,6 +131,7 @@ def _search(found: Findings, ledger: Ledger) -> dict[str, Any]:
         "stopped_because": job.stopped_because,
         "trials": {state.value: count for state, count in job.counts.items()},
         "search_seconds": round(job.seconds_used, 3),
+        "plan": ledger.plan(job.id),
     }
 
 
@@ -256,7 +258,7 @@ def _of_cost(found: Findings) -> Iterator[str]:
     if not spec.finalists.random_arm or is_its_own(spec):
         return
     search, arm = (sum(trial.epochs for trial in trials) for trials in (found.own, found.random))
-    if arm + spec.budget.epochs < search:
+    if arm + spec.budget.trial_epochs < search:
         yield (
             f"the random arm ended after {arm} epochs and the search used {search}, so part of a gain over random may "
             "come from more training"

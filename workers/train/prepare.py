@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from search.spec import JobSpec
+from search.planning.values import Plan
+from search.spec import BATCH, JobSpec
 from workers.datasets import Dataset
 from workers.train.job_data import JobData
 from workers.train.mirror import mirrors
@@ -35,14 +36,21 @@ Volumes: AdrenalMNIST3D, 4 seeds, 32 epochs: AUC on the validation split 0.837 w
 """
 
 
-def recipe(spec: JobSpec, numerics: Numerics, dataset: Dataset, *, epochs: int, seed: int) -> Recipe:
+ONE_GRAPH_STEPS = {"nodes": 16, "links": 32}
+"""Steps of what is counted as a pass where every step takes the whole graph."""
+
+
+def recipe(
+    spec: JobSpec, numerics: Numerics, dataset: Dataset, *, epochs: int, seed: int, batch: int | None = None
+) -> Recipe:
     """The recipe by job, machine and data set; `resolved` puts the architecture's own values over it.
 
     flip: whether mirror images are further samples is asked of the data, see `workers.train.mirror`.
+    batch: samples of a batch by the job's plan, None without one.
     """
-    return Recipe(
+    values = Recipe(
         epochs=epochs,
-        batch_size=spec.trial.batch_size,
+        batch_size=spec.trial.batch_size or BATCH,
         learning_rate=spec.trial.learning_rate,
         seed=seed,
         flip=dataset.task == "image" and mirrors(dataset),
@@ -52,6 +60,27 @@ def recipe(spec: JobSpec, numerics: Numerics, dataset: Dataset, *, epochs: int, 
         device=spec.trial.device,
         threads=spec.trial.threads,
     )
+    return values if batch is None else _planned(values, batch, dataset.task)
+
+
+def _planned(values: Recipe, batch: int, task: str) -> Recipe:
+    """With the batch of a plan, which no rule makes smaller. The fields for rungs, subsets and resolution go here."""
+    return replace(values, batch_size=batch, min_steps=ONE_GRAPH_STEPS.get(task, 1))
+
+
+def trial_ends(plan: Plan) -> tuple[int, ...]:
+    """The cumulative steps after which a trial of a plan is scored: each pass, as long as a recipe has no rungs."""
+    return tuple(plan.pass_steps * number for number in range(1, max(1, round(plan.rungs[-1] / plan.pass_steps)) + 1))
+
+
+def judged_epochs(plan: Plan) -> tuple[int, ...]:
+    """The epochs after which trials are compared: those nearest to the plan's rungs."""
+    return tuple(sorted({max(1, round(steps / plan.pass_steps)) for steps in plan.rungs}))
+
+
+def planned_final_epochs(plan: Plan) -> int:
+    """Epochs of a full training; at least one, even where a plan has time for less than a pass."""
+    return max(1, round(plan.final_steps / plan.final_pass_steps))
 
 
 def resolved(values: Recipe, *, task: str, training: Mapping[str, Any]) -> Recipe:
@@ -134,4 +163,4 @@ def _on_device(data: JobData, name: str) -> "TrainData":
 
 def final_epochs(spec: JobSpec) -> int:
     """Epochs of a final training: as the job says, else three times those of a search trial, at least 12."""
-    return spec.finalists.epochs or max(12, 3 * spec.budget.epochs)
+    return spec.finalists.epochs or max(12, 3 * spec.budget.trial_epochs)

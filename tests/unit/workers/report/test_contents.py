@@ -15,7 +15,7 @@ from jinja2 import UndefinedError
 
 from api.schemas import JobRequest
 from search.ledger import Finalist, Lease, Ledger, open_ledger
-from search.spec import Budget, ControllerSpec, FinalistSpec, JobSpec, WarmStart
+from search.spec import SEARCH_S, Budget, ControllerSpec, FinalistSpec, JobSpec, TrialSpec, WarmStart
 from search.trial import RANDOM_ARM, RANDOM_ARM_FROM, Outcome, TrialState
 from space import presets
 from tests.factories import completed, measurement, owned_job, running_trial
@@ -34,7 +34,7 @@ SETTING = Numerics(precision="bf16", layout="nhwc", source="calibration")
 SPEC: dict[str, Any] = {
     "space": presets.load("tiny"),
     "controller": ControllerSpec(name="reinforce", options={"entropy": 0.01}),
-    "budget": Budget(trials=6, epochs=2),
+    "budget": Budget(trials=6, epochs=2, seconds=SEARCH_S),
     "finalists": FinalistSpec(top=2, seeds=3, fidelity=5),
     "name": "small",
 }
@@ -272,6 +272,7 @@ def test_values_are_escaped_and_a_missing_field_is_an_error(ledger: Ledger, root
         {},
         {"controller": ControllerSpec(name="auto"), "reproducible": True, "seed": 7},
         {"enqueue": ({"stages.0.kernel": 5},), "warm_start": WarmStart(jobs=("a-b",))},
+        {"budget": Budget(seconds=600.0, trials=9), "trial": TrialSpec(scheduler="asha"), "comparison": "full"},
     ],
 )
 def test_posting_the_document_of_a_report_gives_the_same_job(changes: dict[str, Any]) -> None:

@@ -1,8 +1,11 @@
 """The parts of a job's view that tell of a job that still runs: its trials, its bundle so far, its early end."""
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict
 
 from search.ledger import Job, Trial
+from search.planning.values import Plan
 from search.trial import JobState
 
 
@@ -31,12 +34,15 @@ class BundleView(View):
 
 
 class RunningView(View):
-    """A trial that runs now. scores: on the validation split, one for each epoch so far."""
+    """A trial that runs now. scores: on the validation split, one for each epoch so far.
+
+    epochs_total: null as long as a planned job has no plan.
+    """
 
     trial: int
     provenance: str
     epochs: int
-    epochs_total: int
+    epochs_total: int | None
     scores: list[float]
     params: int
     links: dict[str, str]
@@ -48,12 +54,13 @@ class FinishingView(View):
     within_seconds: float | None
 
 
-def running_view(trial: Trial, job: Job) -> RunningView:
+def running_view(trial: Trial, job: Job, plan: dict[str, Any] | None) -> RunningView:
+    """plan: the newest of the job, which decides how long its trials are."""
     same = ("provenance", "epochs", "params")
     return RunningView(
         **{name: getattr(trial, name) for name in same},
         trial=trial.number,
-        epochs_total=job.spec.budget.epochs,
+        epochs_total=job.spec.budget.epochs if plan is None else Plan.from_json(plan).trial_passes,
         scores=[row.score for row in trial.measurements],
         links={"trial": f"/v1/jobs/{job.id}/trials/{trial.number}"},
     )

@@ -309,7 +309,7 @@ def job_detail(
     return JobDetail(
         **_job_fields(job, settings, plan),
         spec=job.spec.to_json(),
-        running=[running_view(trial, job) for trial in running],
+        running=[running_view(trial, job, plan) for trial in running],
         finalists=[_finalist(finalist) for finalist in finalists],
         plan=plan,
     )
@@ -335,9 +335,7 @@ def _job_fields(job: Job, settings: Settings, plan: dict[str, Any] | None = None
 
 
 def _progress(job: Job, plan: dict[str, Any] | None) -> ProgressView:
-    used = job.seconds_used
-    if job.spec.budget.planned:
-        used = sum(float(cost.get("seconds", 0.0)) for cost in job.phases.values())
+    used = job.spent_s
     return ProgressView(
         trials={state: job.counts.get(state, 0) for state in TrialState},
         trials_total=job.spec.budget.trials if plan is None else plan["architectures"],

@@ -7,7 +7,7 @@ from typing import Protocol, Self, TextIO
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
-from archsmith.values import Job
+from archsmith.values import Job, RunningTrial
 
 
 def eta_s(job: Job) -> float | None:
@@ -48,7 +48,7 @@ def summary(job: Job) -> str:
     elif remaining is not None:
         parts.append(f"about {duration(remaining)} left")
     parts += [
-        f"trial {one.trial} {one.scores[-1]:.4f} after epoch {len(one.scores)} of {one.epochs_total}"
+        f"trial {one.trial} {one.scores[-1]:.4f} after epoch {len(one.scores)}{_of(one)}"
         for one in job.running
         if one.scores
     ]
@@ -57,6 +57,10 @@ def summary(job: Job) -> str:
     if job.reason:
         parts.append(job.reason)
     return ", ".join(parts)
+
+
+def _of(trial: RunningTrial) -> str:
+    return "" if trial.epochs_total is None else f" of {trial.epochs_total}"
 
 
 class View(Protocol):

@@ -47,7 +47,7 @@ class RunningTrial:
     """A trial that runs now. scores: on the validation split, one for each epoch so far."""
 
     trial: int
-    epochs_total: int
+    epochs_total: int | None
     scores: tuple[float, ...]
 
 

@@ -309,7 +309,9 @@ class Driver:
         """Whether the search ended by its budget, and the user has raised that since. The next driver goes on."""
         budget, used_s = self._ledger.wishes(self._lease).budget, self._stop.seconds_used()
         by_budget = (self._stop.reason or "").startswith("budget_")
-        return by_budget and used_s < budget.seconds and searcher.has_room(budget)
+        plan = self._context.plan
+        more = used_s < budget.seconds if plan is None else budget.seconds > plan.seconds
+        return by_budget and more and searcher.has_room(budget)
 
     def _put_back(self) -> None:
         """Suspend the job until the cluster is back. A private cluster may have been ended by the job itself, so there

@@ -88,7 +88,9 @@ class StopSignal:
 
     def follow(self, budget: Budget) -> None:
         """The budget is this from now on."""
-        self._budget, self._limit_s = budget, budget.seconds
+        self._budget = budget
+        if not budget.planned:  # else its plan sets the limit of the search
+            self._limit_s = budget.seconds
 
     def finish(self, left_s: float | None) -> None:
         """End the search now. left_s: seconds of wall clock for all that follows it, None = as long as it takes."""

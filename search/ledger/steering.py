@@ -124,8 +124,8 @@ def _spent(connection: sa.Connection, row: sa.RowMapping) -> Spent:
     ended = of_search & trials.c.state.in_([state for state in TrialState if state.terminal])
     epochs = connection.execute(sa.select(sa.func.coalesce(sa.func.sum(trials.c.epochs), 0)).where(ended)).scalar_one()
     return Spent(
-        seconds=row["seconds_used"],
-        trials=sum(n for state, n in count.items() if state.terminal and state is not TrialState.INFEASIBLE),
+        seconds=job_of(row).spent_s,
+        trials=sum(n for state, n in count.items() if state.terminal),
         open=sum(n for state, n in count.items() if not state.terminal),
         epochs=int(epochs),
     )

@@ -79,6 +79,13 @@ class Job:
     version: int
 
     @property
+    def spent_s(self) -> float:
+        """Seconds that count against `budget.seconds`: of the whole job where it is planned, else of its search."""
+        if not self.spec.budget.planned:
+            return self.seconds_used
+        return sum(float(cost.get("seconds", 0.0)) for cost in self.phases.values())
+
+    @property
     def cursor(self) -> str:
         """The opaque position of this job in the list, for `Ledger.jobs(after=...)`."""
         return base64.urlsafe_b64encode(f"{to_micros(self.created_at)}.{self.id}".encode()).decode()

@@ -111,6 +111,11 @@ class Plan:
     warnings: tuple[str, ...] = ()
 
     @property
+    def trial_passes(self) -> int:
+        """Passes of a whole trial over the data, at least one: what is counted as its epochs."""
+        return max(1, round(self.rungs[-1] / self.pass_steps))
+
+    @property
     def comparison_s(self) -> float:
         """Seconds that only a comparison needs: random arm, baseline, further seeds."""
         return self.arm_s + self.turns_s

@@ -21,7 +21,7 @@ SMALL = {
     "budget": {"trials": 4, "epochs": 2},
     "finalists": ALONE,
 }
-WALK = {
+WALK: dict[str, Any] = {
     **SMALL,
     "reproducible": True,
     "budget": {"trials": 4, "epochs": 2},

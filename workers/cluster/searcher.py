@@ -7,7 +7,7 @@ driver's main thread. Every trial passes here twice: on its way down (ask) and b
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ray.tune.search import Searcher
@@ -177,8 +177,11 @@ class LedgerSearcher(Searcher):
 
     @property
     def _budget(self) -> Budget:
-        """As the user has it now."""
-        return self._stop_signal.budget or self._spec.budget
+        """As the user has it now; a plan's values stay where the user left them to it."""
+        own, live = self._spec.budget, self._stop_signal.budget
+        if live is None or self._spec.reproducible:
+            return own
+        return replace(own, trials=live.trials, seconds=live.seconds, total_epochs=live.total_epochs)
 
     def has_room(self, budget: Budget) -> bool:
         """Whether another trial would be asked for under this budget."""

@@ -37,7 +37,7 @@ class HandOut(threading.Thread):
     def __init__(self, context: JobContext, dataset: Dataset, *, every_s: float = EVERY_S) -> None:
         super().__init__(name="hand-out", daemon=True)
         self._context, self._dataset, self._every_s = context, dataset, every_s
-        self._folder = context.folder / held.FOLDER
+        self._folder, self._total = context.folder / held.FOLDER, context.spec.budget.trial_epochs
         self._preprocessing: bundle.Preprocessing | None = None
         self._due = 0.0
         self._done = threading.Event()
@@ -95,10 +95,10 @@ class HandOut(threading.Thread):
         provisional = bundle.Provisional(
             trial=best.number,
             epochs=best.epoch,
-            epochs_total=job.spec.budget.epochs,
+            epochs_total=self._total,
             score=score_name(job.spec.objective.score, self._dataset.task),
             search_score=best.score,
-            missing=tuple(missing(job, best)),
+            missing=tuple(missing(job, best, self._total)),
         )
         made = bundle.publish_provisional(
             self._context.folder,
@@ -119,14 +119,15 @@ class HandOut(threading.Thread):
                 path.unlink(missing_ok=True)
 
 
-def missing(job: Job, best: Held) -> Iterator[str]:
-    """What a job has yet to do beyond this network, a sentence each."""
-    spec, total = job.spec, job.spec.budget.epochs
+def missing(job: Job, best: Held, total: int) -> Iterator[str]:
+    """What a job has yet to do beyond this network, a sentence each. total: epochs of a whole trial."""
+    spec = job.spec
     if best.epoch < total:
         yield f"the training of this trial: {best.epoch} of {total} epochs are done"
     if job.stopped_because is None:
         ended = sum(count for state, count in job.counts.items() if state.terminal)
-        yield f"the rest of the search: {ended} of {spec.budget.trials} trials have ended"
+        of = "" if spec.budget.trials is None else f" of {spec.budget.trials}"
+        yield f"the rest of the search: {ended}{of} trials have ended"
     if spec.finalists.random_arm and not is_its_own(spec):
         yield "the random search that the result is compared with"
     yield "full trainings of the best architectures, and their scores on the test split"

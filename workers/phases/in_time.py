@@ -110,7 +110,7 @@ class NearEnd:
         """What the limit has cost, in words. planned: final trainings. own: what was taken in their place."""
         if not self._context.stop.hurried:
             return None
-        ledger, job_id, total = self._context.ledger, self._context.job_id, self._spec.budget.epochs
+        ledger, job_id, total = self._context.ledger, self._context.job_id, self._spec.budget.trial_epochs
         kept = sum(row.state == "completed" for row in ledger.finalists(job_id))
         about = None if own is None else {"trial": own.number, "epochs": own.epoch, "epochs_total": total}
         arm = self._spec.finalists.random_arm and not is_its_own(self._spec)

@@ -74,6 +74,7 @@ class Planner:
         else:
             self._given = PlanInputs.from_json(stored["inputs"])
             self._follow(Plan.from_json(stored))
+            self._take_budget()
         self._limit()
         return self.context
 
@@ -89,13 +90,8 @@ class Planner:
         if self._asked.reproducible:
             return
         self._ended += 1
-        budget = self.context.job().spec.budget
-        changed = budget.planned and budget.seconds != self.plan.seconds
-        if changed and self._given is not None:
-            self._given = replace(self._given, seconds=budget.seconds)
-            self._asked = replace(self._asked, budget=budget)
-        if changed or self._ended & (self._ended - 1) == 0:  # after 1, 2, 4, 8, ... trials
-            self._revise(why="a changed budget" if changed else f"the cost of {self._ended} trials", always=changed)
+        if not self._take_budget() and self._ended & (self._ended - 1) == 0:  # after 1, 2, 4, 8, ... trials
+            self._revise(why=f"the cost of {self._ended} trials", always=False)
         self._limit()
 
     def for_finals(self) -> JobContext:
@@ -109,7 +105,7 @@ class Planner:
         searched = list(ledger.history(context.job_id))
         arm = random_trials(context.spec, ledger, context.job_id) if context.spec.finalists.random_arm else []
         winner = finals_of(context.spec, searched, arm)[0].trial
-        left = self.plan.finals_end_s - context.clock.seconds()
+        left = min(self.plan.finals_end_s - context.clock.seconds(), context.stop.left_s)
         step_s = self._step_seconds(winner) or self.plan.pace * self._given.step_s
         steps = max(1, final_steps(self._given, self._for_the_winner(left), step_s=step_s))
         if steps != self.plan.final_steps:
@@ -117,6 +113,16 @@ class Planner:
         return self.context
 
     # ---- parts
+
+    def _take_budget(self) -> bool:
+        """Revise the plan where the user has changed the budget since it was made."""
+        budget = self.context.job().spec.budget
+        if not budget.planned or budget.seconds == self.plan.seconds or self._given is None:
+            return False
+        self._given = replace(self._given, seconds=budget.seconds)
+        self._asked = replace(self._asked, budget=budget)
+        self._revise(why="a changed budget", always=True)
+        return True
 
     def _limit(self) -> None:
         """The search ends when its time is over; as long as nothing is scored it may take the comparison's as well."""

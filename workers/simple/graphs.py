@@ -8,6 +8,8 @@ A link that is asked about is never used to answer: a pair of the training part 
 pair of a held-out part is not.
 """
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
@@ -110,7 +112,7 @@ def graph_features(split: GraphSplit, columns: Numbers) -> Floats:
     return np.stack([*sizes, *sums, *shares, *_meetings(split, columns[:LABELS], owner)], axis=1).astype(np.float32)
 
 
-def _meetings(split: GraphSplit, columns: Numbers, owner: Numbers) -> list[npt.NDArray[np.float64]]:
+def _meetings(split: GraphSplit, columns: Numbers, owner: Numbers) -> list[npt.NDArray[Any]]:
     """For each two features, the sum over a graph's edges of the one at one end times the other at the other end."""
     ends = [np.asarray(split.x[:, columns], dtype=np.float64)[side] for side in split.edges]
     return [

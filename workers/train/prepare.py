@@ -70,7 +70,7 @@ def _planned(values: Recipe, batch: int, task: str) -> Recipe:
 
 def trial_ends(plan: Plan) -> tuple[int, ...]:
     """The cumulative steps after which a trial of a plan is scored: each pass, as long as a recipe has no rungs."""
-    return tuple(plan.pass_steps * number for number in range(1, max(1, round(plan.rungs[-1] / plan.pass_steps)) + 1))
+    return tuple(plan.pass_steps * number for number in range(1, plan.trial_passes + 1))
 
 
 def judged_epochs(plan: Plan) -> tuple[int, ...]:

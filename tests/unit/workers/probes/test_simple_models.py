@@ -16,7 +16,7 @@ from workers.datasets import Dataset, DataStore
 from workers.job.context import JobContext
 from workers.probes import simple_models as probe
 from workers.settings import Settings
-from workers.simple.models import SimpleTask
+from workers.simple.models import USUAL_STRENGTH, SimpleTask
 from workers.simple.record import SimpleScore
 from workers.simple.sampling import Samples
 
@@ -82,7 +82,7 @@ def test_the_test_split_is_opened_in_the_final_stage_with_what_validation_chose(
     assert found == probe.known(context, "final")
     assert [(task.strength, given.held_out.of) for task, given in calls[2:]] == [
         (1.0, 359),
-        (probe.USUAL_STRENGTH, 359),
+        (USUAL_STRENGTH, 359),
     ]
     assert found.whole
     assert found.scores["boosted"].reason == "crashed: MemoryError: "

@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 
@@ -97,7 +99,7 @@ def test_a_simple_model_learns_and_does_so_again(kind: str, model: str, monkeypa
     "shape", [(1, 1, 1), (1, 8, 8), (2, 3, 70), (3, 65, 64), (40, 5, 5), (1, 1, 1, 1), (2, 9, 20, 33)]
 )
 def test_features_of_any_shape_are_finite_and_bounded(shape: tuple[int, ...], dtype: type) -> None:
-    x = np.random.default_rng(0).integers(0, 256, (3, *shape)).astype(dtype)
+    x: npt.NDArray[Any] = np.random.default_rng(0).integers(0, 256, (3, *shape)).astype(dtype)
     found = pictures.features(x, *pictures.value_range(x))
     assert found.shape[0] == 3
     assert found.shape[1] <= 2_048
@@ -113,7 +115,7 @@ def test_a_grid_of_means_keeps_the_mean() -> None:
 
 
 def test_directions_of_edges_are_told_apart() -> None:
-    stripes = np.tile(np.arange(16, dtype=np.float32) % 4 / 4, (1, 16, 1))
+    stripes = np.tile((np.arange(16) % 4 / 4).astype(np.float32), (1, 16, 1))
     across, down = (pictures.gradients(x).reshape(9, -1).sum(1) for x in (stripes, stripes.transpose(0, 2, 1)))
     assert across.argmax() == 0
     assert down.argmax() == 4

@@ -4,11 +4,12 @@
 classifier that takes no training, the nearest neighbour by cosine among at most 5,000 training samples of at most 16
 pixels a side, on at most 1,500 validation samples:
 
-1. With mirror images as the only neighbours it must keep half of what it is above the largest class's share: mirror
-   images must look like pictures of their class. Kept, mirrored left to right: digits 0.31, TrashNet 0.59,
-   Fashion-MNIST 0.67; Fashion-MNIST upside down 0.26.
-2. With mirror images added to the neighbours it must not get worse by more than chance would have it (two standard
-   deviations of the sign test): no class may be another one's mirror image.
+1. With mirror images added to the neighbours, one of them must be the nearest in at least 0.3 of the samples. Where
+   pictures come from either side alike it is in half of them. Mirrored left to right: TrashNet 0.36, Fashion-MNIST
+   0.19, digits 0.04; Fashion-MNIST upside down 0.03. Trained with mirror images (`benchmarks.recipe`, 600 steps),
+   Fashion-MNIST had 0.010 less.
+2. It must not get worse with them by more than chance would have it (two standard deviations of the sign test): no
+   class may be another one's mirror image.
 """
 
 from dataclasses import dataclass
@@ -23,31 +24,30 @@ Floats = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
 
 SIDE, NEIGHBOURS, ASKED = 16, 5000, 1500
-KEPT = 0.5
-"""Share of the accuracy above the largest class's share that mirror images must keep."""
+NEARER = 0.3
+"""Share of the validation samples whose nearest neighbour must be a mirror image."""
 
 _KNOWN: dict[tuple[str, int], bool] = {}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MirrorTest:
-    """Shares of the validation samples whose nearest neighbour has their class.
+    """largest: the share of the largest class. plain: of the samples whose nearest neighbour has their class.
 
-    largest: the share of the largest class. plain, mirrored: of the neighbours as they are, or mirrored. wins, losses:
-    samples that are right only with, or only without mirror images among the neighbours.
+    nearer: of the samples to which a mirror image is nearer than any picture as it is. wins, losses: samples that are
+    right only with, or only without mirror images among the neighbours.
     """
 
     largest: float
     plain: float
-    mirrored: float
+    nearer: float
     wins: int
     losses: int
 
     @property
     def helps(self) -> bool:
-        """Whether both conditions hold; where the neighbours tell no more than the largest class, they do not."""
-        known = self.plain - self.largest
-        alike = known > 0 and self.mirrored - self.largest >= KEPT * known
+        """Whether both conditions hold; where neighbours know no more than the largest class, they cannot tell."""
+        alike = self.plain > self.largest and self.nearer >= NEARER
         return alike and self.losses - self.wins <= 2 * (self.losses + self.wins) ** 0.5
 
 
@@ -68,11 +68,12 @@ def mirror_test(
     near, ask = _small(x), _flat(_small(asked))
     plain, other = (ask @ _flat(one).T for one in (near, np.flip(near, axis)))
     found, turned = y[plain.argmax(1)] == truth, y[other.argmax(1)] == truth
-    both = np.where(other.max(1) > plain.max(1), turned, found)
+    nearer = other.max(1) > plain.max(1)
+    both = np.where(nearer, turned, found)
     return MirrorTest(
         largest=float(np.bincount(truth).max() / len(truth)),
         plain=float(found.mean()),
-        mirrored=float(turned.mean()),
+        nearer=float(nearer.mean()),
         wins=int((both & ~found).sum()),
         losses=int((found & ~both).sum()),
     )

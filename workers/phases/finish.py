@@ -47,9 +47,6 @@ log = logging.getLogger(__name__)
 
 Results = Iterator[tuple[FinalistTask, FinalistResult | TrialFailure]]
 
-LOAD_S = 4.0
-"""Seconds of a process until it trains: torch, the data, the network."""
-
 LATE, LATE_S = 0.05, 15.0
 """Share of a budget, or seconds, by which a bundle may be late; the exports of a planned job end before that."""
 
@@ -134,7 +131,9 @@ class Finish:
         context, trial = self._context, self._spec.trial
         rows = context.ledger.finalists(context.job_id)
         there = any(row.rank == 1 and row.state == "completed" for row in rows)
-        expected = expected_seconds(plan, epoch_seconds(context.ledger.measurements(context.job_id)), load_s=LOAD_S)
+        expected = expected_seconds(
+            plan, epoch_seconds(context.ledger.measurements(context.job_id)), load_s=plan.load_s
+        )
 
         def left() -> float:
             return plan.finals_end_s - context.clock.seconds()

@@ -117,15 +117,16 @@ class Driver:
     def _steps(self) -> None:
         settings, job = self._context.settings, self._context.job()
         self._stop.over = job.stopped_because is not None
-        self._ledger.update_job(self._lease, phase="prepare")
+        planned = self._spec.budget.planned and (self._spec.compress is None or self._spec.compress.of is None)
+        if planned:  # from here on each moment counts
+            self._context.begin_phase("plan")
+        else:
+            self._ledger.update_job(self._lease, phase="prepare")
         store = DataStore(settings.datasets)
         dataset = store.open(self._spec.dataset, seed=self._spec.seed, task=self._spec.space.get("data"))
         connection.connect(settings.ray_address, state=settings.state)
         self._on_signals()
         check_energy(self._spec)
-        planned = self._spec.budget.planned and (self._spec.compress is None or self._spec.compress.of is None)
-        if planned:
-            self._context.begin_phase("plan")
         numerics = calibrated(self._spec, dataset, settings.state)
         log.info("job %s on %s with %s", self._context.job_id, dataset.info.name, numerics)
         if planned:

@@ -173,6 +173,7 @@ def _plan(given: PlanInputs) -> Plan | None:
         bundle_s=given.bundle_s,
         step_s=given.step_s,
         score_s=given.score_s,
+        load_s=given.load_s,
         warnings=tuple(_warnings(given)),
     )
 

@@ -84,7 +84,7 @@ class Plan:
     architectures: how many are expected to be scored. final_steps: of a final training. trainings: final ones that are
     expected to fit. limit_s: most seconds of one trial.
     start_s, search_s, arm_s, winner_s, turns_s, bundle_s: seconds of start, search, random arm, the winner's first full
-    training, the other full trainings, bundle. step_s, score_s: as they were measured, see `PlanInputs`.
+    training, the other full trainings, bundle. step_s, score_s, load_s: as they were measured, see `PlanInputs`.
     pace: measured seconds of the trials so far over those expected at the start. warnings: sentences.
     """
 
@@ -107,6 +107,7 @@ class Plan:
     bundle_s: float
     step_s: float
     score_s: float
+    load_s: float = 0.0
     pace: float = 1.0
     warnings: tuple[str, ...] = ()
 
@@ -123,6 +124,11 @@ class Plan:
     @property
     def finals_s(self) -> float:
         return self.winner_s + self.turns_s
+
+    @property
+    def least_arm_s(self) -> float:
+        """Seconds below which a random arm would end before its first trials: their processes start anew."""
+        return 3.0 * self.load_s + self.pace * (self.rungs[0] * self.step_s + self.score_s)
 
     @property
     def search_ends_s(self) -> float:

@@ -20,9 +20,6 @@ from workers.weights.inherit import Donor
 
 Results = Iterator[tuple[FinalistTask, FinalistResult | TrialFailure]]
 
-LOAD_S = 4.0
-"""Seconds of a process until it trains: torch, the data, the network."""
-
 
 class FinalTrainings:
     """near: what a limit of time means for them. donor: of the weights that they begin with."""
@@ -80,7 +77,8 @@ class FinalTrainings:
         context, trial = self._context, self._spec.trial
         rows = context.ledger.finalists(context.job_id)
         there = any(row.rank == 1 and row.state == "completed" for row in rows)
-        expected = expected_seconds(plan, epoch_seconds(context.ledger.measurements(context.job_id)), load_s=LOAD_S)
+        epochs = epoch_seconds(context.ledger.measurements(context.job_id))
+        expected = expected_seconds(plan, epochs, load_s=plan.load_s)
 
         def left() -> float:
             return plan.finals_end_s - context.clock.seconds()

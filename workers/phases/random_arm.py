@@ -104,6 +104,9 @@ class RandomArm:
         restored = self._restored(space, constraints)
         if not restored.pending and end_of_search.full(spec.budget, restored.outcomes, 0):
             return
+        if detail := self._too_short():
+            context.ledger.warn(context.lease, RANDOM_ARM_FROM, detail)
+            return
         context.begin_phase(RANDOM_ARM)
         searcher = LedgerSearcher(
             context,
@@ -120,6 +123,17 @@ class RandomArm:
             searcher.cut(f"the random arm ended: {context.stop.reason}")
         trials = context.ledger.random_arm(context.job_id)
         open_trials.settle(context, searcher, trials, why=f"the random arm ended: {context.stop.reason}")
+
+    def _too_short(self) -> str | None:
+        """Why a planned job goes without its arm: the final trainings then begin earlier."""
+        context, plan = self._context, self._context.plan
+        if plan is None or context.spec.reproducible:
+            return None
+        left = plan.arm_ends_s - context.clock.seconds()
+        if left >= plan.least_arm_s:
+            return None
+        least = plan.least_arm_s
+        return f"no random arm: {max(0.0, left):.0f} s are left of its time, and its first trials need {least:.0f} s"
 
     def _restored(self, space: Space, constraints: Sequence[Constraint]) -> Restored:
         ledger, job_id, spec = self._context.ledger, self._context.job_id, self._context.spec

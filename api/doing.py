@@ -26,7 +26,8 @@ def doing(job: Job) -> str:
     parts = [PHASES.get(job.phase, job.phase)]
     if job.phase == "search":
         ended = sum(count for state, count in job.counts.items() if state.terminal)
-        parts.append(f"{ended} of {job.spec.budget.trials} have ended, {job.counts[TrialState.RUNNING]} run")
+        of = "" if job.spec.budget.trials is None else f" of {job.spec.budget.trials}"
+        parts.append(f"{ended}{of} have ended, {job.counts[TrialState.RUNNING]} run")
     if job.finishing is not None:
         within = job.finishing["within_seconds"]
         parts.append("the search ends early" + ("" if within is None else f", the rest takes at most {within:g} s"))

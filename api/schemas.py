@@ -2,23 +2,20 @@
 are in search/validate.py."""
 
 import re
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import ConfigDict, Field
 from pydantic.functional_validators import BeforeValidator, PlainValidator
 from pydantic_core import PydanticCustomError
 
 from api.body import Strict
+from api.budget_schemas import BudgetRequest
 from archsmith.formats import FORMATS
 from search.compress import DEFAULT
 from search.objective import FORMS, MAXIMIZED, MINIMIZED
 from search.spec import (
     COMPARISONS,
-    EPOCHS,
     SCHEDULERS,
-    SEARCH_S,
-    TRIALS,
-    Budget,
     CompressSpec,
     CompressStep,
     ControllerSpec,
@@ -69,7 +66,6 @@ class CompressRequest(Strict):
         return CompressSpec(steps=tuple(steps), max_drop=float(self.max_drop), of=of)
 
 
-MONTH_S = 30 * 86_400
 DAY_S = 86_400
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 JobId = Annotated[str, Field(pattern=r"^[0-9A-Za-z-]{1,64}$")]
@@ -173,75 +169,6 @@ class ObjectiveRequest(Strict):
             score=self.score,
             constraints=tuple(self.constraints),
         )
-
-
-class BudgetRequest(Strict):
-    """What a job may spend: the wall clock of the whole job, or a number of trials of so many epochs.
-
-    seconds: of the whole job, from its start to its bundle. A plan says how they are spent; trials and total_epochs (of
-    all trials) are ceilings. Without seconds, trials, epochs (of each trial) and total_epochs say how long the search
-    is. epochs and seconds together contradict each other. With none of the four: 1,800 seconds.
-    """
-
-    trials: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    seconds: Annotated[float, Field(ge=1, le=MONTH_S)] | None = None
-    epochs: Annotated[int, Field(ge=1, le=1000)] | None = None
-    total_epochs: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
-
-    @field_validator("epochs")
-    @classmethod
-    def _one_of_both(cls, epochs: int | None, info: ValidationInfo) -> int | None:
-        if epochs is not None and info.data.get("seconds") is not None:
-            raise PydanticCustomError(
-                "combination_unsupported",
-                "epochs and seconds contradict each other: seconds is the time of the whole job, and its plan says how"
-                " long a trial is trained; leave one of them out (with trials as a ceiling of either)",
-                {"allowed": [None]},
-            )
-        return epochs
-
-    def spec(self) -> Budget:
-        if self.seconds is not None or (self.trials, self.epochs, self.total_epochs) == (None, None, None):
-            seconds = Budget().seconds if self.seconds is None else float(self.seconds)
-            return Budget(trials=self.trials, seconds=seconds, total_epochs=self.total_epochs)
-        return Budget(
-            trials=self.trials or TRIALS,
-            seconds=SEARCH_S,
-            epochs=self.epochs or EPOCHS,
-            total_epochs=self.total_epochs,
-        )
-
-
-class BudgetPatch(Strict):
-    """New limits; what is left out stays. total_epochs: null = no limit."""
-
-    trials: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    seconds: Annotated[float, Field(ge=1, le=MONTH_S)] | None = None
-    total_epochs: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
-
-    @model_validator(mode="after")
-    def _some(self) -> Self:
-        if not self.changes():
-            raise PydanticCustomError("missing_field", "name at least one of trials, seconds and total_epochs")
-        return self
-
-    def changes(self) -> dict[str, int | float | None]:
-        """The limits that were given."""
-        given = {name: getattr(self, name) for name in self.model_fields_set}
-        return {
-            name: float(value) if name == "seconds" else value
-            for name, value in given.items()
-            if value is not None or name == "total_epochs"
-        }
-
-
-class JobPatch(Strict):
-    """What may be changed of a job that was posted already."""
-
-    model_config = ConfigDict(
-        strict=True, extra="forbid", frozen=True, json_schema_extra={"examples": [{"budget": {"trials": 60}}]}
-    )
-    budget: BudgetPatch
 
 
 class TrialRequest(Strict):

@@ -50,7 +50,7 @@ def provisional(path: str | Path) -> Provisional | None:
     try:
         with zipfile.ZipFile(path) as archive:
             document = json.loads(archive.read("bundle.json"))
-        given = document.get("provisional")
-        return None if given is None else Provisional.from_json(given)
-    except (zipfile.BadZipFile, KeyError, ValueError, AttributeError, TypeError):
+        given = document.get("provisional") if isinstance(document, dict) else None
+        return Provisional.from_json(given) if isinstance(given, dict) else None
+    except (zipfile.BadZipFile, KeyError, ValueError):
         return None

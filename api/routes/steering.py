@@ -8,9 +8,9 @@ from fastapi import APIRouter, Query, Response
 
 from api import views
 from api.body import StrictRoute
+from api.budget_schemas import MONTH_S, JobPatch
 from api.context import Context, ContextDep
 from api.routes.jobs import JobDep, action, detail
-from api.schemas import MONTH_S, JobPatch
 from archsmith.errors import Fault, InvalidInput
 from search.ledger import Job
 from search.trial import JobState

@@ -62,11 +62,13 @@ def test_a_part_ends_by_itself_or_with_the_whole() -> None:
 def test_a_changed_budget_is_followed(clock: list[float]) -> None:
     stop = StopSignal(used_s=5.0, limit_s=20.0)
     stop.start()
-    stop.follow(Budget(trials=3, seconds=60.0))
+    stop.follow(Budget(trials=3, epochs=1, seconds=60.0))
     clock[0] += 30
     assert not stop.stopping
-    assert stop.budget == Budget(trials=3, seconds=60.0)
-    stop.follow(Budget(seconds=35.0))
+    assert stop.budget == Budget(trials=3, epochs=1, seconds=60.0)
+    stop.follow(Budget(seconds=20.0))
+    assert not stop.stopping, "a planned job's plan sets the limit of its search"
+    stop.follow(Budget(epochs=1, seconds=35.0))
     assert stop.reason == "budget_seconds"
 
 

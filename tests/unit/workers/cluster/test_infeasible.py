@@ -8,7 +8,7 @@ import pytest
 from search.ledger import Ledger, open_ledger
 from search.spec import ObjectiveSpec
 from search.trial import Outcome, TrialState
-from tests.unit.workers.cluster.test_searcher import EPOCH, Table
+from tests.unit.workers.cluster.table import EPOCH, Table
 
 
 @pytest.fixture

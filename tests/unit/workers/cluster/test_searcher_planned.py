@@ -11,7 +11,7 @@ from search.planning.rule import make_plan
 from search.planning.values import PlanInputs
 from search.spec import TrialSpec
 from search.trial import TrialState
-from tests.unit.workers.cluster.test_searcher import EPOCH, LIMIT_S, Table
+from tests.unit.workers.cluster.table import EPOCH, LIMIT_S, Table
 
 
 @pytest.fixture

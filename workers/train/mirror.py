@@ -1,8 +1,8 @@
 """Whether mirror images of a data set's pictures are further samples of their classes.
 
 "Three channels" does not tell: traffic signs are in colour, and a mirrored left turn is a right turn. Asked is a
-classifier that takes no training, the nearest neighbour by cosine among at most 5,000 training samples of at most 16
-pixels a side, on at most 1,500 validation samples:
+classifier that takes no training, the nearest neighbour by cosine among at most 5,000 training samples of less than
+32 pixels a side, on at most 1,500 validation samples:
 
 1. With mirror images added to the neighbours, one of them must be the nearest in at least 0.3 of the samples. Where
    pictures come from either side alike it is in half of them. Mirrored left to right: TrashNet 0.36, Fashion-MNIST

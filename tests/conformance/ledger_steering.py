@@ -138,7 +138,7 @@ class SteeringConformance(WithLedger):
     def test_an_ended_job_goes_back_to_the_queue(self, ledger: Ledger, state: JobState) -> None:
         lease = _scored(ledger, state=state)
         job = ledger.change_budget(lease.job_id, {"trials": 5}, kept_as="old.zip")
-        assert (job.state, job.wanted, job.phase, job.rounds) == (JobState.QUEUED, "run", "search", 1)
+        assert (job.state, job.wanted, job.phase, job.rounds) == (JobState.QUEUED, "run", "prepare", 1)
         assert (job.reason, job.finished_at, job.stopped_because, job.final_score) == (None,) * 4
         assert (job.bundle_sha256, job.finishing) == (None, None)
         old = {"file": "old.zip", "sha256": "cd" * 32, "bytes": 9, "provisional": None, "final_score": 0.8}

@@ -35,11 +35,15 @@ GRANULE = 3.0
 """Passes that a trial's time limit allows at least, as long as a trial is scored after whole passes."""
 
 
-def followed(spec: JobSpec, plan: Plan) -> JobSpec:
-    """The job with the plan's values where the user left them to it: what all phases after planning read."""
+def followed(spec: JobSpec, plan: Plan, *, slack: float = 1.0) -> JobSpec:
+    """The job with the plan's values where the user left them to it: what all phases after planning read.
+
+    slack: factor on the time limit of a trial, where the plan's has proved too short.
+    """
     epochs = len(trial_ends(plan))
     total = spec.budget.total_epochs
-    limit_s = max(plan.limit_s, GRANULE * (plan.pass_steps * plan.step_s + plan.score_s))
+    training_s = max(plan.limit_s, GRANULE * (plan.pass_steps * plan.step_s + plan.score_s))
+    limit_s = slack * (training_s + plan.load_s)  # a process loads torch within its first trial
     return replace(
         spec,
         budget=Budget(
@@ -63,7 +67,7 @@ class Planner:
     def __init__(self, context: JobContext) -> None:
         self.context, self._asked = context, context.spec
         self._given: PlanInputs | None = None
-        self._ended = 0
+        self._ended, self._slack = 0, 1.0
 
     def begin(self, dataset: Dataset, numerics: Numerics) -> JobContext:
         """Make the plan, or take up the stored one. Raises InvalidInput where the budget is too small, JobFailure."""
@@ -90,7 +94,11 @@ class Planner:
         if self._asked.reproducible:
             return
         self._ended += 1
-        if not self._take_budget() and self._ended & (self._ended - 1) == 0:  # after 1, 2, 4, 8, ... trials
+        changed = self._take_budget()
+        if not self._scored():  # say by a time limit, on a machine that is slower than it was
+            self._slack *= 2.0
+            self._follow(self.plan)
+        elif not changed and self._ended & (self._ended - 1) == 0:  # after 1, 2, 4, 8, ... trials
             self._revise(why=f"the cost of {self._ended} trials", always=False)
         self._limit()
 
@@ -125,13 +133,17 @@ class Planner:
         return True
 
     def _limit(self) -> None:
-        """The search ends when its time is over; as long as nothing is scored it may take the comparison's as well."""
+        """The search ends when its time is over; as long as nothing is scored it may take that of the finals as well:
+        a late bundle is better than none."""
         if self._asked.reproducible:
             return
         plan, context = self.plan, self.context
-        scored = any(trial.value is not None for trial in context.ledger.history(context.job_id))
-        end = plan.search_ends_s if scored else plan.arm_ends_s + 0.5 * plan.winner_s
+        end = plan.search_ends_s if self._scored() else plan.finals_end_s
         context.stop.limit(max(0.0, end - context.clock.seconds()))
+
+    def _scored(self) -> bool:
+        """Whether any trial of the search has a value."""
+        return any(trial.value is not None for trial in self.context.ledger.history(self.context.job_id))
 
     def _measured(self, dataset: Dataset, numerics: Numerics) -> PlanInputs:
         spec, context = self._asked, self.context
@@ -225,7 +237,7 @@ class Planner:
         self._follow(plan)
 
     def _follow(self, plan: Plan) -> None:
-        self.context = replace(self.context, plan=plan, spec=followed(self._asked, plan))
+        self.context = replace(self.context, plan=plan, spec=followed(self._asked, plan, slack=self._slack))
 
 
 def _again(given: PlanInputs, old: Plan) -> Plan:

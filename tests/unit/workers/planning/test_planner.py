@@ -12,6 +12,7 @@ from archsmith.errors import InvalidInput
 from search.ledger import Ledger, open_ledger
 from search.planning.values import Plan
 from search.spec import Budget, FinalistSpec, TrialSpec
+from search.trial import TrialState
 from tests import factories
 from workers.job.context import JobContext
 from workers.planning import planner as module
@@ -98,7 +99,7 @@ def test_the_plan_is_an_event_and_fills_what_the_user_left_open(
     assert spec.budget.epochs == len(trial_ends(plan))
     assert spec.budget.trials is None
     assert spec.finalists.epochs == planned_final_epochs(plan)
-    assert spec.trial.timeout_s <= max(plan.limit_s, 1.0)
+    assert spec.trial.timeout_s == plan.limit_s + plan.load_s
     assert judged_epochs(plan)[-1] == spec.budget.epochs
 
 
@@ -186,3 +187,19 @@ def test_followed_keeps_the_clock_out_of_reproducible_jobs(ledger: Ledger, monke
     table = Table(ledger, monkeypatch, reproducible=True)
     _, plan = table.begin()
     assert followed(table.context.spec, plan).trial.timeout_s == TrialSpec().timeout_s
+
+
+def test_time_limits_that_nothing_keeps_are_lengthened(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a machine that has become slower than it was when it was measured."""
+    table = Table(ledger, monkeypatch)
+    made, plan = table.begin()
+    before = made.context.spec.trial.timeout_s
+    for number in range(2):
+        attempt = factories.running_trial(ledger, table.lease, number)
+        ledger.finish_trial(table.lease, number, attempt, factories.ended(number, TrialState.FAILED))
+        made.trial_ended()
+    assert made.context.spec.trial.timeout_s == 4 * before
+    assert made.plan == plan
+    table.trial(2, 1.0)
+    made.trial_ended()
+    assert made.context.spec.trial.timeout_s >= before

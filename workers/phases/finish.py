@@ -274,7 +274,8 @@ class Finish:
         """The exported forms, made on the cluster. A bundle is published without a form that cannot be exported."""
         if not self._context.settings.exports:
             return bundle.Exports.none("the service has ARCHSMITH_EXPORTS=0")
-        deadline = time.monotonic() + self._export_seconds()
+        limit_s = self._export_seconds()
+        deadline = time.monotonic() + limit_s
         results = run_tasks(
             bundle.export,
             [task],
@@ -285,7 +286,7 @@ class Finish:
         )
         for _, result in results:
             return bundle.Exports.none(str(result)) if isinstance(result, TrialFailure) else result
-        return bundle.Exports.none("the exporters were stopped, since they took longer than their time")
+        return bundle.Exports.none(f"the exporters were stopped after {limit_s:.0f} s")
 
     def _export_seconds(self) -> float:
         plan = self._context.plan

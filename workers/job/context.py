@@ -45,7 +45,7 @@ class JobContext:
             costs=costs,
             spec=job.spec,
             folder=settings.job_folder(lease.job_id),
-            clock=JobClock(costs, started_at=job.started_at),
+            clock=JobClock(costs, started_at=job.started_at, first=lease.fence == 1),
         )
 
     @property

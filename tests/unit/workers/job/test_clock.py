@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from workers.job.clock import LONGEST_START_S, JobClock
+from workers.job.clock import LONGEST_RESTART_S, LONGEST_START_S, JobClock
 from workers.job.phase_costs import PhaseCosts
 
 
@@ -25,3 +25,8 @@ def test_the_phases_of_all_drivers_are_counted_and_pauses_are_not(monkeypatch: p
 def test_the_first_driver_counts_its_own_start(ago_s: float, counted_s: float) -> None:
     clock = JobClock(PhaseCosts({}), started_at=datetime.now(UTC) - timedelta(seconds=ago_s))
     assert clock.seconds() == pytest.approx(counted_s, abs=0.5)
+
+
+def test_a_job_that_may_have_been_paused_before_its_first_phase_counts_little() -> None:
+    clock = JobClock(PhaseCosts({}), started_at=datetime.now(UTC) - timedelta(hours=5), first=False)
+    assert clock.seconds() == LONGEST_RESTART_S

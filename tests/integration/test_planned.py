@@ -37,8 +37,8 @@ def test_a_planned_job_plans_searches_and_has_a_bundle(yard: Yard) -> None:
 
 
 def test_a_budget_that_is_too_small_fails_the_job_and_says_what_would_do(yard: Yard) -> None:
-    yard.submit(budget=Budget(seconds=2.0), trial=TRIAL)
+    yard.submit(budget=Budget(seconds=0.5), trial=TRIAL)
     job = yard.drive()
     assert job.state is JobState.FAILED
     assert job.reason is not None
-    assert job.reason.startswith("/budget/seconds: 2 s are too few for one architecture on this data and machine: at")
+    assert job.reason.startswith("/budget/seconds: 0.5 s are too few for one architecture on this data and machine: at")

@@ -12,6 +12,7 @@ from tests.fakes import Fake, latency
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 
+@pytest.mark.slow
 def test_slow_networks_are_infeasible_and_the_winner_is_chosen_on_the_validation_split(yard: Yard) -> None:
     limit = sorted(map(latency, range(5)))[2] + 1e-6
     yard.submit(

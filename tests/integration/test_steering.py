@@ -60,6 +60,7 @@ def test_a_cancelled_job_has_a_provisional_bundle(yard: Yard) -> None:
     assert best.score == max(m.measurement.score for m in yard.ledger.measurements(job.id))
 
 
+@pytest.mark.slow
 def test_an_early_end_trains_the_winner_where_there_is_time(yard: Yard) -> None:
     yard.submit(budget=MANY, finalists=finalists(top=2, epochs=2))
 
@@ -102,6 +103,7 @@ def test_without_time_the_search_s_own_weights_are_the_product(yard: Yard) -> No
     audit(yard.ledger)
 
 
+@pytest.mark.slow
 def test_a_search_that_has_ended_goes_on(yard: Yard) -> None:
     job_id = yard.submit(trials=2)
     first = yard.drive()
@@ -120,6 +122,7 @@ def test_a_search_that_has_ended_goes_on(yard: Yard) -> None:
     audit(yard.ledger)
 
 
+@pytest.mark.slow
 def test_a_running_search_follows_its_budget(yard: Yard) -> None:
     yard.submit(trials=2)
 

@@ -12,7 +12,7 @@ from api import errors, openapi_schema
 from api.body import plain_query
 from api.context import Context
 from api.middleware import BodyLimit, Edge, HostCheck, OriginCheck, RequestId
-from api.routes import compress, controllers, datasets, health, jobs, reports, spaces
+from api.routes import compress, controllers, datasets, health, jobs, reports, spaces, steering
 from search.ledger import Ledger
 from workers.datasets import DataStore
 from workers.settings import Settings
@@ -42,7 +42,7 @@ def create_app(settings: Settings, ledger: Ledger, *, edge: Edge | None = None) 
         generate_unique_id_function=lambda route: route.name + "_" + str((route.tags or [""])[0]),
     )
     app.state.context = context
-    routers = [module.router for module in (jobs, compress, reports, controllers, spaces, datasets, health)]
+    routers = [module.router for module in (jobs, steering, compress, reports, controllers, spaces, datasets, health)]
     for router in routers:
         app.include_router(router)
     app.state.routes = [route for router in routers for route in router.routes]

@@ -20,6 +20,8 @@ _TYPES = {
     "model_attributes": "an object",
 }
 _BOUNDS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
+OWN = ("choice_unknown", "combination_unsupported", "missing_field", "name_invalid", "type_mismatch", "out_of_range")
+"""Rules of our own validators."""
 _RANGES = ("greater_than", "less_than", "finite_number", "too_long", "too_short", "int_from_float", "multiple_of")
 
 
@@ -54,7 +56,7 @@ def _fault(error: Mapping[str, Any], path: tuple[Any, ...], model: type[BaseMode
         if kind in (f"{prefix}_type", f"{prefix}_parsing"):
             return Fault(pointer=where, rule="type_mismatch", detail=f"must be {article}, got {_shown(error)}",
                          allowed=article)  # fmt: skip
-    if kind in ("choice_unknown", "name_invalid", "type_mismatch", "out_of_range"):  # of our own validators
+    if kind in OWN:
         return Fault(pointer=where, rule=kind, detail=str(error["msg"]), allowed=context.get("allowed"))
     if kind == "string_pattern_mismatch":
         detail = f"{_shown(error)} does not match {context['pattern']}"

@@ -8,12 +8,15 @@ from typing import Any
 from api import process
 from api.context import Context
 from api.errors import ProblemError
-from api.views import View
+from api.live_views import View
+from archsmith.errors import Fault, InvalidInput
 from search.spec import JobSpec
 from workers.cluster import slots as fitting
 
 LIMIT_S = 300.0
 MODULE = "workers.pricing.dry_run"
+REFUSED = 3
+"""Exit code of the module where the job itself is refused."""
 
 
 class RangeView(View):
@@ -42,6 +45,8 @@ class PriceView(View):
     """The cost of a job on an otherwise idle cluster. trainings: the full ones, after the search.
 
     seconds and hours: total wall-clock time; phases: seconds of each. disk_bytes: of the files left by the job.
+    warnings: what should perhaps be changed before the job is submitted.
+    plan: of a planned job, whose times are not estimated but kept; null for any other.
     """
 
     trials: RangeView
@@ -53,6 +58,8 @@ class PriceView(View):
     phases: dict[str, RangeView]
     calibration: list[CalibrationView]
     space: PricedSpace
+    plan: dict[str, Any] | None = None
+    warnings: list[str]
 
 
 def price(context: Context, spec: JobSpec) -> PriceView:
@@ -91,6 +98,8 @@ def _measured(context: Context, spec: JobSpec) -> dict[str, Any]:
             "calibration_failed",
             f"the calibration trial took longer than {LIMIT_S:g} s; the machine may be overloaded",
         ) from None
+    if done.returncode == REFUSED:
+        raise InvalidInput([Fault(**fault) for fault in json.loads(done.stdout)["faults"]])
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         raise ProblemError(503, "calibration_failed", f"the calibration trial failed: {last[:300]}")

@@ -9,12 +9,13 @@ from pydantic.functional_validators import BeforeValidator, PlainValidator
 from pydantic_core import PydanticCustomError
 
 from api.body import Strict
+from api.budget_schemas import BudgetRequest
 from archsmith.formats import FORMATS
 from search.compress import DEFAULT
 from search.objective import FORMS, MAXIMIZED, MINIMIZED
 from search.spec import (
+    COMPARISONS,
     SCHEDULERS,
-    Budget,
     CompressSpec,
     CompressStep,
     ControllerSpec,
@@ -65,7 +66,6 @@ class CompressRequest(Strict):
         return CompressSpec(steps=tuple(steps), max_drop=float(self.max_drop), of=of)
 
 
-MONTH_S = 30 * 86_400
 DAY_S = 86_400
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 JobId = Annotated[str, Field(pattern=r"^[0-9A-Za-z-]{1,64}$")]
@@ -171,38 +171,25 @@ class ObjectiveRequest(Strict):
         )
 
 
-class BudgetRequest(Strict):
-    """The search ends when the first of these is used up: trials, wall-clock seconds, total_epochs of all trials.
-
-    epochs: of each trial.
-    """
-
-    trials: Annotated[int, Field(ge=1, le=10_000)] = Budget().trials
-    seconds: Annotated[float, Field(ge=1, le=MONTH_S)] = Budget().seconds
-    epochs: Annotated[int, Field(ge=1, le=1000)] = Budget().epochs
-    total_epochs: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
-
-    def spec(self) -> Budget:
-        return Budget(
-            trials=self.trials, seconds=float(self.seconds), epochs=self.epochs, total_epochs=self.total_epochs
-        )
-
-
 class TrialRequest(Strict):
-    """The resources and the training of each trial."""
+    """The resources and the training of each trial.
+
+    scheduler: null = asha in a planned job, none in any other. batch_size: null = by the plan, 128 without one.
+    """
 
     cpus: Annotated[float, Field(ge=0.5, le=4096)] = TrialSpec().cpus
     gpus: Annotated[float, Field(ge=0, le=1024)] = TrialSpec().gpus
     timeout_s: Annotated[float, Field(ge=1, le=DAY_S)] = TrialSpec().timeout_s
-    scheduler: Literal[SCHEDULERS] = "none"  # type: ignore[valid-type]
+    scheduler: Literal[SCHEDULERS] | None = None  # type: ignore[valid-type]
     stop_hopeless: bool = TrialSpec().stop_hopeless
-    batch_size: Annotated[int, Field(ge=1, le=65_536)] = TrialSpec().batch_size
+    batch_size: Annotated[int, Field(ge=1, le=65_536)] | None = None
     learning_rate: Annotated[float, Field(gt=0, le=10)] = TrialSpec().learning_rate
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     layout: Literal["auto", "nchw", "nhwc"] = "auto"
 
-    def spec(self) -> TrialSpec:
-        return TrialSpec(**self.model_dump())
+    def spec(self, *, planned: bool) -> TrialSpec:
+        scheduler = self.scheduler or ("asha" if planned else "none")
+        return TrialSpec(**{**self.model_dump(), "scheduler": scheduler})
 
 
 class FinalistsRequest(Strict):
@@ -281,9 +268,11 @@ class JobRequest(Strict):
     warm_start: WarmStartRequest = WarmStartRequest(jobs=[])
     compress: CompressRequest | None = None
     init_from: JobId | None = None
+    comparison: Literal[COMPARISONS] = "share"  # type: ignore[valid-type]
 
     def spec(self) -> JobSpec:
         """As a JobSpec, not yet checked against space, data set and cluster."""
+        budget = self.budget.spec()
         return JobSpec(
             dataset=self.dataset,
             space=self.space,
@@ -292,14 +281,15 @@ class JobRequest(Strict):
             reproducible=self.reproducible,
             controller=self.controller.spec(),
             objective=self.objective.spec(),
-            budget=self.budget.spec(),
-            trial=self.trial.spec(),
+            budget=budget,
+            trial=self.trial.spec(planned=budget.planned and not self.reproducible),
             finalists=self.finalists.spec(),
             stop=self.stop.spec(),
             enqueue=tuple(self.enqueue),
             warm_start=self.warm_start.spec(),
             compress=None if self.compress is None else self.compress.spec(),
             init_from=self.init_from,
+            comparison=self.comparison,
         )
 
 

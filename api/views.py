@@ -4,8 +4,8 @@ import math
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
+from api.doing import doing
+from api.live_views import BundleView, FinishingView, RunningView, View, bundle_view, running_view
 from archsmith.errors import InvalidArchitecture
 from search.ledger import ControllerState, DatasetRow, Finalist, Job, Trial
 from search.pareto import Front
@@ -16,15 +16,14 @@ from workers.datasets import DatasetInfo
 from workers.settings import Settings
 
 
-class View(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
 class ProgressView(View):
-    """trials: their number by state; trials_total: the budget; seconds_left: of the budget."""
+    """trials: their number by state; trials_total: the budget, null where a plan decides; seconds_left: of the budget.
+
+    seconds_used, seconds_left: of the whole job where it is planned, else of its search.
+    """
 
     trials: dict[TrialState, int]
-    trials_total: int
+    trials_total: int | None
     seconds_used: float
     seconds_left: float
 
@@ -40,7 +39,8 @@ class BestView(View):
 
 
 class JobView(View):
-    """A job. `final_score` is measured once, on the test split, and not comparable with `search_score`."""
+    """A job. doing: what it does now, in words. bundle: null until a trial has a score.
+    `final_score` is measured once, on the test split, and not comparable with `search_score`."""
 
     id: str
     name: str
@@ -57,6 +57,9 @@ class JobView(View):
     progress: ProgressView
     best: BestView | None
     final_score: float | None
+    doing: str
+    finishing: FinishingView | None
+    bundle: BundleView | None
     mlflow_url: str | None
     links: dict[str, str]
 
@@ -79,10 +82,16 @@ class FinalistView(View):
 
 
 class JobDetail(JobView):
-    """A job with its document and its finalists."""
+    """A job with its document, the trials that run now, and its finalists.
+
+    plan: how the job spends its time, once that is planned; null for a job without a plan. The newest event of kind
+    `plan` has the same.
+    """
 
     spec: dict[str, Any]
+    running: list[RunningView]
     finalists: list[FinalistView]
+    plan: dict[str, Any] | None = None
 
 
 class MeasurementView(View):
@@ -210,66 +219,6 @@ class DatasetList(View):
     items: list[DatasetView]
 
 
-class PresetView(View):
-    name: str
-    document: dict[str, Any]
-    links: dict[str, str]
-
-
-class PresetList(View):
-    items: list[PresetView]
-    links: dict[str, str]
-
-
-class ControllerView(View):
-    """options: by name, each as a JSON Schema with type, range or allowed values, and default."""
-
-    name: str
-    options: dict[str, dict[str, Any]]
-
-
-class ControllerList(View):
-    items: list[ControllerView]
-
-
-class QuantilesView(View):
-    """Minimum, percentiles and maximum over the sampled architectures that fit the input, feasible or not."""
-
-    min: float
-    p5: float
-    p25: float
-    p50: float
-    p75: float
-    p95: float
-    max: float
-
-
-class SpaceReport(View):
-    """A report on a space.
-
-    size: number of decision paths, null if it is estimated or above 2^53 (which JSON readers round); size_log10 is
-    always given, with its standard error size_log10_error, 0 if exact.
-    feasible_share: share of the sampled paths that satisfy all constraints; feasible_interval: its 95 % interval for
-    all paths. costs: by the name of the measure. example: a feasible architecture, null if none was found.
-    """
-
-    valid: bool = True
-    name: str
-    data: str
-    input_shape: list[int]
-    classes: int
-    size: int | None
-    size_log10: float
-    size_log10_error: float
-    size_exact: bool
-    sampled: int
-    feasible_share: float
-    feasible_interval: tuple[float, float]
-    costs: dict[str, QuantilesView]
-    example: dict[str, Any] | None
-    example_measures: dict[str, int | float] | None
-
-
 def run_url(settings: Settings, job: Job, run_id: str | None) -> str | None:
     """Address of a run in the MLflow UI; of the job's experiment while there is no run; None while there is neither."""
     if not settings.mlflow_public_url or not job.mlflow_experiment_id:
@@ -281,7 +230,7 @@ def run_url(settings: Settings, job: Job, run_id: str | None) -> str | None:
 def job_links(job: Job) -> dict[str, str]:
     base = f"/v1/jobs/{job.id}"
     reads = ("trials", "events", "best", "front", "controller", "report", "bundle")
-    actions = ("compress", "cancel", "pause", "resume")
+    actions = ("compress", "cancel", "pause", "resume", "finish")
     return {"self": base} | {name: f"{base}/{name}" for name in (*reads, *actions)}
 
 
@@ -289,13 +238,24 @@ def job_view(job: Job, settings: Settings) -> JobView:
     return JobView(**_job_fields(job, settings))
 
 
-def job_detail(job: Job, finalists: list[Finalist], settings: Settings) -> JobDetail:
+def job_detail(
+    job: Job,
+    finalists: list[Finalist],
+    running: list[Trial],
+    settings: Settings,
+    plan: dict[str, Any] | None = None,
+) -> JobDetail:
+    """plan: the newest of the job."""
     return JobDetail(
-        **_job_fields(job, settings), spec=job.spec.to_json(), finalists=[_finalist(finalist) for finalist in finalists]
+        **_job_fields(job, settings, plan),
+        spec=job.spec.to_json(),
+        running=[running_view(trial, job, plan) for trial in running],
+        finalists=[_finalist(finalist) for finalist in finalists],
+        plan=plan,
     )
 
 
-def _job_fields(job: Job, settings: Settings) -> dict[str, Any]:
+def _job_fields(job: Job, settings: Settings, plan: dict[str, Any] | None = None) -> dict[str, Any]:
     best = None
     if job.best_trial is not None and job.best_score is not None:
         best = BestView(trial=job.best_trial, search_score=job.best_score)
@@ -304,19 +264,23 @@ def _job_fields(job: Job, settings: Settings) -> dict[str, Any]:
     return {
         **{name: getattr(job, name) for name in (*same, *times)},
         "dataset": job.spec.dataset,
-        "progress": _progress(job),
+        "progress": _progress(job, plan),
         "best": best,
+        "doing": doing(job),
+        "finishing": job.finishing and FinishingView(within_seconds=job.finishing["within_seconds"]),
+        "bundle": bundle_view(job),
         "mlflow_url": run_url(settings, job, job.mlflow_run_id),
         "links": job_links(job),
     }
 
 
-def _progress(job: Job) -> ProgressView:
+def _progress(job: Job, plan: dict[str, Any] | None) -> ProgressView:
+    used = job.spent_s
     return ProgressView(
         trials={state: job.counts.get(state, 0) for state in TrialState},
-        trials_total=job.spec.budget.trials,
-        seconds_used=job.seconds_used,
-        seconds_left=max(0.0, job.spec.budget.seconds - job.seconds_used),
+        trials_total=job.spec.budget.trials if plan is None else plan["architectures"],
+        seconds_used=used,
+        seconds_left=max(0.0, job.spec.budget.seconds - used),
     )
 
 

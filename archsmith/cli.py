@@ -8,10 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
-from archsmith import __version__, demo, formats, inputs, programs, replay, serving
-from archsmith.client import DEFAULT_URL, Client
+from archsmith import __version__, demo, formats, inputs, programs, replay, serving, steering
+from archsmith.bundles import provisional
+from archsmith.client import Client
 from archsmith.exceptions import ApiError, ClientError, ConflictError, ConnectError, InvalidInputError, NotFoundError
-from archsmith.progress import duration, summary, view
+from archsmith.options import JobId, Url, client_of
+from archsmith.progress import duration, view
 from archsmith.values import Dataset, Job
 
 OK, FAILED, INVALID, NO_SERVICE, CONFLICT, INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -22,11 +24,6 @@ state forbids the request; 130 interrupted."""
 
 app = typer.Typer(name="archsmith", epilog=EPILOG, add_completion=False, rich_markup_mode=None)
 
-Url = Annotated[
-    str | None,
-    typer.Option("--url", metavar="URL", help=f"Address of the service [default: ARCHSMITH_URL, or {DEFAULT_URL}]."),
-]
-JobId = Annotated[str, typer.Argument(metavar="ID", help="The job's id, as listed by `archsmith jobs`.")]
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Show the progress until the job has ended.")]
 
 
@@ -46,11 +43,6 @@ def main_options(
 ) -> None:
     """Search for neural architectures: start the service, post jobs, watch them, download the best models."""
     context.obj = url
-
-
-def _client(context: typer.Context, url: str | None) -> Client:
-    """For the address after the command's name, else the one before it, else the client's default."""
-    return Client(url or context.obj)
 
 
 @app.command(
@@ -89,9 +81,11 @@ def submit(
     controller: Annotated[
         str | None, typer.Option(help="Name of the controller [default: auto]; docs/jobs.md lists them.")
     ] = None,
-    trials: Annotated[int | None, typer.Option(help="Budget: number of trials.")] = None,
-    seconds: Annotated[float | None, typer.Option(help="Budget: wall-clock seconds of the search.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Budget: epochs of each trial.")] = None,
+    trials: Annotated[int | None, typer.Option(help="Budget: most trials.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(help="Budget: wall-clock seconds of the whole job [default: 1800].")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="Budget: epochs of each trial, instead of --seconds.")] = None,
     constraint: Annotated[
         list[str] | None, typer.Option(help='Constraint on every architecture, such as "params <= 500000"; repeatable.')
     ] = None,
@@ -118,7 +112,7 @@ def submit(
     inputs.override(document, "budget", {"trials": trials, "seconds": seconds, "epochs": epochs})
     inputs.override(document, "objective", {"constraints": constraint or None})
     inputs.override(document, "trial", {"scheduler": scheduler})
-    with _client(context, url) as client:
+    with client_of(context, url) as client:
         if dry_run:
             _print_price(client.price(document))
             return OK
@@ -132,7 +126,7 @@ def submit(
 @app.command("watch")
 def watch_command(context: typer.Context, job_id: JobId, url: Url = None) -> int:
     """Show a job's progress until it has ended. Ctrl-C stops watching; the job keeps running."""
-    with _client(context, url) as client:
+    with client_of(context, url) as client:
         return _watch(client, job_id)
 
 
@@ -145,7 +139,7 @@ def jobs(
 ) -> None:
     """List the jobs, newest first."""
     rows = []
-    with _client(context, url) as client:
+    with client_of(context, url) as client:
         for job in islice(client.jobs(state=state, page=min(limit, 100)), limit):
             total = job.progress.trials_total
             best = f"{job.best.search_score:.4f}" if job.best else "-"
@@ -155,25 +149,8 @@ def jobs(
     _table(["ID", "STATE", "NAME", "DATA SET", "TRIALS", "BEST", "FINAL", "CREATED (UTC)"], rows)
 
 
-@app.command()
-def cancel(context: typer.Context, job_id: JobId, url: Url = None) -> None:
-    """Cancel a job for good. Its trials are kept, but it will have no bundle."""
-    with _client(context, url) as client:
-        typer.echo(summary(client.cancel(job_id)))
-
-
-@app.command()
-def pause(context: typer.Context, job_id: JobId, url: Url = None) -> None:
-    """Pause a job. Its running trials stop, and continue from their checkpoints when it is resumed."""
-    with _client(context, url) as client:
-        typer.echo(summary(client.pause(job_id)))
-
-
-@app.command()
-def resume(context: typer.Context, job_id: JobId, url: Url = None) -> None:
-    """Put a paused job back into the queue."""
-    with _client(context, url) as client:
-        typer.echo(summary(client.resume(job_id)))
+for _command in (steering.cancel, steering.pause, steering.resume, steering.finish, steering.extend):
+    app.command()(_command)
 
 
 @app.command()
@@ -186,9 +163,15 @@ def download(
     ] = None,
     url: Url = None,
 ) -> None:
-    """Download a finished job's bundle, check its SHA-256 and print its path. Continues an interrupted download."""
-    with _client(context, url) as client:
-        typer.echo(client.download_bundle(job_id, output))
+    """Download a job's bundle, check its SHA-256 and print its path. Continues an interrupted download.
+
+    Before the job has succeeded, it is the best network so far: then a line on standard error says what is missing.
+    """
+    with client_of(context, url) as client:
+        path = client.download_bundle(job_id, output)
+    typer.echo(path)
+    if (given := provisional(path)) is not None:
+        typer.echo(given.words, err=True)
 
 
 Bundle = Annotated[Path, typer.Argument(metavar="BUNDLE", help="A bundle from `archsmith download`.")]
@@ -231,7 +214,7 @@ def replay_command(
     A search with "reproducible": true must give the same on the same machine; if it does not, the exit code is 1.
     """
     before = replay.read(report)
-    with _client(context, url) as client:
+    with client_of(context, url) as client:
         posted = client.submit(replay.document(before))
         typer.echo(posted.id)
         ended = _watch(client, posted.id)
@@ -257,7 +240,7 @@ def compress(
     url: Url = None,
 ) -> int:
     """Post a job that compresses the winner of a finished job, and print the new job's id."""
-    with _client(context, url) as client:
+    with client_of(context, url) as client:
         posted = client.compress(job_id, steps=step or (), max_drop=max_drop)
         typer.echo(posted.id)
         return _watch(client, posted.id) if watch else OK
@@ -266,7 +249,7 @@ def compress(
 @app.command()
 def datasets(context: typer.Context, url: Url = None) -> None:
     """List the data sets."""
-    with _client(context, url) as client:
+    with client_of(context, url) as client:
         found = client.datasets()
     rows = [
         [dataset.name, dataset.format, _shape(dataset) or "-", str(dataset.classes), ", ".join(dataset.tasks)]
@@ -295,7 +278,7 @@ def upload(
         raise typer.BadParameter(
             f"the format cannot be guessed from the files; add --format with one of {', '.join(formats.FORMATS)}"
         )
-    with _client(context, url) as client:
+    with client_of(context, url) as client:
         if path:
             made = client.register_dataset(name, kind, path, image_size=image_size)
         else:
@@ -316,6 +299,8 @@ def _print_price(price: dict[str, Any]) -> None:
     rows.append(["trials", *(f"{price['trials'][part]:.0f}" for part in ("low", "expected", "high"))])
     rows.append(["disk", *(f"{price['disk_bytes'][part] / 1e6:.1f} MB" for part in ("low", "expected", "high"))])
     _table(["", "LOW", "EXPECTED", "HIGH"], [[row[0].replace("_", " "), *row[1:]] for row in rows])
+    for warning in price.get("warnings", []):
+        typer.echo(f"warning: {warning}", err=True)
 
 
 def _watch(client: Client, job_id: str) -> int:

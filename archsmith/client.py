@@ -24,6 +24,7 @@ import httpx
 from httpx_sse import SSEError, connect_sse
 
 from archsmith import downloads
+from archsmith.bundles import provisional
 from archsmith.exceptions import ApiError, ConnectError, WaitTimeoutError, api_error
 from archsmith.values import Dataset, Event, Job, Json, Trial
 
@@ -104,6 +105,7 @@ class Client:
         return self._json("GET", f"/v1/jobs/{_segment(job_id)}/report")
 
     def cancel(self, job_id: str) -> Job:
+        """Its measurements and its provisional bundle are kept."""
         return self._steer(job_id, "cancel")
 
     def pause(self, job_id: str) -> Job:
@@ -111,6 +113,28 @@ class Client:
 
     def resume(self, job_id: str) -> Job:
         return self._steer(job_id, "resume")
+
+    def finish(self, job_id: str, *, within_s: float | None = None) -> Job:
+        """End the search now and let the job do what follows it: final trainings, report, bundle.
+
+        within_s: seconds of work for that; what does not fit is left out, and report and card say so. May be repeated:
+        the last limit counts. Raises ConflictError before a trial has a score, and for a job that has ended.
+        """
+        params = {} if within_s is None else {"within_seconds": f"{within_s:g}"}
+        return Job.from_json(self._json("POST", f"/v1/jobs/{_segment(job_id)}/finish", params=params))
+
+    def extend(
+        self, job_id: str, *, trials: int | None = None, seconds: float | None = None, total_epochs: int | None = None
+    ) -> Job:
+        """Set limits of the job's budget, higher or lower; those that are None stay as they are.
+
+        A running search follows within seconds. A job that has ended goes on with its search; its bundle can be
+        downloaded until the next one is there. Raises InvalidInputError with the least that is allowed for a limit
+        below what is spent, ConflictError where the search cannot go on.
+        """
+        given = {"trials": trials, "seconds": seconds, "total_epochs": total_epochs}
+        budget = {name: value for name, value in given.items() if value is not None}
+        return Job.from_json(self._json("PATCH", f"/v1/jobs/{_segment(job_id)}", json={"budget": budget}))
 
     def compress(
         self, job_id: str, *, steps: Sequence[str | Json] = (), max_drop: float | None = None, key: str | None = None
@@ -178,14 +202,20 @@ class Client:
         *,
         on_bytes: Callable[[int, int | None], None] | None = None,
     ) -> Path:
-        """Download the bundle to `path` (default `archsmith-<id>.zip`) and check its SHA-256.
+        """Download the bundle to `path` and check its SHA-256.
 
-        An interrupted transfer is resumed, in this call or the next; `path` exists only once it is complete.
-        on_bytes: called with (bytes received, bytes in total or None). Raises ConflictError if there is no bundle yet.
+        Before the job has succeeded it is the best network so far, a provisional one: `archsmith.provisional(path)`
+        says so and what is missing, and the default path is `archsmith-<id>-provisional.zip` instead of
+        `archsmith-<id>.zip`. An interrupted transfer is resumed, in this call or the next; `path` exists only once it
+        is complete. on_bytes: called with (bytes received, bytes in total or None). Raises ConflictError if there is
+        no bundle yet.
         """
         target = Path(path) if path is not None else Path(f"archsmith-{job_id[:8]}.zip")
         url = f"/v1/jobs/{_segment(job_id)}/bundle"
-        return downloads.download(self._http, url, target, tag=job_id, on_bytes=on_bytes)
+        downloads.download(self._http, url, target, tag=job_id, on_bytes=on_bytes)
+        if path is None and provisional(target) is not None:
+            return target.replace(target.with_stem(f"{target.stem}-provisional"))
+        return target
 
     # Spaces and data sets -----------------------------------------------------------------------------------------
 

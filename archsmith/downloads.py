@@ -20,27 +20,32 @@ OnBytes = Callable[[int, int | None], None] | None
 def download(http: httpx.Client, url: str, target: Path, *, tag: str, on_bytes: OnBytes) -> Path:
     """GET `url` into `target`, by way of `.NAME.TAG.part` beside it, from which an interrupted transfer is resumed.
 
-    Raises ConnectError after ATTEMPTS interruptions without a new byte, DownloadError if the SHA-256 differs.
+    What was resumed and is damaged may be made of two files, as the bundle of a running job is replaced now and then;
+    it is fetched anew once. Raises ConnectError after ATTEMPTS interruptions without a new byte, DownloadError if the
+    SHA-256 differs.
     """
     part = target.with_name(f".{target.name}.{tag}.part")
     part.parent.mkdir(parents=True, exist_ok=True)
-    cuts = 0
+    cuts, anew = 0, False
     while True:
         before = _size(part)
         try:
             digest = _fetch(http, url, part, on_bytes)
-            break
         except httpx.TransportError as error:
             cuts = cuts + 1 if _size(part) == before else 0
             if cuts >= ATTEMPTS:
                 raise ConnectError(str(http.base_url), str(error) or type(error).__name__) from error
             time.sleep(0.2 * 2**cuts)
-    got = sha256(part)
-    if digest is not None and got != digest:
+            continue
+        got = sha256(part)
+        if digest is None or got == digest:
+            break
         part.unlink()
-        raise DownloadError(
-            f"{target.name} is damaged: its SHA-256 is {got}, the service announced {digest}; download it again"
-        )
+        if not before or anew:
+            raise DownloadError(
+                f"{target.name} is damaged: its SHA-256 is {got}, the service announced {digest}; download it again"
+            )
+        anew = True
     os.replace(part, target)
     return target
 

@@ -1,12 +1,13 @@
 """The progress of a job: a bar on a terminal, a line for each change anywhere else."""
 
+import time
 from types import TracebackType
 from typing import Protocol, Self, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
-from archsmith.values import Job
+from archsmith.values import Job, RunningTrial
 
 
 def eta_s(job: Job) -> float | None:
@@ -43,14 +44,23 @@ def summary(job: Job) -> str:
         parts.append(f"final score {job.final_score:.4f}")
     remaining = None if job.finished or job.state == "paused" else eta_s(job)
     if not job.finished and job.phase not in ("", "search"):
-        parts.append(job.phase)
+        parts.append(job.phase.replace("_", " "))
     elif remaining is not None:
         parts.append(f"about {duration(remaining)} left")
+    parts += [
+        f"trial {one.trial} {one.scores[-1]:.4f} after epoch {len(one.scores)}{_of(one)}"
+        for one in job.running
+        if one.scores
+    ]
     if job.waiting_for:
         parts.append(f"waiting for {job.waiting_for}")
     if job.reason:
         parts.append(job.reason)
     return ", ".join(parts)
+
+
+def _of(trial: RunningTrial) -> str:
+    return "" if trial.epochs_total is None else f" of {trial.epochs_total}"
 
 
 class View(Protocol):
@@ -65,12 +75,21 @@ class View(Protocol):
     def show(self, job: Job) -> None: ...
 
 
+SCORES_S = 5.0
+"""Between two lines that tell of epochs alone: short trials have several a second."""
+
+
 class Lines:
-    """Prints a line whenever a trial has ended or the job's state, phase or best score has changed."""
+    """Prints a line whenever a trial has ended or the job's state, phase or best score has changed, and every SCORES_S
+    what running trials score; one line when the first bundle is there, one when a phase begins."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
         self._last: object = None
+        self._scored: object = ()
+        self._due = 0.0
+        self._phase = ""
+        self._bundle = False
 
     def __enter__(self) -> Self:
         return self
@@ -82,9 +101,19 @@ class Lines:
 
     def show(self, job: Job) -> None:
         now = (job.state, job.phase, job.progress.done, job.best, job.final_score, job.waiting_for)
-        if now != self._last:
-            self._last = now
+        scores = tuple((one.trial, len(one.scores)) for one in job.running if one.scores)
+        told = scores != self._scored and time.monotonic() >= self._due
+        if job.state == "running" and job.phase != self._phase and job.doing:
+            print(f"{job.phase.replace('_', ' ')}: {job.doing}", file=self._out, flush=True)
+        if now != self._last or told:
+            self._last, self._scored, self._due = now, scores, time.monotonic() + SCORES_S
             print(summary(job), file=self._out, flush=True)
+        if job.bundle is not None and job.bundle.provisional is not None and not self._bundle:
+            self._bundle = True
+            trial = job.bundle.provisional["trial"]
+            text = f"a provisional bundle of trial {trial} is there: `archsmith download {job.id}` gets it"
+            print(text, file=self._out, flush=True)
+        self._phase = job.phase
 
 
 class Bar:

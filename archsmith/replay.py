@@ -41,8 +41,15 @@ def read(path: Path) -> Json:
 
 
 def document(report: Json) -> Json:
-    """The job document that runs the search again."""
-    return dict(report["job"]["document"])
+    """The job document that runs the search again.
+
+    Reports of early versions have both the epochs of a trial and the seconds of the search, which no job has any more.
+    """
+    found = dict(report["job"]["document"])
+    budget = found.get("budget", {})
+    if budget.get("epochs") is None:
+        return found
+    return {**found, "budget": {name: value for name, value in budget.items() if name != "seconds"}}
 
 
 def compare(before: Json, after: Json) -> Comparison:

@@ -43,8 +43,28 @@ class Best:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RunningTrial:
+    """A trial that runs now. scores: on the validation split, one for each epoch so far."""
+
+    trial: int
+    epochs_total: int | None
+    scores: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bundle:
+    """What there is to download now. provisional: None for the final one, else as in `archsmith.Provisional`."""
+
+    sha256: str
+    bytes: int
+    provisional: Json | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
     """A search job.
+
+    doing: what it does now, in words. running: the trials that run now; () in lists. bundle: None until there is one.
 
     reason: why it failed, else None.
     phase: what a running job does: "proxies", "search", "random_arm", "finalists" or "bundle".
@@ -67,6 +87,9 @@ class Job:
     mlflow_url: str | None
     links: Mapping[str, str]
     document: Json = field(repr=False)
+    doing: str = ""
+    running: tuple[RunningTrial, ...] = ()
+    bundle: Bundle | None = None
 
     @property
     def finished(self) -> bool:
@@ -96,7 +119,19 @@ class Job:
             mlflow_url=document.get("mlflow_url"),
             links=document.get("links") or {},
             document=document,
+            doing=document.get("doing") or "",
+            running=tuple(
+                RunningTrial(trial=one["trial"], epochs_total=one["epochs_total"], scores=tuple(one["scores"]))
+                for one in document.get("running") or ()
+            ),
+            bundle=_bundle(document.get("bundle")),
         )
+
+
+def _bundle(document: Json | None) -> Bundle | None:
+    if document is None:
+        return None
+    return Bundle(sha256=document["sha256"], bytes=document["bytes"], provisional=document.get("provisional"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -35,7 +35,7 @@ JOBS: tuple[dict[str, Any], ...] = (
     },
     {
         "space": "chain", "controller": "random", "finalists": SMALL,
-        "budget": {"trials": 200, "seconds": 20, "epochs": 2},
+        "budget": {"trials": 20, "epochs": 2},
     },
     {"space": "tiny", "controller": "policy_model", "budget": {"trials": 12, "epochs": 2}, "finalists": FAIR},
 )  # fmt: skip

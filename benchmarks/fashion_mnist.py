@@ -1,7 +1,7 @@
 """A whole search on Fashion-MNIST through the API: uploaded once, registered by path once, one job per controller.
 
     python -m benchmarks.fashion_mnist --data ../shared/data/fashion_mnist [--controllers tpe reinforce] [--seconds 600]
-                                       [--space chain] [--epochs 4] [--seeds 3] [--report] [--json OUT]
+                                       [--space chain] [--seeds 3] [--report] [--json OUT]
 
 Starts a service of its own, or uses the one at --url (which must have the folder below its data roots). Prints, for
 each controller, what the search saw (search_score) and what the final training reached on the test split (final_score);
@@ -44,7 +44,7 @@ def request(dataset: str, controller: str, seed: int, options: argparse.Namespac
         "space": options.space,
         "controller": controller,
         "seed": seed,
-        "budget": {"trials": options.trials, "seconds": options.seconds, "epochs": options.epochs},
+        "budget": {"trials": options.trials, "seconds": options.seconds},
         "trial": {"scheduler": options.scheduler},
         "finalists": {"epochs": options.final_epochs, **({} if options.report else ALONE)},
     }
@@ -71,7 +71,6 @@ def main() -> int:
     parser.add_argument("--controllers", nargs="+", default=["tpe", "reinforce"])
     parser.add_argument("--space", default="chain")
     parser.add_argument("--trials", type=int, default=1000)
-    parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--final-epochs", type=int, default=12)
     parser.add_argument("--seeds", type=int, default=1, help="searches of each controller, from --seed on")
     parser.add_argument("--scheduler", default="asha")

@@ -81,7 +81,7 @@ CASES = (
         epochs=6,
         final_epochs=20,
         goal=0.80,
-        reference="3-D ResNet-18 0.721 (MedMNIST v2); largest class 0.768",
+        reference="largest class alone 0.768; random forest on voxels 0.772, its AUC 0.774",
     ),
     Case(
         name="cora-nodes",
@@ -133,7 +133,7 @@ def request(case: Case, dataset: str, options: argparse.Namespace) -> dict[str, 
         "dataset": dataset,
         "controller": options.controller,
         "seed": options.seed,
-        "budget": {"trials": case.trials, "seconds": options.seconds, "epochs": case.epochs},
+        "budget": {"trials": case.trials, "epochs": case.epochs},
         "finalists": {"seeds": options.seeds, "epochs": case.final_epochs, **ALONE},
         **case.job,
     }

@@ -18,12 +18,14 @@ controller that searches the front uses `values`, directly or by `search.pareto.
 """
 
 import math
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from archsmith.errors import Fault, pointer
 from search.spec import ObjectiveSpec, TargetSpec
 from search.trial import Measurement
+from space.constraint import MEASURED
 
 MAXIMIZED = ("score",)
 MINIMIZED = ("params", "macs", "latency_ms", "memory_mb", "energy_j")
@@ -32,9 +34,6 @@ MINIMIZED = ("params", "macs", "latency_ms", "memory_mb", "energy_j")
 score: on the validation split. params, macs, memory_mb (`peak_memory_mb`): of the analysis, known before training.
 latency_ms, energy_j: of one forward pass on one sample, measured by the trial's worker.
 """
-
-MEASURED = ("latency_ms", "energy_j")
-"""The objectives that a worker measures: they vary from run to run and from machine to machine."""
 
 FORMS = ("absolute", "product")
 
@@ -47,15 +46,20 @@ SMALLEST = 1e-9
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Objective:
-    """Turns a trial's measures into values that are maximised. Made by `of`; the checks are in `faults`."""
+    """Turns a trial's measures into values that are maximised. Made by `of`; the checks are in `faults`.
+
+    limits: the measures of a worker that the job's constraints use, see `search.limits`.
+    """
 
     maximize: tuple[str, ...] = ("score",)
     minimize: tuple[str, ...] = ()
     target: TargetSpec | None = None
+    limits: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, spec: ObjectiveSpec) -> "Objective":
-        return cls(maximize=spec.maximize, minimize=spec.minimize, target=spec.target)
+        limits = measured_names(spec.constraints)
+        return cls(maximize=spec.maximize, minimize=spec.minimize, target=spec.target, limits=limits)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -71,7 +75,7 @@ class Objective:
     def needs(self) -> tuple[str, ...]:
         """All measures that a trial must end with."""
         target = () if self.target is None or self.target.measure in self.names else (self.target.measure,)
-        return (*self.names, *target)
+        return (*self.names, *target, *(name for name in self.limits if name not in (*self.names, *target)))
 
     def knows(self, measures: Mapping[str, float]) -> bool:
         """Whether all measures that are needed are there; those of an older version may lack some."""
@@ -134,14 +138,32 @@ def faults(spec: ObjectiveSpec, *, reproducible: bool = False) -> list[Fault]:
         )
         detail += " an objective"
         found.append(Fault(pointer="/target", rule="combination_unsupported", detail=detail, allowed=["score"]))
-    measured = [name for name in Objective.of(spec).needs if name in MEASURED]
+    measured = [name for name in replace(Objective.of(spec), limits=()).needs if name in MEASURED]
     if reproducible and measured:
         detail = f"{measured[0]} differs from measurement to measurement, so a reproducible job cannot have it as an"
         detail += " objective"
         place = "/target/measure" if measured[0] not in spec.minimize else "/minimize"
         allowed = [name for name in MINIMIZED if name not in MEASURED]
         found.append(Fault(pointer=place, rule="combination_unsupported", detail=detail, allowed=allowed))
-    return found
+    return found + (_measured_limits(spec) if reproducible else [])
+
+
+def measured_names(constraints: Sequence[str]) -> tuple[str, ...]:
+    """The measures of a worker that are named in constraint expressions."""
+    return tuple(name for name in MEASURED if any(re.search(rf"\b{name}\b", text) for text in constraints))
+
+
+def _measured_limits(spec: ObjectiveSpec) -> list[Fault]:
+    return [
+        Fault(
+            pointer=pointer("constraints", index),
+            rule="combination_unsupported",
+            detail=f"{measured_names((text,))[0]} differs from measurement to measurement, so a reproducible job "
+            "cannot have it in a constraint",
+        )
+        for index, text in enumerate(spec.constraints)
+        if measured_names((text,))
+    ]
 
 
 def _repeated(spec: ObjectiveSpec) -> list[Fault]:

@@ -10,6 +10,13 @@ SCHEDULERS = ("none", "asha", "hyperband")
 """What may stop trials early; the rules are in `search/stopping/early_stopping.py`."""
 
 
+COMPARISONS = ("share", "full")
+"""What a planned job spends on its random arm: a share of its time, or as much as the search."""
+
+TRIALS, SEARCH_S, EPOCHS, BATCH = 30, 3600.0, 8, 128
+"""Of a job that says how long its trials are trained, or how many there are, but not how long it may take itself."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ControllerSpec:
     """The name of a controller, and its own options (checked by `search.factory`)."""
@@ -66,15 +73,27 @@ class ObjectiveSpec:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Budget:
-    """The limits of the search.
+    """What a job may spend.
 
-    trials: those that count; seconds: wall clock of the search; epochs: of one trial; total_epochs: of all trials.
+    epochs None: the job is planned (`search/planning/`). seconds is then the wall clock of the whole job, from its
+    start to its bundle, without pauses; trials and total_epochs (passes over the training split) are ceilings, None for
+    none.
+    epochs given: each trial is trained so many epochs, and seconds is the wall clock of the search alone.
     """
 
-    trials: int = 30
-    seconds: float = 3600.0
-    epochs: int = 8
+    trials: int | None = None
+    seconds: float = 1800.0
+    epochs: int | None = None
     total_epochs: int | None = None
+
+    @property
+    def planned(self) -> bool:
+        return self.epochs is None
+
+    @property
+    def trial_epochs(self) -> int:
+        """Epochs of a trial; of a job whose plan is yet to be made, those of a job without one."""
+        return EPOCHS if self.epochs is None else self.epochs
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,6 +128,7 @@ class WarmStart:
 class TrialSpec:
     """How one trial is trained, and what it may use.
 
+    batch_size: None = by the plan, BATCH without one.
     scheduler: one of SCHEDULERS. stop_hopeless: whether a trial is stopped that will not become a finalist (futility).
     precision, layout: "auto" = by calibration.
     """
@@ -118,7 +138,7 @@ class TrialSpec:
     timeout_s: float = 600.0
     scheduler: str = "none"
     stop_hopeless: bool = False
-    batch_size: int = 128
+    batch_size: int | None = None
     learning_rate: float = 0.01
     precision: str = "auto"
     layout: str = "auto"
@@ -183,6 +203,7 @@ class JobSpec:
 
     enqueue: the user's own architectures, as answers to decisions; tried first after the baseline.
     init_from: id of a succeeded job whose weights all trainings start from, as far as they fit.
+    comparison: one of COMPARISONS; without a plan the random arm costs as much as the search.
     """
 
     dataset: str
@@ -200,6 +221,7 @@ class JobSpec:
     warm_start: WarmStart = field(default_factory=WarmStart)
     compress: CompressSpec | None = None
     init_from: str | None = None
+    comparison: str = "share"
 
     def to_json(self) -> Json:
         return {
@@ -223,4 +245,5 @@ class JobSpec:
             warm_start=WarmStart(jobs=tuple(document.get("warm_start", {}).get("jobs", ()))),
             compress=CompressSpec.from_json(document["compress"]) if document.get("compress") else None,
             init_from=document.get("init_from"),
+            comparison=document.get("comparison", "share"),
         )

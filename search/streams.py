@@ -42,7 +42,10 @@ class Stream(IntEnum):
     TRIAL = 21  # trial: its training
     FINAL = 22  # trial, repetition: a full training
     BATCHES = 23  # epoch: order and augmentation, of one training
-    DROPOUT = 24  # epoch
+    DROPOUT = 24  # epoch, and the step within it where a training goes on in its middle
+    SIMPLE_MODELS = 25  # part: the samples that simple models see; 10 and up: the draws of a model
+    SUBSET = 26  # class: which samples a share of the training split has
+    MIRROR = 27  # none: the samples that tell whether mirror images help
 
 
 def sequence(purpose: Stream, seed: int, *numbers: int) -> np.random.SeedSequence:

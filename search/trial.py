@@ -38,7 +38,7 @@ class TrialState(StrEnum):
 class JobState(StrEnum):
     """The states of a job.
 
-    queued -> running -> succeeded | failed | cancelled
+    queued -> running -> succeeded | failed | cancelled -> queued (its budget was extended)
                  |  ^
                  v  | (through queued)
                paused -> cancelled
@@ -81,7 +81,7 @@ JOB_MOVES: dict[JobState, frozenset[JobState]] = {
         {JobState.QUEUED, JobState.PAUSED, JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED}
     ),
     JobState.PAUSED: frozenset({JobState.QUEUED, JobState.CANCELLED}),
-    **{state: frozenset[JobState]() for state in JobState if state.terminal},
+    **{state: frozenset({JobState.QUEUED}) for state in JobState if state.terminal},
 }
 
 

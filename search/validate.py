@@ -15,6 +15,7 @@ from search.compress import check_compress, data_faults
 from search.earlier_jobs.donors import transfer_faults
 from search.earlier_jobs.prior import Earlier, prior_faults
 from search.factory import CONTROLLERS, check_options
+from search.limits import known
 from search.objective import faults as objective_faults
 from search.proposing import enqueue
 from search.proposing.constraints import most_violated
@@ -27,6 +28,9 @@ from space.space import Space
 
 LINK_CLASSES = 2
 """Link and no link, however many classes the graph's nodes have."""
+
+SHORTEST_S = 20.0
+"""Seconds of a whole job below which not even start and bundle fit (digits, two idle processors: 12 s and 13 s)."""
 
 SAMPLES = 300
 """Uniform draws that a space is judged by."""
@@ -85,7 +89,7 @@ def check_job(
     constraints: list[Constraint] = []
     for index, text in enumerate(spec.objective.constraints):
         try:
-            constraints.append(Constraint.parse(text))
+            constraints.append(Constraint.parse(text, measured=True))
         except InvalidExpression as error:
             faults += below(pointer("objective", "constraints", index), error.faults)
     space = None
@@ -98,7 +102,7 @@ def check_job(
         faults += transfer_faults(spec, space.data, find)
         if spec.compress is not None:
             faults += below("/compress", data_faults(spec.compress, space.data))
-        faults += prior_faults(spec, space, find) + _enqueue_faults(spec, space, constraints)
+        faults += prior_faults(spec, space, find) + _enqueue_faults(spec, space, known(constraints))
     if faults or space is None:
         raise InvalidInput(faults)
     check_feasible(space, constraints, seed=spec.seed)
@@ -138,7 +142,10 @@ def _compress_faults(spec: JobSpec) -> list[Fault]:
 
 
 def _order_faults(spec: JobSpec) -> list[Fault]:
-    """Rules that stop a trial by what others have reached meanwhile; a reproducible job cannot have them."""
+    """What differs from run to run, and what a reproducible job thus cannot have.
+
+    These are rules that stop a trial by what others have reached meanwhile, and training on a GPU.
+    """
     found: list[Fault] = []
     if spec.reproducible and spec.trial.scheduler != "none":
         detail = (
@@ -154,6 +161,13 @@ def _order_faults(spec: JobSpec) -> list[Fault]:
         found.append(
             Fault(pointer="/trial/stop_hopeless", rule="combination_unsupported", detail=detail, allowed=[False])
         )
+    if spec.reproducible and spec.trial.gpus > 0:
+        detail = (
+            "a reproducible job needs trial.gpus 0: sums on a GPU are in another order in each run, and the kernels"
+        )
+        detail += " that graphs and pooling need have no deterministic form"
+        allowed = {"maximum": 0}
+        found.append(Fault(pointer="/trial/gpus", rule="combination_unsupported", detail=detail, allowed=allowed))
     return found
 
 
@@ -168,12 +182,26 @@ def _enqueue_faults(spec: JobSpec, space: Space, constraints: Sequence[Constrain
 
 
 def _budget_faults(spec: JobSpec) -> list[Fault]:
-    total = spec.budget.total_epochs
-    if total is None or total >= spec.budget.epochs:
+    total, epochs = spec.budget.total_epochs, spec.budget.epochs
+    if epochs is None:
+        return _planned_faults(spec)
+    if total is None or total >= epochs:
         return []
-    detail = f"one trial takes {spec.budget.epochs} epochs, but all trials together may take only {total}"
-    pointer, allowed = "/budget/total_epochs", {"minimum": spec.budget.epochs}
+    detail = f"one trial takes {epochs} epochs, but all trials together may take only {total}"
+    pointer, allowed = "/budget/total_epochs", {"minimum": epochs}
     return [Fault(pointer=pointer, rule="out_of_range", detail=detail, allowed=allowed)]
+
+
+def _planned_faults(spec: JobSpec) -> list[Fault]:
+    """What is too short on any machine is refused at once, the rest by the plan (`search/planning/rule.py`)."""
+    if spec.budget.seconds >= SHORTEST_S or (spec.compress is not None and spec.compress.of is not None):
+        return []
+    detail = (
+        f"seconds is the wall clock of the whole job, and {spec.budget.seconds:g} s are too few for one architecture on"
+        f" any machine: at least {SHORTEST_S:g} s, mostly more"
+    )
+    allowed = {"minimum": SHORTEST_S}
+    return [Fault(pointer="/budget/seconds", rule="budget_too_small", detail=detail, allowed=allowed)]
 
 
 def _stop_faults(spec: JobSpec) -> list[Fault]:
@@ -235,9 +263,10 @@ def check_feasible(space: Space, constraints: Sequence[Constraint], *, seed: int
     """Raises InvalidInput (space_infeasible) when no architecture is found that keeps all constraints.
 
     constraints: the job's; those of the space are checked as well. A space with few feasible architectures is not
-    rejected: it is searched as controllers do, by uniform draws and then by repairs.
+    rejected: it is searched as controllers do, by uniform draws and then by repairs. Constraints on what a worker
+    measures are left to the trials.
     """
-    together = (*space.constraints, *constraints)
+    together = (*space.constraints, *known(constraints))
     # Nearly always one of the first draws is feasible; only a space without any needs all of them.
     for number in range(20):
         draw = _draw(space, together, seed, number)
@@ -273,7 +302,7 @@ def _infeasible(samples: Samples, nearest: Draw | None, own: Sequence[Constraint
     nearest = nearest or min(samples.draws, key=lambda draw: draw.violation, default=None)
     if nearest is None:
         return Fault(pointer="/space", rule="space_infeasible", detail=f"none of {count} fits the input shape")
-    worst, distance = most_violated((*own, *job), nearest.measures)
+    worst, distance = most_violated((*own, *known(job)), nearest.measures)
     places = [(pointer("space", "constraints", i), constraint) for i, constraint in enumerate(own)]
     places += [(pointer("objective", "constraints", i), constraint) for i, constraint in enumerate(job)]
     where = next(place for place, constraint in places if constraint is worst)

@@ -6,6 +6,7 @@ division by the number zero and a comparison between numbers, which no architect
 """
 
 import difflib
+import functools
 import math
 import operator
 from collections.abc import Callable, Mapping
@@ -20,7 +21,10 @@ from archsmith.errors import Fault, InvalidExpression
 MEASURES = ("params", "macs", "receptive_field", "output_stride", "depth", "peak_memory_mb")
 """The names that an expression may use; `space.analysis.Analysis` defines them."""
 
-MEASURED_LATER = ("latency_ms", "score", "seconds", "accuracy")
+MEASURED = ("latency_ms", "energy_j")
+"""The names that a job's constraints may use besides: of one forward pass, measured by a trial's worker."""
+
+MEASURED_LATER = (*MEASURED, "score", "seconds", "accuracy")
 """Names that users may try, but that are not known before a network is built and run."""
 
 MAX_LENGTH = 500
@@ -81,8 +85,11 @@ class Constraint:
     comparisons: tuple[Comparison, ...]
 
     @classmethod
-    def parse(cls, text: object) -> "Constraint":
-        """Read one expression. Raises InvalidExpression (rule expression_invalid), which gives the position."""
+    def parse(cls, text: object, *, measured: bool = False) -> "Constraint":
+        """Read one expression. measured: whether it may use the names of `MEASURED`, as a job's may and a space's not.
+
+        Raises InvalidExpression (rule expression_invalid), which gives the position.
+        """
         if not isinstance(text, str):
             raise _invalid(f"a constraint is text like 'params <= 2e6', got {type(text).__name__}")
         if len(text) > MAX_LENGTH:
@@ -90,7 +97,7 @@ class Constraint:
         if text.count("(") > MAX_NESTING:
             raise _invalid(f"a constraint has at most {MAX_NESTING} opening parentheses, got {text.count('(')}")
         try:
-            tree: Any = _PARSER.parse(text)
+            tree: Any = _parser(measured).parse(text)
         except UnexpectedInput as error:
             raise _invalid(_explain(error, text)) from None
         except VisitError as error:
@@ -98,6 +105,12 @@ class Constraint:
                 raise error.orig_exc from None
             raise
         return cls(text=text.strip(), comparisons=cast(tuple[Comparison, ...], tree))
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """Which of `MEASURED` it uses."""
+        used = {step for comparison in self.comparisons for step in (*comparison.left, *comparison.right)}
+        return tuple(name for name in MEASURED if name in used)
 
     def holds(self, measures: Mapping[str, float]) -> bool:
         """Whether every comparison is true; False if a divisor is zero. measures: by the names of `MEASURES`."""
@@ -143,8 +156,12 @@ def _value(code: Code, measures: Mapping[str, float]) -> float:
 class _Assemble(Transformer[Token, Any]):
     """Runs inside the parser at each reduction, so that no tree is built and nothing recurses.
 
-    One method for each rule or alias of `GRAMMAR`.
+    One method for each rule or alias of `GRAMMAR`. names: of the measures that may be used.
     """
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        super().__init__()
+        self._names = names
 
     def number(self, token: Token) -> Code:
         value = float(token)
@@ -153,7 +170,7 @@ class _Assemble(Transformer[Token, Any]):
         return (value,)
 
     def measure(self, token: Token) -> Code:
-        if token not in MEASURES:
+        if token not in self._names:
             raise _invalid(_unknown(str(token), _position(token)))
         return (str(token),)
 
@@ -198,13 +215,16 @@ def _position(token: Token) -> int:
 def _unknown(name: str, position: int) -> str:
     if name in MEASURED_LATER:
         known_late = f"{name} (position {position}) is known only after a network was built and run"
-        return f"{known_late}, and cannot be a constraint; measures are {', '.join(MEASURES)}"
+        where = " of a space; a job's objective.constraints may use it" if name in MEASURED else ""
+        return f"{known_late}, and cannot be a constraint{where}; measures are {', '.join(MEASURES)}"
     close = difflib.get_close_matches(name[:100], MEASURES, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"measures are {', '.join(MEASURES)}"
     return f"there is no measure {name[:40]!r} (position {position}); {hint}"
 
 
-_PARSER = Lark(GRAMMAR, parser="lalr", transformer=_Assemble())
+@functools.cache
+def _parser(measured: bool) -> Lark:
+    return Lark(GRAMMAR, parser="lalr", transformer=_Assemble((*MEASURES, *MEASURED) if measured else MEASURES))
 
 
 def _invalid(detail: str) -> InvalidExpression:

@@ -63,6 +63,7 @@ class Yard:
                 "database_url": f"sqlite:///{state / 'archsmith.db'}",
                 "lease_s": 30.0,
                 "exports": False,  # ten seconds a job; who looks at them asks for them
+                "simple_models": False,
                 **settings,
             }
         )
@@ -109,6 +110,7 @@ class Yard:
             "ARCHSMITH_LEASE_S": str(settings.lease_s),
             "ARCHSMITH_MLFLOW_URL": settings.mlflow_url,
             "ARCHSMITH_EXPORTS": str(int(settings.exports)),
+            "ARCHSMITH_SIMPLE_MODELS": str(int(settings.simple_models)),
             "PYTHONSAFEPATH": "1",
         }
         command = [sys.executable, "-m", "workers.driver", lease.job_id]

@@ -48,9 +48,10 @@ HOMES: dict[str, tuple[str, ...]] = {
     "scipy": (
         "search/stopping/extrapolation.py",
         "search/surrogate/gaussian_process.py",
-        "workers/report/statistics.py",
+        "workers/report/rank_agreement.py",
+        "workers/simple/graphs.py",
     ),
-    "sklearn": ("workers/compress/sharing.py", "workers/datasets/"),
+    "sklearn": ("workers/compress/sharing.py", "workers/datasets/", "workers/simple/"),
     "sqlalchemy": ("search/ledger/",),
     "starlette": ("api/",),
     "torch": ("space/operations/", "space/build.py", "space/export.py", "workers/"),

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archsmith.errors import ArchsmithError, ClusterAway, ConfigurationError, JobFailure, LeaseLost, Unavailable
+from search import limits
 from search.factory import make_controller
 from search.ledger import Lease, Ledger, open_ledger
 from search.objective import Objective
@@ -25,7 +26,7 @@ from search.proposing import enqueue
 from search.proposing.controller import Controller, Proposal
 from search.proposing.in_order import DeterministicOrder
 from search.streams import Stream, seed_of
-from search.trial import JobState, TrialState
+from search.trial import RANDOM_ARM_FROM, JobState, TrialState
 from space.analysis import analyse
 from space.architecture import Architecture
 from space.constraint import Constraint
@@ -42,13 +43,17 @@ from workers.job.restore import Restored, measured, recall, replayed
 from workers.phases import open_trials
 from workers.phases.compress_again import CompressAgain
 from workers.phases.finish import Finish
+from workers.phases.hand_out import HandOut, tidy
 from workers.phases.random_arm import RandomArm
+from workers.planning.planner import Planner
 from workers.probes.calibration import calibrated
 from workers.probes.energy_check import check_energy
+from workers.probes.simple_models import before_search
 from workers.settings import Settings
 from workers.train.job_data import JobData, search_data
 from workers.train.numerics import Numerics
 from workers.train.prepare import recipe
+from workers.weights import held
 from workers.weights.inherit import find_donor
 
 if TYPE_CHECKING:
@@ -68,6 +73,7 @@ class Driver:
         self._ledger, self._lease, self._spec = ledger, lease, self._context.spec
         self._stop, self._start = self._context.stop, start
         self._measuring = False
+        self._planner: Planner | None = None
 
     @property
     def context(self) -> JobContext:
@@ -109,7 +115,13 @@ class Driver:
         return OutboxWriter(self._context.settings, self._ledger, self._context.job_id)
 
     def _steps(self) -> None:
-        settings = self._context.settings
+        settings, job = self._context.settings, self._context.job()
+        self._stop.over = job.stopped_because is not None
+        planned = self._spec.budget.planned and (self._spec.compress is None or self._spec.compress.of is None)
+        if planned:  # from here on each moment counts
+            self._context.begin_phase("plan")
+        else:
+            self._ledger.update_job(self._lease, phase="prepare")
         store = DataStore(settings.datasets)
         dataset = store.open(self._spec.dataset, seed=self._spec.seed, task=self._spec.space.get("data"))
         connection.connect(settings.ray_address, state=settings.state)
@@ -117,6 +129,9 @@ class Driver:
         check_energy(self._spec)
         numerics = calibrated(self._spec, dataset, settings.state)
         log.info("job %s on %s with %s", self._context.job_id, dataset.info.name, numerics)
+        if planned:
+            self._planner = Planner(self._context)
+            self._take(self._planner.begin(dataset, numerics))
         if self._spec.compress is not None and self._spec.compress.of is not None:
             CompressAgain(self._context).run(dataset, numerics)
         else:
@@ -125,16 +140,34 @@ class Driver:
             self._suspend()
 
     def _whole_job(self, dataset: Dataset, numerics: Numerics) -> None:
-        if not self._context.job().stopped_because:
+        handing_out = HandOut(self._context, dataset)
+        handing_out.start()
+        try:
+            self._phases(dataset, numerics)
+        finally:
+            handing_out.stop()
+        if self._context.job().state is JobState.SUCCEEDED:
+            tidy(self._context.folder)
+
+    def _phases(self, dataset: Dataset, numerics: Numerics) -> None:
+        if not self._stop.over:
+            before_search(self._context, dataset)
+        if not self._stop.over and not self._stop.suspending:
             self._search(dataset, numerics)
         if not self._stop.suspending:
             trained = [t for t in self._ledger.history(self._context.job_id) if t.value is not None]
             if not trained:
                 raise JobFailure(f"no trial succeeded: {self._failures()}")
-            if self._spec.finalists.random_arm and not is_its_own(self._spec):
+            if self._spec.finalists.random_arm and not is_its_own(self._spec) and not self._stop.hurried:
                 self._random_arm(dataset, numerics)
         if not self._stop.suspending:
+            if self._planner is not None:
+                self._take(self._planner.for_finals())
             Finish(self._context).run(dataset, numerics)
+
+    def _take(self, context: JobContext) -> None:
+        """Go on with a context that has the plan's values in its spec."""
+        self._context, self._spec = context, context.spec
 
     def _on_signals(self) -> None:
         """Called after Ray has set its own handlers. On SIGTERM the service stops and the job returns to the queue."""
@@ -157,7 +190,7 @@ class Driver:
             restored,
             slots=connection.slots(self._spec.trial.cpus, self._spec.trial.gpus),
             make_task=lambda proposal, attempt: self._task(proposal, attempt, dataset, numerics),
-            on_end=self._remove_checkpoints,
+            on_end=self._trial_ended,
         )
         self._stop.start()
         run_search(searcher, context=self._context, data=self._data(dataset), start=self._start)
@@ -178,7 +211,7 @@ class Driver:
             constraints=constraints,
             seed=spec.seed,
             objectives=len(objective.names),
-            trials=spec.budget.trials,
+            trials=spec.budget.trials if self._context.plan is None else self._context.plan.architectures,
         )
         controller.enqueue([enqueue.resolve(space, answers) for answers in spec.enqueue])
         recall(controller, self._ledger, self._lease, spec, space, constraints)
@@ -192,7 +225,7 @@ class Driver:
     def _space(self, dataset: Dataset) -> tuple[Space, tuple[Constraint, ...]]:
         shape, tasks = dataset.info.input_shape, (dataset.task,)
         space = Space.parse(self._spec.space, input_shape=shape, classes=dataset.classes, tasks=tasks)
-        return space, tuple(Constraint.parse(text) for text in self._spec.objective.constraints)
+        return space, limits.known(limits.parsed(self._spec.objective.constraints))
 
     def _random_arm(self, dataset: Dataset, numerics: Numerics) -> None:
         arm = RandomArm(
@@ -223,7 +256,12 @@ class Driver:
     def _task(self, proposal: Proposal, attempt: int, dataset: Dataset, numerics: Numerics) -> TrialTask:
         spec, number = self._spec, proposal.number
         values = recipe(
-            spec, numerics, dataset, epochs=spec.budget.epochs, seed=seed_of(Stream.TRIAL, spec.seed, number)
+            spec,
+            numerics,
+            dataset,
+            epochs=spec.budget.trial_epochs,
+            seed=seed_of(Stream.TRIAL, spec.seed, number),
+            batch=self._context.batch,
         )
         return TrialTask(
             job_id=self._context.job_id,
@@ -235,10 +273,17 @@ class Driver:
             checkpoint=str(self._checkpoint(number)),
             objective=spec.objective.to_json(),
             known=_known(proposal.architecture, Objective.of(spec.objective)),
+            hold=str(self._context.folder / held.FOLDER) if number < RANDOM_ARM_FROM else "",
         )
 
     def _checkpoint(self, number: int) -> Path:
         return self._context.folder / "checkpoints" / f"{number}.pt"
+
+    def _trial_ended(self, number: int) -> None:
+        self._remove_checkpoints(number)
+        if self._planner is not None:
+            self._planner.trial_ended()
+            self._take(self._planner.context)
 
     def _remove_checkpoints(self, number: int) -> None:
         for path in self._checkpoint(number).parent.glob(f"{number}.pt*"):
@@ -247,12 +292,27 @@ class Driver:
     def _end_search(self, searcher: LedgerSearcher) -> None:
         """Write how the search ended, unless the job is suspended and the search goes on later."""
         reason = self._stop.reason or "budget_trials"
-        trials = self._ledger.history(self._context.job_id)
-        if not open_trials.settle(self._context, searcher, trials, why=f"the search ended: {reason}"):
+        if self._extended_meanwhile(searcher):
+            self._stop.suspend("continue")
+        if self._context.plan is not None and not self._stop.suspending:
+            searcher.cut(f"the search ended: {reason}")
+        trials = list(self._ledger.history(self._context.job_id))
+        scored = reason == "finish" or not any(trial.value is not None for trial in trials)
+        why = f"the search ended: {reason}"
+        if not open_trials.settle(self._context, searcher, trials, why=why, scored=scored):
             return
         detail = searcher.exhausted if reason == "space_exhausted" else None
         self._ledger.end_search(self._lease, reason, detail=detail, seconds_used=self._stop.seconds_used())
+        self._stop.over = True
         shutil.rmtree(self._context.folder / "checkpoints", ignore_errors=True)
+
+    def _extended_meanwhile(self, searcher: LedgerSearcher) -> bool:
+        """Whether the search ended by its budget, and the user has raised that since. The next driver goes on."""
+        budget, used_s = self._ledger.wishes(self._lease).budget, self._stop.seconds_used()
+        by_budget = (self._stop.reason or "").startswith("budget_")
+        plan = self._context.plan
+        more = used_s < budget.seconds if plan is None else budget.seconds > plan.seconds
+        return by_budget and more and searcher.has_room(budget)
 
     def _put_back(self) -> None:
         """Suspend the job until the cluster is back. A private cluster may have been ended by the job itself, so there

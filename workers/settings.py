@@ -21,6 +21,7 @@ class Settings:
     max_upload_bytes: limit of one upload.
     lease_s: a driver that did not renew its lease for so many seconds has lost its job.
     exports: whether bundles get their exported forms, which take a trial's processors some ten seconds a job.
+    simple_models: whether simple models are trained for comparison, seconds before and after a search.
     """
 
     state: Path
@@ -32,6 +33,7 @@ class Settings:
     max_upload_bytes: int = 2 * 1024**3
     lease_s: float = 30.0
     exports: bool = True
+    simple_models: bool = True
 
     @property
     def datasets(self) -> Path:
@@ -59,6 +61,7 @@ class Settings:
             max_upload_bytes=int(_number(env, "ARCHSMITH_MAX_UPLOAD_BYTES", 2 * 1024**3)),
             lease_s=_number(env, "ARCHSMITH_LEASE_S", 30.0),
             exports=_flag(env, "ARCHSMITH_EXPORTS", True),
+            simple_models=_flag(env, "ARCHSMITH_SIMPLE_MODELS", True),
         )
 
 

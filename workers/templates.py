@@ -20,12 +20,17 @@ def environment(package: str) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    found.filters |= {"fixed": fixed, "percent": percent, "thousands": thousands}
+    found.filters |= {"fixed": fixed, "percent": percent, "thousands": thousands, "capitalized": capitalized}
     return found
 
 
 def fixed(value: float, places: int) -> str:
     return f"{value:.{places}f}"
+
+
+def capitalized(text: str) -> str:
+    """A sentence that begins with a capital letter; the rest stays as it is."""
+    return text[:1].upper() + text[1:]
 
 
 def percent(share: float) -> str:

@@ -2,18 +2,18 @@
 
 from fastapi import APIRouter
 
-from api import views
 from api.body import accepts
+from api.space_views import ControllerList, ControllerView
 from search.factory import CONTROLLERS
 
 router = APIRouter(prefix="/v1/controllers", tags=["controllers"], dependencies=[accepts("application/json")])
 
 
 @router.get("")
-def browse() -> views.ControllerList:
+def browse() -> ControllerList:
     """All controllers by name; each option is a JSON Schema."""
     items = [
-        views.ControllerView(name=name, options={option: found.schema() for option, found in entry.options.items()})
+        ControllerView(name=name, options={option: found.schema() for option, found in entry.options.items()})
         for name, entry in sorted(CONTROLLERS.items())
     ]
-    return views.ControllerList(items=items)
+    return ControllerList(items=items)

@@ -93,10 +93,10 @@ def created(context: Context, spec: JobSpec, idempotency_key: str | None, answer
     try:
         job, _ = context.ledger.create_job(spec, key=_key(idempotency_key))
     except AlreadyExists:
-        detail = "this Idempotency-Key was used before with another body; use a new one for another job"
-        raise InvalidInput(Fault(pointer="", rule="idempotency_key_reused", detail=detail)) from None
+        why = "this Idempotency-Key was used before with another body; use a new one for another job"
+        raise InvalidInput(Fault(pointer="", rule="idempotency_key_reused", detail=why)) from None
     answer.headers["Location"] = f"/v1/jobs/{job.id}"
-    return _detail(context, job)
+    return detail(context, job)
 
 
 @router.get("", dependencies=_JSON)
@@ -112,7 +112,7 @@ def browse(context: ContextDep, limit: Limit = 50, after: After = None, state: S
 
 @router.get("/{job_id}", dependencies=_JSON)
 def show(context: ContextDep, job: JobDep) -> views.JobDetail:
-    return _detail(context, job)
+    return detail(context, job)
 
 
 @router.get("/{job_id}/trials", dependencies=_JSON)
@@ -181,17 +181,34 @@ def front(context: ContextDep, job: JobDep) -> views.FrontView:
     responses={200: {"content": {"application/zip": {}}, "description": "The bundle"}},
 )
 def bundle(context: ContextDep, job: JobDep, request: Request) -> Response:
-    """The finished model as a zip archive. 409 until the job has succeeded."""
-    path = context.settings.job_folder(job.id) / "bundle.zip"
-    if job.state is not JobState.SUCCEEDED or not job.bundle_sha256 or not path.is_file():
-        raise not_ready(job, "the bundle exists once the job has succeeded")
-    etag = f'"{job.bundle_sha256}"'
+    """The model as a zip archive: the finished one, or the best so far, whose file name says `provisional`.
+
+    409 until a trial has a score.
+    """
+    found = _bundle(context, job) or _bundle(context, context.ledger.job(job.id))  # one may be replaced meanwhile
+    if found is None:
+        raise not_ready(job, "there is a bundle once a trial has a score")
+    path, sha256, mark = found
+    etag = f'"{sha256}"'
     if _matches(request.headers.get("if-none-match", ""), etag):
         return Response(status_code=304, headers={"ETag": etag})
     _check_range(request.headers.get("range"), path)
     headers = {"ETag": etag, "X-Content-Type-Options": "nosniff"}
-    name = f"{job.name}-{job.id[:8]}.zip"
+    name = f"{job.name}-{job.id[:8]}{mark}.zip"
     return FileResponse(path, media_type="application/zip", filename=name, headers=headers)
+
+
+def _bundle(context: Context, job: Job) -> tuple[Path, str, str] | None:
+    """The file of the bundle to hand out now, its SHA-256, and what its name has at the end."""
+    folder = context.settings.job_folder(job.id)
+    if job.state is JobState.SUCCEEDED and job.bundle_sha256:
+        found = folder / "bundle.zip", job.bundle_sha256, ""
+    elif job.held is not None:
+        mark = "-provisional" if job.held["provisional"] else ""
+        found = folder / job.held["file"], str(job.held["sha256"]), mark
+    else:
+        return None
+    return found if found[0].is_file() else None
 
 
 def _matches(header: str, etag: str) -> bool:
@@ -199,11 +216,11 @@ def _matches(header: str, etag: str) -> bool:
     return any(tag.strip().removeprefix("W/") in (etag, "*") for tag in header.split(","))
 
 
-def not_ready(job: Job, detail: str) -> ProblemError:
+def not_ready(job: Job, why: str) -> ProblemError:
     """The error for what exists in other states of the job only."""
     reason = f": {job.reason}" if job.reason else ""
     more = {"state": job.state, "allowed": [JobState.SUCCEEDED]}
-    return ProblemError(409, "not_ready", f"{detail}; the job is {job.state}{reason}", more=more)
+    return ProblemError(409, "not_ready", f"{why}; the job is {job.state}{reason}", more=more)
 
 
 def _check_range(header: str | None, path: Path) -> None:
@@ -231,23 +248,27 @@ def _steer(context: Context, job: Job, wanted: Wanted, answer: Response) -> view
     job = context.ledger.request(job.id, wanted)
     # 202: a running job stops at its next heartbeat; 200: done.
     answer.status_code = 202 if job.state is JobState.RUNNING else 200
-    return _detail(context, job)
+    return detail(context, job)
 
 
-def _detail(context: Context, job: Job) -> views.JobDetail:
-    return views.job_detail(job, context.ledger.finalists(job.id), context.settings)
+def detail(context: Context, job: Job) -> views.JobDetail:
+    ledger = context.ledger
+    running = ledger.running(job.id) if job.state is JobState.RUNNING else []
+    return views.job_detail(job, ledger.finalists(job.id), running, context.settings, ledger.plan(job.id))
 
 
-_ACTION: dict[str, Any] = {
-    "status_code": 202,
-    "dependencies": _JSON,
-    "responses": {200: {"model": views.JobDetail, "description": "Done"}},
-}
+def action() -> dict[str, Any]:
+    """What all routes that change a job declare: 202 = it will be done, 200 = it is done."""
+    done = {200: {"model": views.JobDetail, "description": "Done"}}
+    return {"status_code": 202, "dependencies": _JSON, "responses": done}
+
+
+_ACTION = action()
 
 
 @router.post("/{job_id}/cancel", **_ACTION)
 def cancel(context: ContextDep, job: JobDep, answer: Response) -> views.JobDetail:
-    """Cancel a job for good; its measurements are kept."""
+    """Cancel a job; its measurements and its provisional bundle are kept."""
     return _steer(context, job, "cancel", answer)
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from api import views
 from api.body import StrictRoute, accepts
 from api.context import Context, ContextDep
 from api.schemas import SpaceRequest
+from api.space_views import PresetList, PresetView, QuantilesView, SpaceReport
 from archsmith.errors import Fault, InvalidInput, InvalidSpace
 from search.proposing.walks import Draw
 from search.validate import DataShape, Samples, below, parse_space, repaired, sample
@@ -32,11 +32,11 @@ router = APIRouter(
 
 
 @router.get("")
-def browse() -> views.PresetList:
+def browse() -> PresetList:
     """The presets with their documents."""
     links = {"schema": "/v1/spaces/schema", "validate": "/v1/spaces/validate"}
-    items = [views.PresetView(name=name, document=presets.load(name), links=links) for name in presets.names()]
-    return views.PresetList(items=items, links=links)
+    items = [PresetView(name=name, document=presets.load(name), links=links) for name in presets.names()]
+    return PresetList(items=items, links=links)
 
 
 @router.get("/schema")
@@ -46,7 +46,7 @@ def schema() -> dict[str, Any]:
 
 
 @router.post("/validate")
-def validate(context: ContextDep, request: SpaceRequest) -> views.SpaceReport:
+def validate(context: ContextDep, request: SpaceRequest) -> SpaceReport:
     """Check a space and sample it. 422 with every fault if it is not valid."""
     data = _shape(context, request)
     try:
@@ -91,7 +91,7 @@ def _fault(pointer: str, rule: str, detail: str, allowed: Sequence[str] | None =
     return InvalidInput(Fault(pointer=pointer, rule=rule, detail=detail, allowed=allowed))
 
 
-def report(space: Space, samples: Samples) -> views.SpaceReport:
+def report(space: Space, samples: Samples) -> SpaceReport:
     """The size of a space, its share of feasible architectures, and the costs of samples."""
     size = space.size()
     low, high = (
@@ -101,7 +101,7 @@ def report(space: Space, samples: Samples) -> views.SpaceReport:
     if example is None and not samples.exhaustive:
         found = repaired(space, space.constraints, samples)
         example = None if found is None or found.violation else found
-    return views.SpaceReport(
+    return SpaceReport(
         name=space.name,
         data=space.data,
         input_shape=list(space.input_shape),
@@ -127,8 +127,8 @@ def wilson(hits: int, draws: int) -> tuple[float, float]:
     return round(max(0.0, middle - half), 6), round(min(1.0, middle + half), 6)
 
 
-def _quantiles(draws: Sequence[Draw], name: str) -> views.QuantilesView:
+def _quantiles(draws: Sequence[Draw], name: str) -> QuantilesView:
     values = sorted(float(draw.measures[name]) for draw in draws)
     twentieths = statistics.quantiles(values, n=20, method="inclusive") if len(values) > 1 else values * 19
     p5, p25, p50, p75, p95 = (twentieths[at] for at in (0, 4, 9, 14, 18))
-    return views.QuantilesView(min=values[0], p5=p5, p25=p25, p50=p50, p75=p75, p95=p95, max=values[-1])
+    return QuantilesView(min=values[0], p5=p5, p25=p25, p50=p50, p75=p75, p95=p95, max=values[-1])

@@ -11,7 +11,7 @@ pruned ones) whose walk exists in the new space with the same decisions.
                  it is not proposed again. Any other prior trial may be proposed: its score here is not known yet.
 
 A value is that of the new job's objective for the measures of the earlier trial, whatever the earlier objective was; a
-trial that lacks a measure which this needs is left out.
+trial that lacks a measure which this needs is left out, and so is one that breaks a constraint on what workers measure.
 
 Prior trials teach the controller and have no other effect: they use no budget, and no stopping rule counts them. The
 best settled ones, as many as there are finalists, are written beside the job's own trials with the provenance "prior",
@@ -26,13 +26,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from archsmith.errors import Fault, InvalidArchitecture, NotFound, pointer
-from search.objective import MEASURED, Objective
+from search.limits import broken, measured, parsed
+from search.objective import Objective
 from search.proposing.constraints import Constraint
 from search.proposing.prior_values import Prior
 from search.proposing.walks import SearchSpace, Walk, draw_walk, follow
-from search.spec import JobSpec
+from search.spec import BATCH, JobSpec
 from search.trial import JobState, TrialState
 from space.architecture import Architecture
+from space.constraint import MEASURED
 from space.decision import Choices
 from space.space import replay
 
@@ -87,7 +89,7 @@ def comparable(spec: JobSpec, other: JobSpec) -> bool:
 def _training(spec: JobSpec, *, timed: bool) -> tuple[object, ...]:
     """All that a measure depends on. timed: whether it depends on the trial's number of threads as well."""
     trial = spec.trial
-    settings = (trial.batch_size, trial.learning_rate, trial.precision, trial.layout, trial.gpus > 0)
+    settings = (trial.batch_size or BATCH, trial.learning_rate, trial.precision, trial.layout, trial.gpus > 0)
     threads = trial.cpus if timed else None
     task = (spec.dataset, spec.space.get("data"), spec.objective.score, spec.budget.epochs)
     return *task, threads, spec.init_from, *settings
@@ -115,11 +117,13 @@ def _thinned(values: Mapping[int, float], count: int) -> list[int]:
 
 def _of_job(spec: JobSpec, space: SearchSpace, job: Earlier) -> list[tuple[Prior, "Trial"]]:
     same_quantity = comparable(spec, job.spec)
-    objective = Objective.of(spec.objective)
+    objective, limits = Objective.of(spec.objective), measured(parsed(spec.objective.constraints))
     rows = [
         (row, architecture)
         for row in _valued(job)
-        if objective.knows(row.facts) and isinstance(architecture := in_space(space, row.choices), Architecture)
+        if objective.knows(row.facts)
+        and isinstance(architecture := in_space(space, row.choices), Architecture)
+        and not broken(limits, architecture, row.measures)
     ]
     # what a space fixes is no choice: the same answers may lead to another network
     same = [(row, architecture) for row, architecture in rows if same_quantity and architecture.hash == row.hash]

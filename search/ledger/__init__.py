@@ -4,8 +4,8 @@ The contract, which `tests/conformance/ledger.py` checks for both databases:
 
 1. A method either does all it says in one transaction, or raises and changes nothing. Every change of a job or trial
    writes its event in that transaction, and an outbox row where the tracker must know.
-2. A state changes by compare-and-set along `TRIAL_MOVES` and `JOB_MOVES`; any other move raises Conflict. A terminal
-   state is never left.
+2. A state changes by compare-and-set along `TRIAL_MOVES` and `JOB_MOVES`; any other move raises Conflict. A trial's
+   terminal state is never left, a job's only when its budget is extended (`change_budget`).
 3. A job has at most one owner. `claim` gives it a lease, and a fence that rises with every claim; every write of the
    owner is checked against both and raises LeaseLost once another owner, or none, holds the job. A lease that has run
    out still works until another owner claims the job. Leases are measured by the database's clock.
@@ -23,7 +23,10 @@ from search.ledger.finals import Finals
 from search.ledger.jobs import Jobs
 from search.ledger.leases import Leases
 from search.ledger.migrate import migrate
+from search.ledger.notices import Notices
 from search.ledger.outbox import Outbox
+from search.ledger.plans import Plans
+from search.ledger.steering import Steering
 from search.ledger.trials import Trials
 from search.ledger.values import (
     Attempt,
@@ -39,6 +42,7 @@ from search.ledger.values import (
     StoredMeasurement,
     Trial,
     Wanted,
+    Wishes,
 )
 
 __all__ = [
@@ -56,11 +60,12 @@ __all__ = [
     "StoredMeasurement",
     "Trial",
     "Wanted",
+    "Wishes",
     "open_ledger",
 ]
 
 
-class Ledger(Jobs, Leases, Trials, Finals, Outbox, Datasets):
+class Ledger(Jobs, Steering, Leases, Notices, Trials, Finals, Plans, Outbox, Datasets):
     """The contract is the module's text. Made by `open_ledger`."""
 
     def __init__(self, database: Database) -> None:

@@ -35,7 +35,7 @@ class Finals:
         insert = sqlite.insert if self._database.sqlite else postgresql.insert
         keys = ["job_id", "rank", "seed"]
         with self._database.write() as connection:
-            guard(connection, lease)
+            job = guard(connection, lease)
             written = connection.execute(
                 insert(finalists)
                 .values(values)
@@ -51,4 +51,4 @@ class Finals:
             data = {k: v for k, v in values.items() if k != "job_id"}
             note(connection, lease.job_id, "finalist", data)
             if finalist.state not in _OPEN:
-                publish(connection, lease.job_id, "finalist_ended", data)
+                publish(connection, lease.job_id, "finalist_ended", {**data, "round": job["rounds"]})

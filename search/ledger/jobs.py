@@ -12,7 +12,7 @@ from archsmith.errors import AlreadyExists, Conflict, NotFound
 from search.ledger.ending import end_job, move_job
 from search.ledger.engine import Database
 from search.ledger.log import note
-from search.ledger.rows import event_of, finalist_of, job_of
+from search.ledger.rows import event_of, finalist_of, job_of, job_row
 from search.ledger.tables import Now, beliefs, events, finalists, idempotency_keys, jobs
 from search.ledger.values import ControllerState, Event, Finalist, Job, Wanted, read_cursor
 from search.spec import JobSpec
@@ -43,21 +43,21 @@ class Jobs:
             connection.execute(
                 sa.insert(jobs).values(
                     id=job_id, name=spec.name, spec=document, created_at=Now(),
-                    state=JobState.QUEUED, wanted="run", phase="search",
+                    state=JobState.QUEUED, wanted="run", phase="prepare",
                 )
             )  # fmt: skip
             if key is not None:
                 owner = _claim_key(connection, key, job_id, document)
                 if owner != job_id:
                     connection.execute(sa.delete(jobs).where(jobs.c.id == job_id))
-                    return job_of(_job_row(connection, owner)), False
+                    return job_of(job_row(connection, owner)), False
             note(connection, job_id, "job_state", {"state": JobState.QUEUED, "reason": None})
-            return job_of(_job_row(connection, job_id)), True
+            return job_of(job_row(connection, job_id)), True
 
     def job(self, job_id: str) -> Job:
         """Raises NotFound."""
         with self._database.read() as connection:
-            return job_of(_job_row(connection, job_id))
+            return job_of(job_row(connection, job_id))
 
     def jobs(self, *, limit: int = 50, after: str | None = None, state: JobState | None = None) -> list[Job]:
         """The newest jobs first. after: `Job.cursor` of the last one seen. Raises InvalidInput for any other text."""
@@ -78,7 +78,7 @@ class Jobs:
         running job changes nothing. Raises NotFound, and Conflict with the states in which the request is allowed.
         """
         with self._database.write() as connection:
-            row = _job_row(connection, job_id, lock=True)
+            row = job_row(connection, job_id, lock=True)
             state = JobState(row["state"])
             if state is JobState.RUNNING:
                 _ask_running(connection, row, wanted)
@@ -89,7 +89,7 @@ class Jobs:
             else:
                 target = JobState.PAUSED if wanted == "pause" else JobState.QUEUED
                 move_job(connection, row, target, wanted=wanted)
-            return job_of(_job_row(connection, job_id))
+            return job_of(job_row(connection, job_id))
 
     def controller_state(self, job_id: str) -> ControllerState | None:
         """The controller's state after the last outcome that it was told; None before the first."""
@@ -121,14 +121,6 @@ class Jobs:
                 if found is None:
                     raise NotFound("job", job_id)
             return rows
-
-
-def _job_row(connection: sa.Connection, job_id: str, *, lock: bool = False) -> sa.RowMapping:
-    query = sa.select(jobs).where(jobs.c.id == job_id)
-    row = connection.execute(query.with_for_update() if lock else query).mappings().one_or_none()
-    if row is None:
-        raise NotFound("job", job_id)
-    return row
 
 
 def _claim_key(connection: sa.Connection, key: str, job_id: str, document: dict[str, Any]) -> str:

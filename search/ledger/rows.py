@@ -4,7 +4,8 @@ import math
 
 import sqlalchemy as sa
 
-from search.ledger.tables import attempts, count_column, events, finalists, outbox, trials
+from archsmith.errors import NotFound
+from search.ledger.tables import attempts, count_column, events, finalists, jobs, outbox, trials
 from search.ledger.values import Attempt, Event, Finalist, Job, OutboxRow, StoredMeasurement, Trial, facts
 from search.spec import JobSpec
 from search.trial import JobState, Measurement, TrialState
@@ -12,7 +13,7 @@ from search.trial import JobState, Measurement, TrialState
 _JOB_PLAIN = (
     "id", "name", "wanted", "reason", "created_at", "started_at", "finished_at", "seconds_used", "best_trial",
     "best_score", "final_score", "waiting_for", "stopped_because", "mlflow_run_id", "mlflow_experiment_id", "phase",
-    "phases", "bundle_sha256", "bundle_bytes", "version",
+    "phases", "bundle_sha256", "bundle_bytes", "held", "finishing", "rounds", "version",
 )  # fmt: skip
 _TRIAL_PLAIN = tuple(c.name for c in trials.c if c.name != "state")
 
@@ -24,6 +25,15 @@ def job_of(row: sa.RowMapping) -> Job:
         counts={state: row[count_column(state)] for state in TrialState},
         **{name: row[name] for name in _JOB_PLAIN},
     )
+
+
+def job_row(connection: sa.Connection, job_id: str, *, lock: bool = False) -> sa.RowMapping:
+    """The job's row, locked for this transaction if asked for. Raises NotFound."""
+    query = sa.select(jobs).where(jobs.c.id == job_id)
+    row = connection.execute(query.with_for_update() if lock else query).mappings().one_or_none()
+    if row is None:
+        raise NotFound("job", job_id)
+    return row
 
 
 def trial_of(row: sa.RowMapping, measured: tuple[Measurement, ...] = ()) -> Trial:

@@ -239,6 +239,18 @@ class Trials:
             curve = (measurement_of(m).measurement for m in connection.execute(measured).mappings())
             return trial_of(row, tuple(curve))
 
+    def running(self, job_id: str) -> list[Trial]:
+        """The trials that run now, with their measurements, in order of number. Raises NotFound."""
+        query = sa.select(trials).where(trials.c.job_id == job_id, trials.c.state == TrialState.RUNNING)
+        rows = self._of_job(job_id, query.order_by(trials.c.number))
+        curves: dict[int, list[Measurement]] = {row["number"]: [] for row in rows}
+        if rows:
+            of_them = (measurements.c.job_id == job_id) & measurements.c.number.in_(curves)
+            measured = sa.select(measurements).where(of_them).order_by(measurements.c.number, measurements.c.epoch)
+            for found in self._of_job(job_id, measured):
+                curves[found["number"]].append(measurement_of(found).measurement)
+        return [trial_of(row, tuple(curves[row["number"]])) for row in rows]
+
     def measurements(self, job_id: str) -> list[StoredMeasurement]:
         """All of a job, in order of trial and epoch. Raises NotFound."""
         query = sa.select(measurements).where(measurements.c.job_id == job_id)

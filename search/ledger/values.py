@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypedDict
 
 from archsmith.errors import Fault, InvalidInput
-from search.spec import JobSpec
+from search.spec import Budget, JobSpec
 from search.trial import JobState, Measurement, TrialState
 
 Json = dict[str, Any]
@@ -40,10 +40,14 @@ class Job:
     counts: trials of the search by state, every state present; those of the random arm are not counted.
     best_trial, best_score: the incumbent among completed trials and its raw search score.
     final_score: measured on the test split, None until then.
-    phase: of a running job: "proxies", "search", "random_arm", "finalists", "bundle".
+    phase: of a running job: "prepare", "plan", "simple_models", "proxies", "search", "random_arm", "finalists",
+        "compress", "bundle".
     phases: by name, the cost of each so far: {"seconds": …, "energy_j": … where the machine measures it}.
     waiting_for: what a running or queued job is waiting for, one line.
     stopped_because: which budget or condition ended the search.
+    held: the bundle to hand out until the final one is there, see `workers/bundle/provisional.py`; None = none yet.
+    finishing: the search is to end now: {"within_seconds": … or null, "until": … or null}, see `Steering.finish`.
+    rounds: how often the job was continued after its end.
     version: rises with every change of the row; for ETags.
     """
 
@@ -69,12 +73,32 @@ class Job:
     phases: Json
     bundle_sha256: str | None
     bundle_bytes: int | None
+    held: Json | None
+    finishing: Json | None
+    rounds: int
     version: int
+
+    @property
+    def spent_s(self) -> float:
+        """Seconds that count against `budget.seconds`: of the whole job where it is planned, else of its search."""
+        if not self.spec.budget.planned:
+            return self.seconds_used
+        return sum(float(cost.get("seconds", 0.0)) for cost in self.phases.values())
 
     @property
     def cursor(self) -> str:
         """The opaque position of this job in the list, for `Ledger.jobs(after=...)`."""
         return base64.urlsafe_b64encode(f"{to_micros(self.created_at)}.{self.id}".encode()).decode()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wishes:
+    """What the user of a running job wants now, see `Job`. budget: as it is stored in the job's document."""
+
+    wanted: Wanted
+    finishing: Json | None
+    stopped_because: str | None
+    budget: Budget
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -34,8 +34,9 @@ ETA = 3
 """One in so many trials of a rung goes on; a rung has so many times the epochs of the one before."""
 
 PARTS = 27
-"""The first rung is at 1 / PARTS of all epochs, at least 1. On published curves of 200 epochs (`python -m
-benchmarks.fidelity`, 40 orders) asha stopped the best of 60 in 60 % with its first rung at epoch 1, in 20 % at 7."""
+"""The first rung is at 1 / PARTS of all epochs, at least 1. On published curves of 200 epochs
+(`python -m benchmarks.early_stopping`, 40 orders) asha stopped the best of 60 in 60 % with its first rung at epoch 1,
+in 20 % at 7."""
 
 GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 """Multiples of the golden ratio, modulo 1, are spread evenly over 0 .. 1."""
@@ -81,13 +82,16 @@ class Rule(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SuccessiveHalving:
-    """Rungs at grace * ETA^k, k = 0, 1, ..., below the last epoch. epochs: of a whole trial."""
+    """Rungs at grace * ETA^k, k = 0, 1, ..., below the last epoch, or at those of a plan. epochs: of a whole trial."""
 
     epochs: int
     grace: int = 1
+    planned: tuple[int, ...] | None = None
 
     @property
     def rungs(self) -> list[int]:
+        if self.planned is not None:
+            return [rung for rung in self.planned if rung < self.epochs]
         powers = (self.grace * ETA**k for k in itertools.count())
         return list(itertools.takewhile(lambda rung: rung < self.epochs, powers))
 
@@ -190,11 +194,21 @@ class EarlyStopping:
         return next((reason for reason in reasons if reason is not None), None)
 
 
-def rules(scheduler: str, *, epochs: int, stop_hopeless: bool = False, finalists: int = 1) -> tuple[Rule, ...]:
-    """The rules that stop a job's trials. scheduler: one of `search.spec.SCHEDULERS`. finalists: how many to keep."""
+def rules(
+    scheduler: str,
+    *,
+    epochs: int,
+    stop_hopeless: bool = False,
+    finalists: int = 1,
+    planned: tuple[int, ...] | None = None,
+) -> tuple[Rule, ...]:
+    """The rules that stop a job's trials. scheduler: one of `search.spec.SCHEDULERS`. finalists: how many to keep.
+
+    planned: the epochs at which asha compares trials, where a plan says so.
+    """
     found: list[Rule] = []
     if scheduler == "asha":
-        found.append(SuccessiveHalving(epochs=epochs, grace=grace(epochs)))
+        found.append(SuccessiveHalving(epochs=epochs, grace=grace(epochs), planned=planned))
     elif scheduler == "hyperband":
         found.append(Hyperband(epochs=epochs))
     elif scheduler != "none":

@@ -7,8 +7,9 @@
     budget_epochs       another trial might exceed the epochs of all trials together
 
 The first two end the search at once, the others let open trials finish. `budget_seconds` is decided by the clock
-(`workers/stop_signal.py`) and `space_exhausted` by the controller. "Last" is by number, not by time. Infeasible trials
-were never trained and do not count; nor do trials of other jobs (`search/earlier_jobs/prior.py`).
+(`workers/stop_signal.py`) and `space_exhausted` by the controller. "Last" is by number, not by time. Every trial
+that was started counts, infeasible ones too: they took time. Trials of other jobs (`search/earlier_jobs/prior.py`) do
+not.
 
 In a reproducible job the first two let open trials finish as well, and consider only outcomes that the next ask knows
 (`search/proposing/in_order.py`): otherwise the trials of the job would depend on which machine is faster.
@@ -22,11 +23,6 @@ from search.spec import Budget, StopSpec
 from search.trial import Outcome, TrialState
 
 
-def counts(outcome: Outcome) -> bool:
-    """Whether a trial uses up the budget."""
-    return outcome.state is not TrialState.INFEASIBLE
-
-
 def ended(stop: StopSpec, outcomes: Sequence[Outcome], objective: Objective = Objective()) -> str | None:  # noqa: B008
     """Why the search ends now, whatever is open; None where it goes on."""
     best = _best(outcomes)
@@ -35,7 +31,7 @@ def ended(stop: StopSpec, outcomes: Sequence[Outcome], objective: Objective = Ob
     if stop.target is not None and _best_score(outcomes, objective) >= stop.target:
         return "target_reached"
     if stop.flat is not None:
-        earlier = sorted(filter(counts, outcomes), key=lambda outcome: outcome.number)[: -stop.flat.trials]
+        earlier = sorted(outcomes, key=lambda outcome: outcome.number)[: -stop.flat.trials]
         before = _best(earlier)
         if before is not None and best - before <= stop.flat.by:
             return "improvement_flat"
@@ -49,11 +45,11 @@ def before(outcomes: Sequence[Outcome], number: int) -> list[Outcome]:
 
 def full(budget: Budget, outcomes: Sequence[Outcome], open_: int) -> str | None:
     """Which budget leaves no room for another trial beside the `open_` ones; None where there is room."""
-    if sum(map(counts, outcomes)) + open_ >= budget.trials:
+    if budget.trials is not None and len(outcomes) + open_ >= budget.trials:
         return "budget_trials"
     if budget.total_epochs is not None:
         used = sum(outcome.epochs for outcome in outcomes)
-        if used + (open_ + 1) * budget.epochs > budget.total_epochs:
+        if used + (open_ + 1) * budget.trial_epochs > budget.total_epochs:
             return "budget_epochs"
     return None
 

@@ -78,7 +78,7 @@ def walk(url: str, mlflow_url: str, folder: Path) -> None:
             assert time.monotonic() < deadline, f"not ready after {START_S:g} s"
             time.sleep(1)
         say("ready")
-        budget = {"trials": 4, "epochs": 2, "seconds": 300}
+        budget = {"trials": 4, "epochs": 2}
         alone = {"top": 1, "seeds": 1, "epochs": 2, "baseline": False, "random_arm": False, "fidelity": 0}
         job = client.submit(dataset="digits", name="compose", space="tiny", budget=budget, finalists=alone)
         with view(sys.stdout) as shown:

@@ -62,6 +62,7 @@ class House:
         # Exports take ten seconds a job; the demo's test has a bundle with all forms.
         with contextlib.chdir(self._user), pytest.MonkeyPatch.context() as patch:
             patch.setenv("ARCHSMITH_EXPORTS", "0")
+            patch.setenv("ARCHSMITH_SIMPLE_MODELS", "0")
             self.url = self._stack.enter_context(service(self.state))
         self.http = httpx.Client(base_url=self.url, timeout=60)
 

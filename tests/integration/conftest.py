@@ -39,7 +39,7 @@ def finals_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Final trainings in the test's own process, where they are not the point: another would load torch for 4 s."""
     from tests.driving import tasks_here
 
-    monkeypatch.setattr("workers.phases.finish.run_tasks", tasks_here)
+    monkeypatch.setattr("workers.phases.final_trainings.run_tasks", tasks_here)
 
 
 @pytest.fixture

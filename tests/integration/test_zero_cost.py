@@ -39,7 +39,7 @@ def test_the_starts_are_the_best_of_what_was_measured(
     yard.submit(trials=5, controller=ZERO_COST, trial=ALONE, reproducible=reproducible)
     job = yard.drive(Fake())
     assert job.state is JobState.SUCCEEDED
-    assert phases(yard, job) == ["proxies", "search", "finalists", "bundle"]
+    assert phases(yard, job) == ["search", "proxies", "search", "finalists", "bundle"]
     found = guesses(controllers[0])
     assert len(found) > zero_cost.FEWEST
     trials = yard.trials(job.id)

@@ -12,6 +12,7 @@ from space.analysis import analyse
 from space.architecture import Architecture
 from workers.bundle.manifest import TOLERANCES, Manifest
 from workers.conventions import SCORES
+from workers.simple.record import NAMES
 from workers.templates import environment
 
 FILES: Mapping[str, str] = {
@@ -30,7 +31,7 @@ FILES: Mapping[str, str] = {
     "requirements.txt": "the packages that `model.py` needs",
     "SHA256SUMS": "checksums of all other files, for `sha256sum -c SHA256SUMS`",
 }
-OPTIONAL = {"model.onnx", "model.pt2", "example.safetensors", "report.html", "compressed/"}
+OPTIONAL = {"model.onnx", "model.pt2", "example.safetensors", "report.json", "report.html", "compressed/"}
 
 
 def card(
@@ -46,6 +47,7 @@ def card(
             manifest=manifest,
             report=report,
             scores=SCORES,
+            simple_names=NAMES,
             needs="torch and torch_geometric" if "torch_geometric" in code else "torch alone",
             files=list(_files({*FILES} - OPTIONAL | {_shown(name) for name in files})),
         )

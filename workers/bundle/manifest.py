@@ -66,8 +66,43 @@ class Preprocessing:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Provisional:
+    """What a bundle from before the end of its job is worth: see `workers.bundle.provisional`.
+
+    trial, epochs: whose weights these are, after how many epochs of `epochs_total`. score: its name, see
+    `workers.conventions`. search_score: on the validation split, of these very weights. missing: what the job has yet
+    to do, a sentence each.
+    """
+
+    trial: int
+    epochs: int
+    epochs_total: int
+    score: str
+    search_score: float
+    missing: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "missing": list(self.missing)}
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> "Provisional":
+        """Raises KeyError, ValueError."""
+        return cls(
+            trial=int(_number(fields["trial"], "trial")),
+            epochs=int(_number(fields["epochs"], "epochs")),
+            epochs_total=int(_number(fields["epochs_total"], "epochs_total")),
+            score=str(fields["score"]),
+            search_score=_number(fields["search_score"], "search_score"),
+            missing=tuple(str(sentence) for sentence in _list(fields["missing"], "missing")),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Manifest:
-    """data: a kind of `space.kinds`. left_out: name of a file that could not be made -> why."""
+    """data: a kind of `space.kinds`. left_out: name of a file that could not be made -> why.
+
+    provisional: None for the bundle of a job that has succeeded.
+    """
 
     data: str
     input_shape: tuple[int, ...]
@@ -75,9 +110,16 @@ class Manifest:
     architecture: str
     preprocessing: Preprocessing
     left_out: Mapping[str, str] = field(default_factory=dict)
+    provisional: Provisional | None = None
 
     @classmethod
-    def of(cls, architecture: "Architecture", preprocessing: Preprocessing, left_out: Mapping[str, str]) -> "Manifest":
+    def of(
+        cls,
+        architecture: "Architecture",
+        preprocessing: Preprocessing,
+        left_out: Mapping[str, str],
+        provisional: Provisional | None = None,
+    ) -> "Manifest":
         return cls(
             data=architecture.data,
             input_shape=architecture.input_shape,
@@ -85,6 +127,7 @@ class Manifest:
             architecture=architecture.hash,
             preprocessing=preprocessing,
             left_out=left_out,
+            provisional=provisional,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -100,6 +143,7 @@ class Manifest:
             "preprocessing": {key: list(v) if isinstance(v, tuple) else v for key, v in values.items()},
             "tolerances": {name: value for name, value in TOLERANCES.items() if name not in self.left_out},
             "left_out": dict(self.left_out),
+            **({"provisional": self.provisional.to_json()} if self.provisional else {}),
         }
 
     @classmethod
@@ -117,6 +161,7 @@ class Manifest:
                 architecture=str(fields["architecture"]),
                 preprocessing=_preprocessing(_object(fields["preprocessing"], "preprocessing"), names),
                 left_out={name: str(reason) for name, reason in _object(fields["left_out"], "left_out").items()},
+                provisional=_provisional(fields.get("provisional")),
             )
         except KeyError as error:
             raise _wrong(f"the manifest has no field {error}") from error
@@ -150,6 +195,10 @@ class Manifest:
 def _range(x: Array) -> tuple[float, float]:
     pieces = [x[rows] for rows in chunks(len(x), item_bytes(x))]
     return min(float(piece.min()) for piece in pieces), max(float(piece.max()) for piece in pieces)
+
+
+def _provisional(value: Any) -> Provisional | None:
+    return None if value is None else Provisional.from_json(_object(value, "provisional"))
 
 
 def _preprocessing(fields: Mapping[str, Any], labels: tuple[str, ...]) -> Preprocessing:

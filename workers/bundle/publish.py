@@ -20,7 +20,7 @@ from workers.atomic import write_whole
 from workers.bundle.card import card, requirements
 from workers.bundle.code import model_source
 from workers.bundle.exports import Exports
-from workers.bundle.manifest import Manifest, Preprocessing
+from workers.bundle.manifest import Manifest, Preprocessing, Provisional
 
 SUMS = "SHA256SUMS"
 
@@ -54,26 +54,32 @@ def publish(
         weights=weights,
         preprocessing=preprocessing,
         report=report,
-        exports=exports,
-        more=more or {},
+        left_out=exports.left_out,
+        more={"report.json": _json(report), **exports.files},
+        beside=more or {},
     )
     return write(folder, files)
 
 
 def write(folder: Path, files: Mapping[str, bytes]) -> Published:
     """Writes the folder and the zip of these files and their sums, each by rename."""
-    lines = (f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in sorted(files.items()))
-    files = {**files, SUMS: "".join(lines).encode()}
+    files = summed(files)
     part = folder / "bundle.part"
     shutil.rmtree(part, ignore_errors=True)
     for name, data in files.items():
         path = part / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-    archive = _zip(folder / "bundle.zip", files)
+    archive = zipped(folder, files, name="bundle.zip")
     shutil.rmtree(folder / "bundle", ignore_errors=True)
     part.replace(folder / "bundle")
     return archive
+
+
+def summed(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The files, and their sums as one more."""
+    lines = (f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in sorted(files.items()))
+    return {**files, SUMS: "".join(lines).encode()}
 
 
 def contents(
@@ -82,28 +88,34 @@ def contents(
     weights: bytes,
     preprocessing: Preprocessing,
     report: dict[str, Any],
-    exports: Exports,
-    more: Mapping[str, bytes],
+    left_out: Mapping[str, str],
+    more: Mapping[str, bytes] | None = None,
+    beside: Mapping[str, bytes] | None = None,
+    provisional: Provisional | None = None,
 ) -> dict[str, bytes]:
-    """Name -> bytes of all files but the sums. The same input gives the same bytes."""
+    """Name -> bytes of all files but the sums. The same input gives the same bytes.
+
+    report: what the card tells. left_out: name of a file that could not be made -> why. more: files that not every
+    bundle has. beside: further ones of the caller. Raises ValueError where one of those has a name that is taken.
+    """
     code = model_source(architecture, preprocessing)
-    manifest = Manifest.of(architecture, preprocessing, exports.left_out)
+    manifest = Manifest.of(architecture, preprocessing, left_out, provisional)
+    more, beside = more or {}, beside or {}
     files = {
         "architecture.json": _json(architecture.to_json()),
         "architecture.svg": draw(architecture, title=report["job"]["name"]).encode(),
         "bundle.json": _json(manifest.to_json()),
         "labels.json": _json(list(preprocessing.labels)),
         "model.py": code.encode(),
-        "model_card.md": card(architecture, manifest, report, code=code, files=(*exports.files, *more)).encode(),
-        "report.json": _json(report),
+        "model_card.md": card(architecture, manifest, report, code=code, files=(*more, *beside)).encode(),
         "requirements.txt": requirements(code).encode(),
         "weights.safetensors": weights,
-        **exports.files,
+        **more,
     }
-    taken = sorted(files.keys() & more.keys())
+    taken = sorted(files.keys() & beside.keys())
     if taken:
         raise ValueError(f"a bundle has these files already, so `more` must not; given again: {', '.join(taken)}")
-    return {**files, **more}
+    return {**files, **beside}
 
 
 def with_card(files: Mapping[str, bytes], report: dict[str, Any]) -> dict[str, bytes]:
@@ -114,18 +126,23 @@ def with_card(files: Mapping[str, bytes], report: dict[str, Any]) -> dict[str, b
     return {**files, "model_card.md": text.encode()}
 
 
-def _zip(path: Path, files: Mapping[str, bytes]) -> Published:
-    """The same files give the same bytes: names sorted, times fixed at the zip format's first day."""
+def zipped(folder: Path, files: Mapping[str, bytes], *, name: str) -> Published:
+    """The zip of these files, written by rename. name: may contain `{sha256}`, of the zip's bytes.
+
+    The same files give the same bytes: names sorted, times fixed at the zip format's first day.
+    """
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in sorted(files.items()):
-            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+        for member, data in sorted(files.items()):
+            entry = zipfile.ZipInfo(member, date_time=(1980, 1, 1, 0, 0, 0))
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, data)
     data = stream.getvalue()
+    sha256 = hashlib.sha256(data).hexdigest()
+    path = folder / name.format(sha256=sha256)
     write_whole(path, data)
-    return Published(path=path, sha256=hashlib.sha256(data).hexdigest(), bytes=len(data))
+    return Published(path=path, sha256=sha256, bytes=len(data))
 
 
 def _json(document: Any) -> bytes:

@@ -47,6 +47,7 @@ def verify(bundle: Path, *, code: bool = True) -> Iterator[Check]:
     try:
         opened = open_bundle(bundle)
         yield Check(what=SUMS, ok=True, detail=f"{len(opened.files)} files, each as its sum says")
+        yield from _of_manifest(opened.manifest)
         if EXAMPLE not in opened.files and EXAMPLE in opened.manifest.left_out:
             yield from _without_example(opened, code=code)
             return
@@ -58,6 +59,14 @@ def verify(bundle: Path, *, code: bool = True) -> Iterator[Check]:
         return
     yield _of_onnx(opened, inputs, logits)
     yield from _of_code(opened) if code else _not_run()
+
+
+def _of_manifest(manifest: Manifest) -> Iterator[Check]:
+    """Nothing to check, but to say, of a bundle from before the end of its job."""
+    if (given := manifest.provisional) is not None:
+        detail = f"trial {given.trial} after {given.epochs} of {given.epochs_total} epochs, {given.score} "
+        detail += f"{given.search_score:.4f} on the validation split; missing: {'; '.join(given.missing) or 'nothing'}"
+        yield Check(what="provisional", ok=None, detail=detail)
 
 
 def _without_example(opened: Opened, *, code: bool) -> Iterator[Check]:

@@ -7,14 +7,16 @@ driver's main thread. Every trial passes here twice: on its way down (ask) and b
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ray.tune.search import Searcher
 
 from archsmith.errors import LeaseLost, SpaceExhausted, Unavailable
+from search import limits
 from search.objective import Objective
 from search.proposing.controller import Proposal
+from search.spec import Budget
 from search.stopping import end_of_search
 from search.stopping.early_stopping import EarlyStopping, rules
 from search.trial import Measurement, Outcome, TrialState
@@ -23,6 +25,10 @@ from workers.cluster import connection
 from workers.cluster.trial import TrialTask
 from workers.job.context import JobContext
 from workers.job.restore import Restored
+from workers.train.prepare import judged_epochs, trial_ends
+
+TOO_LARGE = "out_of_memory"
+"""Cause of a failure that is the architecture's: it does not fit in memory."""
 
 
 @dataclass(slots=True)
@@ -69,15 +75,18 @@ class LedgerSearcher(Searcher):
         self._proposals: dict[int, Proposal] = {}
         self._open: dict[str, _Open] = {}
         self._objective = Objective.of(self._spec.objective)
+        self._limits = limits.measured(limits.parsed(self._spec.objective.constraints))
         self._stopping = EarlyStopping(
             rules(
                 self._spec.trial.scheduler,
-                epochs=self._spec.budget.epochs,
+                epochs=self._spec.budget.trial_epochs,
                 stop_hopeless=self._spec.trial.stop_hopeless,
                 finalists=self._spec.finalists.top,
+                planned=None if context.plan is None else judged_epochs(context.plan),
             ),
             self._curves,
         )
+        self._ends = None if context.plan is None else (0, *trial_ends(context.plan))
         self._ledger_failure: LeaseLost | Unavailable | None = None
         self._exhausted: str | None = None  # why, once nothing new can be found
         self._trouble: str | None = None  # of the controller, as last written to the ledger
@@ -112,7 +121,7 @@ class LedgerSearcher(Searcher):
         return {"trial": self._make_task(proposal, attempt).dumps()}
 
     def _propose(self) -> Proposal | None:
-        if self._exhausted or end_of_search.full(self._spec.budget, self._outcomes, len(self._open)):
+        if self._exhausted or end_of_search.full(self._budget, self._outcomes, len(self._open)):
             return None
         if not self._controller.ready(self._next) or self._enough():
             return None
@@ -149,7 +158,7 @@ class LedgerSearcher(Searcher):
         )
 
     def _finish(self) -> str:
-        full = self._enough() or end_of_search.full(self._spec.budget, self._outcomes, 0) or "budget_trials"
+        full = self._enough() or end_of_search.full(self._budget, self._outcomes, 0) or "budget_trials"
         self._stop_signal.end("space_exhausted" if self._exhausted else full)
         return str(Searcher.FINISHED)
 
@@ -167,6 +176,18 @@ class LedgerSearcher(Searcher):
         return end_of_search.ended(self._spec.stop, end_of_search.before(self._outcomes, self._next), self._objective)
 
     @property
+    def _budget(self) -> Budget:
+        """As the user has it now; a plan's values stay where the user left them to it."""
+        own, live = self._spec.budget, self._stop_signal.budget
+        if live is None or self._spec.reproducible:
+            return own
+        return replace(own, trials=live.trials, seconds=live.seconds, total_epochs=live.total_epochs)
+
+    def has_room(self, budget: Budget) -> bool:
+        """Whether another trial would be asked for under this budget."""
+        return end_of_search.full(budget, self._outcomes, 0) is None
+
+    @property
     def exhausted(self) -> str | None:
         """Why the controller found no new architecture, else None."""
         return self._exhausted
@@ -182,8 +203,22 @@ class LedgerSearcher(Searcher):
         if result.get("failure"):
             return True
         trial, measurement = self._open[trial_id], _measurement(result)
+        if self._broken(trial, measurement):
+            return False
         trial.stopped = self._stopping.judge(trial.number, measurement.epoch, self._objective.point(measurement))
+        trial.stopped = trial.stopped or self._too_long(trial, measurement)
         return trial.stopped is None
+
+    def _too_long(self, trial: _Open, last: Measurement) -> str | None:
+        """In a planned job, why a trial ends before its time limit: what it has learned then counts."""
+        if self._ends is None or self._spec.reproducible or last.epoch >= len(self._ends) - 1:
+            return None
+        done, then = (self._ends[last.epoch + k] - self._ends[last.epoch + k - 1] for k in (0, 1))
+        left = self._spec.trial.timeout_s - (time.monotonic() - trial.started)
+        needed = last.seconds * then / done
+        if needed <= left:
+            return None
+        return f"epoch {last.epoch}: the next one takes about {needed:.0f} s, and {max(0.0, left):.0f} s are left"
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         trial = self._open[trial_id]
@@ -238,7 +273,9 @@ class LedgerSearcher(Searcher):
     def _outcome(self, trial: _Open) -> Outcome:
         if trial.last is None:
             return Outcome(number=trial.number, state=TrialState.FAILED, reason="crashed: reported no measurement")
-        full = trial.epochs >= self._spec.budget.epochs
+        if broken := self._broken(trial, trial.last):
+            return _infeasible(trial, broken)
+        full = trial.epochs >= self._spec.budget.trial_epochs
         values = self._objective.point(trial.last)
         return Outcome(
             number=trial.number,
@@ -249,6 +286,12 @@ class LedgerSearcher(Searcher):
             reason=None if full else trial.stopped,
             curve=tuple(map(self._objective.combined, self._curves.points(trial.number, trial.epochs))),
         )
+
+    def _broken(self, trial: _Open, measurement: Measurement) -> str | None:
+        """Which constraint on what a worker measures this trial breaks, in words."""
+        if not self._limits:
+            return None
+        return limits.broken(self._limits, self._proposals[trial.number].architecture, measurement.measures)
 
     def _process_died(self, trial: _Open) -> None:
         """The trial's process is gone: after its time limit we ended it; before that, its machine lost it.
@@ -272,6 +315,8 @@ class LedgerSearcher(Searcher):
 
     def _failed(self, trial: _Open, reason: str) -> Outcome:
         """Counts the epochs measured before the failure, since they are spent."""
+        if reason.startswith(TOO_LARGE):
+            return _infeasible(trial, reason)
         return Outcome(number=trial.number, state=TrialState.FAILED, epochs=trial.epochs, reason=reason)
 
     def _tell(self, trial: _Open, outcome: Outcome) -> None:
@@ -291,9 +336,20 @@ class LedgerSearcher(Searcher):
 
     # ---- the end
 
+    def cut(self, why: str) -> None:
+        """End what Tune stopped in the middle by its last measurement, as if a rule had stopped it there."""
+        for trial in [trial for trial in self._open.values() if trial.last is not None]:
+            trial.stopped = why
+            self._tell(trial, self._outcome(trial))
+        self._open = {name: trial for name, trial in self._open.items() if trial.last is None}
+
     def open_attempts(self) -> list[tuple[int, int]]:
         """(number, attempt) of what Tune stopped without reporting: the search was paused, cancelled or out of time."""
         return [(trial.number, trial.attempt) for trial in self._open.values()]
+
+
+def _infeasible(trial: _Open, reason: str) -> Outcome:
+    return Outcome(number=trial.number, state=TrialState.INFEASIBLE, epochs=trial.epochs, reason=reason)
 
 
 def _measurement(result: dict[str, Any]) -> Measurement:

@@ -38,12 +38,13 @@ def run_tasks(
     while running and not should_stop():
         done, _ = ray.wait(list(running), num_returns=1, timeout=0.5)
         for item in done:
-            yield running.pop(item), _result(item)
+            yield running.pop(item), result_of(item)
     for item in running:
         ray.cancel(item, force=True)
 
 
-def _result(item: Any) -> Any:
+def result_of(item: Any) -> Any:
+    """What a call on the cluster gave, or a TrialFailure. Raises ClusterAway."""
     try:
         return ray.get(item)
     except RayTaskError as error:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from ray import tune
 
@@ -33,6 +33,7 @@ class TrialTask:
     timeout_s: hard limit of this attempt, seconds of wall clock.
     checkpoint: file that this trial may write and resume from, "" = none. objective: the job's, {} = the score.
     known: by name, the costs of the architecture that are known before it is trained.
+    hold: folder for the weights of the best trial so far, "" = they are not kept (`workers.weights.held`).
     """
 
     job_id: str
@@ -44,6 +45,7 @@ class TrialTask:
     checkpoint: str
     objective: dict[str, Any] = field(default_factory=dict)
     known: dict[str, float] = field(default_factory=dict)
+    hold: str = ""
 
     @property
     def aims(self) -> Objective:
@@ -71,6 +73,15 @@ class Session(Protocol):
 
     def measures(self) -> Mapping[str, float]:
         """After an epoch: by name, the measures besides the score that the job's objective needs from a worker."""
+        ...
+
+
+@runtime_checkable
+class Weighted(Protocol):
+    """A session that has weights, as those that only pretend to train do not."""
+
+    def offer(self, measurement: Measurement) -> None:
+        """After an epoch: keep the weights that it was measured with, where they are the best of the job so far."""
         ...
 
 
@@ -120,6 +131,8 @@ class TrialActor(tune.Trainable):
             measurement = self._session.epoch()
             measurement = replace(measurement, measures={**self._task.known, **self._session.measures()})
             self._check(measurement)
+            if self._task.hold and isinstance(self._session, Weighted):
+                self._session.offer(measurement)
         except TrialFailure as failure:
             return self._failure(failure.cause, str(failure))
         except Exception as error:  # noqa: BLE001  # the trial's border: any fault of a trial is an outcome, never a crash
@@ -173,6 +186,14 @@ class TrainingSession:
         if self._path and measurement.epoch < self._task.epochs:
             checkpoint.save(self._path, {"trainer": self._trainer.state_dict(), "measurement": asdict(measurement)})
         return measurement
+
+    def offer(self, measurement: Measurement) -> None:
+        from workers.weights import held
+
+        value = self._task.aims.value(measurement.facts)
+        held.offer(
+            Path(self._task.hold), self._trainer.module, number=self._task.number, measurement=measurement, value=value
+        )
 
     def measures(self) -> Mapping[str, float]:
         from workers.measures.latency import measure

@@ -67,7 +67,7 @@ class FineTuner:
         changes: Mapping[str, Any] | None = None,
     ) -> Trainer:
         """A trainer of an existing module. rate: share of the learning rate. changes: fields of the recipe."""
-        values = replace(self.recipe, epochs=epochs, **(changes or {}))
+        values = replace(self.recipe.lasting(epochs), **(changes or {}))
         return trainer_of(module, state.architecture.training, self.data, values, rate=rate)
 
     def tune(self, state: State, module: nn.Module, *, epochs: int, rate: float = RATE) -> None:

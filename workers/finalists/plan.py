@@ -1,15 +1,15 @@
 """What is trained in full after a search, and why: the finalists, what they are compared with, what checks the search.
 
-    finalist   the best of the search, `finalists.top` of them: the first is the winner, chosen without the test split
+    finalist   the best of the search, `finalists.top` of them; `selection.py` chooses the winner among them
     baseline   the space's baseline, trial 0: what a person would have chosen
-    random     the best of the random arm, chosen by the same rule
+    random     the best of the random arm by search score
     fidelity   others, spread over the ranking of the search, so that `finalists.fidelity` architectures were trained
                both short and in full
 
-The first three are trained `finalists.seeds` times and treated alike; the last once, for a rank needs no repetition. A
-check of fidelity also asks how much a training varies by itself, so there the winner is trained NOISE_SEEDS times at
-least. An architecture that is two of these is trained for the first of them only. Everything follows from the ledger's
-rows, so a new driver plans the same.
+The first three are trained `finalists.seeds` times and treated alike, except that finalists which do not become the
+winner are trained once; the last once, for a rank needs no repetition. A check of fidelity also asks how much a
+training varies by itself, so there the winner is trained NOISE_SEEDS times at least. An architecture that is two of
+these is trained for the first of them only. Everything follows from the ledger's rows, so a new driver plans the same.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,10 @@ LONGEST = 2.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Final:
-    """One architecture to be trained in full. rank: 1 for the winner; those of other roles follow the finalists."""
+    """One architecture to be trained in full.
+
+    rank: 1 for the best finalist by search score; those of other roles follow the finalists.
+    """
 
     rank: int
     role: Role

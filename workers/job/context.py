@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from search.ledger import Job, Lease, Ledger
+from search.planning.values import Plan
 from search.spec import JobSpec
+from workers.job.clock import JobClock
 from workers.job.phase_costs import PhaseCosts
 from workers.settings import Settings
 from workers.stop_signal import StopSignal
@@ -16,7 +18,8 @@ class JobContext:
 
     lease: every write to the ledger carries it. stop: whether the search or the whole job must stop, and why.
     costs: of each phase. spec: the job's document; the random arm has a copy with a budget of its own.
-    folder: of the job, in the state folder.
+    folder: of the job, in the state folder. clock: of the whole job.
+    plan: of a planned job, once it is made; `spec` then has its epochs, limits and batch in the places of the user's.
     """
 
     settings: Settings
@@ -26,20 +29,29 @@ class JobContext:
     costs: PhaseCosts
     spec: JobSpec
     folder: Path
+    clock: JobClock
+    plan: Plan | None = None
 
     @classmethod
     def of(cls, settings: Settings, ledger: Ledger, lease: Lease) -> "JobContext":
         """Continues from where the job's last driver stopped. Raises NotFound."""
         job = ledger.job(lease.job_id)
+        costs = PhaseCosts.of_this_machine(job.phases)
         return cls(
             settings=settings,
             ledger=ledger,
             lease=lease,
             stop=StopSignal(used_s=job.seconds_used, limit_s=job.spec.budget.seconds),
-            costs=PhaseCosts.of_this_machine(job.phases),
+            costs=costs,
             spec=job.spec,
             folder=settings.job_folder(lease.job_id),
+            clock=JobClock(costs, started_at=job.started_at, first=lease.fence == 1),
         )
+
+    @property
+    def batch(self) -> int | None:
+        """Samples of a batch by the plan; None without one."""
+        return None if self.plan is None else self.plan.batch_size
 
     @property
     def job_id(self) -> str:

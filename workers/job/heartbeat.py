@@ -1,4 +1,4 @@
-"""The driver's heartbeat: renews the lease, passes on pause and cancel, and stops a driver that lost its job."""
+"""The driver's heartbeat: renews the lease, passes on what the user wants, and stops a driver that lost its job."""
 
 import logging
 import os
@@ -11,6 +11,9 @@ from workers.job.context import JobContext
 
 log = logging.getLogger(__name__)
 
+LOOK_S = 1.0
+"""Between two looks at what the user wants: one read of a row. Beats, which write, are rarer."""
+
 EXIT_LEASE_LOST = 75
 EXIT_CLUSTER_AWAY = 70
 THE_CLUSTER = "the cluster"
@@ -18,7 +21,7 @@ THE_CLUSTER = "the cluster"
 
 
 class Heartbeat(threading.Thread):
-    """A thread that beats six times within a lease.
+    """A thread that beats six times within a lease, and between that looks every LOOK_S at what the user wants.
 
     A driver that cannot renew for two thirds of its lease, or whose job has another owner, ends its own process at
     once: two drivers writing one job would be worse than none. So does one whose cluster is away, once its job is put
@@ -39,12 +42,16 @@ class Heartbeat(threading.Thread):
         self._ledger, self._lease, self._lease_s = context.ledger, context.lease, context.settings.lease_s
         self._stop_signal, self._costs, self._waiting_for = context.stop, context.costs, waiting_for
         self._away, self._put_back = away, put_back
+        self._finishing: tuple[float | None, float | None] | None = None  # as it was followed last
         self._done = threading.Event()
 
     def run(self) -> None:
-        last = time.monotonic()
-        while not self._done.wait(self._lease_s / 6):
+        last, pause = time.monotonic(), self._lease_s / 6
+        while not self._done.wait(min(LOOK_S, pause)):
             try:
+                if time.monotonic() - last < pause:
+                    self._look()
+                    continue
                 self._beat()
                 last = time.monotonic()
             except LeaseLost as error:
@@ -60,6 +67,7 @@ class Heartbeat(threading.Thread):
         wanted = self._ledger.renew(self._lease, self._lease_s)
         if wanted in ("pause", "cancel"):
             self._stop_signal.suspend(wanted)
+        self._look()
         if why := self._away():
             self._put_back()
             self._abandon(why, EXIT_CLUSTER_AWAY)
@@ -69,6 +77,30 @@ class Heartbeat(threading.Thread):
             waiting_for=self._waiting_for(),
             phases=self._costs.snapshot(),
         )
+
+    def _look(self) -> None:
+        """Follow what the user wants by now."""
+        wishes, stop = self._ledger.wishes(self._lease), self._stop_signal
+        if wishes.wanted in ("pause", "cancel"):
+            stop.suspend(wishes.wanted)
+        if stop.over and wishes.stopped_because is None:
+            stop.suspend("continue")
+        stop.follow(wishes.budget)
+        if wishes.finishing is not None:
+            self._finish(wishes.finishing["within_seconds"], wishes.finishing["until"])
+
+    def _finish(self, within: float | None, until: float | None) -> None:
+        """within: seconds of work from when this is seen first. until: the same in seconds of work of the whole job, as
+        an earlier driver has noted it."""
+        if self._finishing == (within, until):
+            return
+        spent = self._costs.total()
+        if until is None and within is not None:
+            until = spent + within
+            if not self._ledger.begin_finish(self._lease, within_seconds=within, until=until):
+                return
+        self._stop_signal.finish(None if until is None else until - spent)
+        self._finishing = within, until
 
     def _abandon(self, why: str, code: int = EXIT_LEASE_LOST) -> None:
         log.error("%s", why)

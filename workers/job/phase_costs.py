@@ -35,6 +35,10 @@ class PhaseCosts:
         self.snapshot()
         self._phase = phase
 
+    def total(self) -> float:
+        """Seconds of all phases up to now."""
+        return sum(cost["seconds"] for cost in self.snapshot().values())
+
     def snapshot(self) -> Phases:
         """The costs of all phases up to now: seconds, and energy_j in joules where it is measured."""
         with self._lock:

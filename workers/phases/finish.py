@@ -1,45 +1,47 @@
 """After the search: final trainings on the cluster, then the report and the bundle, then the end of the job.
 
-The result of a final training is stored as files and a row before the next step reads it, so a new driver repeats only
-what is missing.
+What each step leaves is stored before the next one reads it, so a new driver repeats only what is missing.
 """
 
-import io
-import json
 import logging
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from archsmith.errors import JobFailure, TrialFailure
-from search.ledger import Finalist, Role, Trial
-from search.ledger.values import FinalistState
+from search.ledger import Role, Trial
 from search.objective import Objective
 from search.streams import Stream, seed_of
 from search.trial import JobState
 from space.architecture import Architecture
 from workers import bundle
-from workers.atomic import write_whole
 from workers.cluster.tasks import run_tasks
 from workers.compress.chain import Winner
 from workers.compress.product import compress
 from workers.datasets import Dataset, DataStore
 from workers.finalists.plan import Final, plan, random_trials
-from workers.finalists.training import FinalistResult, FinalistTask, choose, train_finalist
+from workers.finalists.selection import REPETITION, Selection, candidates, described, winner_first
+from workers.finalists.training import FinalistTask, choose
 from workers.job.context import JobContext
+from workers.phases import in_time
+from workers.phases.final_files import FinalFiles
+from workers.phases.final_trainings import FinalTrainings
+from workers.phases.select_winner import select
+from workers.probes.simple_models import known, simple_models
 from workers.report.contents import Findings, assemble
 from workers.report.page import render
-from workers.report.trained import Trained, Training
-from workers.train.job_data import final_data
+from workers.report.trained import Trained
+from workers.train.job_data import search_data
 from workers.train.numerics import Numerics
 from workers.train.prepare import final_epochs, recipe
+from workers.weights.held import Held
 from workers.weights.inherit import find_donor, inherited_shares
 
 log = logging.getLogger(__name__)
+
+LATE, LATE_S = 0.05, 15.0
+"""Share of a budget, or seconds, by which a bundle may be late; the exports of a planned job end before that."""
 
 EXPORT_S = 900
 """Seconds of wall clock for the exports, after which the bundle goes without. Small networks need 10 to 12 s."""
@@ -52,26 +54,63 @@ class Finish:
         self._context, self._spec = context, context.spec
         self._ledger, self._lease = context.ledger, context.lease
         self._donor = find_donor(context.spec.init_from, context.settings.job_folder)
+        self._near, self._files = in_time.NearEnd(context), FinalFiles(context)
+        self._trainings = FinalTrainings(context, self._files, self._near, self._donor)
 
     def run(self, dataset: Dataset, numerics: Numerics) -> None:
         """Raises JobFailure when no finalist could be trained. Returns early when the job must be suspended."""
         spec = self._spec
         searched = list(self._ledger.history(self._context.job_id))
         arm = random_trials(spec, self._ledger, self._context.job_id) if spec.finalists.random_arm else []
-        finals = plan(spec, searched, arm)
+        planned = plan(spec, searched, arm)
         self._context.begin_phase("finalists")
-        self._train(self._tasks(finals, numerics, dataset), dataset)
+        selected = self._selected(candidates(spec, planned), numerics, dataset)
         if self._context.stop.suspending:
             return
-        trained = self._trained(finals)
+        finals = winner_first(spec, planned, selected)
+        tasks = self._tasks(finals, numerics, dataset)
+        self._trainings.train(tasks, dataset)
+        if self._context.stop.suspending:
+            return
+        if not self._context.stop.hurried:
+            simple_models(self._context, dataset, "final")
+        if self._context.stop.suspending:
+            return
+        trained = self._files.trained(finals)
+        cut = self._near.cut(len(tasks))
+        best = self._near.best
+        if best and not any(entry.final.role == "finalist" for entry in trained):
+            trained = [*self._own_weights(best, numerics, dataset, rank=len(finals) + 1), *trained]
+            cut = self._near.cut(len(tasks), own=best)
+        if self._context.stop.suspending:
+            return
         if not any(entry.final.role == "finalist" for entry in trained):
             reasons = {f.reason for f in self._ledger.finalists(self._context.job_id) if f.role == "finalist"}
             raise JobFailure(f"no finalist could be trained: {'; '.join(str(r) for r in reasons)[:300]}")
-        self._publish(dataset, numerics, searched, arm, trained)
+        self._publish(dataset, numerics, searched, arm, trained, described(planned, selected), cut)
+
+    def _own_weights(self, best: Held, numerics: Numerics, dataset: Dataset, *, rank: int) -> list[Trained]:
+        """The best weights of the search, measured once on the test split; [] where that fails. rank: that none has."""
+        values = recipe(
+            self._spec, numerics, dataset, epochs=best.epoch, seed=self._spec.seed, batch=self._context.batch
+        )
+        final, task = in_time.own(best, self._ledger.trial(self._context.job_id, best.number), values, rank=rank)
+        self._trainings.measure(task, in_time.OwnWeights(best.path), dataset)
+        return self._files.trained([final])
 
     # ---- final trainings
 
-    def _tasks(self, finals: Sequence[Final], numerics: Numerics, dataset: Dataset) -> list[FinalistTask]:
+    def _selected(self, finals: Sequence[Final], numerics: Numerics, dataset: Dataset) -> dict[int, Selection]:
+        """By rank, the trainings that choose among the finalists; none where time is short or shared out by a plan."""
+        if self._context.stop.hurried or self._context.plan is not None:
+            return {}
+        once = [replace(final, seeds=1) for final in finals]
+        tasks = self._tasks(once, numerics, dataset, first=REPETITION)
+        return select(self._context, tasks, replace(search_data(dataset), donor=self._donor))
+
+    def _tasks(
+        self, finals: Sequence[Final], numerics: Numerics, dataset: Dataset, *, first: int = 0
+    ) -> list[FinalistTask]:
         spec = self._spec
         return [
             FinalistTask(
@@ -86,79 +125,12 @@ class Finish:
                     dataset,
                     epochs=final_epochs(spec),
                     seed=seed_of(Stream.FINAL, spec.seed, final.trial.number, seed),
+                    batch=self._context.batch,
                 ),
             )
             for final in finals
-            for seed in range(final.seeds)
+            for seed in range(first, first + final.seeds)
         ]
-
-    def _train(self, tasks: Sequence[FinalistTask], dataset: Dataset) -> None:
-        ended = {
-            (f.rank, f.seed) for f in self._ledger.finalists(self._context.job_id) if f.state in ("completed", "failed")
-        }
-        missing = [t for t in tasks if (t.rank, t.seed) not in ended]
-        for task in missing:
-            self._ledger.set_finalist(self._lease, self._row(task))
-        spec = self._spec.trial
-        results = run_tasks(
-            train_finalist,
-            missing,
-            shared=replace(final_data(dataset), donor=self._donor),
-            cpus=spec.cpus,
-            gpus=spec.gpus,
-            should_stop=lambda: self._context.stop.suspending,
-        )
-        for task, result in results:
-            self._store(task, result)
-
-    def _store(self, task: FinalistTask, result: FinalistResult | TrialFailure) -> None:
-        if isinstance(result, TrialFailure):
-            result = FinalistResult(test_score=None, weights=b"", seconds=0.0, reason=str(result))
-        if result.test_score is not None:
-            path = self._weights(task.rank, task.seed)
-            files = {path: result.weights, _measures(path): json.dumps(result.measures).encode()}
-            if result.shares is not None:
-                files[_shares(path)] = _npy(result.shares)
-            for file, content in files.items():
-                write_whole(file, content)
-        state: FinalistState = "completed" if result.test_score is not None else "failed"
-        row = replace(
-            self._row(task), state=state, test_score=result.test_score, seconds=result.seconds, reason=result.reason
-        )
-        self._ledger.set_finalist(self._lease, row)
-
-    def _row(self, task: FinalistTask) -> Finalist:
-        return Finalist(
-            job_id=self._context.job_id,
-            rank=task.rank,
-            role=task.role,
-            trial_number=task.number,
-            seed=task.seed,
-            state="running",
-            epochs=task.recipe.epochs,
-        )
-
-    def _weights(self, rank: int, seed: int) -> Path:
-        return self._context.folder / "finalists" / f"{rank}-{seed}.safetensors"
-
-    def _trained(self, finals: Sequence[Final]) -> list[Trained]:
-        """The planned architectures that were trained successfully at least once, with their files."""
-        rows = [
-            f for f in self._ledger.finalists(self._context.job_id)
-            if f.test_score is not None and self._weights(f.rank, f.seed).is_file()
-        ]  # fmt: skip
-        grouped = [(final, [row for row in rows if row.rank == final.rank]) for final in finals]
-        return [
-            Trained(final=final, trainings=tuple(self._training(row) for row in sorted(own, key=lambda f: f.seed)))
-            for final, own in grouped
-            if own
-        ]
-
-    def _training(self, row: Finalist) -> Training:
-        path = self._weights(row.rank, row.seed)
-        measures = dict(json.loads(_measures(path).read_text())) if _measures(path).is_file() else {}
-        shares = np.load(_shares(path), allow_pickle=False) if _shares(path).is_file() else None
-        return Training(row=row, measures=measures, shares=shares)
 
     # ---- the bundle
 
@@ -169,12 +141,14 @@ class Finish:
         searched: Sequence[Trial],
         arm: Sequence[Trial],
         trained: Sequence[Trained],
+        selection: Sequence[dict[str, Any]],
+        cut: str | None,
     ) -> None:
         """The winner is the first whose final training succeeded: the test split chooses nothing. The first is the
-        best by the search's value; of several objectives, the one with the best search_score on the front."""
+        one that `winner_first` chose; of several objectives, the one with the best search_score on the front."""
         winner = next(entry for entry in trained if entry.final.role == "finalist")
         first = winner.trainings[0].row
-        weights = self._weights(first.rank, first.seed).read_bytes()
+        weights = self._files.weights(first.rank, first.seed).read_bytes()
         made = self._compressed(dataset, numerics, winner, weights)
         if made is None:
             return
@@ -199,6 +173,9 @@ class Finish:
             duplicates=DataStore(self._context.settings.datasets).duplicates(dataset),
             transfer=inherited_shares(winner.trial.architecture, self._donor) if self._donor else None,
             compression=compression or None,
+            selection=selection,
+            simple=(known(self._context, "search"), known(self._context, "final")),
+            cut=cut,
         )
         report = assemble(found, self._ledger)
         final = winner.scores.mean
@@ -224,7 +201,10 @@ class Finish:
         """The exported forms, made on the cluster. A bundle is published without a form that cannot be exported."""
         if not self._context.settings.exports:
             return bundle.Exports.none("the service has ARCHSMITH_EXPORTS=0")
-        deadline = time.monotonic() + EXPORT_S
+        if self._context.stop.left_s < in_time.EXPORTS_S:
+            return bundle.Exports.none(in_time.NO_TIME)
+        limit_s = min(self._export_seconds(), self._context.stop.left_s)
+        deadline = time.monotonic() + limit_s
         results = run_tasks(
             bundle.export,
             [task],
@@ -235,7 +215,14 @@ class Finish:
         )
         for _, result in results:
             return bundle.Exports.none(str(result)) if isinstance(result, TrialFailure) else result
-        return bundle.Exports.none(f"the exporters were stopped after {EXPORT_S} s")
+        return bundle.Exports.none(f"the exporters were stopped after {limit_s:.0f} s")
+
+    def _export_seconds(self) -> float:
+        plan = self._context.plan
+        if plan is None or self._spec.reproducible:
+            return EXPORT_S
+        late = max(LATE * plan.seconds, LATE_S)
+        return min(EXPORT_S, max(plan.bundle_s, plan.seconds + 0.7 * late - self._context.clock.seconds()))
 
     def _compressed(
         self, dataset: Dataset, numerics: Numerics, winner: Trained, weights: bytes
@@ -243,6 +230,8 @@ class Finish:
         """The winner after the job's `compress` section; None where the job must be suspended."""
         if self._spec.compress is None:
             return {}, {}
+        if self._context.stop.hurried:  # its steps train, and how long is not known beforehand
+            return {}, {"failed": in_time.NO_TIME}
         self._context.begin_phase("compress")
         first = winner.trainings[0]
         [task] = [t for t in self._tasks([winner.final], numerics, dataset) if t.seed == first.row.seed]
@@ -265,19 +254,3 @@ class Finish:
         if wanted.baseline:
             references["baseline"] = next((t for t in searched if t.provenance == "baseline"), None)
         return references
-
-
-def _measures(weights: Path) -> Path:
-    """File of a final training's scores."""
-    return weights.with_suffix(".json")
-
-
-def _shares(weights: Path) -> Path:
-    """File of what each sample of the test split contributed to the score."""
-    return weights.with_suffix(".npy")
-
-
-def _npy(array: Any) -> bytes:
-    stream = io.BytesIO()
-    np.save(stream, array, allow_pickle=False)
-    return stream.getvalue()

@@ -8,7 +8,8 @@ Cost is counted in epochs of training, so a search on a busy machine and its rep
 The report has the seconds of both. The arm ends when fewer epochs are left than one whole trial takes, so it never has
 more than the search; and, unless the job is reproducible, after LONGEST times the search's wall clock: where a search
 has learned to choose small networks, random ones may take many times as long. A search whose controller is `random` is
-its own arm, and nothing is trained twice.
+its own arm, and nothing is trained twice. In a planned job the arm ends with its share of the time, unless the job's
+`comparison` is "full" (`search/planning/`).
 
 Its trials are rows of the ledger with provenance `RANDOM_ARM`, numbered from RANDOM_ARM_FROM: after a crash they are
 replayed like those of the search, which never sees them.
@@ -42,12 +43,31 @@ MOST = 4
 """Trials of the arm for each of the search's, at most: a bound where early stopping or failures leave epochs over."""
 
 
-def budget(spec: JobSpec, searched: Sequence[Trial]) -> Budget:
-    """A budget of as many epochs as the search's own trials took."""
+def budget(spec: JobSpec, searched: Sequence[Trial], *, share: float = 1.0) -> Budget:
+    """A budget of as many epochs as the search's own trials took, or of a share of them, at least one trial's."""
     own = [trial for trial in searched if trial.provenance != "prior"]
-    return Budget(
-        trials=max(1, MOST * len(own)), epochs=spec.budget.epochs, total_epochs=sum(trial.epochs for trial in own)
-    )
+    epochs = sum(trial.epochs for trial in own)
+    total = epochs if share == 1.0 else max(spec.budget.trial_epochs, int(share * epochs))
+    return Budget(trials=max(1, MOST * len(own)), epochs=spec.budget.trial_epochs, total_epochs=total)
+
+
+def _limit_s(context: JobContext) -> float:
+    """Seconds of the whole arm."""
+    if context.spec.reproducible:
+        return math.inf
+    most, plan = LONGEST * context.job().seconds_used, context.plan
+    if plan is None:
+        return most
+    used_s = float(context.job().phases.get(RANDOM_ARM, {}).get("seconds", 0.0))
+    return min(most, used_s + max(0.0, plan.arm_ends_s - context.clock.seconds()))
+
+
+def _share(context: JobContext) -> float:
+    """Of the search's epochs, for the arm of a reproducible planned job, which no clock ends."""
+    plan = context.plan
+    if plan is None or not context.spec.reproducible or context.spec.comparison == "full":
+        return 1.0
+    return plan.arm_s / plan.search_s
 
 
 class _Uniform(RandomController):
@@ -68,11 +88,11 @@ class RandomArm:
         on_end: Callable[[int], None],
     ) -> None:
         job, spec = context.job(), context.spec
-        limit_s = math.inf if spec.reproducible else LONGEST * job.seconds_used
+        limit_s, history = _limit_s(context), list(context.ledger.history(job.id))
         used_s = float(job.phases.get(RANDOM_ARM, {}).get("seconds", 0.0))
         self._context = replace(
             context,
-            spec=replace(spec, budget=budget(spec, list(context.ledger.history(job.id))), stop=StopSpec()),
+            spec=replace(spec, budget=budget(spec, history, share=_share(context)), stop=StopSpec()),
             stop=context.stop.part(used_s=used_s, limit_s=limit_s),
         )
         self._make_task, self._on_end = make_task, on_end
@@ -83,6 +103,9 @@ class RandomArm:
         context.ledger.recover(context.lease)
         restored = self._restored(space, constraints)
         if not restored.pending and end_of_search.full(spec.budget, restored.outcomes, 0):
+            return
+        if detail := self._too_short():
+            context.ledger.warn(context.lease, RANDOM_ARM_FROM, detail)
             return
         context.begin_phase(RANDOM_ARM)
         searcher = LedgerSearcher(
@@ -96,8 +119,21 @@ class RandomArm:
         context.stop.start()
         if not context.stop.stopping:
             run_search(searcher, context=context, data=data, start=start)
+        if context.plan is not None and not context.stop.suspending:
+            searcher.cut(f"the random arm ended: {context.stop.reason}")
         trials = context.ledger.random_arm(context.job_id)
         open_trials.settle(context, searcher, trials, why=f"the random arm ended: {context.stop.reason}")
+
+    def _too_short(self) -> str | None:
+        """Why a planned job goes without its arm: the final trainings then begin earlier."""
+        context, plan = self._context, self._context.plan
+        if plan is None or context.spec.reproducible:
+            return None
+        left = plan.arm_ends_s - context.clock.seconds()
+        if left >= plan.least_arm_s:
+            return None
+        least = plan.least_arm_s
+        return f"no random arm: {max(0.0, left):.0f} s are left of its time, and its first trials need {least:.0f} s"
 
     def _restored(self, space: Space, constraints: Sequence[Constraint]) -> Restored:
         ledger, job_id, spec = self._context.ledger, self._context.job_id, self._context.spec

@@ -12,10 +12,12 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from archsmith.errors import ArchsmithError, JobFailure
+from archsmith.errors import ArchsmithError, InvalidInput, JobFailure
+from search import limits
 from search.spec import JobSpec
 from search.validate import Samples, repaired, sample
 from space.analysis import analyse
@@ -23,11 +25,16 @@ from space.architecture import Architecture
 from space.constraint import Constraint
 from space.space import Space
 from workers.datasets import Dataset, DataStore
+from workers.datasets.balance import unequal_classes
+from workers.pricing.planned import planned
 from workers.pricing.price import Look, Timed, price
 from workers.settings import Settings
 from workers.train.job_data import JobData, search_data
 from workers.train.numerics import Numerics
 from workers.train.prepare import new_trainer, recipe
+
+REFUSED = 3
+"""Exit code where the job is refused; the faults are then on the standard output."""
 
 DRAWS = 60
 PACE_S, GLANCE_S = 4.0, 1.5
@@ -43,6 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         spec = JobSpec.from_json(json.load(sys.stdin))
         answer = run(Settings.from_env(), spec, slots=options.slots)
+    except InvalidInput as error:
+        json.dump({"faults": [asdict(fault) for fault in error.faults]}, sys.stdout)
+        return REFUSED
     except ArchsmithError as error:
         sys.stderr.write(f"{str(error).splitlines()[0]}\n")
         return 1
@@ -53,14 +63,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(settings: Settings, spec: JobSpec, *, slots: int) -> dict[str, Any]:
     """The price as JSON. slots: trials at once. Raises JobFailure where no architecture satisfies the constraints."""
     dataset = DataStore(settings.datasets).open(spec.dataset, seed=spec.seed, task=spec.space.get("data"))
+    if spec.budget.planned:
+        return planned(settings, spec, dataset, slots=slots)
     space = Space.parse(
         spec.space, input_shape=dataset.info.input_shape, classes=dataset.classes, tasks=(dataset.task,)
     )
-    constraints = (*space.constraints, *(Constraint.parse(text) for text in spec.objective.constraints))
+    constraints = (*space.constraints, *limits.known(limits.parsed(spec.objective.constraints)))
     drawn = sample(space, constraints, limit=DRAWS, seed=spec.seed)
     ranked = sorted(_feasible(space, constraints, drawn, seed=spec.seed), key=lambda graph: analyse(graph).macs)
     timed, start_s = _timed(spec, search_data(dataset), ranked, dataset)
     size = space.size(COUNTED)
+    warning = unequal_classes(spec.objective.score, dataset.info, dataset.task)
     look = Look(
         timed=timed,
         macs=[analyse(architecture).macs for architecture in ranked],
@@ -71,6 +84,7 @@ def run(settings: Settings, spec: JobSpec, *, slots: int) -> dict[str, Any]:
     return {
         **price(spec, look, slots=slots).to_json(),
         "calibration": [{"macs": row.macs, "params": row.params, "epoch_s": round(row.epoch_s, 4)} for row in timed],
+        "warnings": [warning] if warning is not None else [],
         "space": {"size_log10": size.log10, "size_exact": size.exact, "feasible_share": drawn.feasible / drawn.walks},
     }
 

@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 
 from search.compress import epochs_of
+from search.objective import Objective
 from search.proposing.in_order import LAG
-from search.spec import JobSpec
+from search.spec import TRIALS, JobSpec
 from workers.finalists.plan import LONGEST, NOISE_SEEDS, is_its_own
 from workers.train.prepare import final_epochs
 
 EARLY = {"none": (1.0, 1.0, 1.0), "asha": (0.12, 0.3, 0.7), "hyperband": (0.25, 0.45, 0.9)}
-"""Share of the epochs that a scheduler leaves: low, expected, high. `python -m benchmarks.fidelity` has
+"""Share of the epochs that a scheduler leaves: low, expected, high. `python -m benchmarks.early_stopping` has
 0.15 and 0.35 for trials of 200 epochs; shorter ones leave fewer places to stop at."""
 
 BUSY = 1.5
@@ -163,14 +164,15 @@ def price(spec: JobSpec, look: Look, *, slots: int) -> Price:
 def _search(spec: JobSpec, look: Look, slots: int) -> tuple[Range, Range, float]:
     """Trials; seconds of wall clock, within the budget's; and the most these might be without that limit."""
     budget, shares = spec.budget, EARLY[spec.trial.scheduler]
-    most = min(budget.trials, look.walks) if look.walks is not None else budget.trials
+    asked = budget.trials or TRIALS
+    most = min(asked, look.walks) if look.walks is not None else asked
     if budget.total_epochs is not None:
-        most = min(most, max(1, int(budget.total_epochs / budget.epochs / min(shares))))
+        most = min(most, max(1, int(budget.total_epochs / budget.trial_epochs / min(shares))))
     least = 1 if spec.stop.target is not None else min(most, spec.stop.flat.trials + 1) if spec.stop.flat else most
     if spec.trial.stop_hopeless:
         shares = (0.5 * shares[0], 0.8 * shares[1], shares[2])
     each = [
-        budget.epochs * share * epoch + beside
+        budget.trial_epochs * share * epoch + beside
         for share, epoch, beside in zip(shares, look.epochs_s, PER_TRIAL_S, strict=True)
     ]
     counts = (least, most, most)
@@ -215,13 +217,17 @@ def _trainings(spec: JobSpec) -> int:
     wanted = spec.finalists
     alike = wanted.top + wanted.baseline + wanted.random_arm
     winner = max(NOISE_SEEDS, wanted.seeds) if wanted.fidelity else wanted.seeds
-    return (alike - 1) * wanted.seeds + winner + max(0, wanted.fidelity - alike)
+    others = max(0, wanted.fidelity - alike)
+    if wanted.top > 1 and Objective.of(spec.objective).names == ("score",):  # see `workers.finalists.selection`
+        compared = (wanted.baseline + wanted.random_arm) * wanted.seeds
+        return wanted.top + winner + wanted.top - 1 + compared + others
+    return (alike - 1) * wanted.seeds + winner + others
 
 
 def _disk(spec: JobSpec, look: Look, trainings: int) -> Range:
     """Bytes that stay on disk when the job has ended. Weights are float32."""
     params = sorted(row.params for row in look.timed)
-    trials = spec.budget.trials * (2 if spec.finalists.random_arm else 1)
+    trials = (spec.budget.trials or TRIALS) * (2 if spec.finalists.random_arm else 1)
     rows = [0.25 * trials * TRIAL_BYTES, trials * TRIAL_BYTES, 3.0 * trials * TRIAL_BYTES]
     copies = COPIES + 2 * (1 + len(spec.compress.steps)) if spec.compress else COPIES
     weights = [4.0 * (trainings + copies) * count for count in (params[0], params[len(params) // 2], params[-1])]

@@ -5,7 +5,8 @@ from typing import Any
 
 from search.ledger import Role, Trial
 from search.trial import TrialState
-from workers.report.statistics import LEVEL, Agreement, Gain, agreement, gain
+from workers.report.rank_agreement import FEWEST, Agreement, agreement
+from workers.report.statistics import LEVEL, Gain, gain
 from workers.report.trained import Trained
 
 MISSING = {
@@ -27,7 +28,8 @@ def _gain(trained: Sequence[Trained], winner: Trained, role: Role, trial: Trial 
         words = f"gain over {_called(role)} unknown: {MISSING[role]}"
         return {"verdict": "unknown", "words": words, "value": None, "interval": None, "against": None}
     if other is winner:
-        found = Gain(value=0.0, interval=(0.0, 0.0), samples=True)
+        trainings = len(winner.scores.values)
+        found = Gain(value=0.0, interval=(0.0, 0.0), samples=True, trainings=(trainings, trainings))
         words = f"no gain over {_called(role)}: the winner is this architecture itself"
     else:
         pool = [entry.scores for entry in trained]
@@ -40,6 +42,7 @@ def _gain(trained: Sequence[Trained], winner: Trained, role: Role, trial: Trial 
         "interval": None if found.interval is None else list(found.interval),
         "level": LEVEL,
         "over_samples": found.samples,
+        "trainings": list(found.trainings),
         "against": about(other),
     }
 
@@ -63,33 +66,47 @@ def about(trained: Trained) -> dict[str, Any]:
     }
 
 
-def fidelity(trained: Sequence[Trained]) -> dict[str, Any]:
-    """Whether short trainings rank architectures as full trainings do. Only completed trials count."""
-    both = [
-        entry for entry in trained if entry.trial.state is TrialState.COMPLETED and entry.trial.search_score is not None
-    ]
-    found = agreement([entry.trial.search_score or 0.0 for entry in both], [entry.scores.mean for entry in both])
+def fidelity(trained: Sequence[Trained], searched: Sequence[Trial]) -> dict[str, Any]:
+    """Whether short trainings rank architectures as full trainings do. Only completed trials count.
+
+    searched: all trials of the search.
+    """
+    both = [entry for entry in trained if _is_scored(entry.trial)]
+    short = [entry.trial.search_score or 0.0 for entry in both]
+    everyone = [trial.search_score or 0.0 for trial in searched if _is_scored(trial)]
+    found = agreement(short, [entry.scores.mean for entry in both], everyone or short)
     return {
         "architectures": [{"role": entry.final.role, **about(entry)} for entry in both],
         "kendall_tau": found.tau,
+        "kendall_tau_seen": found.seen,
         "interval": None if found.interval is None else list(found.interval),
         "level": LEVEL,
-        "words": _ranks(found, len(both)),
+        "words": _ranks(found, len(both), len(everyone)),
     }
 
 
-def _ranks(found: Agreement, count: int) -> str:
-    if found.tau is None:
+def _is_scored(trial: Trial) -> bool:
+    return trial.state is TrialState.COMPLETED and trial.search_score is not None
+
+
+def _ranks(found: Agreement, count: int, trials: int) -> str:
+    if found.seen is None:
         return (
             f"rank agreement between short and full trainings unknown: {count} architectures have both scores, "
             "and at least two with different scores are needed"
         )
-    text = f"Kendall's tau between search scores and final scores {found.tau:+.2f} on {count} architectures"
-    if found.interval is None:
-        return f"{text}, too few for an interval"
+    if found.tau is None or found.interval is None:
+        return (
+            f"Kendall's tau between search scores and final scores {found.seen:+.2f} on {count} architectures, fewer "
+            f"than the {FEWEST} from which all trials can be judged"
+        )
     low, high = found.interval
     doubt = "" if low > 0 else "; short trainings may not rank architectures as full trainings do"
-    return f"{text}, {LEVEL:.0%} interval {low:+.2f} to {high:+.2f}{doubt}"
+    return (
+        f"Kendall's tau between search scores and final scores {found.tau:+.2f} among all {trials} completed trials of "
+        f"the search, {LEVEL:.0%} interval {low:+.2f} to {high:+.2f}, estimated from {count} architectures "
+        f"({found.seen:+.2f} among themselves, which reads too high, as they are the best and the worst){doubt}"
+    )
 
 
 def noise(trained: Sequence[Trained], winner: Trained) -> dict[str, Any]:

@@ -11,12 +11,15 @@ from search.pareto import pareto
 from search.streams import Stream, seed_of
 from workers.conventions import score_name
 from workers.datasets import Dataset
+from workers.datasets.balance import unequal_classes
 from workers.finalists.plan import is_its_own
 from workers.report.comparison import fidelity, gains, noise
 from workers.report.costs import Seconds, costs, incumbents, trained_seconds
 from workers.report.document import again, digest
 from workers.report.environment import fingerprint
+from workers.report.simple import simple_models
 from workers.report.trained import Trained
+from workers.simple.record import StageScores
 from workers.train.numerics import Numerics
 
 SCHEMA_VERSION = "3"
@@ -30,7 +33,9 @@ class Findings:
     random: the trials of the random arm. winner: an element of `trained`.
     references: role -> the trial that the winner is compared with; only roles that the job asked for.
     duplicates: see `DataStore.duplicates`. transfer: see `workers.weights.inherit.inherited_shares`.
-    compression: see `workers.compress.product`.
+    compression: see `workers.compress.product`. selection: see `workers.finalists.selection.described`.
+    simple: scores of the simple models before the search and after it, None where there are none.
+    cut: what an early end has cost, see `workers.phases.in_time`.
     """
 
     job: Job
@@ -45,6 +50,9 @@ class Findings:
     duplicates: dict[str, int] | None
     transfer: dict[str, Any] | None = None
     compression: dict[str, Any] | None = None
+    selection: Sequence[dict[str, Any]] = ()
+    simple: tuple[StageScores | None, StageScores | None] = (None, None)
+    cut: str | None = None
 
     @property
     def objective(self) -> Objective:
@@ -86,21 +94,32 @@ def _result(found: Findings) -> dict[str, Any]:
             "choices": trial.choices,
         },
         "shipped": {"seed": winner.trainings[0].row.seed, "final_score": winner.trainings[0].score},
-        "chosen_by": chosen_by(found.objective),
+        "chosen_by": chosen_by(found.objective, finalists=len(found.selection)),
+        "selection": list(found.selection),
         "init_from": found.transfer,
         "compression": found.compression,
+        "cut": found.cut,
     }
 
 
 def _evidence(found: Findings, ledger: Ledger) -> dict[str, Any]:
     """Gains, rank agreement, noise, and warnings."""
     spec, varied = found.job.spec, noise(found.trained, found.winner)
-    ranks = fidelity(found.trained) if spec.finalists.fidelity else None
+    ranks = fidelity(found.trained, found.own) if spec.finalists.fidelity else None
     return {
         "gains": gains(found.trained, found.winner, found.references, seed=spec.seed),
         "fidelity": ranks,
         "noise": varied,
-        "warnings": [*_warnings(found, varied, ranks), *_of_cost(found), *_of_weights(found, ledger)],
+        "simple_models": simple_models(*found.simple, found.winner.scores.mean),
+        "warnings": [
+            *([found.cut] if found.cut else []),
+            *(ledger.plan(found.job.id) or {}).get("warnings", ()),
+            *_of_classes(found),
+            *_warnings(found, varied, ranks),
+            *_of_cost(found),
+            *_of_priors(found, ledger),
+            *_of_weights(found, ledger),
+        ],
     }
 
 
@@ -112,6 +131,7 @@ def _search(found: Findings, ledger: Ledger) -> dict[str, Any]:
         "stopped_because": job.stopped_because,
         "trials": {state.value: count for state, count in job.counts.items()},
         "search_seconds": round(job.seconds_used, 3),
+        "plan": ledger.plan(job.id),
     }
 
 
@@ -134,7 +154,7 @@ def _record(found: Findings, ledger: Ledger) -> dict[str, Any]:
     job, arm = found.job, ledger.random_arm(found.job.id)
     seconds = trained_seconds(ledger.measurements(job.id))
     return {
-        "costs": costs(job, found.own, arm, found.finals, seconds),
+        "costs": costs(job, found.own, arm, found.finals, seconds, selection=found.selection),
         "incumbents": {"search": incumbents(found.own, seconds), "random_arm": incumbents(found.random, seconds)},
         "history": [_row(trial, job, seconds) for trial in (*found.searched, *arm)],
     }
@@ -225,17 +245,37 @@ def _warnings(found: Findings, varied: dict[str, Any], ranks: dict[str, Any] | N
     return warnings
 
 
+def _of_classes(found: Findings) -> Iterator[str]:
+    """Warn if the score hides the small classes."""
+    warning = unequal_classes(found.job.spec.objective.score, found.dataset.info, found.dataset.task)
+    if warning is not None:
+        yield warning
+
+
 def _of_cost(found: Findings) -> Iterator[str]:
     """Warn if the random arm trained less than the search, by more than the one trial that did not fit in."""
     spec = found.job.spec
     if not spec.finalists.random_arm or is_its_own(spec):
         return
     search, arm = (sum(trial.epochs for trial in trials) for trials in (found.own, found.random))
-    if arm + spec.budget.epochs < search:
+    if arm + spec.budget.trial_epochs < search:
         yield (
             f"the random arm ended after {arm} epochs and the search used {search}, so part of a gain over random may "
             "come from more training"
         )
+
+
+def _of_priors(found: Findings, ledger: Ledger) -> Iterator[str]:
+    """Warn if the search learned from trials of earlier jobs, which cost epochs that its random arm did not get."""
+    jobs = found.job.spec.warm_start.jobs
+    if not jobs or not found.job.spec.finalists.random_arm or is_its_own(found.job.spec):
+        return
+    rows = [trial for job_id in jobs for trial in ledger.history(job_id) if trial.provenance != "prior"]
+    earlier, own = (sum(trial.epochs for trial in trials) for trials in (rows, found.own))
+    yield (
+        f"the search learned from {len(rows)} trials of earlier jobs, {earlier} epochs beside its own {own}; the "
+        "random arm had only as many as its own, so part of a gain over random may come from the others"
+    )
 
 
 def _of_weights(found: Findings, ledger: Ledger) -> Iterator[str]:
@@ -250,8 +290,8 @@ def _of_weights(found: Findings, ledger: Ledger) -> Iterator[str]:
             return
 
 
-def chosen_by(objective: Objective) -> str:
-    """The rule that chose the winner, in words."""
+def chosen_by(objective: Objective, *, finalists: int = 0) -> str:
+    """The rule that chose the winner, in words. finalists: those that were trained in full to choose among them."""
     rule = "search_score on the validation split"
     if len(objective.names) > 1:
         rule = f"the best {rule} among the trials on the Pareto front of {', '.join(objective.names)}"
@@ -259,6 +299,12 @@ def chosen_by(objective: Objective) -> str:
         rule = f"{rule} with a soft target for {objective.target.measure}"
     elif objective.names != ("score",):
         rule = f"the lowest {objective.names[0]}"
+    if finalists:
+        rule = f"the best of {finalists} finalists on the validation split after a full training without it, where "
+        rule += "finalists have the best search_score on the validation split"
+        if objective.target is not None:
+            rule += f", both with a soft target for {objective.target.measure}"
+        rule += "; what it is compared with was chosen without such trainings"
     return f"{rule}; the test split was not used"
 
 

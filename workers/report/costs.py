@@ -22,17 +22,27 @@ def trained_seconds(measured: Iterable[StoredMeasurement]) -> Seconds:
 
 
 def costs(
-    job: Job, own: Sequence[Trial], arm: Sequence[Trial], finals: Sequence[Finalist], seconds: Seconds
+    job: Job,
+    own: Sequence[Trial],
+    arm: Sequence[Trial],
+    finals: Sequence[Finalist],
+    seconds: Seconds,
+    *,
+    selection: Sequence[Mapping[str, Any]] = (),
 ) -> list[dict[str, Any]]:
-    """One row per phase. own: the trials of the search, without those of earlier jobs. arm: those of the random arm."""
+    """One row per phase. own: the trials of the search, without those of earlier jobs. arm: those of the random arm.
+
+    selection: the trainings that chose among the finalists.
+    """
     rows = [_of_trials(job, "search", own, seconds)]
-    if "proxies" in job.phases:
-        rows.insert(0, of_phase(job.phases, "proxies"))
+    before = [name for name in ("simple_models", "proxies") if name in job.phases]
+    rows = [*(of_phase(job.phases, name) for name in before), *rows]
     if arm:
         rows.append(_of_trials(job, "random_arm", arm, seconds))
     ended = [final for final in finals if final.state in ("completed", "failed")]
-    spent = sum(final.seconds for final in ended)
-    rows.append(of_phase(job.phases, "finalists", len(ended), sum(final.epochs for final in ended), spent))
+    epochs = sum(final.epochs for final in ended) + sum(row["epochs"] for row in selection)
+    spent = sum(final.seconds for final in ended) + sum(row["seconds"] for row in selection)
+    rows.append(of_phase(job.phases, "finalists", len(ended) + len(selection), epochs, spent))
     if "compress" in job.phases:
         rows.append(of_phase(job.phases, "compress"))
     return rows

@@ -19,6 +19,10 @@ def again(spec: JobSpec, numerics: Numerics) -> dict[str, Any]:
     if numerics.source == "calibration":
         trial = replace(trial, precision=numerics.precision, layout=numerics.layout)
     document = replace(spec, trial=trial).to_json()
+    if (
+        not spec.budget.planned
+    ):  # the search's seconds are no field of a request; epochs and seconds are never both given
+        document["budget"] = {name: value for name, value in document["budget"].items() if name != "seconds"}
     controller = spec.controller
     return {**document, "controller": {"name": controller.name, **controller.options}}
 

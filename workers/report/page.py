@@ -5,6 +5,7 @@ from typing import Any
 
 from workers.conventions import SCORES
 from workers.report.plots import Row, Series, plane, rows, steps
+from workers.simple.record import NAMES
 from workers.templates import environment
 
 ROLES = {"finalist": "finalist", "baseline": "baseline", "random": "best random", "fidelity": "ranking check"}
@@ -23,6 +24,7 @@ def render(report: dict[str, Any]) -> str:
             trainings=sum(row["trial"] == winner for row in report["finalists"]),
             plots={"scores": _scores(report), "fidelity": _fidelity(report), "incumbents": _incumbents(report)},
             roles=ROLES,
+            simple_names=NAMES,
             remarks=_remarks,
             sizes=", ".join(f"{name} {count:,}" for name, count in report["dataset"]["sizes"].items()),
             duplicates=_duplicates(report["dataset"]["duplicates"]),

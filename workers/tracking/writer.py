@@ -165,7 +165,9 @@ class MlflowTracker:
 
     def _finalist_ended(self, payload: Payload, at: int) -> None:
         rank, seed = payload["rank"], payload["seed"]
-        run = self._run(f"finalist/{rank}/{seed}", f"finalist {rank} seed {seed}", at, self._parent(at))
+        # A job that was continued after its end trains finalists of the same ranks again; a run's params are for good.
+        again = f"/{payload['round']}" if payload.get("round") else ""
+        run = self._run(f"finalist/{rank}/{seed}{again}", f"finalist {rank} seed {seed}{again}", at, self._parent(at))
         self._client.log_batch(run, params=_params({"rank": rank, "seed": seed, "trial": payload["trial_number"]}))
         if payload.get("test_score") is not None:
             self._client.log_batch(run, metrics=[Metric("final_score", payload["test_score"], at, 0)])
@@ -199,10 +201,11 @@ class MlflowTracker:
         name = f"archsmith-{self._ledger.job(self._job_id).name}"
         with contextlib.suppress(MlflowException):  # it exists already: an earlier job of the same name
             self._client.create_registered_model(name)
-        if not self._client.search_model_versions(f"run_id = '{run}'"):
-            self._client.create_model_version(
-                name, f"runs:/{run}/bundle", run_id=run, tags={"archsmith.job": self._job_id}, await_creation_for=0
-            )
+        tags = {"archsmith.job": self._job_id, "archsmith.round": str(self._ledger.job(self._job_id).rounds)}
+        made = self._client.search_model_versions(f"run_id = '{run}'")
+        if not any(version.tags.get("archsmith.round", "0") == tags["archsmith.round"] for version in made):
+            source = f"runs:/{run}/bundle"
+            self._client.create_model_version(name, source, run_id=run, tags=tags, await_creation_for=0)
 
     def _end(self, run: str, state: str, at: int) -> None:
         self._client.set_terminated(run, _status(state), end_time=at)

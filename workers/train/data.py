@@ -7,6 +7,8 @@ from torch import Tensor
 
 from workers.datasets import GraphSplit, Split
 from workers.train.augment import Windows
+from workers.train.resize import smaller
+from workers.train.subset import part, stratified_order
 
 AnySplit = Split | GraphSplit
 
@@ -51,6 +53,36 @@ class TrainData:
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
     _windows: dict[tuple[int, bool], Windows] = field(default_factory=dict, repr=False, compare=False)
+    _orders: list[Tensor] = field(default_factory=list, repr=False, compare=False)
+    _resized: "dict[int, TrainData]" = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def order(self) -> Tensor:
+        """(N,) int64: the training samples in an order of which every beginning is stratified; made once."""
+        if not self._orders:
+            self._orders.append(stratified_order(self.train.y))
+        return self._orders[0]
+
+    def part(self, share: float) -> Tensor:
+        """(n,) int64, ascending: the training samples that belong to a share of the split, see `subset.part`."""
+        if share >= 1:
+            return torch.arange(len(self.train.y), device=self.train.y.device)
+        return part(self.order, share, classes=len(torch.unique(self.train.y)))
+
+    def at(self, side: int | None) -> "TrainData":
+        """The same images or volumes with a longest side of `side` pixels; as they are if None or not above that.
+
+        The last smaller copy is kept.
+        """
+        if side is None or isinstance(self.train, GraphSamples) or max(self.train.x.shape[2:]) <= side:
+            return self
+        if side not in self._resized:
+            self._resized.clear()
+            val = None if self.val is None else resized(self.val, side)
+            self._resized[side] = replace(
+                self, train=resized(self.train, side), val=val, _windows={}, _orders=self._orders, _resized={}
+            )
+        return self._resized[side]
 
     def windows(self, *, shift: int, channels_last: bool) -> Windows:
         """The training samples seen through moving windows. shift: in pixels. The padded copy is made once and kept."""
@@ -76,6 +108,11 @@ class TrainData:
         if other is not None and isinstance(val, GraphSplit) and torch.equal(seen.x, other.x):
             other = replace(other, x=seen.x)  # nodes of one graph, the same in both: kept once
         return cls(task=task, train=seen, val=other, mean=mean, std=std)
+
+
+def resized(samples: Samples, side: int) -> Samples:
+    """Images or volumes with a longest side of `side` pixels; as they are where that is not above it."""
+    return replace(samples, x=smaller(samples.x, side))
 
 
 def one_of(samples: Samples, task: str) -> Samples:

@@ -23,9 +23,11 @@ class Graphs:
 
     def __init__(self, data: TrainData, recipe: Recipe) -> None:
         self._features = Features(data.mean, data.std, device=recipe.device)
+        self._data = data
         self._pile = Pile(graph_of(data.train), self._features)
         self._device = recipe.device
-        samples = len(data.train.y)
+        self._rows = data.part(recipe.subset)
+        samples = len(self._rows)
         self._length = batch_length(samples, batch_size=recipe.batch_size, min_steps=recipe.min_steps)
         self._steps = max(1, samples // self._length)
 
@@ -33,16 +35,18 @@ class Graphs:
     def steps(self) -> int:
         return self._steps
 
-    def batches(self, generator: torch.Generator) -> Iterator[Batch]:
+    def batches(self, generator: torch.Generator, *, skip: int = 0) -> Iterator[Batch]:
         """Batches of different graphs, y (B,). The last, smaller batch is left out."""
-        order = torch.randperm(len(self._pile), generator=generator).to(self._device)
-        for rows in order[: self._steps * self._length].view(self._steps, self._length):
+        order = self._rows[torch.randperm(len(self._rows), generator=generator).to(self._device)]
+        for rows in order[: self._steps * self._length].view(self._steps, self._length)[skip:]:
             yield self._pile.batch(rows)
 
     def whole(self, samples: Samples) -> Iterator[Batch]:
         pile = Pile(graph_of(samples), self._features)
-        for rows in torch.split(torch.arange(len(pile), device=self._device), max(1, SCORE_NODES // pile.largest)):
-            yield pile.batch(rows)
+        yield from pile.batches(torch.arange(len(pile), device=self._device))
+
+    def few(self, count: int) -> Iterator[Batch]:
+        yield from self._pile.batches(self._data.order[:count])
 
 
 class Pile:
@@ -61,6 +65,11 @@ class Pile:
 
     def __len__(self) -> int:
         return len(self._y)
+
+    def batches(self, rows: Tensor) -> Iterator[Batch]:
+        """The graphs `rows` in this order, in batches of at most SCORE_NODES nodes."""
+        for some in torch.split(rows, max(1, SCORE_NODES // self.largest)):
+            yield self.batch(some)
 
     def batch(self, rows: Tensor) -> Batch:
         """rows: (B,) numbers of graphs, which become 0 .. B - 1 in this order."""

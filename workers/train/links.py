@@ -32,15 +32,19 @@ class Links:
     def steps(self) -> int:
         return self._steps
 
-    def batches(self, generator: torch.Generator) -> Iterator[Batch]:
+    def batches(self, generator: torch.Generator, *, skip: int = 0) -> Iterator[Batch]:
         links = self._graph.index[:, self._graph.y == 1]
-        for _ in range(self._steps):
+        for step in range(self._steps):
             pairs = torch.cat([links, self._negatives.draw(links.shape[1], generator)], dim=1)
             # the split lists the smaller number first; a decoder that distinguishes the ends must not learn that order
             swapped = torch.rand(pairs.shape[1], generator=generator).to(pairs.device) < 0.5
             pairs = torch.where(swapped, pairs.flip(0), pairs)
             y = (torch.arange(pairs.shape[1], device=pairs.device) < links.shape[1]).long()
-            yield Batch(inputs=(self._x, self._graph.edges, pairs), y=y)
+            if step >= skip:
+                yield Batch(inputs=(self._x, self._graph.edges, pairs), y=y)
+
+    def few(self, count: int) -> Iterator[Batch]:  # noqa: ARG002  # there is one graph
+        yield from self.whole(self._graph)
 
     def whole(self, samples: Samples) -> Iterator[Batch]:
         graph = graph_of(samples)

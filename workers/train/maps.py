@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from workers.train.augment import memory_format, shift_for
+from workers.train.augment import crop, cut_out, memory_format, shift_for
 from workers.train.data import Samples, TrainData
 from workers.train.recipe import Recipe
 from workers.train.task import Batch, batch_length
@@ -22,11 +22,14 @@ class Maps:
         self._data, self._recipe = data, recipe
         self._channels_last = recipe.layout == "nhwc"
         sides = data.train.x.shape[2:]
-        shift = shift_for(*sides) if recipe.augment else 0
+        shift = shift_for(*sides, share=recipe.shift) if recipe.augment else 0
+        self._hole = round(recipe.cutout * min(sides)) if recipe.augment else 0
+        self._zoom = recipe.zoom if recipe.augment else 0.0
         self._windows = data.windows(shift=shift, channels_last=self._channels_last)
         # A volume has no upright orientation, so it is mirrored along each axis; a photograph has one.
         self._mirror = () if not recipe.flip else (2, 3, 4) if len(sides) == 3 else (3,)
-        samples = len(data.train.y)
+        self._rows = data.part(recipe.subset)
+        samples = len(self._rows)
         self._length = batch_length(samples, batch_size=recipe.batch_size, min_steps=recipe.min_steps)
         self._steps = max(1, samples // self._length)
         column = (1, -1, *[1] * len(sides))
@@ -37,20 +40,36 @@ class Maps:
     def steps(self) -> int:
         return self._steps
 
-    def batches(self, generator: torch.Generator) -> Iterator[Batch]:
+    def batches(self, generator: torch.Generator, *, skip: int = 0) -> Iterator[Batch]:
         """Augmented batches: x (B, C, H, W) or (B, C, D, H, W), y (B,). The last, smaller batch is left out."""
-        y = self._data.train.y
-        order = torch.randperm(len(y), generator=generator).to(self._recipe.device)
-        for rows in order[: self._steps * self._length].view(self._steps, self._length):
-            x = self._windows.batch(rows, mirror=self._mirror, share=float(self._recipe.augment), generator=generator)
-            yield Batch(inputs=(self._ready(x),), y=y[rows])
+        y, share = self._data.train.y, float(self._recipe.augment)
+        order = self._rows[torch.randperm(len(self._rows), generator=generator).to(self._recipe.device)]
+        for step, rows in enumerate(order[: self._steps * self._length].view(self._steps, self._length)):
+            moves = self._windows.draw(self._length, mirror=self._mirror, share=share, generator=generator)
+            seed = int(torch.randint(2**62, (), generator=generator)) if self._zoom or self._hole else 0
+            if step >= skip:
+                x = self._ready(self._windows.batch(rows, moves))
+                yield Batch(inputs=(self._changed(x, moves.changed, seed),), y=y[rows])
 
     def whole(self, samples: Samples) -> Iterator[Batch]:
-        """Batches of at most SCORE_PIXELS pixels, normalised only."""
-        size = max(1, SCORE_PIXELS // math.prod(samples.x.shape[2:]))
+        """Batches of at most SCORE_PIXELS pixels, but two samples (one has no variance), normalised only."""
+        size = max(2, SCORE_PIXELS // math.prod(samples.x.shape[2:]))
         for start in range(0, len(samples.y), size):
             x, y = samples.x[start : start + size], samples.y[start : start + size]
             yield Batch(inputs=(self._ready(x),), y=y)
+
+    def few(self, count: int) -> Iterator[Batch]:
+        rows = self._data.order[:count]
+        yield from self.whole(Samples(x=self._data.train.x[rows], y=self._data.train.y[rows]))
+
+    def _changed(self, x: Tensor, changed: Tensor, seed: int) -> Tensor:
+        """x: (B, C, H, W) or (B, C, D, H, W) normalised -> with crops and cut-outs where the recipe has them."""
+        generator = torch.Generator().manual_seed(seed)
+        if self._zoom:
+            x = crop(x, changed, zoom=self._zoom, generator=generator)
+        if self._hole:
+            x = cut_out(x, changed, side=self._hole, generator=generator)
+        return x.contiguous(memory_format=memory_format(x)) if self._channels_last else x
 
     def _ready(self, x: Tensor) -> Tensor:
         """Stored values, any shape of `Samples.x` -> normalised float32 in the recipe's layout."""

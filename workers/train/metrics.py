@@ -32,7 +32,7 @@ def auc(logits: Tensor, y: Tensor) -> float:
 
     logits: (n, classes), y: (n,). A class with no sample, or with all of them, has no curve and is left out.
     """
-    found = (_area(column, positive) for column, positive in _curves(logits, y))
+    found = (_area(column, positive) for column, positive in curves(logits, y))
     areas = [area for area in found if area is not None]
     return sum(areas) / len(areas) if areas else CHANCE
 
@@ -42,8 +42,8 @@ def average_precision(logits: Tensor, y: Tensor) -> float:
 
     logits: (n, 2), y: (n,) with at least one sample of class 1, else NaN.
     """
-    order = _margin(logits).argsort(descending=True)
-    ranked, positive = _margin(logits)[order], (y[order] == 1).double()
+    order = margin(logits).argsort(descending=True)
+    ranked, positive = margin(logits)[order], (y[order] == 1).double()
     last = torch.ones_like(ranked, dtype=torch.bool)  # of equal values only the last is a threshold
     last[:-1] = ranked[1:] != ranked[:-1]
     hits = positive.cumsum(0)[last]
@@ -74,29 +74,15 @@ def measures(logits: Tensor, y: Tensor, *, task: str) -> dict[str, float]:
     return {name: METRICS[name](logits, y) for name in names}
 
 
-def shares(name: str, logits: Tensor, y: Tensor) -> Tensor | None:
-    """Each sample's contribution to a score that is a mean, (n,) float32 on the CPU; None for other scores.
-
-    logits: (n, classes), y: (n,). The fewer samples a class has, the more each contributes to balanced accuracy.
-    """
-    right = (logits.argmax(1) == y).float()
-    if name == "accuracy":
-        return right.cpu()
-    if name == "balanced_accuracy":
-        count = torch.bincount(y)
-        return (right * (len(y) / int((count > 0).sum()) / count[y])).cpu()
-    return None
-
-
-def _margin(logits: Tensor) -> Tensor:
+def margin(logits: Tensor) -> Tensor:
     """(n, 2) -> (n,) float64: grows with the probability of class 1, without rounding near 0 and 1 as that does."""
     return (logits[:, 1] - logits[:, 0]).double()
 
 
-def _curves(logits: Tensor, y: Tensor) -> list[tuple[Tensor, Tensor]]:
+def curves(logits: Tensor, y: Tensor) -> list[tuple[Tensor, Tensor]]:
     """(score (n,), is positive (n,)) of each curve."""
     if logits.shape[1] == 2:
-        return [(_margin(logits), y == 1)]
+        return [(margin(logits), y == 1)]
     probabilities = logits.double().softmax(1)
     return [(probabilities[:, label], y == label) for label in range(logits.shape[1])]
 

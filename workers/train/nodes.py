@@ -22,9 +22,12 @@ class Nodes:
     def steps(self) -> int:
         return self._steps
 
-    def batches(self, generator: torch.Generator) -> Iterator[Batch]:  # noqa: ARG002  # nothing is drawn
-        for _ in range(self._steps):
+    def batches(self, generator: torch.Generator, *, skip: int = 0) -> Iterator[Batch]:  # noqa: ARG002  # nothing is drawn
+        for _ in range(skip, self._steps):
             yield self._batch
+
+    def few(self, count: int) -> Iterator[Batch]:  # noqa: ARG002  # there is one graph
+        yield self._batch
 
     def whole(self, samples: Samples) -> Iterator[Batch]:
         graph = graph_of(samples)

@@ -1,4 +1,4 @@
-"""The optimizers and their schedule."""
+"""The optimizers."""
 
 import torch
 from torch import nn
@@ -12,14 +12,6 @@ COUPLED = 0.01
 """Share of the recipe's weight decay (AdamW's) that is added to the gradient for Adam and SGD. SGD's rate is ten
 times as high, and its momentum sums up to ten gradients: AdamW's 0.05 at a rate of 0.01 and SGD's 0.0005 at 0.1 both
 take 0.0005 of each weight per step. For Adam it is 0.0005, as usual for graph networks (arXiv 1609.02907)."""
-WARM_UP = 0.2
-"""Share of the steps in which the learning rate rises."""
-
-
-def one_cycle(step: int, steps: int) -> float:
-    """Share of the peak learning rate at `step` of `steps`: linear up, then linear down to zero (arXiv 1708.07120)."""
-    peak = max(1, round(WARM_UP * steps))
-    return min((step + 1) / peak, (steps - step) / (steps - peak + 1))
 
 
 def make_optimizer(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:

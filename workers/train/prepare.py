@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from search.spec import JobSpec
+from search.planning.values import Plan
+from search.spec import BATCH, JobSpec
 from workers.datasets import Dataset
 from workers.train.job_data import JobData
+from workers.train.mirror import mirrors
 from workers.train.numerics import Numerics
 from workers.train.recipe import Recipe
 from workers.weights.inherit import inherit
@@ -14,6 +16,7 @@ from workers.weights.inherit import inherit
 if TYPE_CHECKING:
     from torch import nn
 
+    from space.architecture import Architecture
     from workers.train.data import TrainData
     from workers.train.trainer import Trainer
 
@@ -33,23 +36,51 @@ Volumes: AdrenalMNIST3D, 4 seeds, 32 epochs: AUC on the validation split 0.837 w
 """
 
 
-def recipe(spec: JobSpec, numerics: Numerics, dataset: Dataset, *, epochs: int, seed: int) -> Recipe:
+ONE_GRAPH_STEPS = {"nodes": 16, "links": 32}
+"""Steps of what is counted as a pass where every step takes the whole graph."""
+
+
+def recipe(
+    spec: JobSpec, numerics: Numerics, dataset: Dataset, *, epochs: int, seed: int, batch: int | None = None
+) -> Recipe:
     """The recipe by job, machine and data set; `resolved` puts the architecture's own values over it.
 
-    flip: mirror images are new samples of photographs (3 channels), but other letters, digits or shoes' sides.
+    flip: whether mirror images are further samples is asked of the data, see `workers.train.mirror`.
+    batch: samples of a batch by the job's plan, None without one.
     """
-    return Recipe(
+    values = Recipe(
         epochs=epochs,
-        batch_size=spec.trial.batch_size,
+        batch_size=spec.trial.batch_size or BATCH,
         learning_rate=spec.trial.learning_rate,
         seed=seed,
-        flip=dataset.info.input_shape[0] == 3,
+        flip=dataset.task == "image" and mirrors(dataset),
         score=spec.objective.score,
         precision=numerics.precision,
         layout=numerics.layout,
         device=spec.trial.device,
         threads=spec.trial.threads,
     )
+    return values if batch is None else _planned(values, batch, dataset.task)
+
+
+def _planned(values: Recipe, batch: int, task: str) -> Recipe:
+    """With the batch of a plan, which no rule makes smaller. The fields for rungs, subsets and resolution go here."""
+    return replace(values, batch_size=batch, min_steps=ONE_GRAPH_STEPS.get(task, 1))
+
+
+def trial_ends(plan: Plan) -> tuple[int, ...]:
+    """The cumulative steps after which a trial of a plan is scored: each pass, as long as a recipe has no rungs."""
+    return tuple(plan.pass_steps * number for number in range(1, plan.trial_passes + 1))
+
+
+def judged_epochs(plan: Plan) -> tuple[int, ...]:
+    """The epochs after which trials are compared: those nearest to the plan's rungs."""
+    return tuple(sorted({max(1, round(steps / plan.pass_steps)) for steps in plan.rungs}))
+
+
+def planned_final_epochs(plan: Plan) -> int:
+    """Epochs of a full training; at least one, even where a plan has time for less than a pass."""
+    return max(1, round(plan.final_steps / plan.final_pass_steps))
 
 
 def resolved(values: Recipe, *, task: str, training: Mapping[str, Any]) -> Recipe:
@@ -80,7 +111,31 @@ def new_trainer(architecture: dict[str, Any], data: JobData, values: Recipe) -> 
     module = build(graph)
     if data.donor is not None:
         inherit(module, graph, data.donor)
+    if values.resolution is not None and not works_at(graph, values.resolution):
+        values = replace(values, resolution=None)
     return trainer_of(module, architecture.get("training", {}), data, values)
+
+
+def works_at(graph: "Architecture", side: int) -> bool:
+    """Whether a network of images or volumes, as it is, takes samples with a longest side of `side` pixels.
+
+    It must be a network of the same weights there: one that flattens its maps is not, one that has too many strides for
+    the smaller maps has no shape.
+    """
+    from archsmith.errors import InvalidArchitecture
+    from space.analysis import analyse
+    from space.architecture import Architecture
+    from workers.train.resize import smaller_sides
+
+    channels, *sides = graph.input_shape
+    if not sides:
+        return False
+    document = {**graph.to_json(), "input_shape": [channels, *smaller_sides(tuple(sides), side)]}
+    try:
+        smaller = Architecture.from_json(document)
+    except InvalidArchitecture:
+        return False
+    return analyse(smaller).params == analyse(graph).params
 
 
 def trainer_of(
@@ -108,4 +163,4 @@ def _on_device(data: JobData, name: str) -> "TrainData":
 
 def final_epochs(spec: JobSpec) -> int:
     """Epochs of a final training: as the job says, else three times those of a search trial, at least 12."""
-    return spec.finalists.epochs or max(12, 3 * spec.budget.epochs)
+    return spec.finalists.epochs or max(12, 3 * spec.budget.trial_epochs)

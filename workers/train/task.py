@@ -20,13 +20,20 @@ class Batch:
 
 
 class Task(Protocol):
-    """One kind of data in one training. steps: batches of an epoch, always the same number."""
+    """One kind of data in one training. steps: batches of a pass over the training samples, always the same number."""
 
     @property
     def steps(self) -> int: ...
 
-    def batches(self, generator: torch.Generator) -> Iterator[Batch]:
-        """The batches of one epoch. All random numbers are drawn from `generator`, a generator of the CPU."""
+    def batches(self, generator: torch.Generator, *, skip: int = 0) -> Iterator[Batch]:
+        """The batches of one pass, without the first `skip`; the others are the same whatever is skipped.
+
+        All random numbers are drawn from `generator`, a generator of the CPU.
+        """
+        ...
+
+    def few(self, count: int) -> Iterator[Batch]:
+        """About `count` of the training samples, of each class alike, without augmentation: always the same ones."""
         ...
 
     def whole(self, samples: Samples) -> Iterator[Batch]:

@@ -54,6 +54,9 @@ class Service:
     def post(self, path: str, **options: Any) -> Any:
         return self.client.request("POST", path, **options)
 
+    def patch(self, path: str, **options: Any) -> Any:
+        return self.client.request("PATCH", path, **options)
+
     def submit(self, **fields: Any) -> Any:
         """Submit a job and return its id."""
         answer = self.post("/v1/jobs", json={"dataset": "digits", "space": "tiny", **fields})

@@ -23,7 +23,7 @@ WHOLE: dict[str, Any] = {
     "space": "tiny",
     "controller": {"name": "reinforce", "entropy": 0.01},
     "objective": {"maximize": "score", "constraints": ["params <= 500000"]},
-    "budget": {"trials": 60, "seconds": 600, "epochs": 8},
+    "budget": {"trials": 60, "epochs": 8},
     "trial": {"cpus": 1, "gpus": 0, "timeout_s": 120, "scheduler": "asha"},
     "finalists": {"top": 3, "seeds": 1},
 }

@@ -18,7 +18,11 @@ def test_the_smallest_job(service: Service) -> None:
     view = answer.json()
     assert answer.headers["location"] == view["links"]["self"] == f"/v1/jobs/{view['id']}"
     assert view["state"] == "queued"
-    assert view["progress"]["trials_total"] == view["spec"]["budget"]["trials"] == 30
+    assert view["spec"]["budget"] == {"trials": None, "seconds": 1800.0, "epochs": None, "total_epochs": None}
+    assert view["spec"]["trial"]["scheduler"] == "asha"
+    assert view["progress"]["trials_total"] is None, "the plan decides"
+    assert view["progress"]["seconds_left"] == 1800.0
+    assert view["plan"] is None, "it is made when the job starts"
     assert view["progress"]["trials"]["waiting"] == 0
     assert view["best"] is None
     assert view["final_score"] is None
@@ -36,7 +40,7 @@ def test_a_job_with_all_fields(service: Service) -> None:
         "space": "branching",
         "controller": {"name": "reinforce", "entropy": 0.01},
         "objective": {"maximize": "score", "constraints": ["params <= 5000000"]},
-        "budget": {"trials": 60, "seconds": 600, "epochs": 8},
+        "budget": {"trials": 60, "epochs": 8},
         "trial": {"cpus": 1, "gpus": 0, "timeout_s": 120, "scheduler": "asha"},
         "finalists": {"top": 3, "seeds": 1},
     }
@@ -46,6 +50,19 @@ def test_a_job_with_all_fields(service: Service) -> None:
     assert spec["controller"] == {"name": "reinforce", "options": {"entropy": 0.01}}
     assert spec["trial"]["scheduler"] == "asha"
     assert spec["objective"]["constraints"] == ["params <= 5000000"]
+
+
+def test_without_seconds_trials_and_epochs_say_how_long_a_search_is(service: Service) -> None:
+    for budget, stored in (
+        ({"trials": 7}, {"trials": 7, "seconds": 3600.0, "epochs": 8, "total_epochs": None}),
+        ({"epochs": 2}, {"trials": 30, "seconds": 3600.0, "epochs": 2, "total_epochs": None}),
+        ({"trials": 7, "seconds": 60}, {"trials": 7, "seconds": 60.0, "epochs": None, "total_epochs": None}),
+    ):
+        answer = service.post("/v1/jobs", json={"dataset": "digits", "budget": budget})
+        assert answer.status_code == 202, answer.text
+        spec = answer.json()["spec"]
+        assert spec["budget"] == stored
+        assert spec["trial"]["scheduler"] == ("none" if stored["epochs"] else "asha")
 
 
 DIGITS = {"dataset": "digits", "space": "tiny"}
@@ -65,7 +82,10 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({**DIGITS, "reproducible": 1}, "/reproducible", "type_mismatch"),
     ({**DIGITS, "budget": []}, "/budget", "type_mismatch"),
     *(({**DIGITS, "budget": {"trials": n}}, "/budget/trials", "out_of_range") for n in (0, -1, 10_001)),
-    *(({**DIGITS, "budget": {"trials": n}}, "/budget/trials", "type_mismatch") for n in ("40", 40.0, True, None)),
+    *(({**DIGITS, "budget": {"trials": n}}, "/budget/trials", "type_mismatch") for n in ("40", 40.0, True)),
+    ({**DIGITS, "budget": {"seconds": 600, "epochs": 8}}, "/budget/epochs", "combination_unsupported"),
+    ({**DIGITS, "budget": {"seconds": 5}}, "/budget/seconds", "budget_too_small"),
+    ({**DIGITS, "comparison": "none"}, "/comparison", "choice_unknown"),
     *(({**DIGITS, "budget": {"seconds": n}}, "/budget/seconds", "out_of_range") for n in (0, -1, 2_592_001, 0.5)),
     ({**DIGITS, "budget": {"seconds": True}}, "/budget/seconds", "type_mismatch"),
     ({**DIGITS, "budget": {"epochs": 0}}, "/budget/epochs", "out_of_range"),

@@ -1,6 +1,7 @@
 """Reports, and the estimated cost of a job."""
 
 import json
+import subprocess
 import threading
 from typing import Any
 
@@ -10,12 +11,15 @@ import pytest
 from api import pricing
 from search.trial import JobState
 from tests.unit.api.support import Service, check_problem
+from workers.pricing import dry_run
 
 SPAN = {"low": 1.0, "expected": 2.0, "high": 3.0}
 PRICE: dict[str, Any] = {
     "trials": SPAN, "trainings": 16, "trials_at_once": 2, "seconds": SPAN, "hours": SPAN, "disk_bytes": SPAN,
     "phases": {"search": SPAN}, "calibration": [{"macs": 10, "params": 5, "epoch_s": 0.5}],
     "space": {"size_log10": 2.3, "size_exact": True, "feasible_share": 1.0},
+    "warnings": ["the classes are unequal"],
+    "plan": None,
 }  # fmt: skip
 BODY = {"dataset": "digits", "space": "tiny"}
 
@@ -88,3 +92,14 @@ def test_a_calibration_that_fails_says_why(service: Service, monkeypatch: pytest
     monkeypatch.setattr(pricing, "MODULE", "workers.no_such_module")
     body = check_problem(service.post("/v1/jobs?dry_run=true", json=BODY), 503, "calibration_failed")
     assert "No module named workers.no_such_module" in body["detail"]
+
+
+def test_a_dry_run_refuses_a_budget_that_is_too_small_for_the_data(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fault = {"pointer": "/budget/seconds", "rule": "budget_too_small", "detail": "too few", "allowed": {"minimum": 90}}
+    done = subprocess.CompletedProcess([], pricing.REFUSED, stdout=json.dumps({"faults": [fault]}), stderr="")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)
+    body = check_problem(service.post("/v1/jobs?dry_run=true", json=BODY), 422, "budget_too_small")
+    assert body["errors"][0]["allowed"] == {"minimum": 90}
+    assert pricing.REFUSED == dry_run.REFUSED

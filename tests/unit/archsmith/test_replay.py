@@ -141,9 +141,24 @@ def test_a_dry_run_prints_the_price_and_submits_nothing(
     service: FakeService, capsys: pytest.CaptureFixture[str]
 ) -> None:
     span = {"low": 10.0, "expected": 70.0, "high": 4000.0}
-    price = {"phases": {"random_arm": span}, "seconds": span, "trials": span, "disk_bytes": span}
+    price = {
+        "phases": {"random_arm": span},
+        "seconds": span,
+        "trials": span,
+        "disk_bytes": span,
+        "warnings": ["unequal"],
+    }
     service.on("POST", "/v1/jobs", answer(price))
     assert run(["submit", "--dataset", "digits", "--dry-run", "--url", service.url]) == OK
     assert [request.query for request in service.to("/v1/jobs")] == [{"dry_run": "true"}]
-    lines = [line.split("  ") for line in capsys.readouterr().out.splitlines()]
+    printed = capsys.readouterr()
+    assert printed.err.splitlines()[-1] == "warning: unequal"
+    lines = [line.split("  ") for line in printed.out.splitlines()]
     assert [cell.strip() for cell in lines[1] if cell.strip()] == ["random arm", "10 s", "1 min 10 s", "1 h 06 min"]
+
+
+def test_a_report_of_an_early_version_is_run_again_without_the_seconds_of_its_search() -> None:
+    early = {"job": {"document": {"dataset": "digits", "budget": {"trials": 3, "seconds": 60.0, "epochs": 2}}}}
+    assert replay.document(early) == {"dataset": "digits", "budget": {"trials": 3, "epochs": 2}}
+    planned = {"job": {"document": {"dataset": "digits", "budget": {"trials": None, "seconds": 60.0, "epochs": None}}}}
+    assert replay.document(planned) == planned["job"]["document"]

@@ -1,9 +1,12 @@
 """Whether a job can be done at all: thin spaces are let in, empty ones are refused with the nearest that was found."""
 
+from typing import Any
+
 import pytest
 
 from archsmith.errors import InvalidInput
-from search.validate import DataShape, check_feasible, parse_space, sample
+from search.spec import JobSpec, ObjectiveSpec, TrialSpec
+from search.validate import DataShape, Pool, check_feasible, check_job, parse_space, sample
 from space.constraint import Constraint
 from space.space import Space
 
@@ -58,3 +61,31 @@ def test_links_have_two_classes_whatever_the_nodes_have() -> None:
 def test_a_small_space_is_sampled_whole() -> None:
     samples = sample(ladder(1, "receptive_field > 3"), [Constraint.parse("receptive_field > 3")])
     assert (samples.exhaustive, samples.walks, samples.feasible) == (True, 16, 8)
+
+
+def faults_of(**changes: Any) -> list[tuple[str, str]]:
+    """(pointer, rule) of each fault of a small job."""
+    space = {"schema": 1, "stages": [{"width": [4, 8]}]}
+    spec = JobSpec(dataset="squares", space=space, **changes)
+    shape = DataShape(input_shape=(1, 8, 8), classes=3)
+    try:
+        check_job(spec, data=shape, datasets=["squares"], pool=Pool(cpus=2, gpus=1))
+    except InvalidInput as error:
+        return [(fault.pointer, fault.rule) for fault in error.faults]
+    return []
+
+
+def test_a_reproducible_job_trains_on_no_gpu() -> None:
+    assert faults_of(trial=TrialSpec(gpus=1)) == []
+    assert faults_of(trial=TrialSpec(gpus=1), reproducible=True) == [("/trial/gpus", "combination_unsupported")]
+
+
+def test_a_limit_on_a_measured_latency_is_left_to_the_trials() -> None:
+    limits = ("params >= 1", "latency_ms <= 1e-9")
+    assert faults_of(objective=ObjectiveSpec(constraints=limits)) == []
+    assert faults_of(objective=ObjectiveSpec(constraints=limits), reproducible=True) == [
+        ("/objective/constraints/1", "combination_unsupported")
+    ]
+    assert faults_of(objective=ObjectiveSpec(constraints=("latency_ms <= 1", "params < 1"))) == [
+        ("/objective/constraints/1", "space_infeasible")
+    ]

@@ -89,6 +89,16 @@ def test_refused_with_a_sentence(text: object, says: str) -> None:
     assert fault.allowed == list(MEASURES)
 
 
+def test_a_jobs_constraint_may_name_what_a_worker_measures() -> None:
+    limit = Constraint.parse("latency_ms <= 5 and params < 2000", measured=True)
+    assert limit.measured == ("latency_ms",)
+    assert limit.holds({**NET, "latency_ms": 5.0})
+    assert not limit.holds({**NET, "latency_ms": 5.1})
+    assert Constraint.parse("params < 2000", measured=True).measured == ()
+    with pytest.raises(InvalidExpression, match="cannot be a constraint of a space; a job's objective"):
+        Constraint.parse("latency_ms < 3")
+
+
 def test_long_chains_do_not_recurse() -> None:
     assert Constraint.parse("-" * 480 + "params < 2000").holds(NET)
     assert Constraint.parse("depth+" * 80 + "1 < 500").holds(NET)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from search.spec import Budget
 from workers.stop_signal import StopSignal
 
 
@@ -56,3 +57,34 @@ def test_a_part_ends_by_itself_or_with_the_whole() -> None:
     assert (part.reason, part.suspending, whole.reason) == ("budget_epochs", False, "budget_trials")
     whole.suspend("pause")
     assert (part.reason, part.suspending) == ("pause", True)
+
+
+def test_a_changed_budget_is_followed(clock: list[float]) -> None:
+    stop = StopSignal(used_s=5.0, limit_s=20.0)
+    stop.start()
+    stop.follow(Budget(trials=3, epochs=1, seconds=60.0))
+    clock[0] += 30
+    assert not stop.stopping
+    assert stop.budget == Budget(trials=3, epochs=1, seconds=60.0)
+    stop.follow(Budget(seconds=20.0))
+    assert not stop.stopping, "a planned job's plan sets the limit of its search"
+    stop.follow(Budget(epochs=1, seconds=35.0))
+    assert stop.reason == "budget_seconds"
+
+
+def test_an_early_end_and_the_time_for_the_rest(clock: list[float]) -> None:
+    stop, whole = StopSignal(), StopSignal()
+    stop.finish(None)
+    assert (stop.reason, stop.suspending, stop.hurried, stop.left_s) == ("finish", False, False, float("inf"))
+    arm = stop.part()
+    assert not arm.stopping, "without a limit all that follows is done as planned"
+    stop.finish(20.0)
+    clock[0] += 15
+    assert (stop.hurried, stop.left_s, arm.reason) == (True, 5.0, "finish")
+    clock[0] += 15
+    assert stop.left_s == 0.0
+    whole.end("budget_trials")
+    whole.finish(9.0)
+    assert (whole.reason, whole.left_s) == ("budget_trials", 9.0), "the search was over before"
+    whole.suspend("continue")
+    assert whole.suspending

@@ -264,3 +264,12 @@ def test_an_outcome_s_curve_ends_at_its_value() -> None:
     for curve in ((0.4,), (0.4, 0.3)):
         with pytest.raises(ValueError, match="a curve of 2 epochs"):
             Outcome(number=0, state=TrialState.PRUNED, value=0.4, epochs=2, curve=curve)
+
+
+def test_a_plan_names_the_rungs() -> None:
+    [rule] = rules("asha", epochs=7, planned=(2, 5, 7))
+    assert isinstance(rule, SuccessiveHalving)
+    assert rule.rungs == [2, 5], "after the last epoch nothing is left to stop"
+    [whole] = rules("asha", epochs=1, planned=(1,))
+    assert isinstance(whole, SuccessiveHalving)
+    assert whole.rungs == []

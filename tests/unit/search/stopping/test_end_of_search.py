@@ -58,19 +58,21 @@ def test_flat_is_when_the_last_ones_brought_no_more_than_so_much(values: list[fl
         assert ended(stop, order) == ended(stop, told), "the last ones go by number"
 
 
-def test_failed_and_pruned_trials_bring_nothing_and_infeasible_ones_are_none() -> None:
+def test_failed_pruned_and_infeasible_trials_bring_nothing() -> None:
     stop = StopSpec(flat=Flat(trials=2))
     first = completed(0, 0.5)
     assert ended(stop, [first, failed(1), pruned(2, 0.9)]) == "improvement_flat"
-    assert ended(stop, [first, failed(1), failed(2, TrialState.INFEASIBLE)]) is None
+    assert ended(stop, [first, failed(1), failed(2, TrialState.INFEASIBLE)]) == "improvement_flat"
     assert ended(stop, [failed(0), failed(1), failed(2)]) is None, "nothing to improve on yet"
 
 
 def test_room_for_trials_counts_what_is_open() -> None:
     budget = Budget(trials=3)
-    told = [completed(0, 0.5), failed(1, TrialState.INFEASIBLE)]
+    told = [completed(0, 0.5)]
     assert full(budget, told, 1) is None
     assert full(budget, told, 2) == "budget_trials"
+    infeasible = [failed(number, TrialState.INFEASIBLE) for number in (1, 2)]
+    assert full(budget, [*told, *infeasible], 0) == "budget_trials", "a space where nothing fits must end as well"
 
 
 def test_no_trial_begins_that_might_go_over_all_epochs() -> None:

@@ -13,7 +13,7 @@ from tests import factories
 from workers.driver import Driver
 from workers.finalists.training import FinalistTask
 from workers.job.context import JobContext
-from workers.phases import finish as finish_module
+from workers.phases import final_trainings as trainings_module
 from workers.phases.finish import Finish
 from workers.settings import Settings
 from workers.train.job_data import JobData
@@ -60,14 +60,14 @@ def test_finalists_that_have_ended_are_not_trained_again(
             asked.append(task.rank)
             yield task, TrialFailure("worker lost repeatedly: WorkerCrashedError", cause="lost")
 
-    monkeypatch.setattr(finish_module, "run_tasks", run_tasks)
+    monkeypatch.setattr(trainings_module, "run_tasks", run_tasks)
     nothing: Any = None
     data = JobData(key="none", train=nothing, val=None, test=None, mean=(), std=())
-    monkeypatch.setattr(finish_module, "final_data", lambda _: data)
+    monkeypatch.setattr(trainings_module, "final_data", lambda _: data)
     tasks = [
         FinalistTask(rank=rank, number=0, seed=0, architecture={}, recipe=Recipe(epochs=3, seed=1)) for rank in (1, 2)
     ]
-    Finish(JobContext.of(settings, ledger, lease))._train(tasks, nothing)
+    Finish(JobContext.of(settings, ledger, lease))._trainings.train(tasks, nothing)
     assert asked == [2]
     assert [(f.rank, f.state, f.reason) for f in ledger.finalists(lease.job_id)] == [
         (1, "failed", "oom: too large"),

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from search.ledger import Lease, Ledger
+from search.spec import Budget
 from search.trial import JobState
 from tests import factories
 from workers.job.context import JobContext
@@ -83,3 +84,44 @@ def test_a_driver_whose_cluster_is_away_puts_its_job_back_and_ends(ledger: Ledge
         heartbeat.run()
     assert caught.value.args == (EXIT_CLUSTER_AWAY, "the cluster's raylet does not answer")
     assert ledger.job(lease.job_id).state is JobState.QUEUED
+
+
+def test_a_look_follows_the_budget_the_early_end_and_a_search_that_goes_on(
+    ledger: Ledger, stop: StopSignal, beating: Beating
+) -> None:
+    lease = factories.owned_job(ledger, budget=Budget(trials=3, seconds=50.0))
+    heartbeat = beating(lease)
+    heartbeat._look()
+    assert stop.budget == Budget(trials=3, seconds=50.0)
+    ledger.change_budget(lease.job_id, {"trials": 9})
+    heartbeat._look()
+    assert stop.budget == Budget(trials=9, seconds=50.0)
+    attempt = factories.running_trial(ledger, lease)
+    ledger.add_measurement(lease, 0, attempt, factories.measurement(1))
+    ledger.finish(lease.job_id, within_seconds=30.0)
+    heartbeat._look()
+    first = stop.left_s
+    assert (stop.reason, 29.0 < first <= 30.0) == ("finish", True)
+    assert ledger.job(lease.job_id).finishing == {"within_seconds": 30.0, "until": 30.0}
+    heartbeat._look()
+    assert stop.left_s <= first, "what was followed is not followed again"
+    ledger.end_search(lease, "finish")
+    stop.over = True
+    heartbeat._look()
+    assert not stop.suspending
+    ledger.change_budget(lease.job_id, {"trials": 10})
+    heartbeat._look()
+    assert (stop.reason, stop.suspending) == ("continue", True)
+
+
+def test_the_next_driver_keeps_to_the_time_that_the_last_one_began(
+    ledger: Ledger, stop: StopSignal, beating: Beating
+) -> None:
+    lease = factories.owned_job(ledger)
+    attempt = factories.running_trial(ledger, lease)
+    ledger.add_measurement(lease, 0, attempt, factories.measurement(1))
+    ledger.finish(lease.job_id, within_seconds=30.0)
+    ledger.begin_finish(lease, within_seconds=30.0, until=100.0)
+    ledger.update_job(lease, phases={"search": {"seconds": 90.0}})
+    beating(lease)._look()
+    assert 9.0 < stop.left_s <= 10.0

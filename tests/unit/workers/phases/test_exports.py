@@ -32,7 +32,8 @@ def made(folder: Path, results: list[Any], patch: pytest.MonkeyPatch, *, exports
         yield from ((TASK, result) for result in results)
 
     patch.setattr(finish_module, "run_tasks", run_tasks)
-    ledger: Any = SimpleNamespace(job=lambda _: SimpleNamespace(spec=spec(), phases={}, seconds_used=0.0))
+    row = SimpleNamespace(spec=spec(), phases={}, seconds_used=0.0, started_at=None)
+    ledger: Any = SimpleNamespace(job=lambda _: row)
     settings = Settings(state=folder, database_url="sqlite://", exports=exports)
     finish = Finish(JobContext.of(settings, ledger, Lease(job_id="a", owner="b", fence=1)))
     return finish._exports(TASK)

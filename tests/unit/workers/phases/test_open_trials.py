@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from search.trial import Outcome, TrialState
+from tests import factories
 from workers.phases.open_trials import settle
 from workers.stop_signal import StopSignal
 
@@ -16,20 +17,36 @@ class Searched:
     def __init__(self) -> None:
         self.interrupted: list[tuple[int, int]] = []
         self.finished: list[Outcome] = []
+        self.stored: list[tuple[Any, ...]] = []
         self.stop = StopSignal()
         ledger = SimpleNamespace(
             interrupt=lambda lease, number, attempt: self.interrupted.append((number, attempt)),
-            finish_trial=lambda lease, number, attempt, outcome: self.finished.append(outcome),
+            finish_trial=self._finish,
+            trial=lambda job_id, number: SimpleNamespace(measurements=(factories.measurement(3, score=0.25),)),
         )
-        self.context: Any = SimpleNamespace(ledger=ledger, lease=None, stop=self.stop)
+        spec = factories.job_spec()
+        self.context: Any = SimpleNamespace(ledger=ledger, lease=None, stop=self.stop, spec=spec, job_id="")
         self.searcher: Any = SimpleNamespace(open_attempts=lambda: [(1, 2)])
         states = (TrialState.COMPLETED, TrialState.RUNNING)
         self.trials: list[Any] = [
             SimpleNamespace(number=number, state=state, epochs=3) for number, state in enumerate(states)
         ]
 
-    def settle(self) -> bool:
-        return settle(self.context, self.searcher, self.trials, why="the search ended: target")
+    def _finish(self, lease: Any, number: int, attempt: int | None, outcome: Outcome, *scored: Any) -> None:
+        self.finished.append(outcome)
+        self.stored.append(scored)
+
+    def settle(self, *, scored: bool = False) -> bool:
+        return settle(self.context, self.searcher, self.trials, why="the search ended: target", scored=scored)
+
+
+def test_a_trial_that_was_measured_may_keep_its_score() -> None:
+    searched = Searched()
+    assert searched.settle(scored=True)
+    [outcome] = searched.finished
+    assert (outcome.state, outcome.value, outcome.epochs) == (TrialState.PRUNED, 0.25, 3)
+    assert outcome.reason == "the search ended: target"
+    assert searched.stored == [(0.25, {})]
 
 
 def test_open_trials_of_a_search_that_is_over_are_cancelled() -> None:

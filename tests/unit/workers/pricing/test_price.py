@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from search.planning.rule import make_plan
+from search.planning.values import PlanInputs
 from search.spec import (
     Budget,
     CompressSpec,
@@ -15,6 +17,7 @@ from search.spec import (
     StopSpec,
     TrialSpec,
 )
+from workers.pricing.planned import answer
 from workers.pricing.price import Look, Price, Timed, price
 
 TIMED = [
@@ -66,7 +69,7 @@ def test_the_arm_costs_another_search_unless_the_search_is_one() -> None:
     both = FinalistSpec(top=3, seeds=3, epochs=12)
     found = priced(finalists=both)
     assert found.phases["random_arm"].expected == pytest.approx(found.phases["search"].expected + LOOK.start_s)
-    assert found.trainings == 5 * 3 + 1
+    assert found.trainings == 3 + 3 + 2 + 2 * 3 + 1, "to choose, the winner, other finalists, comparisons, a ranking"
     assert "random_arm" not in priced(finalists=both, controller=ControllerSpec(name="random")).phases
     assert priced(finalists=FinalistSpec(top=1, seeds=1, fidelity=6)).trainings == 3 + 2 + 3
 
@@ -104,3 +107,16 @@ def test_all_ranges_rise() -> None:
     document = priced(finalists=FinalistSpec()).to_json()
     ranges = [document[name] for name in ("trials", "seconds", "hours", "disk_bytes")] + [*document["phases"].values()]
     assert all(one["low"] <= one["expected"] <= one["high"] for one in ranges)
+
+
+def test_the_price_of_a_planned_job_is_its_budget() -> None:
+    given = PlanInputs(
+        seconds=600, slots=2, samples=1149, val_samples=288, final_samples=1437, input_shape=(1, 8, 8), classes=10,
+        step_s=0.006, score_s=0.01,
+    )  # fmt: skip
+    plan = make_plan(given)
+    told = answer(plan, JobSpec(dataset="digits", space={}), slots=2)
+    assert told["seconds"] == {"low": 600.0, "expected": 600.0, "high": 600.0}
+    assert told["trials"]["expected"] == plan.architectures
+    assert 0.95 * 600 <= sum(phase["expected"] for phase in told["phases"].values()) <= 600
+    assert told["plan"] == plan.to_json()

@@ -15,24 +15,26 @@ from jinja2 import UndefinedError
 
 from api.schemas import JobRequest
 from search.ledger import Finalist, Lease, Ledger, open_ledger
-from search.spec import Budget, ControllerSpec, FinalistSpec, JobSpec, WarmStart
+from search.spec import SEARCH_S, Budget, ControllerSpec, FinalistSpec, JobSpec, TrialSpec, WarmStart
 from search.trial import RANDOM_ARM, RANDOM_ARM_FROM, Outcome, TrialState
 from space import presets
 from tests.factories import completed, measurement, owned_job, running_trial
 from workers.datasets import DataStore
 from workers.finalists.plan import plan
+from workers.finalists.selection import Selection, described
 from workers.report.contents import Findings, assemble
 from workers.report.document import again
 from workers.report.page import render
 from workers.report.schema import schema
 from workers.report.trained import Trained, Training
+from workers.simple.record import SimpleScore, StageScores
 from workers.train.numerics import Numerics
 
 SETTING = Numerics(precision="bf16", layout="nhwc", source="calibration")
 SPEC: dict[str, Any] = {
     "space": presets.load("tiny"),
     "controller": ControllerSpec(name="reinforce", options={"entropy": 0.01}),
-    "budget": Budget(trials=6, epochs=2),
+    "budget": Budget(trials=6, epochs=2, seconds=SEARCH_S),
     "finalists": FinalistSpec(top=2, seeds=3, fidelity=5),
     "name": "small",
 }
@@ -116,10 +118,25 @@ def test_a_report_fits_its_schema_and_says_what_the_rows_say(ledger: Ledger, roo
     assert [one["trial"] for one in report["history"]] == [0, 1, 2, 3, 4, RANDOM_ARM_FROM, RANDOM_ARM_FROM + 1]
     assert [one["search_score"] for one in report["incumbents"]["search"]] == [0.6, 0.7, 0.8, 0.9]
     assert [one["epochs"] for one in report["incumbents"]["random_arm"]] == [2, 4]
-    assert report["fidelity"]["kendall_tau"] == pytest.approx(7 / 90**0.5), "of ten pairs one is reversed and one tied"
+    seen = report["fidelity"]["kendall_tau_seen"]
+    assert seen == pytest.approx(7 / 90**0.5), "of ten pairs one is reversed and one tied"
     assert report["dataset"]["duplicates"] == {
         "search_val_in_search_train": 0, "test_in_search_train": 0, "test_in_search_val": 0
     }  # fmt: skip
+
+
+def test_a_winner_below_a_simple_model_is_the_first_sentence_of_the_page(ledger: Ledger, root: Path) -> None:
+    scores = {"linear": SimpleScore(score=0.95, seconds=2.0), "boosted": SimpleScore(score=None, reason="crashed: x")}
+    after = StageScores(scores=scores, trained=1438, of_trained=1438, measured=359, of_measured=359)
+    report = assemble(replace(found(ledger, root, final=SCORES), simple=(None, after)), ledger)
+    jsonschema.Draft202012Validator(schema()).validate(report)
+    sentence = "The winner is below a simple model: it scores 0.9000 on the test split, and a linear model"
+    page = unescape(render(report))
+    assert page.partition("</h1>")[2].lstrip().startswith(f'<p class="result warning">{sentence}')
+    assert "not available: crashed: x" in page
+    above = assemble(replace(found(ledger, root, final=SCORES), simple=(None, None)), ledger)
+    assert above["simple_models"] is None
+    assert "simple model" not in render(above)
 
 
 def test_no_gain_over_random_is_said_plainly(ledger: Ledger, root: Path) -> None:
@@ -138,7 +155,8 @@ def test_noise_above_the_gap_among_finalists_is_a_warning(ledger: Ledger, root: 
     assert report["noise"]["gap_among_finalists"] == 0.0
     noise, ranks, arm = report["warnings"]
     assert noise.startswith("the standard deviation between trainings of one architecture (0.0100) exceeds the gap")
-    assert ranks.startswith("Kendall's tau between search scores and final scores +0.74 on 5 architectures")
+    assert ranks.startswith("Kendall's tau between search scores and final scores +0.56 among all 4 completed trials")
+    assert "estimated from 5 architectures (+0.74 among themselves" in ranks
     assert ranks.endswith("; short trainings may not rank architectures as full trainings do")
     assert arm == (
         "the random arm ended after 4 epochs and the search used 8, "
@@ -165,6 +183,26 @@ def test_starting_from_weights_trained_with_the_validation_split_is_a_warning(le
     assert f"<code>{between}</code>, from which 80% of the winner's weights were taken" in " ".join(
         unescape(render(report)).split()
     )
+
+
+def test_epochs_of_earlier_jobs_that_the_search_learned_from_are_a_warning(ledger: Ledger, root: Path) -> None:
+    earlier = owned_job(ledger, **SPEC)
+    train(ledger, earlier, 0, 0.6)
+    train(ledger, earlier, 1, 0.7)
+    learned = found(ledger, root, final=SCORES, warm_start=WarmStart(jobs=(earlier.job_id,)))
+    [warning] = [text for text in assemble(learned, ledger)["warnings"] if "earlier jobs" in text]
+    assert warning.startswith("the search learned from 2 trials of earlier jobs, 4 epochs beside its own 8; the random")
+
+
+def test_the_trainings_that_chose_the_winner_are_listed_and_paid_for(ledger: Ledger, root: Path) -> None:
+    findings = found(ledger, root, final=SCORES)
+    finalists = [one.final for one in findings.trained if one.final.role == "finalist"]
+    rows = described(finalists, {1: Selection(score=0.85, seconds=2.0, epochs=12)})
+    report = assemble(replace(findings, selection=rows), ledger)
+    jsonschema.Draft202012Validator(schema()).validate(report)
+    assert [(row["trial"], row["validation_score"]) for row in report["selection"]] == [(4, 0.85)]
+    assert report["chosen_by"].startswith("the best of 1 finalists on the validation split after a full training")
+    assert [(row["trainings"], row["epochs"]) for row in report["costs"] if row["phase"] == "finalists"] == [(14, 168)]
 
 
 def test_a_winner_that_is_the_baseline_gains_nothing(ledger: Ledger, root: Path) -> None:
@@ -234,6 +272,7 @@ def test_values_are_escaped_and_a_missing_field_is_an_error(ledger: Ledger, root
         {},
         {"controller": ControllerSpec(name="auto"), "reproducible": True, "seed": 7},
         {"enqueue": ({"stages.0.kernel": 5},), "warm_start": WarmStart(jobs=("a-b",))},
+        {"budget": Budget(seconds=600.0, trials=9), "trial": TrialSpec(scheduler="asha"), "comparison": "full"},
     ],
 )
 def test_posting_the_document_of_a_report_gives_the_same_job(changes: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from search.controllers.local_search import LocalSearchController
 from search.controllers.random import RandomController
 from search.testing.loop import Told, search
 from search.testing.toys import Ask, Faulty, Toy
-from workers.report.statistics import Gain, Scores, agreement, gain
+from workers.report.statistics import Gain, Scores, gain
 
 JOBS, LEAST = 40, 38
 SEEDS, NOISE = 3, 0.01
@@ -82,28 +82,42 @@ def test_one_training_per_architecture_gives_no_interval() -> None:
     one, other = Scores(values=(0.9,)), Scores(values=(0.8,))
     found = gain(one, other, [one, other])
     assert (found.verdict, found.interval) == ("unknown", None)
-    assert found.words("random").startswith("gain over random unknown: +0.1000")
+    assert found.words("random") == "gain over random unknown: +0.1000, but each of the two was trained only once"
+    repeated = Scores(values=(0.7, 0.8, 0.9))
+    assert gain(one, other, [one, other, repeated]).interval is None, "others say nothing of how much these two vary"
 
 
 def test_a_gain_in_words() -> None:
     said = {
-        verdict: Gain(value=0.01, interval=interval, samples=True).words("random")
+        verdict: Gain(value=0.01, interval=interval, samples=True, trainings=(3, 2)).words("random")
         for verdict, interval in {"gain": (0.004, 0.016), "zero": (-0.004, 0.024), "worse": (-0.02, -0.01)}.items()
     }
-    assert said["gain"] == "gain over random: +0.0100, 95% interval +0.0040 to +0.0160"
-    assert said["zero"] == "no gain over random: +0.0100, 95% interval -0.0040 to +0.0240, which includes zero"
+    rests = ", from 3 and 2 trainings"
+    assert said["gain"] == "gain over random: +0.0100, 95% interval +0.0040 to +0.0160" + rests
+    assert said["zero"] == "no gain over random: +0.0100, 95% interval -0.0040 to +0.0240, which includes zero" + rests
     assert said["worse"].startswith("no gain over random: ")
-    assert said["worse"].endswith("; the winner is worse")
+    assert said["worse"].endswith("; the winner is worse" + rests)
 
 
-def test_the_rank_agreement_has_an_interval_that_covers() -> None:
-    """On pairs of normal numbers with correlation rho, for which tau is 2 / pi * arcsin(rho)."""
-    rng, rho = np.random.default_rng(1), 0.7
-    true = 2 / np.pi * np.arcsin(rho)
-    pairs = rng.multivariate_normal([0, 0], [[1, rho], [rho, 1]], (400, 8))
-    found = [agreement(list(sample[:, 0]), list(sample[:, 1])).interval for sample in pairs]
-    covered = sum(interval is not None and interval[0] <= true <= interval[1] for interval in found)
-    assert covered / len(found) > 0.9
-    assert agreement([1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 5, 6]).interval == pytest.approx((0.64, 1.0), abs=0.01)
-    assert agreement([1, 2, 3], [3, 2, 1]).interval is None
-    assert agreement([1, 1], [1, 2]).tau is None
+def test_the_noise_is_that_of_the_two_that_are_compared() -> None:
+    quiet, loud = Scores(values=(0.90, 0.91, 0.92)), Scores(values=(0.50, 0.70, 0.90))
+    assert gain(quiet, quiet, [quiet, loud]) == gain(quiet, quiet, [quiet])
+    twice = gain(Scores(values=(0.90, 0.91)), Scores(values=(0.8,)), [quiet, loud])
+    assert twice.interval is not None
+    assert twice.interval[0] < -0.1, "a single repetition: the noise is that of all architectures"
+
+
+def test_the_intervals_are_those_of_student() -> None:
+    """Means 0.02 apart, a standard deviation of 0.01 between trainings: 0.02 +- 2.776 * 0.01 * sqrt(2 / 3)."""
+    first, second = Scores(values=(0.91, 0.92, 0.93)), Scores(values=(0.89, 0.90, 0.91))
+    found = gain(first, second, [first, second]).interval
+    assert found == pytest.approx((0.02 - 0.02267, 0.02 + 0.02267), abs=6e-4)
+
+
+def test_many_different_shares_have_the_spread_of_their_mean() -> None:
+    rng = np.random.default_rng(0)
+    shares = rng.normal(0.0, 0.5, (2, 400))
+    first, second = (Scores(values=(0.9, 0.9), shares=row) for row in shares)
+    found = gain(first, second, [first, second]).interval
+    reach = 1.96 * float((shares[0] - shares[1]).std()) / 20
+    assert found == pytest.approx((-reach, reach), rel=0.05)

@@ -121,7 +121,7 @@ def test_each_window_is_a_shift_of_its_volume(channels_last: bool) -> None:
     x = torch.from_numpy(pixels(4, 2, 5, 4, 6))
     windows = Windows(x, shift=1, channels_last=channels_last)
     rows = torch.tensor([3, 0, 1] * 100)
-    out = windows.batch(rows, generator=torch.Generator().manual_seed(0))
+    out = windows.batch(rows, windows.draw(300, generator=torch.Generator().manual_seed(0)))
     assert out.shape == (300, 2, 5, 4, 6)
     padded = torch.nn.functional.pad(x.double(), (1,) * 6, mode="reflect").to(torch.uint8)
     seen = set()
@@ -138,9 +138,9 @@ def test_each_window_is_a_shift_of_its_volume(channels_last: bool) -> None:
 
 def test_volumes_are_mirrored_along_each_axis() -> None:
     x = torch.from_numpy(pixels(1, 1, 3, 3, 3))
-    out = Windows(x, shift=0, channels_last=False).batch(
-        torch.zeros(200, dtype=torch.int64), mirror=(2, 3, 4), generator=torch.Generator().manual_seed(0)
-    )
+    windows = Windows(x, shift=0, channels_last=False)
+    moves = windows.draw(200, mirror=(2, 3, 4), generator=torch.Generator().manual_seed(0))
+    out = windows.batch(torch.zeros(200, dtype=torch.int64), moves)
     assert len(out.flatten(1).unique(dim=0)) == 8
 
 
@@ -148,9 +148,8 @@ def test_the_share_of_changed_samples_is_the_strength() -> None:
     x = torch.from_numpy(pixels(1, 1, 9, 9))
     windows = Windows(x, shift=2, channels_last=False)
     for share in (0.0, 0.3, 1.0):
-        out = windows.batch(
-            torch.zeros(1000, dtype=torch.int64), mirror=(3,), share=share, generator=torch.Generator().manual_seed(0)
-        )
+        moves = windows.draw(1000, mirror=(3,), share=share, generator=torch.Generator().manual_seed(0))
+        out = windows.batch(torch.zeros(1000, dtype=torch.int64), moves)
         changed = (out != x).flatten(1).any(1).float().mean()
         assert changed == pytest.approx(share * 49 / 50, abs=0.05)  # one change of 50 changes nothing
 

@@ -1,10 +1,8 @@
 """Batch norms of a final network: statistics of the weights as they are, on the whole training split."""
 
-import pytest
 import torch
 from torch import Tensor, nn
 
-from workers.train.metrics import METRICS, shares
 from workers.train.norms import recompute
 
 
@@ -30,16 +28,3 @@ def test_a_network_without_batch_norms_is_left_alone() -> None:
     module = nn.Sequential(nn.Linear(2, 2), nn.GroupNorm(1, 2))
     assert recompute(module, (batches() for _ in range(1))) == 0  # type: ignore[misc]
     assert module.training
-
-
-@pytest.mark.parametrize("name", ["accuracy", "balanced_accuracy"])
-def test_the_mean_of_the_samples_shares_is_the_score(name: str) -> None:
-    torch.manual_seed(0)
-    logits, y = torch.randn(200, 4), torch.randint(0, 3, (200,)).pow(2).clamp(max=2)
-    found = shares(name, logits, y)
-    assert found is not None
-    assert float(found.double().mean()) == pytest.approx(METRICS[name](logits, y))
-
-
-def test_the_auc_is_no_mean_over_samples() -> None:
-    assert shares("auc", torch.randn(5, 2), torch.tensor([0, 1, 0, 1, 1])) is None

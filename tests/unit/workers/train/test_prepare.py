@@ -3,19 +3,30 @@
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
 from search.spec import JobSpec, ObjectiveSpec, TrialSpec
+from space import presets
+from space.architecture import GraphBuilder
+from space.build import build
+from space.space import Space
 from workers.train.numerics import Numerics
 from workers.train.optimizer import make_optimizer
-from workers.train.prepare import recipe, resolved
+from workers.train.prepare import recipe, resolved, works_at
 from workers.train.recipe import Recipe
 
 PLAIN = Numerics(precision="fp32", layout="nchw", source="fixed")
 
 
-def values(*, channels: int = 1, **changes: Any) -> Recipe:
-    dataset: Any = SimpleNamespace(info=SimpleNamespace(input_shape=(channels, 8, 8)))
+@pytest.fixture(autouse=True)
+def _mirror_images_help(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.train.prepare.mirrors", lambda dataset: dataset.helped)
+
+
+def values(*, task: str = "image", helped: bool = False, **changes: Any) -> Recipe:
+    dataset: Any = SimpleNamespace(task=task, helped=helped)
     return recipe(JobSpec(dataset="digits", space={}, **changes), PLAIN, dataset, epochs=3, seed=1)
 
 
@@ -41,8 +52,9 @@ def test_sgd_gets_a_rate_of_its_own_unless_one_is_given() -> None:
 
 def test_kinds_of_data_have_their_own_values() -> None:
     assert not resolved(values(), task="image", training={}).flip
-    assert resolved(values(channels=3), task="image", training={}).flip
-    assert resolved(values(), task="volume", training={}).flip
+    assert resolved(values(helped=True), task="image", training={}).flip
+    assert resolved(values(task="volume"), task="volume", training={}).flip
+    assert not resolved(values(task="nodes", helped=True), task="nodes", training={}).flip
     assert resolved(values(), task="nodes", training={}).optimizer == "adam"
     assert resolved(values(), task="nodes", training={"optimizer": "adamw"}).optimizer == "adamw"
 
@@ -61,3 +73,27 @@ def test_an_old_job_has_the_score_of_its_time() -> None:
     document = JobSpec(dataset="digits", space={}).to_json()
     del document["objective"]["score"]
     assert JobSpec.from_json(document) == JobSpec(dataset="digits", space={})
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("name", ["capsule", "chain", "darts_cell", "mobile", "nonlocal", "resnet", "volume3d"])
+def test_a_network_that_works_at_a_smaller_resolution_gives_logits_there(name: str) -> None:
+    shape = (1, 32, 32, 32) if name == "volume3d" else (3, 32, 32)
+    space = Space.parse(presets.load(name), input_shape=shape, classes=5)
+    torch.manual_seed(0)
+    fitting = 0
+    for number in range(4):
+        draws = np.random.default_rng(number)
+        graph = space.sample(lambda decision: decision.options[int(draws.integers(len(decision.options)))])  # noqa: B023
+        if works_at(graph, 16):
+            fitting += 1
+            assert build(graph).eval()(torch.zeros(2, shape[0], *[16] * (len(shape) - 1))).shape == (2, 5)
+    assert fitting or name in ("capsule", "darts_cell")  # whose cells name the sizes of their maps
+
+
+def test_a_network_that_flattens_its_maps_keeps_its_resolution() -> None:
+    builder = GraphBuilder((1, 8, 8), 2)
+    flat = builder.add("flat", "flatten", {}, builder.input)
+    graph = builder.finish(builder.add("head", "linear", {"out": 2}, flat))
+    assert not works_at(graph, 4)
+    assert works_at(graph, 8)

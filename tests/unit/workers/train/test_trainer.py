@@ -20,8 +20,8 @@ from workers.train import checkpoint
 from workers.train.augment import Windows, pad_reflect, shift_for
 from workers.train.data import TrainData
 from workers.train.maps import Maps
-from workers.train.optimizer import one_cycle
 from workers.train.recipe import Recipe
+from workers.train.schedule import one_cycle
 from workers.train.trainer import Trainer
 
 pytestmark = pytest.mark.heavy
@@ -235,9 +235,9 @@ def test_each_window_is_a_shift_of_its_sample(channels_last: bool, flip: bool) -
     x = torch.from_numpy(pixels(6, 3, 7, 5))
     padded = pad_reflect(x, 2)
     rows = torch.tensor([4, 0, 0, 5] * 60)
-    out = Windows(x, shift=2, channels_last=channels_last).batch(
-        rows, mirror=(3,) if flip else (), generator=torch.Generator().manual_seed(1)
-    )
+    windows = Windows(x, shift=2, channels_last=channels_last)
+    moves = windows.draw(240, mirror=(3,) if flip else (), generator=torch.Generator().manual_seed(1))
+    out = windows.batch(rows, moves)
     assert out.shape == (240, 3, 7, 5)
     assert out.is_contiguous(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
     seen = set()
@@ -255,5 +255,6 @@ def test_each_window_is_a_shift_of_its_sample(channels_last: bool, flip: bool) -
 
 
 def test_shift_grows_with_the_picture() -> None:
-    assert [shift_for(s, s) for s in (1, 8, 27, 28, 32, 64, 512)] == [0, 0, 0, 1, 1, 2, 4]
-    assert shift_for(64, 8) == 0
+    assert [shift_for(s, s, share=1 / 28) for s in (1, 8, 27, 28, 32, 64, 84)] == [0, 0, 0, 1, 1, 2, 3]
+    assert [shift_for(s, s, share=1 / 8) for s in (1, 8, 27, 28, 32, 64)] == [0, 1, 3, 3, 4, 8]
+    assert shift_for(64, 8, share=1 / 28) == 0

@@ -1,0 +1,52 @@
+"""The random arm of a planned job keeps its share of the time."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from search.ledger import Ledger, open_ledger
+from search.trial import RANDOM_ARM_FROM
+from space import presets
+from space.space import Space
+from tests import factories
+from tests.unit.workers.planning.test_planner import Table
+from workers.phases.random_arm import RandomArm, budget
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    ledger = open_ledger(f"sqlite:///{tmp_path / 'archsmith.db'}")
+    yield ledger
+    ledger.close()
+
+
+def not_called(*_: Any) -> Any:
+    raise AssertionError("nothing is trained")
+
+
+def test_an_arm_without_time_for_its_first_trials_is_left_out_with_a_warning(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = presets.load("tiny")
+    table = Table(ledger, monkeypatch, space=document)
+    made, plan = table.begin()
+    epochs = made.context.spec.budget.trial_epochs
+    attempt = factories.running_trial(ledger, table.lease, 0)
+    outcome = factories.completed(0, epochs=epochs)
+    ledger.finish_trial(table.lease, 0, attempt, outcome, score=outcome.value)
+    table.clock.now = plan.arm_ends_s - plan.least_arm_s + 1.0
+    arm = RandomArm(made.context, make_task=not_called, on_end=not_called)
+    arm.run(Space.parse(document, input_shape=(1, 8, 8), classes=10), (), data=None, start=None)
+    [warned] = [event.data for event in ledger.events(table.lease.job_id) if event.kind == "warning"]
+    assert warned["number"] == RANDOM_ARM_FROM
+    assert warned["detail"].startswith("no random arm: ")
+
+
+def test_the_arm_of_a_reproducible_planned_job_has_a_share_of_the_epochs() -> None:
+    spec = factories.job_spec()
+    searched: list[Any] = [type("Row", (), {"provenance": "controller", "epochs": 40})() for _ in range(10)]
+    assert budget(spec, searched).total_epochs == 400
+    assert budget(spec, searched, share=0.1).total_epochs == 40
+    assert budget(spec, searched, share=0.001).total_epochs == spec.budget.trial_epochs

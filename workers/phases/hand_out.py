@@ -1,0 +1,164 @@
+"""A bundle of the best network so far, while the job runs: from its first score on, and whenever a better one is there.
+
+A thread of the driver. It looks at the folder into which trials put their best weights (`workers.weights.held`), and
+writes a provisional bundle at most every EVERY_S, since a search may find something better every few seconds. What it
+needs is in that folder and in the ledger, so the driver after a crash goes on from there. The search never waits.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from archsmith.errors import ArchsmithError, LeaseLost, NotFound
+from search.ledger import Job, Trial
+from search.trial import JobState
+from space.architecture import Architecture
+from workers import bundle
+from workers.conventions import score_name
+from workers.datasets import Dataset
+from workers.finalists.plan import is_its_own
+from workers.job.context import JobContext
+from workers.weights import held
+from workers.weights.held import Held
+
+log = logging.getLogger(__name__)
+
+EVERY_S = 60.0
+"""Seconds of wall clock between two bundles."""
+LOOK_S = 1.0
+
+
+class HandOut(threading.Thread):
+    """Of one job. every_s: see EVERY_S."""
+
+    def __init__(self, context: JobContext, dataset: Dataset, *, every_s: float = EVERY_S) -> None:
+        super().__init__(name="hand-out", daemon=True)
+        self._context, self._dataset, self._every_s = context, dataset, every_s
+        self._folder, self._total = context.folder / held.FOLDER, context.spec.budget.trial_epochs
+        self._preprocessing: bundle.Preprocessing | None = None
+        self._due = 0.0
+        self._done = threading.Event()
+        for left in self._folder.glob("*.part"):  # by a trial that was killed while it wrote
+            left.unlink(missing_ok=True)
+
+    def run(self) -> None:
+        while not self._done.wait(LOOK_S):
+            if time.monotonic() >= self._due and not self._looked():
+                return
+
+    def stop(self) -> None:
+        """Ends the thread, and hands out what is the best by now. To be called while the lease still holds."""
+        self._done.set()
+        if self.is_alive():
+            self.join()
+        self._looked()
+
+    def _looked(self) -> bool:
+        """Whether there is any use in looking again. Without this bundle the job is worth the same."""
+        try:
+            self.look()
+        except LeaseLost:
+            return False
+        except (ArchsmithError, OSError) as error:
+            self._due = time.monotonic() + self._every_s
+            log.warning("no provisional bundle for now: %s", error)
+        return True
+
+    def look(self) -> bool:
+        """Hand out the best network if it is not yet -> whether it did. Raises LeaseLost, Unavailable, OSError."""
+        best = next(iter(held.held(self._folder)), None)
+        job = self._context.job()
+        if best is None or job.state is not JobState.RUNNING:
+            return False
+        if job.held is not None and not _beats(best, job.held):
+            return False
+        trial = self._measured(best)
+        if trial is None:
+            return False
+        self._publish(best, trial, job)
+        self._due = time.monotonic() + self._every_s
+        return True
+
+    def _measured(self, best: Held) -> Trial | None:
+        """The trial, once the measurement of these weights is in the ledger."""
+        try:
+            trial = self._context.ledger.trial(self._context.job_id, best.number)
+        except NotFound:
+            return None
+        return trial if trial.epochs >= best.epoch else None
+
+    def _publish(self, best: Held, trial: Trial, job: Job) -> None:
+        given = self._preprocessing = self._preprocessing or bundle.Preprocessing.of(self._dataset)
+        provisional = bundle.Provisional(
+            trial=best.number,
+            epochs=best.epoch,
+            epochs_total=self._total,
+            score=score_name(job.spec.objective.score, self._dataset.task),
+            search_score=best.score,
+            missing=tuple(missing(job, best, self._total)),
+        )
+        made = bundle.publish_provisional(
+            self._context.folder,
+            architecture=Architecture.from_json(trial.architecture),
+            weights=best.path.read_bytes(),
+            preprocessing=given,
+            report=_about(job, self._dataset, provisional),
+            provisional=provisional,
+        )
+        worth = {**provisional.to_json(), "value": best.value}
+        values = {"file": made.path.name, "sha256": made.sha256, "bytes": made.bytes, "provisional": worth}
+        self._context.ledger.hold_bundle(self._context.lease, values)
+        log.info("provisional bundle of %d bytes: trial %d, %.4f", made.bytes, best.number, best.score)
+        held.drop_all_but(best, self._folder)
+        before = (job.held or {}).get("file")
+        for path in self._context.folder.glob("provisional-*.zip"):
+            if path.name not in (made.path.name, before):  # the one before may be on its way to somebody
+                path.unlink(missing_ok=True)
+
+
+def missing(job: Job, best: Held, total: int) -> Iterator[str]:
+    """What a job has yet to do beyond this network, a sentence each. total: epochs of a whole trial."""
+    spec = job.spec
+    if best.epoch < total:
+        yield f"the training of this trial: {best.epoch} of {total} epochs are done"
+    if job.stopped_because is None:
+        ended = sum(count for state, count in job.counts.items() if state.terminal)
+        of = "" if spec.budget.trials is None else f" of {spec.budget.trials}"
+        yield f"the rest of the search: {ended}{of} trials have ended"
+    if spec.finalists.random_arm and not is_its_own(spec):
+        yield "the random search that the result is compared with"
+    yield "full trainings of the best architectures, and their scores on the test split"
+    if spec.compress is not None:
+        yield "the compression of the winner"
+    yield "the exported forms (model.onnx, model.pt2), the example and the report"
+
+
+def tidy(folder: Path) -> None:
+    """Remove what was handed out before the final bundle. The best weights stay, should the job be continued."""
+    for path in (*folder.glob("provisional-*.zip"), *folder.glob("bundle-*.zip")):
+        path.unlink(missing_ok=True)
+
+
+def _beats(best: Held, handed_out: dict[str, Any]) -> bool:
+    """Nothing of a search beats the final bundle that a continued job has from before."""
+    old = handed_out.get("provisional")
+    return old is not None and best.order > (old["value"], -old["trial"])
+
+
+def _about(job: Job, dataset: Dataset, provisional: bundle.Provisional) -> dict[str, Any]:
+    """What the card tells, by the names of `report.json`."""
+    return {
+        "job": {"name": job.name},
+        "score": provisional.score,
+        "dataset": {
+            "name": dataset.info.name,
+            "sha256": dataset.info.sha256,
+            "sizes": dataset.split_sizes,
+            "split_hashes": dataset.split_hashes,
+        },
+        "trials": {state.value: count for state, count in job.counts.items()},
+        "search_seconds": round(job.seconds_used, 3),
+    }

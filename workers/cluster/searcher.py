@@ -314,9 +314,15 @@ class LedgerSearcher(Searcher):
         self._count(self._failed(trial, reason))
 
     def _failed(self, trial: _Open, reason: str) -> Outcome:
-        """Counts the epochs measured before the failure, since they are spent."""
+        """Counts the epochs measured before the failure, since they are spent.
+
+        In a planned job the time limit is the plan's, no fault of the trial: what was measured before it counts.
+        """
         if reason.startswith(TOO_LARGE):
             return _infeasible(trial, reason)
+        if reason.startswith("timeout") and self._ends is not None and trial.last is not None:
+            trial.stopped = reason
+            return self._outcome(trial)
         return Outcome(number=trial.number, state=TrialState.FAILED, epochs=trial.epochs, reason=reason)
 
     def _tell(self, trial: _Open, outcome: Outcome) -> None:

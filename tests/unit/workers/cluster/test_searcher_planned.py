@@ -60,6 +60,21 @@ def test_a_planned_trial_ends_by_what_it_has_learned_before_its_time_is_over(
 
 
 @pytest.mark.heavy
+def test_the_time_limit_of_a_planned_trial_leaves_its_last_score(ledger: Ledger) -> None:
+    table = Table(ledger, epochs=6)
+    planned(table, steps=6 * 35)
+    for name in ("a", "b"):
+        table.suggest(name)
+        table.searcher.on_trial_start(name)
+    table.searcher.goes_on("a", EPOCH)
+    table.searcher.on_trial_result("a", EPOCH)
+    for name in ("a", "b"):
+        table.searcher.on_trial_complete(name, {"failure": "timeout", "reason": "timeout: ran longer than its limit"})
+    assert table.state(0) == (TrialState.PRUNED, "timeout: ran longer than its limit")
+    assert table.state(1) == (TrialState.FAILED, "timeout: ran longer than its limit"), "it has no score"
+
+
+@pytest.mark.heavy
 def test_trials_that_the_end_of_a_planned_search_cuts_off_count_with_their_last_score(ledger: Ledger) -> None:
     table = Table(ledger, epochs=6)
     planned(table, steps=6 * 35)

@@ -5,6 +5,8 @@ from search.trial import JobState, TrialState
 
 PHASES = {
     "prepare": "opens the data set, joins the cluster and measures which precision and layout train fastest",
+    "plan": "opens the data set, joins the cluster, times a few training steps and plans the job's time",
+    "simple_models": "trains simple models on the same data, for comparison",
     "proxies": "ranks the first architectures without training them",
     "search": "trains architectures for a short time each",
     "random_arm": "trains random architectures at the same cost, for comparison",

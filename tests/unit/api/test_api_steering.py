@@ -1,5 +1,6 @@
 """Finishing early, changing the budget, and the bundle of a job that still runs; the test acts as the driver."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -163,3 +164,11 @@ def test_a_reproducible_job_keeps_its_budget(service: Service) -> None:
     job = service.submit(reproducible=True)
     answer = service.patch(f"/v1/jobs/{job}", json={"budget": {"trials": 50}})
     check_problem(answer, 422, "combination_unsupported")
+
+
+def test_every_phase_of_a_driver_has_words() -> None:
+    from api.doing import PHASES
+
+    sources = [path.read_text() for path in (Path(__file__).parents[3] / "workers").rglob("*.py")]
+    begun = {name for text in sources for name in re.findall(r'begin_phase\("(\w+)"\)|phase="(\w+)"', text)}
+    assert {first or second for first, second in begun} <= PHASES.keys()

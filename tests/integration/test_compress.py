@@ -44,6 +44,7 @@ def _compressed_in_the_job(yard: Yard) -> tuple[str, dict[str, bytes]]:
     return job.id, found
 
 
+@pytest.mark.slow
 def test_in_the_job(yard: Yard) -> None:
     _compressed_in_the_job(yard)
     audit(yard.ledger)

@@ -102,6 +102,7 @@ def test_two_objectives_from_trial_to_report(yard: Yard, controllers: list[Contr
     _is_restored_as_it_was(yard, job.id, controllers)
 
 
+@pytest.mark.slow
 def test_real_trainings_measure_their_latency(yard: Yard) -> None:
     target = TargetSpec(measure="latency_ms", value=0.5)
     yard.submit(trials=2, objective=ObjectiveSpec(target=target))

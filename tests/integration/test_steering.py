@@ -79,6 +79,7 @@ def test_an_early_end_trains_the_winner_where_there_is_time(yard: Yard) -> None:
     audit(yard.ledger)
 
 
+@pytest.mark.slow
 def test_without_time_the_search_s_own_weights_are_the_product(yard: Yard) -> None:
     yard.submit(budget=MANY, finalists=finalists(epochs=500))
 

@@ -24,7 +24,15 @@ def test_presets_have_documents_that_fit_the_schema(service: Service) -> None:
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("name", ["chain", "branching", "volume3d", "graph_class"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "chain",
+        "graph_class",
+        pytest.param("branching", marks=pytest.mark.slow),
+        pytest.param("volume3d", marks=pytest.mark.slow),
+    ],
+)
 def test_a_preset_fits_its_kind_of_data(service: Service, name: str) -> None:
     asked = {"space": name, "input_shape": list(shapes_of(name)[1]), "classes": 2}
     report = service.post("/v1/spaces/validate", json=asked).json()
@@ -59,7 +67,9 @@ def test_a_shape_may_be_given_instead_of_a_data_set(service: Service) -> None:
 @pytest.mark.parametrize(
     ("document", "data"),
     [
-        ({"space": "volume3d", "input_shape": [1, 16, 16, 16], "classes": 3}, "volume"),
+        pytest.param(
+            {"space": "volume3d", "input_shape": [1, 16, 16, 16], "classes": 3}, "volume", marks=pytest.mark.slow
+        ),
         ({"space": "volume3d", "data": "volume", "input_shape": [1, 16, 16, 16], "classes": 3}, "volume"),
         ({"space": "graph_node", "input_shape": [8], "classes": 3}, "nodes"),
         ({"space": "graph_class", "data": "graphs", "input_shape": [8], "classes": 3}, "graphs"),

@@ -10,6 +10,7 @@ ended the process.
 
 import faulthandler
 import json
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -24,6 +25,8 @@ from search.spec import ObjectiveSpec
 from search.trial import Measurement
 from workers.train.job_data import JobData
 from workers.train.recipe import Recipe
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -190,10 +193,11 @@ class TrainingSession:
     def offer(self, measurement: Measurement) -> None:
         from workers.weights import held
 
-        value = self._task.aims.value(measurement.facts)
-        held.offer(
-            Path(self._task.hold), self._trainer.module, number=self._task.number, measurement=measurement, value=value
-        )
+        folder, number, value = Path(self._task.hold), self._task.number, self._task.aims.value(measurement.facts)
+        try:
+            held.offer(folder, self._trainer.module, number=number, measurement=measurement, value=value)
+        except OSError as error:  # a full disk costs the provisional bundle, not the trial
+            log.warning("the weights of trial %d are not kept: %s", number, error)
 
     def measures(self) -> Mapping[str, float]:
         from workers.measures.latency import measure

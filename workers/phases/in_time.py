@@ -1,8 +1,7 @@
 """The final trainings of a job that must end soon (`finish?within_seconds=`): which of them fit, and what if none does.
 
-In the order of what they are worth: the winner once, what it is compared with once each, further repetitions, checks of
-the ranking. Where not even the first fits, the product is the best weights of the search as they are, measured once on
-the test split; report and card say so.
+They are taken in the order of a planned job's (`workers.finalists.turns`). Where not even the first fits, the product
+is the best weights of the search as they are, measured once on the test split; report and card say so.
 """
 
 import logging
@@ -17,6 +16,7 @@ from workers.cluster import connection
 from workers.datasets import Dataset
 from workers.finalists.plan import Final, is_its_own
 from workers.finalists.training import FinalistResult, FinalistTask
+from workers.finalists.turns import in_turns
 from workers.job.context import JobContext
 from workers.train.job_data import JobData
 from workers.train.recipe import Recipe
@@ -43,22 +43,12 @@ def epoch_seconds(trial: Trial, *, grown: float) -> float:
     return grown * sum(spent) / len(spent) if spent else 0.0
 
 
-def by_worth(tasks: Sequence[FinalistTask]) -> list[FinalistTask]:
-    """The winner once, the references once each, then the rest as planned: seeds in turns, checks last."""
-
-    def worth(task: FinalistTask) -> tuple[bool, int, bool, int]:
-        reference = task.role in ("baseline", "random")
-        return task.role == "fidelity", task.seed, not (task.rank == 1 or reference), task.rank
-
-    return sorted(tasks, key=worth)
-
-
 def fitting(
     tasks: Sequence[FinalistTask], seconds: Callable[[FinalistTask], float], *, left_s: float, slots: int
 ) -> list[FinalistTask]:
-    """Those that end in time, taken by worth, each by the slot that is free first; none if the winner does not fit."""
+    """Those that end in time, taken in turns, each by the slot that is free first; none if the winner does not fit."""
     free, kept = [0.0] * slots, list[FinalistTask]()
-    for task in by_worth(tasks):
+    for task in in_turns(tasks):
         slot = min(range(slots), key=free.__getitem__)
         end = free[slot] + seconds(task)
         if end <= left_s:
@@ -87,7 +77,7 @@ class NearEnd:
         return self._context.stop.left_s <= REPORT_S and self.best is not None
 
     def fitting(self, tasks: Sequence[FinalistTask], dataset: Dataset) -> Sequence[FinalistTask]:
-        """Those that fit into the time that is left, by worth; at least the winner's where nothing else is there."""
+        """Those that fit into the time that is left, in turns; at least the winner's where nothing else is there."""
         stop, trial = self._context.stop, self._spec.trial
         if not stop.hurried:
             return tasks
@@ -99,7 +89,7 @@ class NearEnd:
             slots=connection.slots(trial.cpus, trial.gpus),
         )
         log.info("%.0f s are left: %d of %d full trainings fit", stop.left_s, len(kept), len(tasks))
-        return kept or ([] if self.best else by_worth(tasks)[:1])
+        return kept or ([] if self.best else in_turns(tasks)[:1])
 
     def _epoch_seconds(self, numbers: Iterable[int], dataset: Dataset) -> dict[int, float]:
         sizes, ledger = dataset.split_sizes, self._context.ledger

@@ -12,9 +12,6 @@ import argparse
 import json
 import os
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,8 +19,8 @@ from typing import Any
 
 from archsmith.client import Client
 from archsmith.progress import view
-from archsmith.serving import service
 from archsmith.values import Job
+from benchmarks._service import running
 
 LATE, LATE_S = 0.05, 15.0
 
@@ -57,17 +54,6 @@ CASES = (
     Case(name="fashion-600", dataset="fashion", seconds=600, files=FASHION, format="idx"),
     Case(name="fashion-1800", dataset="fashion", seconds=1800, files=FASHION, format="idx"),
 )  # fmt: skip
-
-
-@contextmanager
-def running(options: argparse.Namespace) -> Iterator[str]:
-    """The address of the service at --url, or of one that lives as long as this."""
-    if options.url:
-        yield options.url
-        return
-    temporary = nullcontext(str(options.state)) if options.state else tempfile.TemporaryDirectory()
-    with temporary as folder, service(Path(folder)) as url:
-        yield url
 
 
 def registered(client: Client, case: Case, data: Path) -> None:

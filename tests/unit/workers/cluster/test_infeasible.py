@@ -1,21 +1,9 @@
 """Trials that end because of their architecture: it breaks a limit that is measured, or does not fit in memory."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
-from search.ledger import Ledger, open_ledger
+from search.ledger import Ledger
 from search.spec import ObjectiveSpec
 from search.trial import Outcome, TrialState
 from tests.unit.workers.cluster.table import EPOCH, Table
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    ledger = open_ledger(f"sqlite:///{tmp_path / 'archsmith.db'}")
-    yield ledger
-    ledger.close()
 
 
 def test_a_trial_that_breaks_a_limit_on_latency_ends_as_infeasible(ledger: Ledger) -> None:

@@ -2,8 +2,6 @@
 
 import itertools
 import math
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +9,7 @@ from ray.tune.schedulers import TrialScheduler
 
 from archsmith.errors import Unavailable
 from search.controllers.random import RandomController
-from search.ledger import Ledger, open_ledger
+from search.ledger import Ledger
 from search.objective import Objective
 from search.spec import Budget, Flat, ObjectiveSpec, StopSpec
 from search.stopping.early_stopping import Curves
@@ -21,20 +19,6 @@ from tests.unit.workers.cluster.table import EPOCH, FAILURE, LIMIT_S, Table, Tri
 from workers.cluster import connection
 from workers.cluster.scheduler import EarlyStoppingScheduler
 from workers.cluster.trial import TrialTask
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    ledger = open_ledger(f"sqlite:///{tmp_path / 'archsmith.db'}")
-    yield ledger
-    ledger.close()
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    now = [100.0]
-    monkeypatch.setattr("workers.cluster.searcher.time.monotonic", lambda: now[0])
-    return now
 
 
 @pytest.mark.heavy

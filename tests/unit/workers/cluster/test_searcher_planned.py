@@ -1,31 +1,15 @@
 """What Tune's calls do to the ledger in a planned job."""
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from search.ledger import Ledger, open_ledger
+from search.ledger import Ledger
 from search.planning.rule import make_plan
 from search.planning.values import PlanInputs
 from search.spec import TrialSpec
 from search.trial import TrialState
 from tests.unit.workers.cluster.table import EPOCH, LIMIT_S, Table
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    ledger = open_ledger(f"sqlite:///{tmp_path / 'archsmith.db'}")
-    yield ledger
-    ledger.close()
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    now = [100.0]
-    monkeypatch.setattr("workers.cluster.searcher.time.monotonic", lambda: now[0])
-    return now
 
 
 def planned(table: Table, *, steps: int, limit_s: float = LIMIT_S) -> None:

@@ -6,7 +6,7 @@ from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_v
 from pydantic_core import PydanticCustomError
 
 from api.body import Strict
-from search.spec import EPOCHS, SEARCH_S, TRIALS, Budget
+from search.spec import SEARCH_S, TRIALS, Budget
 
 MONTH_S = 30 * 86_400
 
@@ -14,9 +14,9 @@ MONTH_S = 30 * 86_400
 class BudgetRequest(Strict):
     """What a job may spend: the wall clock of the whole job, or a number of trials of so many epochs.
 
-    seconds: of the whole job, from its start to its bundle. A plan says how they are spent; trials and total_epochs (of
-    all trials) are ceilings. Without seconds, trials, epochs (of each trial) and total_epochs say how long the search
-    is. epochs and seconds together contradict each other. With none of the four: 1,800 seconds.
+    seconds: of the whole job, from its start to its bundle, 1,800 by default. A plan says how they are spent; trials
+    and total_epochs (passes of all trials over the training split) are ceilings. With epochs (of each trial) there is
+    no plan: trials (30) and total_epochs say how long the search is. epochs and seconds contradict each other.
     """
 
     trials: Annotated[int, Field(ge=1, le=10_000)] | None = None
@@ -37,15 +37,11 @@ class BudgetRequest(Strict):
         return epochs
 
     def spec(self) -> Budget:
-        if self.seconds is not None or (self.trials, self.epochs, self.total_epochs) == (None, None, None):
+        if self.epochs is None:
             seconds = Budget().seconds if self.seconds is None else float(self.seconds)
             return Budget(trials=self.trials, seconds=seconds, total_epochs=self.total_epochs)
-        return Budget(
-            trials=self.trials or TRIALS,
-            seconds=SEARCH_S,
-            epochs=self.epochs or EPOCHS,
-            total_epochs=self.total_epochs,
-        )
+        trials = self.trials or TRIALS
+        return Budget(trials=trials, seconds=SEARCH_S, epochs=self.epochs, total_epochs=self.total_epochs)
 
 
 class BudgetPatch(Strict):

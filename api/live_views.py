@@ -60,7 +60,7 @@ def running_view(trial: Trial, job: Job, plan: dict[str, Any] | None) -> Running
     return RunningView(
         **{name: getattr(trial, name) for name in same},
         trial=trial.number,
-        epochs_total=job.spec.budget.epochs if plan is None else Plan.from_json(plan).trial_passes,
+        epochs_total=job.spec.budget.epochs if plan is None else len(Plan.from_json(plan).rungs),
         scores=[row.score for row in trial.measurements],
         links={"trial": f"/v1/jobs/{job.id}/trials/{trial.number}"},
     )

@@ -24,12 +24,16 @@ FINAL_ENDS = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Spent:
-    """seconds: that count against the budget. trials: ended. open: those that wait or run. epochs: of all trials."""
+    """seconds: that count against the budget. trials: ended. open: those that wait or run.
+
+    epochs: of all trials, passes over the training split. trial_epochs: of a whole trial.
+    """
 
     seconds: float
     trials: int
     open: int
-    epochs: int
+    epochs: float
+    trial_epochs: float
 
 
 def changed(spec: JobSpec, changes: Mapping[str, Any], spent: Spent) -> JobSpec:
@@ -42,7 +46,7 @@ def changed(spec: JobSpec, changes: Mapping[str, Any], spent: Spent) -> JobSpec:
     least = {
         "trials": max(1, spent.trials + spent.open),
         "seconds": max(1, math.ceil(spent.seconds)),
-        "total_epochs": spent.epochs + spent.open * spec.budget.trial_epochs,
+        "total_epochs": math.ceil(spent.epochs + spent.open * spent.trial_epochs),
     }
     _refuse_below(new.budget, {name: least[name] for name in changes}, "is spent or under way already")
     return new
@@ -60,7 +64,7 @@ def extended(spec: JobSpec, changes: Mapping[str, Any], spent: Spent, *, ended_b
     least = {
         "trials": spent.trials + 1,
         "seconds": math.floor(spent.seconds) + 1,
-        "total_epochs": spent.epochs + spec.budget.trial_epochs,
+        "total_epochs": math.ceil(spent.epochs + spent.trial_epochs),
     }
     _refuse_below(new.budget, least, "leaves the ended search room for another trial")
     return new

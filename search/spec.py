@@ -84,7 +84,7 @@ class Budget:
     trials: int | None = None
     seconds: float = 1800.0
     epochs: int | None = None
-    total_epochs: int | None = None
+    total_epochs: float | None = None
 
     @property
     def planned(self) -> bool:

@@ -39,7 +39,7 @@ from workers.datasets import Dataset, DataStore
 from workers.finalists.plan import is_its_own
 from workers.job.context import JobContext
 from workers.job.heartbeat import EXIT_CLUSTER_AWAY, EXIT_LEASE_LOST, THE_CLUSTER, Heartbeat
-from workers.job.restore import Restored, measured, recall, replayed
+from workers.job.restore import Restored, follow_plan, measured, recall, replayed
 from workers.phases import open_trials
 from workers.phases.compress_again import CompressAgain
 from workers.phases.finish import Finish
@@ -52,7 +52,7 @@ from workers.probes.simple_models import before_search
 from workers.settings import Settings
 from workers.train.job_data import JobData, search_data
 from workers.train.numerics import Numerics
-from workers.train.prepare import recipe
+from workers.train.prepare import trial_recipe
 from workers.weights import held
 from workers.weights.inherit import find_donor
 
@@ -213,6 +213,8 @@ class Driver:
             objectives=len(objective.names),
             trials=spec.budget.trials if self._context.plan is None else self._context.plan.architectures,
         )
+        if self._context.plan is not None:
+            follow_plan(controller, self._context.plan)
         controller.enqueue([enqueue.resolve(space, answers) for answers in spec.enqueue])
         recall(controller, self._ledger, self._lease, spec, space, constraints)
         own = [trial for trial in self._ledger.history(self._context.job_id) if trial.provenance != "prior"]
@@ -255,20 +257,13 @@ class Driver:
 
     def _task(self, proposal: Proposal, attempt: int, dataset: Dataset, numerics: Numerics) -> TrialTask:
         spec, number = self._spec, proposal.number
-        values = recipe(
-            spec,
-            numerics,
-            dataset,
-            epochs=spec.budget.trial_epochs,
-            seed=seed_of(Stream.TRIAL, spec.seed, number),
-            batch=self._context.batch,
-        )
+        seed = seed_of(Stream.TRIAL, spec.seed, number)
         return TrialTask(
             job_id=self._context.job_id,
             number=number,
             attempt=attempt,
             architecture=proposal.architecture.to_json(),
-            recipe=values,
+            recipe=trial_recipe(spec, numerics, dataset, self._context.plan, seed=seed),
             timeout_s=spec.trial.timeout_s,
             checkpoint=str(self._checkpoint(number)),
             objective=spec.objective.to_json(),

@@ -81,7 +81,12 @@ def z_scores(values: Sequence[float]) -> list[float]:
 
 
 def comparable(spec: JobSpec, other: JobSpec) -> bool:
-    """Whether a trial's measures would be the same quantities in both jobs; `spec` says which of them matter."""
+    """Whether a trial's measures would be the same quantities in both jobs; `spec` says which of them matter.
+
+    Those of planned jobs would not: each plan has trials of its own length.
+    """
+    if spec.budget.planned or other.budget.planned:
+        return False
     timed = any(name in MEASURED for name in Objective.of(spec.objective).needs)
     return _training(spec, timed=timed) == _training(other, timed=timed)
 

@@ -23,7 +23,11 @@ class Plans:
 
     def plan(self, job_id: str) -> Json | None:
         """The newest; None before there is one."""
-        query = sa.select(events.c.data).where(events.c.job_id == job_id, events.c.kind == KIND)
         with self._database.read() as connection:
-            found = connection.execute(query.order_by(events.c.id.desc()).limit(1)).scalar_one_or_none()
-        return None if found is None else dict(found)
+            return newest_plan(connection, job_id)
+
+
+def newest_plan(connection: sa.Connection, job_id: str) -> Json | None:
+    query = sa.select(events.c.data).where(events.c.job_id == job_id, events.c.kind == KIND)
+    found = connection.execute(query.order_by(events.c.id.desc()).limit(1)).scalar_one_or_none()
+    return None if found is None else dict(found)

@@ -10,9 +10,11 @@ from search.extending import Spent, changed, extended
 from search.ledger.ending import move_job
 from search.ledger.engine import Database
 from search.ledger.log import guard, lost, note
+from search.ledger.plans import newest_plan
 from search.ledger.rows import job_of, job_row
 from search.ledger.tables import count_column, finalists, jobs, measurements, trials
 from search.ledger.values import Job, Json, Lease, Wishes
+from search.planning.values import Plan, passes
 from search.spec import Budget
 from search.trial import RANDOM_ARM_FROM, JobState, TrialState
 
@@ -122,12 +124,16 @@ def _spent(connection: sa.Connection, row: sa.RowMapping) -> Spent:
     count = {state: int(row[count_column(state)]) for state in TrialState}
     of_search = (trials.c.job_id == row["id"]) & (trials.c.number < RANDOM_ARM_FROM) & (trials.c.provenance != "prior")
     ended = of_search & trials.c.state.in_([state for state in TrialState if state.terminal])
-    epochs = connection.execute(sa.select(sa.func.coalesce(sa.func.sum(trials.c.epochs), 0)).where(ended)).scalar_one()
+    lengths = sa.select(trials.c.epochs, sa.func.count()).where(ended).group_by(trials.c.epochs)
+    job, found = job_of(row), newest_plan(connection, row["id"])
+    plan = None if found is None else Plan.from_json(found)
+    whole = job.spec.budget.trial_epochs if plan is None else len(plan.rungs)
     return Spent(
-        seconds=job_of(row).spent_s,
+        seconds=job.spent_s,
         trials=sum(n for state, n in count.items() if state.terminal),
         open=sum(n for state, n in count.items() if not state.terminal),
-        epochs=int(epochs),
+        epochs=sum(number * passes(plan, epochs) for epochs, number in connection.execute(lengths)),
+        trial_epochs=passes(plan, whole),
     )
 
 

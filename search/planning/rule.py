@@ -108,18 +108,26 @@ def pass_steps(given: PlanInputs, samples: int) -> int:
     return given.pass_steps or max(1, samples // batch_size(given.samples, fixed=given.batch))
 
 
-def rung_steps(whole: int, *, halving: bool) -> tuple[int, ...]:
+def rung_steps(whole: int) -> tuple[int, ...]:
     """The cumulative steps at which a training of `whole` steps is scored."""
-    return _rungs(whole, _rung_count(whole) if halving else 1)
+    return _rungs(whole, _rung_count(whole))
 
 
-def trial_seconds(rungs: tuple[int, ...], *, step_s: float, score_s: float) -> float:
-    """Expected seconds of one architecture: each rung is reached by LEAK / ETA of those before it."""
+def trial_seconds(rungs: tuple[int, ...], *, step_s: float, score_s: float, halving: bool) -> float:
+    """Expected seconds of one architecture.
+
+    halving: whether weak trials are stopped at rungs, so that LEAK / ETA of those at one reach the next.
+    """
     reached, before, seconds = 1.0, 0, BESIDE_S
     for steps in rungs:
         seconds += reached * ((steps - before) * step_s + score_s)
-        reached, before = reached * min(1.0, LEAK / ETA), steps
+        reached, before = reached * (LEAK / ETA if halving else 1.0), steps
     return seconds
+
+
+def halves(given: PlanInputs) -> bool:
+    """Whether weak trials are stopped at rungs."""
+    return given.halving and not given.reproducible
 
 
 def final_steps(given: PlanInputs, seconds: float, *, step_s: float) -> int:
@@ -151,7 +159,7 @@ def _plan(given: PlanInputs) -> Plan | None:
     count = _architectures(given, room)
     if count < 1:
         return None
-    rungs = rung_steps(max(1, min(most, _affordable(given, room / count))), halving=_halves(given))
+    rungs = rung_steps(max(1, min(most, _affordable(given, room / count))))
     once = given.load_s + final * given.step_s + 2 * given.score_s
     return Plan(
         seconds=given.seconds,
@@ -210,7 +218,7 @@ def _architectures(given: PlanInputs, room: float) -> int:
     """How many fit in `room` seconds of one processor, by rule 4 and below all ceilings; 0 for none."""
     longest = _longest(given)
     whole, least = (
-        trial_seconds(rung_steps(steps, halving=_halves(given)), step_s=given.step_s, score_s=given.score_s)
+        trial_seconds(rung_steps(steps), step_s=given.step_s, score_s=given.score_s, halving=halves(given))
         for steps in (longest, min(LEAST_STEPS, longest))
     )
     trainings = room / whole
@@ -225,20 +233,19 @@ def _ceilings(given: PlanInputs, longest: int) -> Iterator[int]:
     if given.walks is not None:
         yield max(1, given.walks)
     if given.total_epochs is not None:
-        each = trial_seconds(rung_steps(longest, halving=_halves(given)), step_s=1.0, score_s=0.0) - BESIDE_S
+        each = trial_seconds(rung_steps(longest), step_s=1.0, score_s=0.0, halving=halves(given)) - BESIDE_S
         yield max(1, int(given.total_epochs * pass_steps(given, given.samples) / each))
 
 
 def _affordable(given: PlanInputs, seconds: float) -> int:
     """The longest training whose expected seconds, with rungs and early stopping, are at most `seconds`."""
-    best = LEAST_STEPS
-    for count in range(1, (MOST_RUNGS if _halves(given) else 1) + 1):
-        unit = 10**6
-        rungs = _rungs(unit * ETA ** (count - 1), count)
-        each = (trial_seconds(rungs, step_s=1.0, score_s=0.0) - BESIDE_S) / rungs[-1]
-        beside = trial_seconds(rungs, step_s=0.0, score_s=given.score_s)
+    best, halving = LEAST_STEPS, halves(given)
+    for count in range(1, MOST_RUNGS + 1):
+        rungs = _rungs(10**6 * ETA ** (count - 1), count)
+        each = (trial_seconds(rungs, step_s=1.0, score_s=0.0, halving=halving) - BESIDE_S) / rungs[-1]
+        beside = trial_seconds(rungs, step_s=0.0, score_s=given.score_s, halving=halving)
         steps = int((seconds - beside) / (each * given.step_s))
-        if steps > best and (not _halves(given) or _rung_count(steps) >= count):
+        if steps > best and _rung_count(steps) >= count:
             best = steps
     return best
 
@@ -249,10 +256,6 @@ def _rung_count(whole: int) -> int:
 
 def _rungs(whole: int, count: int) -> tuple[int, ...]:
     return tuple(max(1, round(whole / ETA**power)) for power in range(count - 1, -1, -1))
-
-
-def _halves(given: PlanInputs) -> bool:
-    return given.halving and not given.reproducible
 
 
 def _share(given: PlanInputs, steps: int) -> float:

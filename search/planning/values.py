@@ -79,7 +79,8 @@ class Plan:
 
     seconds: the budget; the bundle is due then. batch_size: of all trainings. pass_steps, final_pass_steps: steps of
     one pass over the data of a trial and of a final training.
-    rungs: cumulative steps of a trial after which it is scored; the last is the whole training.
+    rungs: cumulative steps of a trial after which it is scored; the last is the whole training. Where trials are
+    counted in epochs, an epoch of a planned job is the training from one rung to the next.
     share: of the training split that a trial sees. resolution: side of pictures in pixels, None as stored.
     architectures: how many are expected to be scored. final_steps: of a final training. trainings: final ones that are
     expected to fit. limit_s: most seconds of one trial.
@@ -111,10 +112,19 @@ class Plan:
     pace: float = 1.0
     warnings: tuple[str, ...] = ()
 
+    def passes(self, epochs: int) -> float:
+        """Passes over the training split of a trial that was scored `epochs` times."""
+        return self.rungs[epochs - 1] / self.pass_steps if epochs else 0.0
+
+    def work(self, epochs: int) -> float:
+        """The same and its scores, in gradient steps."""
+        return (self.rungs[epochs - 1] if epochs else 0) + epochs * self.score_s / self.step_s
+
     @property
-    def trial_passes(self) -> int:
-        """Passes of a whole trial over the data, at least one: what is counted as its epochs."""
-        return max(1, round(self.rungs[-1] / self.pass_steps))
+    def final_rungs(self) -> tuple[int, ...]:
+        """The steps after each pass, about, of a final training; the last is the whole one."""
+        count = max(1, round(self.final_steps / self.final_pass_steps))
+        return tuple(max(number, round(self.final_steps * number / count)) for number in range(1, count + 1))
 
     @property
     def comparison_s(self) -> float:
@@ -151,3 +161,8 @@ class Plan:
         known = {field.name for field in fields(cls)}
         values = {name: value for name, value in document.items() if name in known}
         return cls(**{**values, "rungs": tuple(values["rungs"]), "warnings": tuple(values.get("warnings", ()))})
+
+
+def passes(plan: Plan | None, epochs: int) -> float:
+    """Passes over the training split of a trial of so many epochs; without a plan an epoch is a pass."""
+    return float(epochs) if plan is None else plan.passes(epochs)

@@ -15,7 +15,7 @@ In a reproducible job the first two let open trials finish as well, and consider
 (`search/proposing/in_order.py`): otherwise the trials of the job would depend on which machine is faster.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from search.objective import Objective
 from search.proposing.in_order import LAG
@@ -43,13 +43,18 @@ def before(outcomes: Sequence[Outcome], number: int) -> list[Outcome]:
     return [outcome for outcome in outcomes if outcome.number <= number - LAG]
 
 
-def full(budget: Budget, outcomes: Sequence[Outcome], open_: int) -> str | None:
-    """Which budget leaves no room for another trial beside the `open_` ones; None where there is room."""
+def full(
+    budget: Budget, outcomes: Sequence[Outcome], open_: int, *, passes: Callable[[int], float] = float
+) -> str | None:
+    """Which budget leaves no room for another trial beside the `open_` ones; None where there is room.
+
+    passes: over the training split, of a trial of so many epochs.
+    """
     if budget.trials is not None and len(outcomes) + open_ >= budget.trials:
         return "budget_trials"
     if budget.total_epochs is not None:
-        used = sum(outcome.epochs for outcome in outcomes)
-        if used + (open_ + 1) * budget.trial_epochs > budget.total_epochs:
+        used = sum(passes(outcome.epochs) for outcome in outcomes)
+        if used + (open_ + 1) * passes(budget.trial_epochs) > budget.total_epochs:
             return "budget_epochs"
     return None
 

@@ -90,6 +90,8 @@ class SurrogateController(Proposer):
     (`workers/probes/zero_cost.py`); where they were not, it is as "params".
     proxy: the size that the pool is ranked by; it may be replaced by any other estimate for untrained architectures.
     guesses: zero-cost scores of some of the pool by their answers, larger is better; the others come after these.
+    length: of a training of so many epochs, where these are not equally long; what matters is how many times as long
+    one is as another.
     """
 
     shortlist: ClassVar[int] = 60  # the best candidate may be another spelling of what was tried, and so may the next
@@ -108,6 +110,7 @@ class SurrogateController(Proposer):
         self.proxy: Callable[[Choices, Architecture, Mapping[str, float]], float] = _params
         self.look: Look = look  # a benchmark that asks for the same networks again and again looks them up
         self.guesses: Mapping[Key, float] = {}
+        self.length: Callable[[int], float] = float
         self.because: str | None = None  # why this controller, where it was chosen by `auto`
         self._trouble: str | None = None  # why the last ask had to do without the surrogate
         self._proposed: set[Key] = set()
@@ -272,7 +275,7 @@ class SurrogateController(Proposer):
         return Points(
             x=np.array([self._vector(end.trial) for end in ends]),
             y=y,
-            epochs=np.array([max(1, end.outcome.epochs) for end in ends], dtype=float),
+            epochs=np.array([self.length(max(1, end.outcome.epochs)) for end in ends]),
         )
 
     # Features.

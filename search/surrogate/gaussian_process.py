@@ -87,7 +87,7 @@ class FitError(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Points:
-    """The observations. x: (n, features). y: (n,) values, larger is better. epochs: (n,) that each value rests on."""
+    """The observations. x: (n, features). y: (n,) values, larger is better. epochs: (n,) above 0, of each value."""
 
     x: Array
     y: Array
@@ -329,7 +329,7 @@ def rounded(values: Array) -> Array:
 
 def _fidelity_levels(epochs: Array) -> tuple[Array, Array]:
     """epochs: (n,) -> (n, n) each: |log3(e / e')|, and 1 where both are of the same fidelity below the highest."""
-    logs = np.log(np.maximum(epochs, 1.0)) / math.log(3.0)
+    logs = np.log(epochs) / math.log(3.0)
     gaps = np.abs(logs[:, None] - logs[None, :])
     lower = (gaps == 0.0) & (logs < logs.max(initial=0.0))[:, None]
     return gaps, lower.astype(np.float64)

@@ -25,7 +25,7 @@ from workers.cluster import connection
 from workers.cluster.trial import TrialTask
 from workers.job.context import JobContext
 from workers.job.restore import Restored
-from workers.train.prepare import judged_epochs, trial_ends
+from workers.train.prepare import judged_epochs
 
 TOO_LARGE = "out_of_memory"
 """Cause of a failure that is the architecture's: it does not fit in memory."""
@@ -82,11 +82,11 @@ class LedgerSearcher(Searcher):
                 epochs=self._spec.budget.trial_epochs,
                 stop_hopeless=self._spec.trial.stop_hopeless,
                 finalists=self._spec.finalists.top,
-                planned=None if context.plan is None else judged_epochs(context.plan),
+                planned=None if context.plan is None else judged_epochs(self._spec, context.plan),
             ),
             self._curves,
         )
-        self._ends = None if context.plan is None else (0, *trial_ends(context.plan))
+        self._ends, self._passes = None if context.plan is None else (0, *context.plan.rungs), context.passes
         self._ledger_failure: LeaseLost | Unavailable | None = None
         self._exhausted: str | None = None  # why, once nothing new can be found
         self._trouble: str | None = None  # of the controller, as last written to the ledger
@@ -121,7 +121,7 @@ class LedgerSearcher(Searcher):
         return {"trial": self._make_task(proposal, attempt).dumps()}
 
     def _propose(self) -> Proposal | None:
-        if self._exhausted or end_of_search.full(self._budget, self._outcomes, len(self._open)):
+        if self._exhausted or self._full(self._budget, len(self._open)):
             return None
         if not self._controller.ready(self._next) or self._enough():
             return None
@@ -158,7 +158,7 @@ class LedgerSearcher(Searcher):
         )
 
     def _finish(self) -> str:
-        full = self._enough() or end_of_search.full(self._budget, self._outcomes, 0) or "budget_trials"
+        full = self._enough() or self._full(self._budget, 0) or "budget_trials"
         self._stop_signal.end("space_exhausted" if self._exhausted else full)
         return str(Searcher.FINISHED)
 
@@ -183,9 +183,12 @@ class LedgerSearcher(Searcher):
             return own
         return replace(own, trials=live.trials, seconds=live.seconds, total_epochs=live.total_epochs)
 
+    def _full(self, budget: Budget, open_: int) -> str | None:
+        return end_of_search.full(budget, self._outcomes, open_, passes=self._passes)
+
     def has_room(self, budget: Budget) -> bool:
         """Whether another trial would be asked for under this budget."""
-        return end_of_search.full(budget, self._outcomes, 0) is None
+        return self._full(budget, 0) is None
 
     @property
     def exhausted(self) -> str | None:

@@ -1,10 +1,11 @@
 """The order of a planned job's final trainings, and which of them still fit into its time."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 
 from search.ledger import StoredMeasurement
 from search.planning.values import Plan
 from workers.finalists.training import FinalistTask
+from workers.planning.trial_costs import trial_costs
 
 MARGIN = 1.15
 """Factor on a training's expected seconds: two at a time slow each other down."""
@@ -27,23 +28,15 @@ def _place(task: FinalistTask) -> tuple[int, int, int]:
     return (1 if task.role == "finalist" else 2), task.seed, task.rank
 
 
-def expected_seconds(plan: Plan, epochs: Mapping[int, float], *, load_s: float) -> Callable[[FinalistTask], float]:
-    """Of a final training, by what an epoch of the same architecture took in the search.
+def expected_seconds(plan: Plan, rows: Iterable[StoredMeasurement]) -> Callable[[FinalistTask], float]:
+    """Of a final training, by what a step of the same architecture took in the search.
 
-    epochs: seconds of a trial's epoch, by its number; a trial without one is expected to be as the average was.
+    rows: the measurements of all trials; one without any is expected to be as the average was.
     """
-    usual = (plan.pass_steps * plan.step_s + plan.score_s) * plan.pace
+    costs = trial_costs(plan, rows)
 
     def expected(task: FinalistTask) -> float:
-        each = epochs.get(task.number, usual) * plan.final_pass_steps / plan.pass_steps
-        return MARGIN * task.recipe.epochs * each + load_s
+        step_s = costs[task.number].step_s if task.number in costs else plan.pace * plan.step_s
+        return MARGIN * (task.recipe.rungs[-1] * step_s + 2 * plan.pace * plan.score_s) + plan.load_s
 
     return expected
-
-
-def epoch_seconds(rows: Sequence[StoredMeasurement]) -> dict[int, float]:
-    """Mean seconds of an epoch, by trial."""
-    seconds: dict[int, list[float]] = {}
-    for row in rows:
-        seconds.setdefault(row.number, []).append(row.measurement.seconds)
-    return {number: sum(own) / len(own) for number, own in seconds.items()}

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from search.ledger import Job, Lease, Ledger
-from search.planning.values import Plan
+from search.planning.values import Plan, passes
 from search.spec import JobSpec
 from workers.job.clock import JobClock
 from workers.job.phase_costs import PhaseCosts
@@ -48,10 +48,9 @@ class JobContext:
             clock=JobClock(costs, started_at=job.started_at, first=lease.fence == 1),
         )
 
-    @property
-    def batch(self) -> int | None:
-        """Samples of a batch by the plan; None without one."""
-        return None if self.plan is None else self.plan.batch_size
+    def passes(self, epochs: int) -> float:
+        """Passes over the training split of a trial of so many epochs."""
+        return passes(self.plan, epochs)
 
     @property
     def job_id(self) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from search.earlier_jobs import prior
 from search.ledger import Lease, Ledger, Trial
 from search.objective import Objective
+from search.planning.values import Plan
 from search.proposing.controller import Controller, Proposal
 from search.spec import JobSpec
 from search.stopping.early_stopping import Curves
@@ -31,6 +32,14 @@ class Restored:
     outcomes: Sequence[Outcome] = ()
     next_number: int = 0
     curves: Curves = field(default_factory=Curves)
+
+
+def follow_plan(controller: Controller, plan: Plan) -> None:
+    """Tell a controller with a surrogate how long trainings are that were stopped at a rung."""
+    from search.surrogate.controller import SurrogateController
+
+    if isinstance(controller, SurrogateController):
+        controller.length = plan.passes
 
 
 def recall(

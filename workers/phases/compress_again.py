@@ -15,7 +15,7 @@ from workers.job.context import JobContext
 from workers.report.contents import SCHEMA_VERSION
 from workers.report.costs import of_phase
 from workers.train.numerics import Numerics
-from workers.train.prepare import final_epochs, recipe
+from workers.train.prepare import final_recipe
 from workers.weights.inherit import find_donor
 
 log = logging.getLogger(__name__)
@@ -45,13 +45,8 @@ class CompressAgain:
             raise JobFailure(
                 f"the data set {name!r} has changed since job {of} was trained on it: run its search again"
             )
-        values = recipe(
-            spec,
-            numerics,
-            dataset,
-            epochs=final_epochs(spec),
-            seed=seed_of(Stream.FINAL, spec.seed, int(report["winner"]["trial"]), 0),
-        )
+        seed = seed_of(Stream.FINAL, spec.seed, int(report["winner"]["trial"]), 0)
+        values = final_recipe(spec, numerics, dataset, None, seed=seed)
         # the bundle's weights are those of the winner's first full training, so its own score is what may be lost
         first = next(row for row in report["finalists"] if row["trial"] == report["winner"]["trial"])
         winner = Winner(

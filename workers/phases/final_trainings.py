@@ -10,7 +10,7 @@ from workers.cluster.tasks import run_tasks
 from workers.cluster.turns import run_in_turns
 from workers.datasets import Dataset
 from workers.finalists.training import FinalistResult, FinalistTask, train_finalist
-from workers.finalists.turns import epoch_seconds, expected_seconds, in_turns, is_first
+from workers.finalists.turns import expected_seconds, in_turns, is_first
 from workers.job.context import JobContext
 from workers.phases import in_time
 from workers.phases.final_files import FinalFiles
@@ -77,8 +77,7 @@ class FinalTrainings:
         context, trial = self._context, self._spec.trial
         rows = context.ledger.finalists(context.job_id)
         there = any(row.rank == 1 and row.state == "completed" for row in rows)
-        epochs = epoch_seconds(context.ledger.measurements(context.job_id))
-        expected = expected_seconds(plan, epochs, load_s=plan.load_s)
+        expected = expected_seconds(plan, context.ledger.measurements(context.job_id))
 
         def left() -> float:
             return plan.finals_end_s - context.clock.seconds()

@@ -34,7 +34,7 @@ from workers.report.page import render
 from workers.report.trained import Trained
 from workers.train.job_data import search_data
 from workers.train.numerics import Numerics
-from workers.train.prepare import final_epochs, recipe
+from workers.train.prepare import final_recipe, trial_recipe
 from workers.weights.held import Held
 from workers.weights.inherit import find_donor, inherited_shares
 
@@ -91,9 +91,7 @@ class Finish:
 
     def _own_weights(self, best: Held, numerics: Numerics, dataset: Dataset, *, rank: int) -> list[Trained]:
         """The best weights of the search, measured once on the test split; [] where that fails. rank: that none has."""
-        values = recipe(
-            self._spec, numerics, dataset, epochs=best.epoch, seed=self._spec.seed, batch=self._context.batch
-        )
+        values = trial_recipe(self._spec, numerics, dataset, self._context.plan, seed=self._spec.seed)
         final, task = in_time.own(best, self._ledger.trial(self._context.job_id, best.number), values, rank=rank)
         self._trainings.measure(task, in_time.OwnWeights(best.path), dataset)
         return self._files.trained([final])
@@ -119,13 +117,12 @@ class Finish:
                 number=final.trial.number,
                 seed=seed,
                 architecture=final.trial.architecture,
-                recipe=recipe(
+                recipe=final_recipe(
                     spec,
                     numerics,
                     dataset,
-                    epochs=final_epochs(spec),
+                    self._context.plan,
                     seed=seed_of(Stream.FINAL, spec.seed, final.trial.number, seed),
-                    batch=self._context.batch,
                 ),
             )
             for final in finals
@@ -176,6 +173,7 @@ class Finish:
             selection=selection,
             simple=(known(self._context, "search"), known(self._context, "final")),
             cut=cut,
+            plan=self._context.plan,
         )
         report = assemble(found, self._ledger)
         final = winner.scores.mean

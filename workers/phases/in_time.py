@@ -5,7 +5,7 @@ is the best weights of the search as they are, measured once on the test split; 
 """
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from workers.cluster import connection
 from workers.datasets import Dataset
 from workers.finalists.plan import Final, is_its_own
 from workers.finalists.training import FinalistResult, FinalistTask
-from workers.finalists.turns import in_turns
+from workers.finalists.turns import expected_seconds, in_turns
 from workers.job.context import JobContext
 from workers.train.job_data import JobData
 from workers.train.recipe import Recipe
@@ -81,20 +81,24 @@ class NearEnd:
         stop, trial = self._context.stop, self._spec.trial
         if not stop.hurried:
             return tasks
-        each = self._epoch_seconds({task.number for task in tasks}, dataset)
         kept = fitting(
             tasks,
-            lambda task: START_S + task.recipe.epochs * each[task.number],
+            self._expected(tasks, dataset),
             left_s=stop.left_s - REPORT_S,
             slots=connection.slots(trial.cpus, trial.gpus),
         )
         log.info("%.0f s are left: %d of %d full trainings fit", stop.left_s, len(kept), len(tasks))
         return kept or ([] if self.best else in_turns(tasks)[:1])
 
-    def _epoch_seconds(self, numbers: Iterable[int], dataset: Dataset) -> dict[int, float]:
-        sizes, ledger = dataset.split_sizes, self._context.ledger
+    def _expected(self, tasks: Sequence[FinalistTask], dataset: Dataset) -> Callable[[FinalistTask], float]:
+        """Seconds of a final training, by what the same architecture took in the search."""
+        ledger, job_id, plan = self._context.ledger, self._context.job_id, self._context.plan
+        if plan is not None:
+            return expected_seconds(plan, ledger.measurements(job_id))
+        sizes = dataset.split_sizes
         grown = (sizes["search_train"] + sizes["search_val"]) / sizes["search_train"]
-        return {n: epoch_seconds(ledger.trial(self._context.job_id, n), grown=grown) for n in numbers}
+        each = {n: epoch_seconds(ledger.trial(job_id, n), grown=grown) for n in {task.number for task in tasks}}
+        return lambda task: START_S + task.recipe.epochs * each[task.number]
 
     def cut(self, planned: int, own: Held | None = None) -> str | None:
         """What the limit has cost, in words. planned: final trainings. own: what was taken in their place."""
@@ -146,7 +150,7 @@ def own(best: Held, trial: Trial, recipe: Recipe, *, rank: int) -> tuple[Final, 
         number=best.number,
         seed=0,
         architecture=trial.architecture,
-        recipe=replace(recipe, epochs=max(recipe.epochs, best.epoch)),
+        recipe=recipe.up_to(best.epoch),
     )
     return final, task
 

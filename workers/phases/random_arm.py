@@ -43,11 +43,16 @@ MOST = 4
 """Trials of the arm for each of the search's, at most: a bound where early stopping or failures leave epochs over."""
 
 
-def budget(spec: JobSpec, searched: Sequence[Trial], *, share: float = 1.0) -> Budget:
-    """A budget of as many epochs as the search's own trials took, or of a share of them, at least one trial's."""
+def budget(
+    spec: JobSpec, searched: Sequence[Trial], *, share: float = 1.0, passes: Callable[[int], float] = float
+) -> Budget:
+    """A budget of as many epochs as the search's own trials took, or of a share of them, at least one trial's.
+
+    passes: see `JobContext.passes`.
+    """
     own = [trial for trial in searched if trial.provenance != "prior"]
-    epochs = sum(trial.epochs for trial in own)
-    total = epochs if share == 1.0 else max(spec.budget.trial_epochs, int(share * epochs))
+    spent = sum(passes(trial.epochs) for trial in own)
+    total = spent if share == 1.0 else max(passes(spec.budget.trial_epochs), share * spent)
     return Budget(trials=max(1, MOST * len(own)), epochs=spec.budget.trial_epochs, total_epochs=total)
 
 
@@ -92,7 +97,9 @@ class RandomArm:
         used_s = float(job.phases.get(RANDOM_ARM, {}).get("seconds", 0.0))
         self._context = replace(
             context,
-            spec=replace(spec, budget=budget(spec, history, share=_share(context)), stop=StopSpec()),
+            spec=replace(
+                spec, budget=budget(spec, history, share=_share(context), passes=context.passes), stop=StopSpec()
+            ),
             stop=context.stop.part(used_s=used_s, limit_s=limit_s),
         )
         self._make_task, self._on_end = make_task, on_end
@@ -102,7 +109,7 @@ class RandomArm:
         context, spec = self._context, self._context.spec
         context.ledger.recover(context.lease)
         restored = self._restored(space, constraints)
-        if not restored.pending and end_of_search.full(spec.budget, restored.outcomes, 0):
+        if not restored.pending and end_of_search.full(spec.budget, restored.outcomes, 0, passes=context.passes):
             return
         if detail := self._too_short():
             context.ledger.warn(context.lease, RANDOM_ARM_FROM, detail)

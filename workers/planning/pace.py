@@ -21,7 +21,7 @@ from workers.datasets import Dataset
 from workers.finalists.plan import is_its_own
 from workers.train.job_data import JobData
 from workers.train.numerics import Numerics
-from workers.train.prepare import ONE_GRAPH_STEPS, new_trainer, recipe
+from workers.train.prepare import ONE_GRAPH_STEPS, counted, new_trainer, recipe
 from workers.train.recipe import Recipe
 
 DRAWS = 20
@@ -95,10 +95,10 @@ def pace_task(spec: JobSpec, dataset: Dataset, numerics: Numerics, given: PlanIn
         timed = [baseline, *timed]
     if not timed:
         raise JobFailure(f"none of {DRAWS} random architectures fits the data: none to time; loosen the space")
-    values = recipe(spec, numerics, dataset, epochs=10**6, seed=0, batch=batch)
+    values = recipe(spec, numerics, dataset, epochs=1, seed=0)
     return PaceTask(
         architectures=tuple(one.architecture.to_json() for one in timed),
-        recipe=values,
+        recipe=counted(values, dataset.task, batch=batch, rungs=(10**9,)),
         pass_steps=pass_steps(given, given.samples),
     )
 

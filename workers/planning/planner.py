@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from archsmith.errors import InvalidInput, TrialFailure
 from search.ledger import StoredMeasurement, Trial
-from search.planning.rule import ALONE, batch_size, final_steps, make_plan, slots, trial_seconds
+from search.planning.rule import ALONE, batch_size, final_steps, halves, make_plan, slots, trial_seconds
 from search.planning.values import Plan, PlanInputs
 from search.spec import Budget, JobSpec
 from workers.cluster import connection
@@ -21,9 +21,9 @@ from workers.finalists.plan import plan as finals_of
 from workers.finalists.plan import random_trials
 from workers.job.context import JobContext
 from workers.planning.pace import MOST_LOAD_S, bundle_seconds, inputs_without_pace, measure, pace_task
+from workers.planning.trial_costs import trial_costs
 from workers.train.job_data import search_data
 from workers.train.numerics import Numerics
-from workers.train.prepare import planned_final_epochs, trial_ends
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +31,8 @@ CHANGE = 1.2
 """A revision is worth an event where the number of architectures or the final training changes by this factor."""
 SHORT_BUNDLE = 0.1
 """Share of the budget that the bundle gets at least."""
-GRANULE = 3.0
-"""Passes that a trial's time limit allows at least, as long as a trial is scored after whole passes."""
+LEAST_RUNGS = 3.0
+"""First rungs that a trial's time limit allows at least: a slow architecture needs its score too."""
 
 
 def followed(spec: JobSpec, plan: Plan, *, slack: float = 1.0) -> JobSpec:
@@ -40,24 +40,23 @@ def followed(spec: JobSpec, plan: Plan, *, slack: float = 1.0) -> JobSpec:
 
     slack: factor on the time limit of a trial, where the plan's has proved too short.
     """
-    epochs = len(trial_ends(plan))
     total = spec.budget.total_epochs
-    training_s = max(plan.limit_s, GRANULE * (plan.pass_steps * plan.step_s + plan.score_s))
+    training_s = max(plan.limit_s, LEAST_RUNGS * plan.work(1) * plan.step_s)
     limit_s = slack * (training_s + plan.load_s)  # a process loads torch within its first trial
     return replace(
         spec,
         budget=Budget(
             trials=plan.architectures if spec.reproducible else spec.budget.trials,
             seconds=spec.budget.seconds,
-            epochs=epochs,
-            total_epochs=None if total is None else max(epochs, total),
+            epochs=len(plan.rungs),
+            total_epochs=None if total is None else max(plan.passes(len(plan.rungs)), total),
         ),
         trial=replace(
             spec.trial,
             batch_size=plan.batch_size,
             timeout_s=spec.trial.timeout_s if spec.reproducible else min(spec.trial.timeout_s, limit_s),
         ),
-        finalists=replace(spec.finalists, epochs=planned_final_epochs(plan)),
+        finalists=replace(spec.finalists, epochs=len(plan.final_rungs)),
     )
 
 
@@ -188,7 +187,7 @@ class Planner:
         pace = self._pace(given)
         slow = replace(given, step_s=pace * given.step_s, score_s=pace * given.score_s)
         new = _again(slow, old)
-        each = trial_seconds(old.rungs, step_s=slow.step_s, score_s=slow.score_s)
+        each = trial_seconds(old.rungs, step_s=slow.step_s, score_s=slow.score_s, halving=halves(slow))
         count = min([max(1, int(new.search_s * slots(given) / each)), *filter(None, (given.trials, given.walks))])
         revised = replace(
             new,
@@ -205,20 +204,14 @@ class Planner:
 
     def _pace(self, given: PlanInputs) -> float:
         """Seconds of the trials' measurements over those that were expected."""
-        ends = (0, *trial_ends(self.plan))
-        rows = [row for row in self._rows() if row.measurement.epoch < len(ends)]
-        expected = sum(
-            (ends[row.measurement.epoch] - ends[row.measurement.epoch - 1]) * given.step_s + given.score_s
-            for row in rows
-        )
-        return sum(row.measurement.seconds for row in rows) / expected if expected > 0 else self.plan.pace
+        found = list(trial_costs(self.plan, self._rows()).values())
+        work = sum(cost.work for cost in found)
+        return sum(cost.seconds for cost in found) / work / given.step_s if work > 0 else self.plan.pace
 
     def _step_seconds(self, trial: Trial) -> float | None:
         """Of one gradient step of this architecture, as it was measured in the search."""
-        ends = (0, *trial_ends(self.plan))
-        own = [row.measurement for row in self._rows() if row.number == trial.number]
-        steps = sum(ends[m.epoch] - ends[m.epoch - 1] for m in own if m.epoch < len(ends))
-        return sum(m.seconds for m in own) / steps if steps else None
+        found = trial_costs(self.plan, (row for row in self._rows() if row.number == trial.number))
+        return found[trial.number].step_s if found else None
 
     def _rows(self) -> Iterable[StoredMeasurement]:
         return self.context.ledger.measurements(self.context.job_id)

@@ -8,6 +8,7 @@ from search.earlier_jobs.donors import donors
 from search.ledger import Finalist, Job, Ledger, Role, Trial
 from search.objective import Objective
 from search.pareto import pareto
+from search.planning.values import Plan, passes
 from search.streams import Stream, seed_of
 from workers.conventions import score_name
 from workers.datasets import Dataset
@@ -35,7 +36,7 @@ class Findings:
     duplicates: see `DataStore.duplicates`. transfer: see `workers.weights.inherit.inherited_shares`.
     compression: see `workers.compress.product`. selection: see `workers.finalists.selection.described`.
     simple: scores of the simple models before the search and after it, None where there are none.
-    cut: what an early end has cost, see `workers.phases.in_time`.
+    cut: what an early end has cost, see `workers.phases.in_time`. plan: None for a job without one.
     """
 
     job: Job
@@ -53,6 +54,7 @@ class Findings:
     selection: Sequence[dict[str, Any]] = ()
     simple: tuple[StageScores | None, StageScores | None] = (None, None)
     cut: str | None = None
+    plan: Plan | None = None
 
     @property
     def objective(self) -> Objective:
@@ -62,6 +64,10 @@ class Findings:
     def own(self) -> list[Trial]:
         """The trials that this job's search trained, without those of earlier jobs."""
         return [trial for trial in self.searched if trial.provenance != "prior"]
+
+    def passes(self, epochs: int) -> float:
+        """Passes over the training split of a trial of so many epochs."""
+        return passes(self.plan, epochs)
 
 
 def assemble(found: Findings, ledger: Ledger) -> dict[str, Any]:
@@ -154,8 +160,11 @@ def _record(found: Findings, ledger: Ledger) -> dict[str, Any]:
     job, arm = found.job, ledger.random_arm(found.job.id)
     seconds = trained_seconds(ledger.measurements(job.id))
     return {
-        "costs": costs(job, found.own, arm, found.finals, seconds, selection=found.selection),
-        "incumbents": {"search": incumbents(found.own, seconds), "random_arm": incumbents(found.random, seconds)},
+        "costs": costs(job, found.own, arm, found.finals, seconds, passes=found.passes, selection=found.selection),
+        "incumbents": {
+            "search": incumbents(found.own, seconds, passes=found.passes),
+            "random_arm": incumbents(found.random, seconds, passes=found.passes),
+        },
         "history": [_row(trial, job, seconds) for trial in (*found.searched, *arm)],
     }
 
@@ -257,11 +266,11 @@ def _of_cost(found: Findings) -> Iterator[str]:
     spec = found.job.spec
     if not spec.finalists.random_arm or is_its_own(spec):
         return
-    search, arm = (sum(trial.epochs for trial in trials) for trials in (found.own, found.random))
-    if arm + spec.budget.trial_epochs < search:
+    search, arm = (sum(found.passes(trial.epochs) for trial in trials) for trials in (found.own, found.random))
+    if arm + found.passes(spec.budget.trial_epochs if found.plan is None else len(found.plan.rungs)) < search:
         yield (
-            f"the random arm ended after {arm} epochs and the search used {search}, so part of a gain over random may "
-            "come from more training"
+            f"the random arm ended after {arm:.4g} epochs and the search used {search:.4g}, so part of a gain over "
+            "random may come from more training"
         )
 
 

@@ -36,19 +36,19 @@ Volumes: AdrenalMNIST3D, 4 seeds, 32 epochs: AUC on the validation split 0.837 w
 """
 
 
+SCHEDULE = "wsd"
+"""Of trials that are compared at rungs."""
+
 ONE_GRAPH_STEPS = {"nodes": 16, "links": 32}
 """Steps of what is counted as a pass where every step takes the whole graph."""
 
 
-def recipe(
-    spec: JobSpec, numerics: Numerics, dataset: Dataset, *, epochs: int, seed: int, batch: int | None = None
-) -> Recipe:
+def recipe(spec: JobSpec, numerics: Numerics, dataset: Dataset, *, epochs: int, seed: int) -> Recipe:
     """The recipe by job, machine and data set; `resolved` puts the architecture's own values over it.
 
     flip: whether mirror images are further samples is asked of the data, see `workers.train.mirror`.
-    batch: samples of a batch by the job's plan, None without one.
     """
-    values = Recipe(
+    return Recipe(
         epochs=epochs,
         batch_size=spec.trial.batch_size or BATCH,
         learning_rate=spec.trial.learning_rate,
@@ -60,27 +60,37 @@ def recipe(
         device=spec.trial.device,
         threads=spec.trial.threads,
     )
-    return values if batch is None else _planned(values, batch, dataset.task)
 
 
-def _planned(values: Recipe, batch: int, task: str) -> Recipe:
-    """With the batch of a plan, which no rule makes smaller. The fields for rungs, subsets and resolution go here."""
-    return replace(values, batch_size=batch, min_steps=ONE_GRAPH_STEPS.get(task, 1))
+def trial_recipe(spec: JobSpec, numerics: Numerics, dataset: Dataset, plan: Plan | None, *, seed: int) -> Recipe:
+    """Of a trial of the search: scored at the rungs of the job's plan, or without one after each of its epochs."""
+    values = recipe(spec, numerics, dataset, epochs=spec.budget.trial_epochs, seed=seed)
+    if plan is None:
+        return values
+    schedule = SCHEDULE if judged_epochs(spec, plan) else values.schedule
+    values = replace(values, subset=plan.share, resolution=plan.resolution, schedule=schedule)
+    return counted(values, dataset.task, batch=plan.batch_size, rungs=plan.rungs)
 
 
-def trial_ends(plan: Plan) -> tuple[int, ...]:
-    """The cumulative steps after which a trial of a plan is scored: each pass, as long as a recipe has no rungs."""
-    return tuple(plan.pass_steps * number for number in range(1, plan.trial_passes + 1))
+def final_recipe(spec: JobSpec, numerics: Numerics, dataset: Dataset, plan: Plan | None, *, seed: int) -> Recipe:
+    """Of a full training: as long as the job's plan says, or without one so many epochs."""
+    values = recipe(spec, numerics, dataset, epochs=final_epochs(spec), seed=seed)
+    if plan is None:
+        return values
+    return counted(values, dataset.task, batch=plan.batch_size, rungs=plan.final_rungs)
 
 
-def judged_epochs(plan: Plan) -> tuple[int, ...]:
-    """The epochs after which trials are compared: those nearest to the plan's rungs."""
-    return tuple(sorted({max(1, round(steps / plan.pass_steps)) for steps in plan.rungs}))
+def counted(values: Recipe, task: str, *, batch: int, rungs: tuple[int, ...]) -> Recipe:
+    """Counted in gradient steps of batches that no rule makes smaller."""
+    least = ONE_GRAPH_STEPS.get(task, 1)
+    return replace(values, batch_size=batch, min_steps=least, epochs=len(rungs), rungs=rungs)
 
 
-def planned_final_epochs(plan: Plan) -> int:
-    """Epochs of a full training; at least one, even where a plan has time for less than a pass."""
-    return max(1, round(plan.final_steps / plan.final_pass_steps))
+def judged_epochs(spec: JobSpec, plan: Plan) -> tuple[int, ...]:
+    """The epochs of a planned job after which trials are compared, () where none is stopped early."""
+    if spec.trial.scheduler == "none" or spec.reproducible:
+        return ()
+    return tuple(range(1, len(plan.rungs)))
 
 
 def resolved(values: Recipe, *, task: str, training: Mapping[str, Any]) -> Recipe:

@@ -72,6 +72,10 @@ class Recipe:
             if not 0 <= share < 1:
                 raise ValueError(f"{name} must be 0 or more and below 1, got {share}")
 
+    def up_to(self, epochs: int) -> "Recipe":
+        """The same recipe, ended after so many of its epochs."""
+        return replace(self, epochs=epochs, rungs=self.rungs[:epochs])
+
     def lasting(self, epochs: int) -> "Recipe":
         """The same recipe for another number of epochs; of rungs, each as long as the mean of these."""
         each = self.rungs[-1] / len(self.rungs) if self.rungs else 0.0

@@ -29,7 +29,7 @@ from tests.conformance.priors import priors
 from tests.factories import job_spec
 
 TOY = line(8)
-SPEC = job_spec(seed=5)
+SPEC = job_spec(seed=5, budget=Budget(epochs=8))
 
 
 class Row:
@@ -81,6 +81,7 @@ def test_under_another_seed_values_compare_and_may_be_measured_again() -> None:
     [
         {"dataset": "other"},
         {"budget": Budget(epochs=9)},
+        {"budget": Budget()},
         {"objective": ObjectiveSpec(score="auc")},
         {"trial": TrialSpec(learning_rate=0.02)},
     ],
@@ -108,7 +109,10 @@ def test_the_same_answers_may_lead_to_another_network_here() -> None:
 
 def test_what_does_not_determine_a_score_is_not_looked_at() -> None:
     spec = replace(
-        SPEC, name="x", controller=ControllerSpec(name="random"), budget=Budget(trials=3, seconds=9, total_epochs=9)
+        SPEC,
+        name="x",
+        controller=ControllerSpec(name="random"),
+        budget=Budget(trials=3, seconds=9, epochs=8, total_epochs=9),
     )
     assert comparable(spec, SPEC)
 

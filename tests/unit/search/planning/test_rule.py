@@ -8,7 +8,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from archsmith.errors import InvalidInput
-from search.planning.rule import LARGEST_BATCH, SMALLEST_BATCH, batch_size, least_seconds, make_plan, trial_seconds
+from search.planning.rule import (
+    LARGEST_BATCH,
+    SMALLEST_BATCH,
+    batch_size,
+    halves,
+    least_seconds,
+    make_plan,
+    trial_seconds,
+)
 from search.planning.rule import slots as at_once
 from search.planning.values import Plan, PlanInputs
 
@@ -66,7 +74,9 @@ def planned(given: PlanInputs) -> Plan | None:
 
 def expected_seconds(found: Plan, given: PlanInputs) -> float:
     """Of the search's trainings on one processor."""
-    return found.architectures * trial_seconds(found.rungs, step_s=given.step_s, score_s=given.score_s)
+    return found.architectures * trial_seconds(
+        found.rungs, step_s=given.step_s, score_s=given.score_s, halving=halves(given)
+    )
 
 
 @UNHURRIED
@@ -118,7 +128,7 @@ def test_ceilings_are_kept(given: PlanInputs) -> None:
     assert given.final_epochs is None or found.final_steps <= given.final_epochs * found.final_pass_steps
     assert given.batch is None or found.batch_size == min(given.batch, given.samples)
     if given.total_epochs is not None and found.architectures > 1:
-        steps = trial_seconds(found.rungs, step_s=1.0, score_s=0.0) * found.architectures
+        steps = trial_seconds(found.rungs, step_s=1.0, score_s=0.0, halving=halves(given)) * found.architectures
         assert steps <= 1.05 * (given.total_epochs * found.pass_steps + found.architectures)
 
 
@@ -133,15 +143,17 @@ def test_a_plan_follows_from_its_inputs_alone_and_survives_json(given: PlanInput
 
 @UNHURRIED
 @given(situations())
-def test_rungs_rise_by_three_and_reproducible_trials_have_one(given: PlanInputs) -> None:
+def test_rungs_rise_by_three(given: PlanInputs) -> None:
     found = planned(given)
     if found is None:
         return
     assert list(found.rungs) == sorted(set(found.rungs))
     assert all(2.8 <= high / low <= 3.2 for low, high in zip(found.rungs, found.rungs[1:], strict=False))
     assert 0 < found.share <= 1
-    if given.reproducible or not given.halving:
-        assert len(found.rungs) == 1
+    assert found.final_rungs[-1] == found.final_steps
+    assert list(found.final_rungs) == sorted(set(found.final_rungs))
+    assert found.passes(0) == 0.0
+    assert found.passes(len(found.rungs)) == found.rungs[-1] / found.pass_steps
 
 
 @UNHURRIED

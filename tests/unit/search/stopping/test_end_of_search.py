@@ -83,6 +83,13 @@ def test_no_trial_begins_that_might_go_over_all_epochs() -> None:
     assert full(budget, [completed(0, 0.5), completed(1, 0.5)], 1) == "budget_epochs"
 
 
+def test_epochs_of_a_planned_job_count_as_passes() -> None:
+    budget, passes = Budget(trials=100, epochs=2, total_epochs=3), [0.0, 0.1, 1.0].__getitem__
+    told = [pruned(number, 0.5, 1) for number in range(10)]
+    assert full(budget, told, 1, passes=passes) is None
+    assert full(budget, told, 2, passes=passes) == "budget_epochs"
+
+
 @pytest.mark.heavy
 @pytest.mark.parametrize("workers", [1, 4])
 def test_on_a_simulated_clock(workers: int) -> None:

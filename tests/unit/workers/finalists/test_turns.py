@@ -1,5 +1,6 @@
 """The order of a planned job's final trainings, and what each is expected to take."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ from search.planning.rule import make_plan
 from search.planning.values import PlanInputs
 from search.trial import Measurement
 from workers.finalists.training import FinalistTask
-from workers.finalists.turns import MARGIN, epoch_seconds, expected_seconds, in_turns, is_first
+from workers.finalists.turns import MARGIN, expected_seconds, in_turns, is_first
 from workers.train.recipe import Recipe
 
 DIGITS: dict[str, Any] = {
@@ -20,7 +21,9 @@ DIGITS: dict[str, Any] = {
 
 
 def task(rank: int, role: Role, seed: int, number: int = 0) -> FinalistTask:
-    return FinalistTask(rank=rank, role=role, number=number, seed=seed, architecture={}, recipe=Recipe(epochs=10))
+    return FinalistTask(
+        rank=rank, role=role, number=number, seed=seed, architecture={}, recipe=Recipe(epochs=1, rungs=(900,))
+    )
 
 
 def test_the_winner_comes_first_then_baseline_and_random_in_turns_with_further_seeds() -> None:
@@ -43,12 +46,9 @@ def test_a_training_is_expected_to_take_what_its_architecture_took_in_the_search
         )
         for epoch, seconds in ((1, 1.0), (2, 3.0))
     ]  # fmt: skip
-    plan = make_plan(PlanInputs(**DIGITS))
-    expected = expected_seconds(plan, epoch_seconds(rows), load_s=4.0)
-    assert expected(task(1, "finalist", 0, number=7)) == pytest.approx(
-        4.0 + MARGIN * 10 * 2.0 * plan.final_pass_steps / plan.pass_steps
-    )
-    usual = plan.pass_steps * 0.006 + 0.01
-    assert expected(task(1, "finalist", 0, number=8)) == pytest.approx(
-        4.0 + MARGIN * 10 * usual * plan.final_pass_steps / plan.pass_steps
-    )
+    plan = replace(make_plan(PlanInputs(**DIGITS)), rungs=(70, 210), load_s=4.0)
+    expected = expected_seconds(plan, rows)
+    score = 0.01 / 0.006
+    step_s = 4.0 / (210 + 2 * score)
+    assert expected(task(1, "finalist", 0, number=7)) == pytest.approx(4.0 + MARGIN * (900 * step_s + 0.02))
+    assert expected(task(1, "finalist", 0, number=8)) == pytest.approx(4.0 + MARGIN * (900 * 0.006 + 0.02))

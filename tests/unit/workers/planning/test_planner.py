@@ -19,7 +19,7 @@ from workers.planning import planner as module
 from workers.planning.pace import Pace
 from workers.planning.planner import Planner, followed
 from workers.settings import Settings
-from workers.train.prepare import judged_epochs, planned_final_epochs, trial_ends
+from workers.train.prepare import judged_epochs
 
 SLOTS = 2
 
@@ -96,11 +96,12 @@ def test_the_plan_is_an_event_and_fills_what_the_user_left_open(
     assert stored["why"] == "the start"
     spec = made.context.spec
     assert spec.trial.batch_size == plan.batch_size == 32
-    assert spec.budget.epochs == len(trial_ends(plan))
+    assert spec.budget.epochs == len(plan.rungs)
     assert spec.budget.trials is None
-    assert spec.finalists.epochs == planned_final_epochs(plan)
+    assert spec.finalists.epochs == len(plan.final_rungs)
     assert spec.trial.timeout_s == plan.limit_s + plan.load_s
-    assert judged_epochs(plan)[-1] == spec.budget.epochs
+    assert judged_epochs(spec, plan) == tuple(range(1, len(plan.rungs)))
+    assert judged_epochs(replace(spec, reproducible=True), plan) == ()
 
 
 def test_a_new_driver_goes_on_with_the_stored_plan(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,8 +133,7 @@ def test_a_budget_that_is_too_small_ends_the_job_with_the_least_that_would_do(
 def test_slower_trials_revise_the_plan(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     table = Table(ledger, monkeypatch)
     made, first = table.begin()
-    ends = trial_ends(first)
-    table.trial(0, 10 * (ends[0] * table.step_s + 0.01))
+    table.trial(0, 10 * (first.rungs[0] * table.step_s + 0.01))
     made.trial_ended()
     assert len(table.plans()) == 2
     assert made.plan.pace == pytest.approx(10.0, rel=0.01)
@@ -174,7 +174,7 @@ def test_the_search_ends_with_its_share_once_something_is_scored(
 def test_the_final_trainings_follow_the_winners_measured_cost(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     table = Table(ledger, monkeypatch)
     made, plan = table.begin()
-    table.trial(0, 100 * trial_ends(plan)[0] * table.step_s)
+    table.trial(0, 100 * plan.rungs[0] * table.step_s)
     table.clock.now = plan.arm_ends_s
     context = made.for_finals()
     assert context.plan is not None

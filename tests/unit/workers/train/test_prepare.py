@@ -1,5 +1,6 @@
 """Who decides what of a training: the job, the kind of data, the architecture."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -7,14 +8,16 @@ import numpy as np
 import pytest
 import torch
 
-from search.spec import JobSpec, ObjectiveSpec, TrialSpec
+from search.planning.rule import make_plan
+from search.planning.values import Plan, PlanInputs
+from search.spec import Budget, JobSpec, ObjectiveSpec, TrialSpec
 from space import presets
 from space.architecture import GraphBuilder
 from space.build import build
 from space.space import Space
 from workers.train.numerics import Numerics
 from workers.train.optimizer import make_optimizer
-from workers.train.prepare import recipe, resolved, works_at
+from workers.train.prepare import SCHEDULE, final_recipe, recipe, resolved, trial_recipe, works_at
 from workers.train.recipe import Recipe
 
 PLAIN = Numerics(precision="fp32", layout="nchw", source="fixed")
@@ -67,6 +70,39 @@ def test_weight_decay_is_the_same_for_every_optimizer(optimizer: str, decay: flo
     made = make_optimizer(network, Recipe(optimizer=optimizer))
     assert [group["weight_decay"] for group in made.param_groups] == [pytest.approx(decay), 0.0]
     assert all(g["weight_decay"] == 0 for g in make_optimizer(network, Recipe(weight_decay=0)).param_groups)
+
+
+def plan_of(**changes: Any) -> Plan:
+    given = PlanInputs(
+        seconds=1800, slots=2, samples=48_000, val_samples=12_000, final_samples=60_000, input_shape=(1, 28, 28),
+        classes=10, step_s=0.09, score_s=4.0,
+    )  # fmt: skip
+    return replace(make_plan(given), **changes)
+
+
+def test_a_planned_trial_is_counted_in_steps() -> None:
+    plan, dataset = plan_of(rungs=(60, 180, 540), share=0.5), SimpleNamespace(task="image", helped=False)
+    spec = JobSpec(dataset="digits", space={}, budget=Budget(seconds=1800), trial=TrialSpec(scheduler="asha"))
+    made = trial_recipe(spec, PLAIN, dataset, plan, seed=1)  # type: ignore[arg-type]
+    assert (made.rungs, made.epochs, made.batch_size, made.min_steps) == ((60, 180, 540), 3, plan.batch_size, 1)
+    assert (made.subset, made.schedule) == (0.5, SCHEDULE)
+    alone = replace(spec, trial=TrialSpec(scheduler="none"))
+    assert trial_recipe(alone, PLAIN, dataset, plan, seed=1).schedule == "one_cycle"  # type: ignore[arg-type]
+    nodes = SimpleNamespace(task="nodes", helped=False)
+    assert trial_recipe(spec, PLAIN, nodes, plan, seed=1).min_steps == 16  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("steps", "rungs"), [(100, (100,)), (375, (375,)), (700, (350, 700)), (1125, (375, 750, 1125)), (1, (1,))]
+)
+def test_a_planned_final_training_takes_its_steps_in_about_as_many_parts_as_passes(
+    steps: int, rungs: tuple[int, ...]
+) -> None:
+    plan, dataset = plan_of(final_steps=steps, final_pass_steps=375), SimpleNamespace(task="image", helped=False)
+    spec = JobSpec(dataset="digits", space={}, budget=Budget(seconds=1800))
+    made = final_recipe(spec, PLAIN, dataset, plan, seed=1)  # type: ignore[arg-type]
+    assert (made.rungs, made.epochs, made.subset) == (rungs, len(rungs), 1.0)
+    assert made.up_to(1).rungs == rungs[:1]
 
 
 def test_an_old_job_has_the_score_of_its_time() -> None:

@@ -245,7 +245,9 @@ def _affordable(given: PlanInputs, seconds: float) -> int:
         each = (trial_seconds(rungs, step_s=1.0, score_s=0.0, halving=halving) - BESIDE_S) / rungs[-1]
         beside = trial_seconds(rungs, step_s=0.0, score_s=given.score_s, halving=halving)
         steps = int((seconds - beside) / (each * given.step_s))
-        if steps > best and _rung_count(steps) >= count:
+        if count < MOST_RUNGS:  # a longer training has more rungs, and more scores
+            steps = min(steps, RANKS * ETA**count - 1)
+        if steps > best and _rung_count(steps) == count:
             best = steps
     return best
 

@@ -41,7 +41,7 @@ class PlanInputs:
     batch: int | None = None
     trials: int | None = None
     epochs: int | None = None
-    total_epochs: int | None = None
+    total_epochs: float | None = None
     final_epochs: int | None = None
     walks: int | None = None
     reproducible: bool = False

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable
 
 from search.ledger import StoredMeasurement
+from search.planning.trial_costs import trial_costs
 from search.planning.values import Plan
 from workers.finalists.training import FinalistTask
-from workers.planning.trial_costs import trial_costs
 
 MARGIN = 1.15
 """Factor on a training's expected seconds: two at a time slow each other down."""
@@ -33,7 +33,7 @@ def expected_seconds(plan: Plan, rows: Iterable[StoredMeasurement]) -> Callable[
 
     rows: the measurements of all trials; one without any is expected to be as the average was.
     """
-    costs = trial_costs(plan, rows)
+    costs = trial_costs(plan, ((row.number, row.measurement) for row in rows))
 
     def expected(task: FinalistTask) -> float:
         step_s = costs[task.number].step_s if task.number in costs else plan.pace * plan.step_s

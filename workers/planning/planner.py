@@ -10,10 +10,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from archsmith.errors import InvalidInput, TrialFailure
-from search.ledger import StoredMeasurement, Trial
+from search.ledger import Trial
 from search.planning.rule import ALONE, batch_size, final_steps, halves, make_plan, slots, trial_seconds
+from search.planning.trial_costs import trial_costs
 from search.planning.values import Plan, PlanInputs
 from search.spec import Budget, JobSpec
+from search.trial import Measurement
 from workers.cluster import connection
 from workers.cluster.tasks import run_tasks
 from workers.datasets import Dataset
@@ -21,7 +23,6 @@ from workers.finalists.plan import plan as finals_of
 from workers.finalists.plan import random_trials
 from workers.job.context import JobContext
 from workers.planning.pace import MOST_LOAD_S, bundle_seconds, inputs_without_pace, measure, pace_task
-from workers.planning.trial_costs import trial_costs
 from workers.train.job_data import search_data
 from workers.train.numerics import Numerics
 
@@ -210,11 +211,12 @@ class Planner:
 
     def _step_seconds(self, trial: Trial) -> float | None:
         """Of one gradient step of this architecture, as it was measured in the search."""
-        found = trial_costs(self.plan, (row for row in self._rows() if row.number == trial.number))
+        found = trial_costs(self.plan, (row for row in self._rows() if row[0] == trial.number))
         return found[trial.number].step_s if found else None
 
-    def _rows(self) -> Iterable[StoredMeasurement]:
-        return self.context.ledger.measurements(self.context.job_id)
+    def _rows(self) -> Iterable[tuple[int, Measurement]]:
+        rows = self.context.ledger.measurements(self.context.job_id)
+        return ((row.number, row.measurement) for row in rows)
 
     def _for_the_winner(self, left: float) -> float:
         """Seconds of the winner's first full training."""

@@ -52,9 +52,11 @@ def test_a_job_with_all_fields(service: Service) -> None:
     assert spec["objective"]["constraints"] == ["params <= 5000000"]
 
 
-def test_without_seconds_trials_and_epochs_say_how_long_a_search_is(service: Service) -> None:
+def test_only_epochs_are_a_job_without_a_plan(service: Service) -> None:
     for budget, stored in (
-        ({"trials": 7}, {"trials": 7, "seconds": 3600.0, "epochs": 8, "total_epochs": None}),
+        ({"trials": 7}, {"trials": 7, "seconds": 1800.0, "epochs": None, "total_epochs": None}),
+        ({"total_epochs": 7}, {"trials": None, "seconds": 1800.0, "epochs": None, "total_epochs": 7}),
+        ({"trials": 7, "epochs": 3}, {"trials": 7, "seconds": 3600.0, "epochs": 3, "total_epochs": None}),
         ({"epochs": 2}, {"trials": 30, "seconds": 3600.0, "epochs": 2, "total_epochs": None}),
         ({"trials": 7, "seconds": 60}, {"trials": 7, "seconds": 60.0, "epochs": None, "total_epochs": None}),
     ):
@@ -140,7 +142,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({**DIGITS, "objective": {"constraints": ["9**9"]}}, "/objective/constraints/0", "expression_invalid"),
     ({**DIGITS, "objective": {"constraints": ["__import__('os')"]}}, "/objective/constraints/0", "expression_invalid"),
     ({**DIGITS, "objective": {"constraints": ["params <= 10"]}}, "/objective/constraints/0", "space_infeasible"),
-    ({**DIGITS, "budget": {"total_epochs": 7}}, "/budget/total_epochs", "out_of_range"),
+    ({**DIGITS, "budget": {"total_epochs": 7, "epochs": 8}}, "/budget/total_epochs", "out_of_range"),
     ({**DIGITS, "budget": {"total_epochs": 0}}, "/budget/total_epochs", "out_of_range"),
     ({**DIGITS, "stop": {"target": 1.5}}, "/stop/target", "out_of_range"),
     ({**DIGITS, "stop": {"goal": 0.5}}, "/stop/goal", "unknown_field"),

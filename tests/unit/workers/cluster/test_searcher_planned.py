@@ -13,12 +13,12 @@ from tests.unit.workers.cluster.table import EPOCH, LIMIT_S, Table
 
 
 def planned(table: Table, *, steps: int, limit_s: float = LIMIT_S) -> None:
-    """The searcher of a planned job: a pass has 35 steps, and a trial is judged after each rung."""
+    """The searcher of a planned job: a rung has 35 steps, as many as a pass."""
     given = PlanInputs(
         seconds=600, slots=2, samples=1149, val_samples=288, final_samples=1437, input_shape=(1, 8, 8), classes=10,
         step_s=0.006, score_s=0.01,
     )  # fmt: skip
-    plan = replace(make_plan(given), rungs=(steps // 3, steps), pass_steps=35)
+    plan = replace(make_plan(given), rungs=tuple(range(35, steps + 1, 35)), pass_steps=35)
     spec = replace(table.context.spec, trial=TrialSpec(timeout_s=limit_s, scheduler="asha"))
     table.context = replace(table.context, plan=plan, spec=spec)
     table.searcher = table.new_searcher()

@@ -100,8 +100,10 @@ def test_the_plan_is_an_event_and_fills_what_the_user_left_open(
     assert spec.budget.trials is None
     assert spec.finalists.epochs == len(plan.final_rungs)
     assert spec.trial.timeout_s == plan.limit_s + plan.load_s
-    assert judged_epochs(spec, plan) == tuple(range(1, len(plan.rungs)))
-    assert judged_epochs(replace(spec, reproducible=True), plan) == ()
+    assert judged_epochs(spec, plan) == (), "its scheduler is none"
+    halved = replace(spec, trial=TrialSpec(scheduler="asha"))
+    assert judged_epochs(halved, plan) == tuple(range(1, len(plan.rungs)))
+    assert judged_epochs(replace(halved, reproducible=True), plan) == ()
 
 
 def test_a_new_driver_goes_on_with_the_stored_plan(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:

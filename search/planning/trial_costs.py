@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from search.ledger import StoredMeasurement
 from search.planning.values import Plan
+from search.trial import Measurement
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,12 +20,12 @@ class TrialCost:
         return self.seconds / self.work
 
 
-def trial_costs(plan: Plan, rows: Iterable[StoredMeasurement]) -> Mapping[int, TrialCost]:
-    """By the number of the trial."""
+def trial_costs(plan: Plan, rows: Iterable[tuple[int, Measurement]]) -> Mapping[int, TrialCost]:
+    """By the number of the trial. rows: number and measurement."""
     found: dict[int, TrialCost] = {}
-    for row in rows:
-        epoch, before = row.measurement.epoch, found.get(row.number, TrialCost(work=0.0, seconds=0.0))
+    for number, measurement in rows:
+        epoch, before = measurement.epoch, found.get(number, TrialCost(work=0.0, seconds=0.0))
         if epoch <= len(plan.rungs):
             work = plan.work(epoch) - plan.work(epoch - 1)
-            found[row.number] = TrialCost(work=before.work + work, seconds=before.seconds + row.measurement.seconds)
+            found[number] = TrialCost(work=before.work + work, seconds=before.seconds + measurement.seconds)
     return found

@@ -303,7 +303,7 @@ class Driver:
 
     def _extended_meanwhile(self, searcher: LedgerSearcher) -> bool:
         """Whether the search ended by its budget, and the user has raised that since. The next driver goes on."""
-        budget, used_s = self._ledger.wishes(self._lease).budget, self._stop.seconds_used()
+        budget, used_s = self._ledger.control(self._lease).budget, self._stop.seconds_used()
         by_budget = (self._stop.reason or "").startswith("budget_")
         plan = self._context.plan
         more = used_s < budget.seconds if plan is None else budget.seconds > plan.seconds

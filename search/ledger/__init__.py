@@ -30,6 +30,7 @@ from search.ledger.steering import Steering
 from search.ledger.trials import Trials
 from search.ledger.values import (
     Attempt,
+    Control,
     ControllerState,
     DatasetRow,
     Event,
@@ -42,11 +43,11 @@ from search.ledger.values import (
     StoredMeasurement,
     Trial,
     Wanted,
-    Wishes,
 )
 
 __all__ = [
     "Attempt",
+    "Control",
     "ControllerState",
     "DatasetRow",
     "Event",
@@ -60,7 +61,6 @@ __all__ = [
     "StoredMeasurement",
     "Trial",
     "Wanted",
-    "Wishes",
     "open_ledger",
 ]
 

@@ -13,7 +13,7 @@ from search.ledger.log import guard, lost, note
 from search.ledger.plans import newest_plan
 from search.ledger.rows import job_of, job_row
 from search.ledger.tables import count_column, finalists, jobs, measurements, trials
-from search.ledger.values import Job, Json, Lease, Wishes
+from search.ledger.values import Control, Job, Json, Lease
 from search.planning.values import Plan, passes
 from search.spec import Budget
 from search.trial import RANDOM_ARM_FROM, JobState, TrialState
@@ -48,7 +48,7 @@ class Steering:
     def change_budget(self, job_id: str, changes: Mapping[str, Any], *, kept_as: str | None = None) -> Job:
         """Set limits of a job's budget. A search that has ended goes on, and a job that has ended is queued for that.
 
-        The owner of a running job learns it by `wishes`, where `stopped_because` is None again.
+        The owner of a running job learns it by `control`, where `stopped_because` is None again.
         changes: see `search.extending`. kept_as: name of a file with the bundle of a job that has succeeded; it is held
         until the next one is there. Raises NotFound, InvalidInput, Conflict.
         """
@@ -67,7 +67,7 @@ class Steering:
                 note(connection, job_id, "budget_changed", data, values=values)
             return job_of(job_row(connection, job_id))
 
-    def wishes(self, lease: Lease) -> Wishes:
+    def control(self, lease: Lease) -> Control:
         """What the user wants now, without writing anything. Raises LeaseLost."""
         plain = (jobs.c.wanted, jobs.c.finishing, jobs.c.stopped_because)
         query = sa.select(*plain, jobs.c.spec["budget"].label("budget"))
@@ -76,7 +76,7 @@ class Steering:
             row = connection.execute(query).mappings().one_or_none()
             if row is None:
                 raise lost(connection, lease)
-        return Wishes(**{**row, "budget": Budget(**row["budget"])})
+        return Control(**{**row, "budget": Budget(**row["budget"])})
 
     def begin_finish(self, lease: Lease, *, within_seconds: float | None, until: float | None) -> bool:
         """Note when the work must end, so that the next owner knows it; False if another limit is wanted by now.

@@ -92,7 +92,7 @@ class Job:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Wishes:
+class Control:
     """What the user of a running job wants now, see `Job`. budget: as it is stored in the job's document."""
 
     wanted: Wanted

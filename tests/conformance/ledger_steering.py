@@ -86,8 +86,8 @@ class SteeringConformance(WithLedger):
     def test_the_owner_learns_of_it_and_its_successor_knows_until_when(self, ledger: Ledger) -> None:
         lease = _scored(ledger)
         version = ledger.job(lease.job_id).version
-        wishes = ledger.wishes(lease)
-        assert (wishes.wanted, wishes.finishing, wishes.budget) == ("run", None, BUDGET)
+        control = ledger.control(lease)
+        assert (control.wanted, control.finishing, control.budget) == ("run", None, BUDGET)
         assert ledger.job(lease.job_id).version == version, "looking writes nothing"
         ledger.finish(lease.job_id, within_seconds=9.0)
         assert not ledger.begin_finish(lease, within_seconds=None, until=1.0), "another limit is wanted by now"
@@ -95,9 +95,9 @@ class SteeringConformance(WithLedger):
         ledger.expire(lease)
         again = ledger.claim("driver-2", 30.0)
         assert again is not None
-        assert ledger.wishes(again).finishing == {"within_seconds": 9.0, "until": 71.5}
+        assert ledger.control(again).finishing == {"within_seconds": 9.0, "until": 71.5}
         with pytest.raises(LeaseLost):
-            ledger.wishes(lease)
+            ledger.control(lease)
         with pytest.raises(LeaseLost):
             ledger.begin_finish(lease, within_seconds=9.0, until=1.0)
 
@@ -120,7 +120,7 @@ class SteeringConformance(WithLedger):
         assert ledger.events(job.id)[-1].data == changes
         assert ledger.change_budget(lease.job_id, changes) == job, "the same again changes nothing"
         if state is JobState.RUNNING:
-            assert ledger.wishes(lease).budget == job.spec.budget
+            assert ledger.control(lease).budget == job.spec.budget
 
     def test_a_budget_below_what_is_spent_is_refused_with_the_least(self, ledger: Ledger) -> None:
         lease = _scored(ledger)
@@ -186,10 +186,10 @@ class SteeringConformance(WithLedger):
         ledger.finish(lease.job_id, within_seconds=5.0)
         with pytest.raises(InvalidInput, match="must be at least 2"):
             ledger.change_budget(lease.job_id, {"trials": 1})
-        assert ledger.wishes(lease).stopped_because == "budget_trials"
+        assert ledger.control(lease).stopped_because == "budget_trials"
         job = ledger.change_budget(lease.job_id, {"trials": 9})
         assert (job.state, job.rounds, job.finishing) == (JobState.RUNNING, 1, None)
-        assert (ledger.wishes(lease).stopped_because, ledger.finalists(job.id)) == (None, [])
+        assert (ledger.control(lease).stopped_because, ledger.finalists(job.id)) == (None, [])
         ledger.end_search(lease, "budget_trials", seconds_used=3.0)
         ledger.finish_job(lease, JobState.SUCCEEDED)
 

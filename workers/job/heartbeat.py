@@ -80,14 +80,14 @@ class Heartbeat(threading.Thread):
 
     def _look(self) -> None:
         """Follow what the user wants by now."""
-        wishes, stop = self._ledger.wishes(self._lease), self._stop_signal
-        if wishes.wanted in ("pause", "cancel"):
-            stop.suspend(wishes.wanted)
-        if stop.over and wishes.stopped_because is None:
+        control, stop = self._ledger.control(self._lease), self._stop_signal
+        if control.wanted in ("pause", "cancel"):
+            stop.suspend(control.wanted)
+        if stop.over and control.stopped_because is None:
             stop.suspend("continue")
-        stop.follow(wishes.budget)
-        if wishes.finishing is not None:
-            self._finish(wishes.finishing["within_seconds"], wishes.finishing["until"])
+        stop.follow(control.budget)
+        if control.finishing is not None:
+            self._finish(control.finishing["within_seconds"], control.finishing["until"])
 
     def _finish(self, within: float | None, until: float | None) -> None:
         """within: seconds of work from when this is seen first. until: the same in seconds of work of the whole job, as

@@ -1,6 +1,5 @@
 """Data sets, networks and stored results of the benchmarks that train many networks in this process."""
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
@@ -11,13 +10,13 @@ import numpy as np
 import torch
 
 from archsmith.errors import NotFound, TrialFailure
+from benchmarks._sources import FASHION
 from search.streams import Stream, generator
 from space import presets
 from space.analysis import analyse
 from space.architecture import Architecture
 from space.decision import Decision, Option
 from space.space import Space
-from workers.atomic import write_whole
 from workers.datasets import Dataset, DataStore
 from workers.datasets.ingest import ingest
 from workers.train.data import TrainData
@@ -49,10 +48,6 @@ class Case:
     task: str | None = None
 
 
-FASHION = tuple(
-    f"fashion_mnist/{name}-ubyte.gz"
-    for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
-)
 CASES = {
     case.name: case
     for case in (
@@ -72,8 +67,8 @@ CASES = {
 }  # fmt: skip
 
 
-def opened(case: Case, *, data: Path, folder: Path) -> Dataset:
-    """The data set with the splits of seed 0; read into a store below `folder` on first use."""
+def opened(case: Case, *, data: Path, folder: Path, seed: int = 0) -> Dataset:
+    """The data set with the splits of that seed; read into a store below `folder` on first use."""
     store = DataStore(folder / "store")
     name = case.name if case.image_size is None else f"{case.name}-{case.image_size}"
     try:
@@ -81,7 +76,7 @@ def opened(case: Case, *, data: Path, folder: Path) -> Dataset:
     except NotFound:
         files = [data / file for file in case.files]
         ingest(case.format, files, name=name, store=store, image_size=case.image_size)
-    return store.open(name, seed=0, task=case.task)
+    return store.open(name, seed=seed, task=case.task)
 
 
 def on_cpu(case: Case, dataset: Dataset) -> TrainData:
@@ -135,22 +130,6 @@ def trained(module: torch.nn.Module, data: TrainData, recipe: Recipe) -> Row:
             break
     missing = recipe.epochs - len(row["scores"])
     return {name: values + missing * values[-1:] for name, values in row.items()}
-
-
-class Results:
-    """Rows by key in a JSON file, written after each, so that an interrupted run goes on where it was."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self.rows: dict[str, Row] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-
-    def row(self, key: str, make: Callable[[], Row]) -> Row:
-        """The stored row, or the one that `make` gives."""
-        if key not in self.rows:
-            self.rows[key] = make()
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(self._path, json.dumps(self.rows, indent=1))
-        return self.rows[key]
 
 
 def settings(recipe: Recipe) -> dict[str, Any]:

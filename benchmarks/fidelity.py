@@ -34,7 +34,8 @@ import numpy as np
 import torch
 from scipy.stats import kendalltau
 
-from benchmarks._trainings import CASES, Case, Results, Row, architectures, on_cpu, opened, settings, trained
+from benchmarks._results import Results
+from benchmarks._trainings import CASES, Case, Row, architectures, on_cpu, opened, settings, trained
 from space.architecture import Architecture
 from space.build import build
 from workers.train.data import TrainData

@@ -20,7 +20,8 @@ from typing import Any
 
 import torch
 
-from benchmarks._trainings import CASES, Case, Results, Row, input_shape, on_cpu, opened, settings, trained
+from benchmarks._results import Results
+from benchmarks._trainings import CASES, Case, Row, input_shape, on_cpu, opened, settings, trained
 from workers.measures.calibrate import reference_network
 from workers.train.data import TrainData
 from workers.train.prepare import resolved

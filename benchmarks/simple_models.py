@@ -18,6 +18,7 @@ from statistics import fmean
 
 import numpy as np
 
+from benchmarks._sources import FASHION
 from search.streams import Stream, generator
 from workers.conventions import score_name
 from workers.datasets import Dataset, DataStore
@@ -54,9 +55,6 @@ def few(dataset: Dataset) -> Dataset:
     return replace(dataset, info=info, x=np.asarray(dataset.x[rows]), y=y, splits=splits)
 
 
-FASHION = tuple(f"fashion_mnist/{name}-ubyte.gz" for name in (
-    "train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"
-))  # fmt: skip
 TRASHNET = {"dataset": "trashnet", "format": "images", "files": ("trashnet/trashnet_half.zip",), "image_size": 64}
 CORA = {"dataset": "cora", "format": "graph", "files": ("cora/cora.npz",)}
 CASES = (

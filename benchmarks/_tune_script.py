@@ -89,6 +89,7 @@ def search(data: Arrays, *, seconds: float, folder: Path, epochs: int = 8, seed:
     began = time.monotonic()
     warnings.simplefilter("ignore")
     os.environ.setdefault("RAY_worker_niceness", "0")  # else its trials starve beside any other work
+    os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # else refused; a database is slower
     ray.init(address="local", num_cpus=os.cpu_count(), include_dashboard=False, log_to_driver=False)
     best = Best(began)
     try:

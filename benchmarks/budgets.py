@@ -62,7 +62,8 @@ CASES = (
     *_times("mutag", 120, 2),
     *_times("cora", 300, 2), *_times("cora", 600, 1),
     *_times("adrenal", 300, 2), *_times("adrenal", 600, 1),
-    *_times("trashnet", 300, 1), Case(dataset="trashnet", seconds=300, seed=1, beside=True), *_times("trashnet", 600, 1),
+    *_times("trashnet", 300, 1), Case(dataset="trashnet", seconds=300, seed=1, beside=True),
+    *_times("trashnet", 600, 1),
     *_times("fashion", 600, 3), *_times("fashion", 1800, 2), *_times("fashion", 3600, 1),
 )  # fmt: skip
 
@@ -178,8 +179,8 @@ def _long(found: dict[str, Row]) -> Iterator[Verdict]:
 
 
 HEAD = (
-    "job", "due, s", "taken, s", "within", "first bundle, s", "scored", "and in the random arm", "search", "longest trial",
-    "search score", "final score", "final trainings", "load",
+    "job", "due, s", "taken, s", "within", "first bundle, s", "scored", "and in the random arm", "search",
+    "longest trial", "search score", "final score", "final trainings", "load",
 )  # fmt: skip
 
 

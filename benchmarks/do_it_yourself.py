@@ -28,7 +28,6 @@ from benchmarks._results import Results
 from benchmarks._service import running
 from benchmarks._sources import SOURCES, add_data, registered
 from benchmarks._trainings import CASES, opened
-from benchmarks._tune_script import search
 from benchmarks._verdicts import Verdict, status, table, verdict_table
 
 SHARE = 0.2
@@ -36,6 +35,8 @@ SHARE = 0.2
 
 def script(name: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
     """The script on the splits of a job with that seed; its row."""
+    from benchmarks._tune_script import search  # loads Ray
+
     case = replace(CASES[name], image_size=SOURCES[name].image_size)
     dataset = opened(case, data=options.data, folder=options.folder, seed=seed)
     train, val = dataset.search_train, dataset.search_val

@@ -9,8 +9,8 @@
     full data     trials of one epoch: each sees every sample, where a plan gives it a share (large data sets)
 
 Jobs with epochs have no plan and no time: their search is ended with `finish?within_seconds` after SEARCH of the time,
-and what follows takes the rest. One that has not ended a quarter after it was due is cancelled and has no score. Each
-choice has the same seeds, so the same splits, and is compared with the plan seed by seed: mean difference of the final
+and what follows takes the rest. One that has not ended a quarter after it was due is cancelled. Without a score a job
+counts as 0: nothing was there when it was due. Each choice has the same seeds, so the same splits, and is compared with the plan seed by seed: mean difference of the final
 scores on the test split with its 95 % interval (Student's t over the seeds, and no less than the error by the number of
 test samples). Requirement: nowhere worse beyond that interval, and better in more than half of the comparisons.
 

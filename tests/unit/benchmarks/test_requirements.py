@@ -14,6 +14,7 @@ from benchmarks._jobs import Watch, row
 from benchmarks._resnet import Recipe, changed, rate_at, resnet
 from benchmarks._results import Results
 from benchmarks._verdicts import Verdict, interval, status, verdict_table
+from benchmarks.simple_models import CLASSES
 
 
 class Clock:
@@ -165,13 +166,11 @@ def test_a_job_that_never_reaches_the_script_has_not_passed_it() -> None:
 
 
 def test_the_same_photographs_are_drawn_whatever_the_order_of_the_archive() -> None:
-    names = [
-        f"trashnet/{label}/{label}{number}.jpg" for label in (*photographs.CLASSES, "trash") for number in range(90)
-    ]
+    names = [f"trashnet/{label}/{label}{number}.jpg" for label in (*CLASSES, "trash") for number in range(90)]
     found = photographs.drawn(names, draw=0)
     assert found == photographs.drawn(names[::-1], draw=0) != photographs.drawn(names, draw=1)
     assert len(set(found)) == 240
-    assert {name.split("/")[1] for name in found} == set(photographs.CLASSES)
+    assert {name.split("/")[1] for name in found} == set(CLASSES)
     with pytest.raises(ValueError, match="60 are needed"):
         photographs.drawn(names[:50], draw=0)
 

@@ -23,8 +23,7 @@ class Block(nn.Module):
         self.first = nn.Conv2d(channels, width, 3, stride, 1, bias=False)
         self.second = nn.Conv2d(width, width, 3, 1, 1, bias=False)
         self.norms = nn.ModuleList([nn.BatchNorm2d(width), nn.BatchNorm2d(width)])
-        same = channels == width and stride == 1
-        self.beside = nn.Identity() if same else nn.Conv2d(channels, width, 1, stride, bias=False)
+        self.beside = nn.Conv2d(channels, width, 1, stride, bias=False) if channels != width else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         y = F.relu(self.norms[0](self.first(x)))
@@ -43,8 +42,7 @@ def resnet(channels: int, classes: int, *, side: int, width: int = 32) -> nn.Seq
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Recipe:
-    """shift: pixels, at most. rate: highest learning rate, for batches of 128. checks: shares of the time at which the
-    validation score is measured."""
+    """shift: pixels. rate: highest, for batches of 128. checks: shares of the time at which validation is measured."""
 
     seconds: float
     batch: int = 128
@@ -100,8 +98,7 @@ def train(
     rate = recipe.rate * recipe.batch / 128
     optimizer = torch.optim.SGD(module.parameters(), rate, 0.9, weight_decay=recipe.decay, nesterov=True)
     began, seen, told = time.monotonic(), 0, []
-    checks = list(recipe.checks)
-    order = torch.empty(0, dtype=torch.long)
+    checks, order = list(recipe.checks), torch.empty(0, dtype=torch.long)
     while (share := (time.monotonic() - began) / recipe.seconds) < 1.0:
         if held_out and checks and share >= checks[0]:
             del checks[0]

@@ -10,11 +10,14 @@
 
 Jobs with epochs have no plan and no time: their search is ended with `finish?within_seconds` after SEARCH of the time,
 and what follows takes the rest. One that has not ended a quarter after it was due is cancelled. Without a score a job
-counts as 0: nothing was there when it was due. Each choice has the same seeds, so the same splits, and is compared with the plan seed by seed: mean difference of the final
-scores on the test split with its 95 % interval (Student's t over the seeds, and no less than the error by the number of
-test samples). Requirement: nowhere worse beyond that interval, and better in more than half of the comparisons.
+counts as 0: nothing was there when it was due.
 
-Seeds take turns, so that each finished seed is a whole comparison; 2 h 10 min a seed. Finished jobs are kept in --json.
+Each choice has the same seeds, so the same splits, and is compared with the plan seed by seed: mean difference of the
+final scores on the test split with its 95 % interval (Student's t over the seeds, which is wide for two; no less than
+the error by the number of test samples). Requirement: nowhere worse beyond that interval, and better in more than half
+of the comparisons.
+
+Seeds take turns, so that each finished seed is a whole comparison; 1 h 55 min a seed. Finished jobs are kept in --json.
 """
 
 import argparse

@@ -214,7 +214,7 @@ class Driver:
             trials=spec.budget.trials if self._context.plan is None else self._context.plan.architectures,
         )
         if self._context.plan is not None:
-            follow_plan(controller, self._context.plan)
+            follow_plan(controller, self._context.plan, None if self._planner is None else self._planner.costs)
         controller.enqueue([enqueue.resolve(space, answers) for answers in spec.enqueue])
         recall(controller, self._ledger, self._lease, spec, space, constraints)
         own = [trial for trial in self._ledger.history(self._context.job_id) if trial.provenance != "prior"]

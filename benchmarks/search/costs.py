@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from search.planning.step_cost import Work, fit, work_of
+from search.planning.step_cost import StepCost, Work, fit, work_of
 from search.surrogate.costs import TrainingCosts, share_of
 from space.architecture import Architecture
 
@@ -27,8 +27,8 @@ class Learned:
     def now(self) -> TrainingCosts:
         left = max(0.0, 1.0 - self.spent_s / self.budget_s)
         power = left if self.power is None else self.power
-        if not self.works:  # any level will do while nothing is limited
-            return TrainingCosts(model=fit([(1.0,) * 4], [1.0]), power=power)
+        if not self.works:
+            return TrainingCosts(model=StepCost.unknown(), power=power)
         average = sum(self.seconds) / len(self.seconds)
-        limit = share_of(left_s=left * self.budget_s, search_s=self.budget_s, average_s=1.5 * average, quarter=QUARTER)
+        limit = share_of(left_s=left * self.budget_s, quarter_s=QUARTER * self.budget_s, average_s=1.5 * average)
         return TrainingCosts(model=fit(self.works, self.seconds), limit_s=limit, power=power)

@@ -58,6 +58,11 @@ class StepCost:
     centre: Array
     weights: Array
 
+    @classmethod
+    def unknown(cls) -> "StepCost":
+        """A network of the rough cost 1 takes 1 s: for ratios only."""
+        return cls(level=0.0, centre=np.zeros(len(FACTORS) + 1), weights=np.zeros(len(FACTORS) + 1))
+
     def seconds(self, works: Sequence[Work]) -> Array:
         """(n,) of one step each, seconds."""
         rough, x = _described(works)

@@ -44,7 +44,7 @@ class TrainingCosts:
         return [bool(one) for one in within] if within.any() else [True] * len(works)
 
 
-def share_of(*, left_s: float, search_s: float, average_s: float, quarter: float) -> float:
-    """Most seconds of one training: `quarter` of the search, and so few that SHARE of them fit into what is left; but
+def share_of(*, left_s: float, quarter_s: float, average_s: float) -> float:
+    """Most seconds of one training: a quarter of the search, and so few that SHARE of them fit into what is left; but
     what an average architecture takes is never too long, else the last trials of a search could not be proposed."""
-    return min(quarter * search_s, max(left_s / SHARE, average_s))
+    return min(quarter_s, max(left_s / SHARE, average_s))

@@ -6,20 +6,23 @@ Random architectures of each preset on Fashion-MNIST-shaped input (1×28×28, no
 to prepare the kernels, then the fastest of three turns of a step or two, in seconds of processor time, under each
 admissible pair of number type and layout, in turns.
 
-Printed: for each preset the leave-one-out error of `search/surrogate/step_cost.py` as a factor (median, and the 90 %
-quantile), fitted to 3, 8 and all other architectures; and for each pair of number type and layout its seconds over
-those of the pair that is fastest for the reference network, with how much a choice per network saves.
+Printed: for each preset the error of `search/planning/step_cost.py` for an architecture that it was not fitted to, as a
+factor; and for each pair of number type and layout how much of its seconds a choice per network would need.
 """
 
 import argparse
 import json
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import nn
 
+from search.planning.step_cost import fit, work_of
 from search.proposing.walks import draw_walk, uniform
 from space import presets
 from space.architecture import Architecture
@@ -31,6 +34,8 @@ from workers.train.data import TrainData
 from workers.train.recipe import Recipe
 from workers.train.trainer import Trainer
 
+Row = dict[str, Any]
+SECONDS = "seconds"
 SHAPE, CLASSES, BATCH = (1, 28, 28), 10, 128
 TURNS = 3
 
@@ -52,7 +57,7 @@ def data() -> TrainData:
     return TrainData.on("cpu", train=noise, val=None, mean=(127.5,), std=(74.0,))
 
 
-def seconds(make: Any, samples: TrainData) -> dict[str, float]:
+def seconds(make: Callable[[], nn.Module], samples: TrainData) -> dict[str, float]:
     """Of one step, by "precision/layout". make: a fresh module."""
     runs = {}
     for precision, layout in candidates("cpu"):
@@ -72,17 +77,54 @@ def seconds(make: Any, samples: TrainData) -> dict[str, float]:
     return best
 
 
-def measured(options: argparse.Namespace) -> list[dict[str, Any]]:
+def measured(options: argparse.Namespace) -> list[Row]:
     samples = data()
-    rows = [{"preset": "reference", "seconds": seconds(lambda: reference_network(SHAPE, CLASSES), samples)}]
+    rows: list[Row] = [{"preset": "reference", SECONDS: seconds(partial(reference_network, SHAPE, CLASSES), samples)}]
     for preset in options.presets.split(","):
         for architecture in drawn(preset, options.count):
-            found = seconds(lambda architecture=architecture: build(architecture), samples)
-            rows.append({"preset": preset, "architecture": architecture.to_json(), "seconds": found})
+            found = seconds(partial(build, architecture), samples)
+            rows.append({"preset": preset, "architecture": architecture.to_json(), SECONDS: found})
             print(preset, len(rows), {name: round(value, 4) for name, value in found.items()}, flush=True)
             if options.json:
                 options.json.write_text(json.dumps(rows), encoding="utf-8")
     return rows
+
+
+def errors(rows: Sequence[Row], pair: str, count: int | None) -> tuple[float, float]:
+    """Median and 90 % quantile of the factor between predicted and measured, for one that the model has not seen.
+
+    count: of the others it is fitted to, drawn ten times; None for all of them.
+    """
+    works = [work_of(Architecture.from_json(row["architecture"])) for row in rows]
+    seconds = [row[SECONDS][pair] for row in rows]
+    rng, found = np.random.default_rng(0), list[float]()
+    for place in range(len(rows)):
+        others = [number for number in range(len(rows)) if number != place]
+        for _ in range(1 if count is None else 10):
+            known = others if count is None else [int(one) for one in rng.permutation(others)[:count]]
+            model = fit([works[one] for one in known], [seconds[one] for one in known])
+            found.append(abs(math.log(float(model.seconds([works[place]])[0]) / seconds[place])))
+    return math.exp(float(np.median(found))), math.exp(float(np.quantile(found, 0.9)))
+
+
+def report(rows: Sequence[Row]) -> None:
+    pairs = list(rows[0][SECONDS])
+    print("reference network, s:", {pair: round(value, 4) for pair, value in rows[0][SECONDS].items()})
+    print("\nerror as a factor, median / 90 %, after 2, 8 and all other networks\n")
+    kinds = list(dict.fromkeys(row["preset"] for row in rows[1:]))
+    for kind in kinds:
+        own = [row for row in rows if row["preset"] == kind]
+        for pair in pairs:
+            told = "  ".join("{:.2f} / {:.2f}".format(*errors(own, pair, count)) for count in (2, 8, None))
+            print(f"{kind:10} {pair:10} {told}")
+    print("\nmean seconds of a step, and the share of it that the fastest pair of each network takes\n")
+    for kind in kinds:
+        table = np.array([[row[SECONDS][pair] for pair in pairs] for row in rows if row["preset"] == kind])
+        best = table.min(axis=1).sum()
+        for place, pair in enumerate(pairs):
+            fastest = float((table.argmin(axis=1) == place).mean())
+            share = best / table[:, place].sum()
+            print(f"{kind:10} {pair:10} {table[:, place].mean():.4f}  {share:.2f}  fastest for {fastest:.0%}")
 
 
 def main() -> None:
@@ -92,7 +134,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--read", type=Path)
     options = parser.parse_args()
-    json.loads(options.read.read_text(encoding="utf-8")) if options.read else measured(options)
+    report(json.loads(options.read.read_text(encoding="utf-8")) if options.read else measured(options))
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from search.objective import Objective
 from search.spec import ObjectiveSpec
 from search.trial import Measurement
 from workers.train.job_data import JobData
+from workers.train.numerics import chosen
 from workers.train.recipe import Recipe
 
 log = logging.getLogger(__name__)
@@ -222,8 +223,7 @@ class TrainingSession:
         if self._measured is None:
             self._measured = measure(self._trainer, self._task.aims.needs)
             if self._task.settings:
-                chosen = {"bf16": self._recipe.precision == "bf16", "nhwc": self._recipe.layout == "nhwc"}
-                self._measured |= {name: float(value) for name, value in chosen.items()}
+                self._measured |= chosen(self._recipe.precision, self._recipe.layout)
         return self._measured
 
 

@@ -20,9 +20,9 @@ from workers.train.prepare import judged_epochs
 
 log = logging.getLogger(__name__)
 
-TIMING, STEPS = 0.03, 2
-"""Share of a trial's steps that may go into timing, and how many it takes for each setting
-(`workers/measures/fastest.py`)."""
+TIMING, STEPS = 0.05, 3
+"""Share of a trial's steps that may go into timing, and about how many of the job's own it takes for each setting:
+5 to 11 for three (`workers/measures/fastest.py`)."""
 
 
 def calibrated(spec: JobSpec, dataset: Dataset, state: Path) -> Numerics:

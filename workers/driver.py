@@ -46,7 +46,7 @@ from workers.phases.finish import Finish
 from workers.phases.hand_out import HandOut, tidy
 from workers.phases.random_arm import RandomArm
 from workers.planning.planner import Planner
-from workers.probes.calibration import calibrated
+from workers.probes.calibration import admissible, calibrated
 from workers.probes.energy_check import check_energy
 from workers.probes.simple_models import before_search
 from workers.settings import Settings
@@ -214,7 +214,7 @@ class Driver:
             trials=spec.budget.trials if self._context.plan is None else self._context.plan.architectures,
         )
         if self._context.plan is not None:
-            follow_plan(controller, self._context.plan)
+            follow_plan(controller, self._context.plan, None if self._planner is None else self._planner.costs)
         controller.enqueue([enqueue.resolve(space, answers) for answers in spec.enqueue])
         recall(controller, self._ledger, self._lease, spec, space, constraints)
         own = [trial for trial in self._ledger.history(self._context.job_id) if trial.provenance != "prior"]
@@ -269,6 +269,7 @@ class Driver:
             objective=spec.objective.to_json(),
             known=_known(proposal.architecture, Objective.of(spec.objective)),
             hold=str(self._context.folder / held.FOLDER) if number < RANDOM_ARM_FROM else "",
+            settings=admissible(spec, numerics, self._context.plan),
         )
 
     def _checkpoint(self, number: int) -> Path:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from archsmith.errors import InvalidInput
+from benchmarks.search.costs import Learned
 from benchmarks.search.references import MOST_SEEDS, REFERENCES, replay
 from benchmarks.search.remembered import Anywhere
 from benchmarks.search.simulate import Limits, Run, simulate
@@ -54,17 +55,17 @@ def plans(options: argparse.Namespace) -> list[Plan]:
         found.append(Plan(label=label, spec=None, limits=limits, seeds=seeds[: MOST_SEEDS.get(label, len(seeds))]))
     quick = sum(plan.label not in MOST_SEEDS for plan in found)
     for text in reversed([text for text in options.controllers.split(",") if text]):
-        spec, finalists = _controller(text, options.finalists if timed else 0)
+        spec, finalists, power = _controller(text, options.finalists if timed else 0)
         for workers in reversed(WORKERS if options.protocol == "P4" else (options.workers,)):
-            limits = Limits(queries=options.queries, seconds=seconds, workers=workers, finalists=finalists)
+            limits = Limits(queries=options.queries, seconds=seconds, workers=workers, finalists=finalists, power=power)
             found.insert(
                 quick, Plan(label=text, spec=spec, limits=limits, seeds=seeds, baseline=not options.no_baseline)
             )
     return found
 
 
-def _controller(text: str, finalists: int) -> tuple[ControllerSpec, int]:
-    """From NAME:OPTION=VALUE:…; the number of finalists is the bench's own."""
+def _controller(text: str, finalists: int) -> tuple[ControllerSpec, int, float | str | None]:
+    """From NAME:OPTION=VALUE:…; the number of finalists and the power of costs are the bench's own."""
     name, *rest = text.split(":")
     given: dict[str, Any] = {}
     for part in rest:
@@ -73,13 +74,13 @@ def _controller(text: str, finalists: int) -> tuple[ControllerSpec, int]:
             given[option] = json.loads(value)
         except json.JSONDecodeError:
             given[option] = value
-    finalists = int(given.pop("finalists", finalists))
+    finalists, power = int(given.pop("finalists", finalists)), given.pop("power", None)
     spec = ControllerSpec(name=name, options=given)
     try:
         check_options(spec)
     except InvalidInput as error:
         raise SystemExit("; ".join(fault.detail for fault in error.faults)) from None
-    return spec, finalists
+    return spec, finalists, power
 
 
 def run_all(options: argparse.Namespace, wanted: list[Plan]) -> Iterator[tuple[Plan, list[Run]]]:
@@ -111,4 +112,9 @@ def _one(plan: Plan, seed: int) -> Run:
         controller.look = task.look or controller.look
         if (guess := task.proxy) is not None:
             controller.proxy = lambda choices, _architecture, _measures: guess(choices)
-    return simulate(controller, task, plan.limits, seed)
+    learned = None
+    if plan.limits.power is not None and isinstance(controller, SurrogateController):
+        power = None if plan.limits.power == "cool" else float(plan.limits.power)
+        learned = Learned(budget_s=plan.limits.seconds, power=power)
+        controller.costs = learned.now
+    return simulate(controller, task, plan.limits, seed, learned)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from archsmith.errors import SpaceExhausted
+from benchmarks.search.costs import Learned
 from benchmarks.search.spaces import Task
 from search.proposing.controller import Controller, Proposal
 from search.testing import loop
@@ -58,16 +59,20 @@ class Run:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """Of one search. queries: trials; seconds: of all workers together; finalists: trained in full at its end."""
+    """Of one search. queries: trials; seconds: of all workers together; finalists: trained in full at its end.
+
+    power: see `benchmarks.search.costs`, None where the controller is not told what trials cost; "cool" lets it fall.
+    """
 
     queries: int
     seconds: float = float("inf")
     workers: int = 1
     finalists: int = 0
+    power: float | str | None = None
 
 
-def simulate(controller: Controller, task: Task, limits: Limits, seed: int) -> Run:
-    """One search from its first ask to its finalists."""
+def simulate(controller: Controller, task: Task, limits: Limits, seed: int, learned: Learned | None = None) -> Run:
+    """One search from its first ask to its finalists. learned: what is told what each trial has cost."""
     run, places, begun = Run(), dict[int, int](), list[str]()
 
     def begin(number: int) -> tuple[Proposal, loop.Run] | None:
@@ -84,6 +89,9 @@ def simulate(controller: Controller, task: Task, limits: Limits, seed: int) -> R
         assert value is not None
         places[number] = len(run.codes)
         run.end(begun[number], told.proposal.architecture.hash, value, told.at)
+        if learned is not None:
+            cost = task.trials.seconds[begun[number]]
+            learned.ended(told.proposal.architecture, cost, spent_s=run.spent)
         named = controller.incumbent()
         if named is not None:
             run.chosen[-1] = places[named]

@@ -21,6 +21,7 @@ class PlanInputs:
     trials, epochs, total_epochs, final_epochs: ceilings; an epoch is a pass over the training split. walks: how many
     architectures the space has, None where they were not counted.
     halving: whether weak trials are stopped at rungs. full_comparison: a random arm of the search's own cost.
+    timed: of each architecture that was timed, seconds of a step and its `search.planning.step_cost.Work`.
     """
 
     seconds: float
@@ -48,6 +49,7 @@ class PlanInputs:
     halving: bool = True
     random_arm: bool = True
     full_comparison: bool = False
+    timed: tuple[tuple[float, ...], ...] = ()
 
     def __post_init__(self) -> None:
         least = {"slots": 1, "samples": 1, "val_samples": 0, "final_samples": 1, "classes": 1}
@@ -58,7 +60,12 @@ class PlanInputs:
             raise ValueError("seconds and step_s must be positive, and no other time below 0")
 
     def to_json(self) -> Json:
-        return {**asdict(self), "input_shape": list(self.input_shape), "class_sizes": list(self.class_sizes)}
+        return {
+            **asdict(self),
+            "input_shape": list(self.input_shape),
+            "class_sizes": list(self.class_sizes),
+            "timed": [list(row) for row in self.timed],
+        }
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "PlanInputs":
@@ -69,6 +76,7 @@ class PlanInputs:
                 **values,
                 "input_shape": tuple(values["input_shape"]),
                 "class_sizes": tuple(values.get("class_sizes", ())),
+                "timed": tuple(tuple(row) for row in values.get("timed", ())),
             }
         )
 

@@ -6,6 +6,8 @@
                      trial little is left to learn with (in the preset `everything` the largest takes 200 times as many)
     after it         the candidates ranked by their acquisition: expected improvement under the ensemble of
                      `search/surrogate/ensemble.py`, times the probability not to fail; the first new one is proposed
+    with costs       nothing is proposed that would take more than its share of the search, in both, unless nothing
+                     else is found; and the acquisition is weighed against seconds (`search/surrogate/costs.py`)
 
 All of it is a function of the outcomes, the open trials, the seed and the trial's number; what is kept between asks
 only saves time. Candidates that were met before cost nothing, a new one takes a walk with analysis and features, 0.5 to
@@ -13,6 +15,7 @@ only saves time. Candidates that were met before cost nothing, a new one takes a
 """
 
 import bisect
+import itertools
 import logging
 import math
 import statistics
@@ -25,12 +28,14 @@ import numpy as np
 
 from archsmith.errors import InvalidArchitecture
 from search.pareto import parego
+from search.planning.step_cost import work_of
 from search.proposing.constraints import Constraint, total_violation
 from search.proposing.controller import Proposal
 from search.proposing.proposer import OpenProposal, Proposer
 from search.proposing.walk_cache import WalkCache
-from search.proposing.walks import Picker, SearchSpace, Walk, follow, uniform
+from search.proposing.walks import Draw, Picker, SearchSpace, Walk, follow, uniform
 from search.streams import Stream, generator
+from search.surrogate.costs import TrainingCosts
 from search.surrogate.ensemble import GaussianProcessEnsemble, ensemble_size
 from search.surrogate.features import Columns, Numbers, describe
 from search.surrogate.gaussian_process import (
@@ -92,6 +97,8 @@ class SurrogateController(Proposer):
     guesses: zero-cost scores of some of the pool by their answers, larger is better; the others come after these.
     length: of a training of so many epochs, where these are not equally long; what matters is how many times as long
     one is as another.
+    costs: what trainings cost as far as it is known now; None where a trial is a trial, whatever it takes. Both are set
+    before the first ask.
     """
 
     shortlist: ClassVar[int] = 60  # the best candidate may be another spelling of what was tried, and so may the next
@@ -111,6 +118,7 @@ class SurrogateController(Proposer):
         self.look: Look = look  # a benchmark that asks for the same networks again and again looks them up
         self.guesses: Mapping[Key, float] = {}
         self.length: Callable[[int], float] = float
+        self.costs: Callable[[], TrainingCosts] | None = None
         self.because: str | None = None  # why this controller, where it was chosen by `auto`
         self._trouble: str | None = None  # why the last ask had to do without the surrogate
         self._proposed: set[Key] = set()
@@ -179,7 +187,7 @@ class SurrogateController(Proposer):
         for candidate in self.candidates(number, posterior):
             if not candidate.violation and candidate.key not in self._proposed:
                 new.setdefault(candidate.key, candidate)
-        found = list(new.values())
+        found = self._affordable(list(new.values()))
         if not found:
             return ()
         order = np.argsort(-self.acquisition(found, posterior), kind="stable")[: self.shortlist]
@@ -189,15 +197,36 @@ class SurrogateController(Proposer):
         """Of the initial design every second trial after the baseline, but never the last: half of it at most."""
         if self.initial_design == "none" or number % 2 == 0 or number == self.starts - 1:
             return ()
-        pool = [candidate for candidate in self.pool if not candidate.violation]
+        pool = self._affordable([candidate for candidate in self.pool if not candidate.violation])
         most = COSTLY * statistics.median([candidate.macs for candidate in pool]) if pool else 0.0
         pool = [candidate for candidate in pool if candidate.macs <= most]
         order = sorted(pool, key=lambda candidate: (-self.guesses.get(candidate.key, -math.inf), -candidate.size))
         return order[number // 2 : number // 2 + self.shortlist]
 
     def acquisition(self, candidates: Sequence[Candidate], posterior: Posterior) -> Array:
-        """(candidates,): see `Posterior.acquisition`."""
-        return posterior.acquisition(candidates, self.columns)
+        """(candidates,): see `Posterior.acquisition`; where costs are known, less the logarithm of their power."""
+        values = posterior.acquisition(candidates, self.columns)
+        return values if self.costs is None else values - self.costs().penalty([one.work for one in candidates])
+
+    # Costs.
+
+    def _affordable(self, candidates: list[Candidate]) -> list[Candidate]:
+        """Those that take no more than their share of the search; all, where none does."""
+        if self.costs is None:
+            return candidates
+        return list(itertools.compress(candidates, self.costs().allows([candidate.work for candidate in candidates])))
+
+    def _draw(self, number: int) -> Draw | None:
+        """Of random draws too the first that takes no more than its share, and where there is none the quickest."""
+        if self.costs is None:
+            return super()._draw(number)
+        costs, longer = self.costs(), list[tuple[float, Draw]]()
+        for draw in filter(self._acceptable, self._draws(number)):
+            seconds = float(costs.seconds([work_of(draw.architecture)])[0])
+            if seconds <= costs.limit_s:
+                return draw
+            longer.append((seconds, draw))
+        return min(longer, key=lambda pair: pair[0], default=(0.0, None))[1]
 
     # The surrogate.
 
@@ -325,6 +354,7 @@ class SurrogateController(Proposer):
             violation=total_violation(self.constraints, measures),
             size=self.proxy(walk.choices, architecture, measures),
             macs=measures["macs"],
+            work=() if self.costs is None else work_of(architecture),
         )
 
     def _vector(self, trial: OpenProposal) -> Array:
@@ -343,6 +373,8 @@ class SurrogateController(Proposer):
         """How many trials ended, the likeliest hyperparameters, and the trials with the highest estimates."""
         posterior = self.posterior()
         known: dict[str, Any] = {"told": len(self._ends), **({"because": self.because} if self.because else {})}
+        if self.costs is not None:
+            known["costs"] = {"most_s": round(self.costs().limit_s, 2), "power": round(self.costs().power, 3)}
         if posterior is None:
             return {**known, "surrogate": self._trouble or "not enough values yet"}
         found = posterior.ensemble.hyperparameters

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from search.planning.step_cost import Work
 from search.proposing.proposer import OpenProposal
 from search.surrogate.ensemble import GaussianProcessEnsemble
 from search.surrogate.features import Columns, Numbers
@@ -21,7 +22,7 @@ class Candidate:
     """An architecture that might be proposed.
 
     violation: of the constraints, 0 where it is feasible. size: what the initial design ranks it by. macs: operations
-    per sample, which is what it costs.
+    per sample. work: what it costs by `search.planning.step_cost`, () where costs are not known.
     """
 
     choices: Choices
@@ -30,6 +31,7 @@ class Candidate:
     violation: float
     size: float
     macs: float
+    work: Work = ()
     _vector: list[Array] = field(default_factory=list, repr=False)
 
     @property

@@ -24,6 +24,7 @@ from search.objective import Objective
 from search.spec import ObjectiveSpec
 from search.trial import Measurement
 from workers.train.job_data import JobData
+from workers.train.numerics import chosen
 from workers.train.recipe import Recipe
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ class TrialTask:
     checkpoint: file that this trial may write and resume from, "" = none. objective: the job's, {} = the score.
     known: by name, the costs of the architecture that are known before it is trained.
     hold: folder for the weights of the best trial so far, "" = they are not kept (`workers.weights.held`).
+    settings: pairs of precision and layout of which the fastest for this network is taken, () = the recipe's own.
     """
 
     job_id: str
@@ -49,6 +51,7 @@ class TrialTask:
     objective: dict[str, Any] = field(default_factory=dict)
     known: dict[str, float] = field(default_factory=dict)
     hold: str = ""
+    settings: tuple[tuple[str, str], ...] = ()
 
     @property
     def aims(self) -> Objective:
@@ -64,7 +67,8 @@ class TrialTask:
     @classmethod
     def loads(cls, text: str) -> "TrialTask":
         fields = json.loads(text)
-        return cls(**{**fields, "recipe": Recipe(**fields["recipe"])})
+        settings = tuple((precision, layout) for precision, layout in fields.get("settings", ()))
+        return cls(**{**fields, "recipe": Recipe(**fields["recipe"]), "settings": settings})
 
 
 class Session(Protocol):
@@ -169,15 +173,27 @@ class TrainingSession:
         from workers.train.prepare import new_trainer
 
         self._task = task
-        self._trainer = new_trainer(task.architecture, data, task.recipe)
         self._path = Path(task.checkpoint) if task.checkpoint else None
         self._again: Measurement | None = None
         self._measured: dict[str, float] | None = None
-        if self._path and task.attempt > 1:
-            state = checkpoint.load(self._path)
-            if state is not None:
-                self._trainer.load_state_dict(state["trainer"])
-                self._again = Measurement(**state["measurement"])
+        state = checkpoint.load(self._path) if self._path and task.attempt > 1 else None
+        self._recipe = self._numerics(data, state)
+        self._trainer = new_trainer(task.architecture, data, self._recipe)
+        if state is not None:
+            self._trainer.load_state_dict(state["trainer"])
+            self._again = Measurement(**state["measurement"])
+
+    def _numerics(self, data: JobData, state: dict[str, Any] | None) -> Recipe:
+        """The task's recipe with the setting of the attempt that is resumed, or with the fastest for this network."""
+        from workers.measures.fastest import fastest
+
+        task = self._task
+        if state is not None and "setting" in state:
+            precision, layout = state["setting"]
+            return replace(task.recipe, precision=precision, layout=layout)
+        if state is not None or not task.settings:
+            return task.recipe
+        return fastest(task.architecture, data, task.recipe, task.settings)
 
     def epoch(self) -> Measurement:
         from workers.train import checkpoint
@@ -187,7 +203,9 @@ class TrainingSession:
             return measurement
         measurement = self._trainer.epoch()
         if self._path and measurement.epoch < self._task.epochs:
-            checkpoint.save(self._path, {"trainer": self._trainer.state_dict(), "measurement": asdict(measurement)})
+            setting = [self._recipe.precision, self._recipe.layout]
+            state = {"trainer": self._trainer.state_dict(), "measurement": asdict(measurement), "setting": setting}
+            checkpoint.save(self._path, state)
         return measurement
 
     def offer(self, measurement: Measurement) -> None:
@@ -204,6 +222,8 @@ class TrainingSession:
 
         if self._measured is None:
             self._measured = measure(self._trainer, self._task.aims.needs)
+            if self._task.settings:
+                self._measured |= chosen(self._recipe.precision, self._recipe.layout)
         return self._measured
 
 

@@ -3,7 +3,7 @@
 The controller is replayed from the outcomes of all trials that have ended, and the rungs from all measurements.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from search.earlier_jobs import prior
@@ -13,6 +13,7 @@ from search.planning.values import Plan
 from search.proposing.controller import Controller, Proposal
 from search.spec import JobSpec
 from search.stopping.early_stopping import Curves
+from search.surrogate.costs import TrainingCosts
 from search.trial import Outcome, TrialState
 from space.architecture import Architecture
 from space.constraint import Constraint
@@ -34,12 +35,12 @@ class Restored:
     curves: Curves = field(default_factory=Curves)
 
 
-def follow_plan(controller: Controller, plan: Plan) -> None:
-    """Tell a controller with a surrogate how long trainings are that were stopped at a rung."""
+def follow_plan(controller: Controller, plan: Plan, costs: Callable[[], TrainingCosts] | None = None) -> None:
+    """Tell a controller with a surrogate how long trainings are that were stopped at a rung, and what they cost."""
     from search.surrogate.controller import SurrogateController
 
     if isinstance(controller, SurrogateController):
-        controller.length = plan.passes
+        controller.length, controller.costs = plan.passes, costs
 
 
 def recall(

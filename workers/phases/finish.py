@@ -119,7 +119,7 @@ class Finish:
                 architecture=final.trial.architecture,
                 recipe=final_recipe(
                     spec,
-                    numerics,
+                    numerics.of_trial(final.trial.measures),
                     dataset,
                     self._context.plan,
                     seed=seed_of(Stream.FINAL, spec.seed, final.trial.number, seed),

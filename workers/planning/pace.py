@@ -11,10 +11,12 @@ import numpy as np
 
 from archsmith.errors import JobFailure, TrialFailure
 from search.planning.rule import pass_steps
+from search.planning.step_cost import Work, work_of
 from search.planning.values import PlanInputs
 from search.proposing.walks import Draw, draw_walk, follow
 from search.spec import JobSpec
 from search.validate import sample
+from space.architecture import Architecture
 from space.constraint import Constraint
 from space.space import Space, replay
 from workers.datasets import Dataset
@@ -48,11 +50,15 @@ class PaceTask:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pace:
-    """step_s: one gradient step; score_s: the validation split once; spent_s: all that was timed."""
+    """step_s: one gradient step; score_s: the validation split once; spent_s: all that was timed.
+
+    timed: see `PlanInputs`.
+    """
 
     step_s: float
     score_s: float
     spent_s: float
+    timed: tuple[tuple[float, ...], ...] = ()
 
 
 def inputs_without_pace(spec: JobSpec, dataset: Dataset, *, slots: int) -> PlanInputs:
@@ -110,10 +116,12 @@ def measure(task: PaceTask, data: JobData) -> Pace:
     """
     began = time.perf_counter()
     found: list[tuple[float, float]] = []
+    works: list[Work] = []
     failure: TrialFailure | None = None
     for architecture in task.architectures:
         try:
             found.append(_timed(architecture, data, task))
+            works.append(work_of(Architecture.from_json(architecture)))
         except TrialFailure as error:
             failure = error
     if not found:
@@ -123,6 +131,7 @@ def measure(task: PaceTask, data: JobData) -> Pace:
         step_s=sum(steps) / len(steps),
         score_s=sum(scores) / len(scores),
         spent_s=time.perf_counter() - began,
+        timed=tuple((step_s, *work) for step_s, work in zip(steps, works, strict=True)),
     )
 
 

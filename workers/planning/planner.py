@@ -6,7 +6,7 @@ reproducible job the plan of the start holds to the end, and no clock ends any p
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from archsmith.errors import InvalidInput, TrialFailure
@@ -15,6 +15,7 @@ from search.planning.rule import ALONE, batch_size, final_steps, halves, make_pl
 from search.planning.trial_costs import trial_costs
 from search.planning.values import Plan, PlanInputs
 from search.spec import Budget, JobSpec
+from search.surrogate.costs import TrainingCosts
 from search.trial import Measurement
 from workers.cluster import connection
 from workers.cluster.tasks import run_tasks
@@ -22,6 +23,7 @@ from workers.datasets import Dataset
 from workers.finalists.plan import plan as finals_of
 from workers.finalists.plan import random_trials
 from workers.job.context import JobContext
+from workers.planning.costs import JobCosts
 from workers.planning.pace import MOST_LOAD_S, bundle_seconds, inputs_without_pace, measure, pace_task
 from workers.train.job_data import search_data
 from workers.train.numerics import Numerics
@@ -68,6 +70,7 @@ class Planner:
         self.context, self._asked = context, context.spec
         self._given: PlanInputs | None = None
         self._ended, self._slack = 0, 1.0
+        self._costs = JobCosts(context.ledger, context.job_id)
 
     def begin(self, dataset: Dataset, numerics: Numerics) -> JobContext:
         """Make the plan, or take up the stored one. Raises InvalidInput where the budget is too small, JobFailure."""
@@ -80,7 +83,13 @@ class Planner:
             self._follow(Plan.from_json(stored))
             self._take_budget()
         self._limit()
+        self._learn()
         return self.context
+
+    @property
+    def costs(self) -> Callable[[], TrainingCosts] | None:
+        """What trainings cost as it is known now; None in a reproducible job, which no measured second may steer."""
+        return None if self._asked.reproducible else self._costs.now
 
     @property
     def plan(self) -> Plan:
@@ -101,6 +110,7 @@ class Planner:
         elif not changed and self._ended & (self._ended - 1) == 0:  # after 1, 2, 4, 8, ... trials
             self._revise(why=f"the cost of {self._ended} trials", always=False)
         self._limit()
+        self._learn()
 
     def for_finals(self) -> JobContext:
         """The context of the final trainings: as long as fits in the time that is left, by the winner's measured cost.
@@ -141,6 +151,11 @@ class Planner:
         end = plan.search_ends_s if self._scored() else plan.finals_end_s
         context.stop.limit(max(0.0, end - context.clock.seconds()))
 
+    def _learn(self) -> None:
+        if self._given is not None and not self._asked.reproducible:
+            left_s = max(0.0, self.plan.search_ends_s - self.context.clock.seconds())
+            self._costs.learn(self._given, self.plan, left_s=left_s * slots(self._given))
+
     def _scored(self) -> bool:
         """Whether any trial of the search has a value."""
         return any(trial.value is not None for trial in self.context.ledger.history(self.context.job_id))
@@ -163,6 +178,7 @@ class Planner:
             given,
             step_s=pace.step_s,
             score_s=pace.score_s,
+            timed=pace.timed,
             load_s=load_s,
             start_s=context.clock.seconds() + load_s,
             bundle_s=bundle_seconds(load_s, exports=context.settings.exports),

@@ -9,13 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from archsmith.errors import TrialFailure
+from search.planning.rule import BESIDE_S, trial_seconds
+from search.planning.values import Plan
 from search.spec import JobSpec
 from workers.atomic import write_whole
 from workers.cluster.tasks import run_tasks
 from workers.datasets import Dataset
 from workers.train.numerics import Numerics
+from workers.train.prepare import judged_epochs
 
 log = logging.getLogger(__name__)
+
+TIMING, STEPS = 0.05, 3
+"""Share of a trial's steps that may go into timing, and about how many of the job's own it takes for each setting:
+5 to 11 for three (`workers/measures/fastest.py`)."""
 
 
 def calibrated(spec: JobSpec, dataset: Dataset, state: Path) -> Numerics:
@@ -46,6 +53,21 @@ def calibrated(spec: JobSpec, dataset: Dataset, state: Path) -> Numerics:
     return Numerics(
         precision=chosen["precision"], layout=chosen["layout"], source="calibration", table=tuple(measured["table"])
     )
+
+
+def admissible(spec: JobSpec, numerics: Numerics, plan: Plan | None) -> tuple[tuple[str, str], ...]:
+    """Pairs of precision and layout among which each trial of a planned job takes what is fastest for its network.
+
+    None in a reproducible job, and where timing them would take more than TIMING of an average trial.
+    """
+    if plan is None or spec.reproducible or numerics.source != "calibration":
+        return ()
+    wanted = (spec.trial.precision, spec.trial.layout)
+    pairs = tuple((row["precision"], row["layout"]) for row in numerics.table)
+    pairs = tuple(pair for pair in pairs if all(own in ("auto", one) for own, one in zip(wanted, pair, strict=True)))
+    halving = bool(judged_epochs(spec, plan))
+    steps = trial_seconds(plan.rungs, step_s=1.0, score_s=0.0, halving=halving) - BESIDE_S
+    return pairs if len(pairs) > 1 and STEPS * len(pairs) <= TIMING * steps else ()
 
 
 def _measured(spec: JobSpec, shape: tuple[int, ...], state: Path) -> dict[str, Any]:

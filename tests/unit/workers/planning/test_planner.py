@@ -15,6 +15,7 @@ from search.spec import Budget, FinalistSpec, TrialSpec
 from search.trial import TrialState
 from tests import factories
 from workers.job.context import JobContext
+from workers.planning import costs
 from workers.planning import planner as module
 from workers.planning.pace import Pace
 from workers.planning.planner import Planner, followed
@@ -47,6 +48,7 @@ class Table:
         monkeypatch.setattr(module, "inputs_without_pace", self.inputs)
         monkeypatch.setattr(module, "pace_task", lambda *_: None)
         monkeypatch.setattr(module, "search_data", lambda _: None)
+        monkeypatch.setattr(costs, "_work", lambda trial: (1e6 * (1 + trial.number), 0.0, 1e5, 784.0))
         monkeypatch.setattr(module, "run_tasks", lambda *_, **__: [(None, self.pace())])
 
     def inputs(self, spec: Any, dataset: Any, *, slots: int) -> Any:
@@ -205,3 +207,28 @@ def test_time_limits_that_nothing_keeps_are_lengthened(ledger: Ledger, monkeypat
     table.trial(2, 1.0)
     made.trial_ended()
     assert made.context.spec.trial.timeout_s >= before
+
+
+def test_costs_are_learned_from_timed_steps_and_trials_and_a_new_driver_finds_the_same(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = Table(ledger, monkeypatch)
+    works = [(1e6, 0.0, 1e5, 784.0), (4e6, 0.0, 3e5, 784.0)]
+    pace = replace(table.pace(), timed=((0.004, *works[0]), (0.008, *works[1])))
+    monkeypatch.setattr(table, "pace", lambda: pace)
+    made, plan = table.begin()
+    assert made.costs is not None
+    before = made.costs()
+    assert before.model.seconds(works) == pytest.approx([0.004, 0.008], rel=0.3)
+    assert before.steps == plan.work(len(plan.rungs))
+    assert 0 < before.limit_s <= plan.limit_s
+    table.trial(0, seconds=10 * plan.work(1) * plan.step_s)
+    made.trial_ended()
+    assert (made.costs().model.seconds(works) > before.model.seconds(works)).all()
+    again = table.begin()[0]
+    assert again.costs is not None
+    assert list(again.costs().model.seconds(works)) == list(made.costs().model.seconds(works))
+
+
+def test_no_measured_second_steers_a_reproducible_search(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Table(ledger, monkeypatch, reproducible=True).begin()[0].costs is None

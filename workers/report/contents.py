@@ -188,7 +188,7 @@ def _job(found: Findings) -> dict[str, Any]:
         "name": job.name,
         "created_at": job.created_at.isoformat(),
         "spec": job.spec.to_json(),
-        "document": again(job.spec, found.numerics),
+        "document": again(job.spec, found.numerics, found.plan),
     }
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from archsmith.errors import InvalidInput
 from search.ledger import Ledger, open_ledger
+from search.planning.given import given_document
 from search.planning.values import Plan
 from search.spec import Budget, FinalistSpec, TrialSpec
 from search.trial import TrialState
@@ -205,3 +206,21 @@ def test_time_limits_that_nothing_keeps_are_lengthened(ledger: Ledger, monkeypat
     table.trial(2, 1.0)
     made.trial_ended()
     assert made.context.spec.trial.timeout_s >= before
+
+
+def test_a_job_that_repeats_another_one_takes_its_plan_and_measures_nothing(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = Table(ledger, monkeypatch, reproducible=True)
+    _, before = table.begin()
+    [first] = table.plans()
+    again = Table(ledger, monkeypatch, reproducible=True, plan=given_document(before))
+    monkeypatch.setattr(module, "run_tasks", lambda *_, **__: pytest.fail("it measures"))
+    made, plan = again.begin()
+    assert (plan, made.for_finals().plan) == (before, before)
+    assert made.context.spec.budget.trials == before.architectures
+    [stored] = again.plans()
+    assert stored["why"] == "the plan of the job that this one repeats"
+    different = {name for name in first if first[name] != stored[name]}
+    assert different <= {"why", "inputs"}
+    assert again.begin()[1] == before, "the next driver goes on with it"

@@ -50,7 +50,7 @@ def test_a_machine_that_sleeps_makes_no_job_late(monkeypatch: pytest.MonkeyPatch
 
     class Later(datetime):
         @classmethod
-        def now(cls, tz: Any = None) -> datetime:
+        def now(cls, tz: Any = None) -> Any:
             return began + timedelta(hours=8)
 
     monkeypatch.setattr("workers.job.clock.datetime", Later)

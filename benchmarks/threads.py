@@ -2,9 +2,10 @@
 
     python -m benchmarks.threads [--seconds 4] [--rounds 3] [--networks 3]
 
-What it decides: whether the winner's full training takes all processors, or shares them with the baseline's. The
-trainings are of random architectures of the preset `chain` on pictures of 28 x 28 with batches of 128, in processes of
-their own; the ways take turns, so that other load on the machine affects all alike, and medians are shown.
+What it decided: the winner's full training shares the processors with the baseline's and does not take all of them
+(`workers/phases/final_trainings.py`). The trainings are of random architectures of the preset `chain` on pictures of
+28 x 28 with batches of 128, in processes of their own; the ways take turns, so that other load on the machine affects
+all alike, and medians are shown.
 """
 
 import argparse
@@ -58,9 +59,9 @@ def measured(network: int, *, seconds: float, rounds: int) -> dict[str, list[flo
     for _ in range(rounds):
         for way, threads in WAYS.items():
             found[way].append(_turn([connection for connection, _ in players], threads, seconds))
-    for connection, process in players:
+    for connection, player in players:
         connection.send(None)
-        process.join()
+        player.join()
     return {way: [statistics.median(rates) for rates in zip(*turns, strict=True)] for way, turns in found.items()}
 
 

@@ -3,12 +3,12 @@
 All of it is read from the ledger and the job's folder, so that any driver of the job finds the same.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from search.ledger import Finalist, Job, Trial
+from search.ledger import Finalist, Job, Role, Trial
 from search.spec import JobSpec
 from workers import bundle
 from workers.finalists.plan import is_its_own
@@ -17,9 +17,11 @@ from workers.job.context import JobContext
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FirstFinal:
-    """row: of the training, with its test score. trial: the winner. weights: their file."""
+    """row: of the training, with its test score. trial: the winner. weights: their file. done: roles of the full
+    trainings that are over."""
 
     row: Finalist
+    done: Set[Role]
     trial: Trial
     search_score: float
     weights: Path
@@ -32,7 +34,7 @@ class FirstFinal:
             epochs_total=self.row.epochs,
             score=score,
             search_score=self.search_score,
-            missing=tuple(missing(job.spec)),
+            missing=tuple(missing(job.spec, self.done)),
             final_score=self.row.test_score,
         )
 
@@ -56,22 +58,24 @@ def first_final(context: JobContext) -> FirstFinal | None:
     """
     if context.plan is None:
         return None
-    rows = [row for row in context.ledger.finalists(context.job_id) if row.role == "finalist"]
-    first = next((row for row in sorted(rows, key=lambda row: (row.rank, row.seed)) if row.state != "failed"), None)
+    rows = sorted(context.ledger.finalists(context.job_id), key=lambda row: (row.rank, row.seed))
+    first = next((row for row in rows if row.role == "finalist" and row.state != "failed"), None)
     if first is None or first.state != "completed" or first.test_score is None or first.seconds <= 0:
         return None
     weights = context.folder / "finalists" / f"{first.rank}-{first.seed}.safetensors"
     trial = context.ledger.trial(context.job_id, first.trial_number)
     if trial.search_score is None or not weights.is_file():
         return None
-    return FirstFinal(row=first, trial=trial, search_score=trial.search_score, weights=weights)
+    done = {row.role for row in rows if row.state in ("completed", "failed")}
+    return FirstFinal(row=first, done=done, trial=trial, search_score=trial.search_score, weights=weights)
 
 
-def missing(spec: JobSpec) -> Iterator[str]:
-    """What a job has yet to do after the winner's first full training, a sentence each."""
+def missing(spec: JobSpec, done: Set[Role] = frozenset()) -> Iterator[str]:
+    """What a job has yet to do after the winner's first full training, a sentence each. done: see `FirstFinal`."""
     wanted = spec.finalists
-    compared = ["the baseline"] if wanted.baseline else []
-    compared += ["the best random architecture"] if wanted.random_arm and not is_its_own(spec) else []
+    arm = wanted.random_arm and not is_its_own(spec)
+    compared = ["the baseline"] if wanted.baseline and "baseline" not in done else []
+    compared += ["the best random architecture"] if arm and "random" not in done else []
     compared += ["further seeds"] if wanted.seeds > 1 else []
     if compared:
         yield f"the comparison: full trainings of {', '.join(compared)}"

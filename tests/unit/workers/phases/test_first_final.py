@@ -151,6 +151,7 @@ def test_only_what_the_job_asks_for_is_missing(ledger: Ledger) -> None:
     wanted = replace(spec.finalists, baseline=False, random_arm=False, seeds=1)
     assert len(list(missing(replace(spec, finalists=wanted)))) == 1
     assert next(missing(spec)) == COMPARISON
+    assert next(missing(spec, {"finalist", "baseline"})) == COMPARISON.replace("the baseline, ", "")
 
 
 def test_the_final_bundle_of_before_stays(context: JobContext, dataset: Dataset) -> None:

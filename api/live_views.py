@@ -14,7 +14,11 @@ class View(BaseModel):
 
 
 class ProvisionalView(View):
-    """trial, epochs: whose weights, after how many epochs of epochs_total. missing: a sentence each."""
+    """trial, epochs: whose weights, after how many epochs of epochs_total. missing: a sentence each.
+
+    final_score: on the test split, of a winner that was trained in full; null for weights of the search, whose
+    search_score is theirs.
+    """
 
     trial: int
     epochs: int
@@ -22,11 +26,12 @@ class ProvisionalView(View):
     score: str
     search_score: float
     missing: list[str]
+    final_score: float | None = None
 
 
 class BundleView(View):
     """What `/bundle` answers with now. provisional: null for the bundle of a job that has succeeded, else whose weights
-    these are, their score on the validation split, and what the job has yet to do."""
+    these are, their score, and what the job has yet to do."""
 
     sha256: str
     bytes: int
@@ -72,5 +77,5 @@ def bundle_view(job: Job) -> BundleView | None:
     if job.held is None:
         return None
     given = job.held["provisional"]
-    shown = given and ProvisionalView(**{name: given[name] for name in ProvisionalView.model_fields})
+    shown = given and ProvisionalView(**{name: given[name] for name in ProvisionalView.model_fields if name in given})
     return BundleView(sha256=job.held["sha256"], bytes=job.held["bytes"], provisional=shown)

@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from api.body import Strict
 from api.budget_schemas import BudgetRequest
+from api.plan_schemas import PlanRequest
 from archsmith.formats import FORMATS
 from search.compress import DEFAULT
 from search.objective import FORMS, MAXIMIZED, MINIMIZED
@@ -269,6 +270,7 @@ class JobRequest(Strict):
     compress: CompressRequest | None = None
     init_from: JobId | None = None
     comparison: Literal[COMPARISONS] = "share"  # type: ignore[valid-type]
+    plan: PlanRequest | None = None
 
     def spec(self) -> JobSpec:
         """As a JobSpec, not yet checked against space, data set and cluster."""
@@ -290,6 +292,7 @@ class JobRequest(Strict):
             compress=None if self.compress is None else self.compress.spec(),
             init_from=self.init_from,
             comparison=self.comparison,
+            plan=None if self.plan is None else self.plan.model_dump(),
         )
 
 

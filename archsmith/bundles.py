@@ -13,7 +13,8 @@ from archsmith.values import Json
 class Provisional:
     """trial, epochs: whose weights these are, after how many epochs of `epochs_total`. score: its name.
 
-    search_score: of these weights on the validation split. missing: what the job has yet to do, a sentence each.
+    search_score: of these weights on the validation split; of a winner that was trained in full, its trial's in the
+    search. missing: what the job has yet to do, a sentence each. final_score: on the test split, of such a winner.
     """
 
     trial: int
@@ -22,6 +23,7 @@ class Provisional:
     score: str
     search_score: float
     missing: tuple[str, ...]
+    final_score: float | None = None
 
     @classmethod
     def from_json(cls, document: Json) -> Self:
@@ -32,14 +34,18 @@ class Provisional:
             score=document["score"],
             search_score=document["search_score"],
             missing=tuple(document["missing"]),
+            final_score=document.get("final_score"),
         )
 
     @property
     def words(self) -> str:
-        return (
-            f"provisional: trial {self.trial} after {self.epochs} of {self.epochs_total} epochs, {self.score} "
-            f"{self.search_score:.4f} on the validation split; missing: {'; '.join(self.missing) or 'nothing'}"
-        )
+        if self.final_score is None:
+            trained = f"trial {self.trial} after {self.epochs} of {self.epochs_total} epochs"
+            score = f"{self.search_score:.4f} on the validation split"
+        else:
+            trained = f"trial {self.trial}, fully trained ({self.epochs} epochs)"
+            score = f"{self.final_score:.4f} on the test split"
+        return f"provisional: {trained}, {self.score} {score}; missing: {'; '.join(self.missing) or 'nothing'}"
 
 
 def provisional(path: str | Path) -> Provisional | None:

@@ -89,7 +89,7 @@ class Lines:
         self._scored: object = ()
         self._due = 0.0
         self._phase = ""
-        self._bundle = False
+        self._told_of = 0  # 1: a bundle of the search, 2: of the winner
 
     def __enter__(self) -> Self:
         return self
@@ -108,10 +108,16 @@ class Lines:
         if now != self._last or told:
             self._last, self._scored, self._due = now, scores, time.monotonic() + SCORES_S
             print(summary(job), file=self._out, flush=True)
-        if job.bundle is not None and job.bundle.provisional is not None and not self._bundle:
-            self._bundle = True
-            trial = job.bundle.provisional["trial"]
-            text = f"a provisional bundle of trial {trial} is there: `archsmith download {job.id}` gets it"
+        given = None if job.bundle is None else job.bundle.provisional
+        trained = given is not None and given.get("final_score") is not None
+        if given is not None and self._told_of < 1 + trained:
+            self._told_of = 1 + trained
+            what = (
+                "a provisional bundle of the fully trained winner, trial"
+                if trained
+                else "a provisional bundle of trial"
+            )
+            text = f"{what} {given['trial']} is there: `archsmith download {job.id}` gets it"
             print(text, file=self._out, flush=True)
         self._phase = job.phase
 

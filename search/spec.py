@@ -204,6 +204,7 @@ class JobSpec:
     enqueue: the user's own architectures, as answers to decisions; tried first after the baseline.
     init_from: id of a succeeded job whose weights all trainings start from, as far as they fit.
     comparison: one of COMPARISONS; without a plan the random arm costs as much as the search.
+    plan: of a reproducible job that repeats another one, that one's (`search/planning/given.py`); None = by measuring.
     """
 
     dataset: str
@@ -222,6 +223,7 @@ class JobSpec:
     compress: CompressSpec | None = None
     init_from: str | None = None
     comparison: str = "share"
+    plan: Json | None = None
 
     def to_json(self) -> Json:
         return {
@@ -246,4 +248,5 @@ class JobSpec:
             compress=CompressSpec.from_json(document["compress"]) if document.get("compress") else None,
             init_from=document.get("init_from"),
             comparison=document.get("comparison", "share"),
+            plan=document.get("plan"),
         )

@@ -17,6 +17,7 @@ from search.earlier_jobs.prior import Earlier, prior_faults
 from search.factory import CONTROLLERS, check_options
 from search.limits import known
 from search.objective import faults as objective_faults
+from search.planning.checks import plan_faults
 from search.proposing import enqueue
 from search.proposing.constraints import most_violated
 from search.proposing.repair import repair
@@ -85,7 +86,7 @@ def check_job(
     faults += below("/objective", objective_faults(spec.objective, reproducible=spec.reproducible))
     faults += _order_faults(spec)
     faults += _pool_faults(spec, pool)
-    faults += _budget_faults(spec) + _stop_faults(spec)
+    faults += _budget_faults(spec) + _stop_faults(spec) + plan_faults(spec)
     constraints: list[Constraint] = []
     for index, text in enumerate(spec.objective.constraints):
         try:

@@ -183,7 +183,7 @@ def front(context: ContextDep, job: JobDep) -> views.FrontView:
 def bundle(context: ContextDep, job: JobDep, request: Request) -> Response:
     """The model as a zip archive: the finished one, or the best so far, whose file name says `provisional`.
 
-    409 until a trial has a score.
+    In a planned job the best so far is the winner, once it is trained in full. 409 until a trial has a score.
     """
     found = _bundle(context, job) or _bundle(context, context.ledger.job(job.id))  # one may be replaced meanwhile
     if found is None:

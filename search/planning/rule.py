@@ -133,7 +133,7 @@ def halves(given: PlanInputs) -> bool:
 def final_steps(given: PlanInputs, seconds: float, *, step_s: float) -> int:
     """Steps of a full training that fit in so many seconds, its start and its score included; 0 for none."""
     fitting = int((seconds - given.load_s - 2 * given.score_s) / step_s)
-    return max(0, min(_longest_final(given), fitting))
+    return max(0, min(longest_final(given), fitting))
 
 
 def slots(given: PlanInputs) -> int:
@@ -151,9 +151,7 @@ def _plan(given: PlanInputs) -> Plan | None:
     final_time = ALONE * (winner + turns) if given.slots > 1 else winner
     final = final_steps(given, steady * final_time, step_s=given.step_s)
     most = min(_longest(given), int(QUARTER * search / SLOWEST / given.step_s), final)
-    if most < min(LEAST_STEPS, _longest(given), _longest_final(given)) or final < min(
-        LEAST_STEPS, _longest_final(given)
-    ):
+    if most < min(LEAST_STEPS, _longest(given), longest_final(given)) or final < min(LEAST_STEPS, longest_final(given)):
         return None
     room = steady * search * slots(given)
     count = _architectures(given, room)
@@ -182,7 +180,7 @@ def _plan(given: PlanInputs) -> Plan | None:
         step_s=given.step_s,
         score_s=given.score_s,
         load_s=given.load_s,
-        warnings=tuple(_warnings(given)),
+        warnings=tuple(warnings(given)),
     )
 
 
@@ -207,7 +205,7 @@ def _longest(given: PlanInputs) -> int:
     return wanted if given.epochs is None else max(1, min(wanted, given.epochs * pass_steps(given, given.samples)))
 
 
-def _longest_final(given: PlanInputs) -> int:
+def longest_final(given: PlanInputs) -> int:
     """Most steps of a full training: as many passes over more samples."""
     each = pass_steps(given, given.final_samples)
     converged = wanted_steps(given) * each // pass_steps(given, given.samples)
@@ -273,7 +271,7 @@ def half_width(samples: int, *, score: float = 0.5) -> float:
     return 1.96 * math.sqrt(score * (1.0 - score) / samples) if samples else 1.0
 
 
-def _warnings(given: PlanInputs) -> Iterator[str]:
+def warnings(given: PlanInputs) -> Iterator[str]:
     width = half_width(given.val_samples)
     if width > WIDE:
         yield (

@@ -70,8 +70,9 @@ class Provisional:
     """What a bundle from before the end of its job is worth: see `workers.bundle.provisional`.
 
     trial, epochs: whose weights these are, after how many epochs of `epochs_total`. score: its name, see
-    `workers.conventions`. search_score: on the validation split, of these very weights. missing: what the job has yet
-    to do, a sentence each.
+    `workers.conventions`. search_score: on the validation split, of these very weights; of a full training, the trial's
+    in the search. missing: what the job has yet to do, a sentence each. final_score: on the test split, of a winner
+    that was trained in full; None for weights of the search.
     """
 
     trial: int
@@ -80,6 +81,7 @@ class Provisional:
     score: str
     search_score: float
     missing: tuple[str, ...] = ()
+    final_score: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "missing": list(self.missing)}
@@ -94,6 +96,7 @@ class Provisional:
             score=str(fields["score"]),
             search_score=_number(fields["search_score"], "search_score"),
             missing=tuple(str(sentence) for sentence in _list(fields["missing"], "missing")),
+            final_score=None if fields.get("final_score") is None else _number(fields["final_score"], "final_score"),
         )
 
 

@@ -2,7 +2,8 @@
 
 Search scores are of short trainings, and the largest of many is largest by luck as well. So where a search has several
 finalists, each is trained once in full on the training split alone and scored on the validation split, and the best one
-is trained again on both splits: that is the winner. The test split chooses nothing.
+is trained again on both splits: that is the winner. The test split chooses nothing. A planned job does so in time that
+would be left over, see `spare.py`.
 
 Measured on simulated searches (the best three of 30, true final scores 2 points apart, correlation of search and final
 score 0.8): regret in points of the winner by its search score, and by this rule with one training each

@@ -1,4 +1,10 @@
-"""How long a job has run, from its start and without pauses, whichever drivers ran it."""
+"""How long a job has run, from its start and without pauses, whichever drivers ran it.
+
+While the machine sleeps it does not run: phases, budgets and deadlines are measured with `time.monotonic`, which
+stands still then (CLOCK_MONOTONIC), so that no job believes that it is late when the machine wakes up. Only leases are
+times of day, since several machines compare them. If one ends in a sleep, either its driver wakes first and renews it,
+or another one takes the job over from the ledger; the sleep is counted by neither.
+"""
 
 from datetime import UTC, datetime
 

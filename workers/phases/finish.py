@@ -12,6 +12,7 @@ from typing import Any
 from archsmith.errors import JobFailure, TrialFailure
 from search.ledger import Role, Trial
 from search.objective import Objective
+from search.planning.values import Plan, PlanInputs
 from search.streams import Stream, seed_of
 from search.trial import JobState
 from space.architecture import Architecture
@@ -20,14 +21,17 @@ from workers.cluster.tasks import run_tasks
 from workers.compress.chain import Winner
 from workers.compress.product import compress
 from workers.datasets import Dataset, DataStore
-from workers.finalists.plan import Final, plan, random_trials
+from workers.finalists import spare
+from workers.finalists.plan import Final, random_trials
+from workers.finalists.plan import plan as finals_of
 from workers.finalists.selection import REPETITION, Selection, candidates, described, winner_first
 from workers.finalists.training import FinalistTask, choose
+from workers.finalists.turns import expected_seconds
 from workers.job.context import JobContext
 from workers.phases import in_time
 from workers.phases.final_files import FinalFiles
 from workers.phases.final_trainings import FinalTrainings
-from workers.phases.select_winner import select
+from workers.phases.select_winner import select, stored
 from workers.probes.simple_models import known, simple_models
 from workers.report.contents import Findings, assemble
 from workers.report.page import render
@@ -62,12 +66,14 @@ class Finish:
         spec = self._spec
         searched = list(self._ledger.history(self._context.job_id))
         arm = random_trials(spec, self._ledger, self._context.job_id) if spec.finalists.random_arm else []
-        planned = plan(spec, searched, arm)
+        planned = finals_of(spec, searched, arm)
         self._context.begin_phase("finalists")
-        selected = self._selected(candidates(spec, planned), numerics, dataset)
+        selected = self._selected(planned, numerics, dataset)
         if self._context.stop.suspending:
             return
         finals = winner_first(spec, planned, selected)
+        if self._context.plan is not None:
+            finals = spare.ranked_first(finals)
         tasks = self._tasks(finals, numerics, dataset)
         self._trainings.train(tasks, dataset)
         if self._context.stop.suspending:
@@ -99,16 +105,52 @@ class Finish:
     # ---- final trainings
 
     def _selected(self, finals: Sequence[Final], numerics: Numerics, dataset: Dataset) -> dict[int, Selection]:
-        """By rank, the trainings that choose among the finalists; none where time is short or shared out by a plan."""
-        if self._context.stop.hurried or self._context.plan is not None:
+        """By rank, the trainings that choose among the finalists; none where time is short."""
+        if self._context.plan is not None:
+            return self._selected_by_plan(self._context.plan, finals, numerics, dataset)
+        if self._context.stop.hurried:
             return {}
-        once = [replace(final, seeds=1) for final in finals]
+        once = [replace(final, seeds=1) for final in candidates(self._spec, finals)]
         tasks = self._tasks(once, numerics, dataset, first=REPETITION)
         return select(self._context, tasks, replace(search_data(dataset), donor=self._donor))
 
+    def _selected_by_plan(
+        self, plan: Plan, finals: Sequence[Final], numerics: Numerics, dataset: Dataset
+    ) -> dict[int, Selection]:
+        """In time that would be left over (`workers.finalists.spare`); later drivers keep to what the first chose."""
+        context = self._context
+        if self._spec.reproducible:
+            return {}
+        inputs = PlanInputs.from_json((context.ledger.plan(context.job_id) or {})["inputs"])
+        once = [replace(final, seeds=1) for final in finals if final.role != "fidelity"]
+        close = [replace(final, seeds=1) for final in spare.close_ones(self._spec, finals, inputs.val_samples)]
+        short = self._tasks(close, numerics, dataset, first=REPETITION, plan=spare.shortened(plan))
+        if not short or context.ledger.finalists(context.job_id) or context.stop.hurried:
+            return spare.whole(stored(context, short), short)
+        expected = expected_seconds(plan, context.ledger.measurements(context.job_id))
+        full = self._tasks(once, numerics, dataset)
+        left_s = plan.finals_end_s - context.clock.seconds()
+        if not spare.is_spare(plan, inputs, short=short, full=full, expected=expected, left_s=left_s):
+            return spare.whole(stored(context, short), short)
+        end_s = plan.finals_end_s - max(map(expected, full))
+        found = select(
+            context,
+            short,
+            replace(search_data(dataset), donor=self._donor),
+            over=lambda: context.stop.hurried or context.clock.seconds() > end_s,
+        )
+        return spare.whole(found, short)
+
     def _tasks(
-        self, finals: Sequence[Final], numerics: Numerics, dataset: Dataset, *, first: int = 0
+        self,
+        finals: Sequence[Final],
+        numerics: Numerics,
+        dataset: Dataset,
+        *,
+        first: int = 0,
+        plan: Plan | None = None,
     ) -> list[FinalistTask]:
+        """plan: in the place of the job's."""
         spec = self._spec
         return [
             FinalistTask(
@@ -121,7 +163,7 @@ class Finish:
                     spec,
                     numerics.of_trial(final.trial.measures),
                     dataset,
-                    self._context.plan,
+                    plan or self._context.plan,
                     seed=seed_of(Stream.FINAL, spec.seed, final.trial.number, seed),
                 ),
             )

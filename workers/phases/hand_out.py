@@ -1,14 +1,18 @@
 """A bundle of the best network so far, while the job runs: from its first score on, and whenever a better one is there.
 
+In a planned job the winner's first full training goes in the place of the best of the search as soon as it is stored
+(`workers.phases.first_final`).
+
 A thread of the driver. It looks at the folder into which trials put their best weights (`workers.weights.held`), and
 writes a provisional bundle at most every EVERY_S, since a search may find something better every few seconds. What it
-needs is in that folder and in the ledger, so the driver after a crash goes on from there. The search never waits.
+needs is in that folder and in the ledger, so the driver after a crash goes on from there. Search and final trainings
+never wait.
 """
 
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +25,14 @@ from workers.conventions import score_name
 from workers.datasets import Dataset
 from workers.finalists.plan import is_its_own
 from workers.job.context import JobContext
+from workers.phases.first_final import first_final
 from workers.weights import held
 from workers.weights.held import Held
 
 log = logging.getLogger(__name__)
 
 EVERY_S = 60.0
-"""Seconds of wall clock between two bundles."""
+"""Seconds of wall clock between two bundles of the search, and before one that failed is tried again."""
 LOOK_S = 1.0
 
 
@@ -39,14 +44,16 @@ class HandOut(threading.Thread):
         self._context, self._dataset, self._every_s = context, dataset, every_s
         self._folder, self._total = context.folder / held.FOLDER, context.spec.budget.trial_epochs
         self._preprocessing: bundle.Preprocessing | None = None
-        self._due = 0.0
+        self._due, self._again = 0.0, 0.0
         self._done = threading.Event()
         for left in self._folder.glob("*.part"):  # by a trial that was killed while it wrote
             left.unlink(missing_ok=True)
 
     def run(self) -> None:
         while not self._done.wait(LOOK_S):
-            if time.monotonic() >= self._due and not self._looked():
+            now = time.monotonic()
+            look = self.look if now >= self._due else self.look_at_finals
+            if now >= self._again and not self._looked(look):
                 return
 
     def stop(self) -> None:
@@ -54,21 +61,36 @@ class HandOut(threading.Thread):
         self._done.set()
         if self.is_alive():
             self.join()
-        self._looked()
+        self._looked(self.look)
 
-    def _looked(self) -> bool:
+    def _looked(self, look: Callable[[], bool]) -> bool:
         """Whether there is any use in looking again. Without this bundle the job is worth the same."""
         try:
-            self.look()
+            look()
         except LeaseLost:
             return False
         except (ArchsmithError, OSError) as error:
-            self._due = time.monotonic() + self._every_s
+            self._again = time.monotonic() + self._every_s
             log.warning("no provisional bundle for now: %s", error)
         return True
 
     def look(self) -> bool:
         """Hand out the best network if it is not yet -> whether it did. Raises LeaseLost, Unavailable, OSError."""
+        return self.look_at_finals() or self._look_at_search()
+
+    def look_at_finals(self) -> bool:
+        """The same of the winner's first full training."""
+        found = first_final(self._context)
+        if found is None:
+            return False
+        job = self._context.job()
+        if job.state is not JobState.RUNNING or not found.is_new(job.held):
+            return False
+        provisional = found.provisional(job, score_name(job.spec.objective.score, self._dataset.task))
+        self._hand_out(job, found.trial, found.weights, provisional, {})
+        return True
+
+    def _look_at_search(self) -> bool:
         best = next(iter(held.held(self._folder)), None)
         job = self._context.job()
         if best is None or job.state is not JobState.RUNNING:
@@ -91,7 +113,6 @@ class HandOut(threading.Thread):
         return trial if trial.epochs >= best.epoch else None
 
     def _publish(self, best: Held, trial: Trial, job: Job) -> None:
-        given = self._preprocessing = self._preprocessing or bundle.Preprocessing.of(self._dataset)
         provisional = bundle.Provisional(
             trial=best.number,
             epochs=best.epoch,
@@ -100,19 +121,26 @@ class HandOut(threading.Thread):
             search_score=best.score,
             missing=tuple(missing(job, best, self._total)),
         )
+        self._hand_out(job, trial, best.path, provisional, {"value": best.value})
+        held.drop_all_but(best, self._folder)
+
+    def _hand_out(
+        self, job: Job, trial: Trial, weights: Path, provisional: bundle.Provisional, more: dict[str, float]
+    ) -> None:
+        """Write the bundle of these weights, and hand it out. more: values beside what it says of itself."""
+        given = self._preprocessing = self._preprocessing or bundle.Preprocessing.of(self._dataset)
         made = bundle.publish_provisional(
             self._context.folder,
             architecture=Architecture.from_json(trial.architecture),
-            weights=best.path.read_bytes(),
+            weights=weights.read_bytes(),
             preprocessing=given,
             report=_about(job, self._dataset, provisional),
             provisional=provisional,
         )
-        worth = {**provisional.to_json(), "value": best.value}
+        worth = {**provisional.to_json(), **more}
         values = {"file": made.path.name, "sha256": made.sha256, "bytes": made.bytes, "provisional": worth}
         self._context.ledger.hold_bundle(self._context.lease, values)
-        log.info("provisional bundle of %d bytes: trial %d, %.4f", made.bytes, best.number, best.score)
-        held.drop_all_but(best, self._folder)
+        log.info("%s; %d bytes", provisional, made.bytes)
         before = (job.held or {}).get("file")
         for path in self._context.folder.glob("provisional-*.zip"):
             if path.name not in (made.path.name, before):  # the one before may be on its way to somebody
@@ -143,9 +171,9 @@ def tidy(folder: Path) -> None:
 
 
 def _beats(best: Held, handed_out: dict[str, Any]) -> bool:
-    """Nothing of a search beats the final bundle that a continued job has from before."""
+    """Nothing of a search beats a full training, nor the final bundle that a continued job has from before."""
     old = handed_out.get("provisional")
-    return old is not None and best.order > (old["value"], -old["trial"])
+    return old is not None and "value" in old and best.order > (old["value"], -old["trial"])
 
 
 def _about(job: Job, dataset: Dataset, provisional: bundle.Provisional) -> dict[str, Any]:

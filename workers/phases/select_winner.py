@@ -4,7 +4,7 @@ Each result is a file of the job's folder before the next step reads it, so a ne
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,35 +17,49 @@ from workers.job.context import JobContext
 from workers.train.job_data import JobData
 
 
-def select(context: JobContext, tasks: Sequence[FinalistTask], data: JobData) -> dict[int, Selection]:
+def stored(context: JobContext, tasks: Sequence[FinalistTask]) -> dict[int, Selection]:
+    """The results by rank that there are already."""
+    found = {task.rank: _read(_file(context, task)) for task in tasks}
+    return {rank: selection for rank, selection in found.items() if selection is not None}
+
+
+def select(
+    context: JobContext,
+    tasks: Sequence[FinalistTask],
+    data: JobData,
+    *,
+    over: Callable[[], bool] = lambda: False,
+) -> dict[int, Selection]:
     """Train each candidate once; results by rank. Returns early, with those there are, when the job must be suspended.
 
-    data: with the search's splits.
+    data: with the search's splits. over: whether their time is.
     """
     if not tasks:
         return {}
-    found = {task.rank: _read(_file(context, task.rank)) for task in tasks}
+    found = stored(context, tasks)
     results = run_tasks(
         train_candidate,
-        [task for task in tasks if found[task.rank] is None],
+        [task for task in tasks if task.rank not in found],
         shared=data,
         cpus=context.spec.trial.cpus,
         gpus=context.spec.trial.gpus,
-        should_stop=lambda: context.stop.suspending,
+        should_stop=lambda: context.stop.suspending or over(),
     )
     for task, result in results:
         ended = _failed(task, result) if isinstance(result, TrialFailure) else result
-        write_whole(_file(context, task.rank), json.dumps(asdict(ended)).encode())
+        write_whole(_file(context, task), json.dumps(asdict(ended)).encode())
         found[task.rank] = ended
-    return {rank: selection for rank, selection in found.items() if selection is not None}
+    return found
 
 
 def _failed(task: FinalistTask, failure: TrialFailure) -> Selection:
     return Selection(score=None, seconds=0.0, epochs=task.recipe.epochs, reason=str(failure))
 
 
-def _file(context: JobContext, rank: int) -> Path:
-    return context.folder / "finalists" / f"selection-{rank}.json"
+def _file(context: JobContext, task: FinalistTask) -> Path:
+    """Of this trial and length: a job that is continued has others of the same rank."""
+    length = task.recipe.rungs[-1] if task.recipe.rungs else task.recipe.epochs
+    return context.folder / "finalists" / f"selection-{task.rank}-{task.number}-{length}.json"
 
 
 def _read(path: Path) -> Selection | None:

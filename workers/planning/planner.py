@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from archsmith.errors import InvalidInput, TrialFailure
 from search.ledger import Trial
+from search.planning.given import given_plan
 from search.planning.rule import ALONE, batch_size, final_steps, halves, make_plan, slots, trial_seconds
 from search.planning.trial_costs import trial_costs
 from search.planning.values import Plan, PlanInputs
@@ -75,7 +76,10 @@ class Planner:
     def begin(self, dataset: Dataset, numerics: Numerics) -> JobContext:
         """Make the plan, or take up the stored one. Raises InvalidInput where the budget is too small, JobFailure."""
         stored = self.context.ledger.plan(self.context.job_id)
-        if stored is None:
+        if stored is None and self._asked.plan is not None:
+            self._given = inputs_without_pace(self._asked, dataset, slots=self._slots())
+            self._store(given_plan(self._asked.plan, self._given), why="the plan of the job that this one repeats")
+        elif stored is None:
             self._given = self._measured(dataset, numerics)
             self._store(self._first(self._given), why="the start")
         else:
@@ -160,10 +164,12 @@ class Planner:
         """Whether any trial of the search has a value."""
         return any(trial.value is not None for trial in self.context.ledger.history(self.context.job_id))
 
+    def _slots(self) -> int:
+        return connection.slots(self._asked.trial.cpus, self._asked.trial.gpus)
+
     def _measured(self, dataset: Dataset, numerics: Numerics) -> PlanInputs:
         spec, context = self._asked, self.context
-        at_once = connection.slots(spec.trial.cpus, spec.trial.gpus)
-        given = inputs_without_pace(spec, dataset, slots=at_once)
+        given = inputs_without_pace(spec, dataset, slots=self._slots())
         batch = batch_size(given.samples, fixed=given.batch)
         task = pace_task(spec, dataset, numerics, given, batch)
         before_s = context.clock.seconds()
@@ -236,7 +242,7 @@ class Planner:
 
     def _for_the_winner(self, left: float) -> float:
         """Seconds of the winner's first full training."""
-        if connection.slots(self._asked.trial.cpus, self._asked.trial.gpus) > 1:
+        if self._slots() > 1:
             return ALONE * left
         return left * self.plan.winner_s / self.plan.finals_s
 

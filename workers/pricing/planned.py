@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from search.planning.given import given_plan
 from search.planning.rule import batch_size, make_plan
 from search.planning.values import Plan
 from search.spec import JobSpec
@@ -26,6 +27,8 @@ SAMPLED = 60
 def planned(settings: Settings, spec: JobSpec, dataset: Dataset, *, slots: int) -> dict[str, Any]:
     """The answer of a dry run. Raises InvalidInput where the budget is too small, with the least that would do."""
     given = inputs_without_pace(spec, dataset, slots=slots)
+    if spec.plan is not None:
+        return answer(given_plan(spec.plan, given), spec, slots=slots) | _space(spec, dataset)
     numerics = Numerics(precision="fp32", layout="nchw", source="fixed")
     task = pace_task(spec, dataset, numerics, given, batch_size(given.samples, fixed=given.batch))
     load_s = min(MOST_LOAD_S, age_s())

@@ -100,7 +100,7 @@ def _result(found: Findings) -> dict[str, Any]:
             "choices": trial.choices,
         },
         "shipped": {"seed": winner.trainings[0].row.seed, "final_score": winner.trainings[0].score},
-        "chosen_by": chosen_by(found.objective, finalists=len(found.selection)),
+        "chosen_by": chosen_by(found.objective, finalists=len(found.selection), planned=found.plan is not None),
         "selection": list(found.selection),
         "init_from": found.transfer,
         "compression": found.compression,
@@ -188,7 +188,7 @@ def _job(found: Findings) -> dict[str, Any]:
         "name": job.name,
         "created_at": job.created_at.isoformat(),
         "spec": job.spec.to_json(),
-        "document": again(job.spec, found.numerics),
+        "document": again(job.spec, found.numerics, found.plan),
     }
 
 
@@ -299,8 +299,11 @@ def _of_weights(found: Findings, ledger: Ledger) -> Iterator[str]:
             return
 
 
-def chosen_by(objective: Objective, *, finalists: int = 0) -> str:
-    """The rule that chose the winner, in words. finalists: those that were trained in full to choose among them."""
+def chosen_by(objective: Objective, *, finalists: int = 0, planned: bool = False) -> str:
+    """The rule that chose the winner, in words. finalists: those that were trained to choose among them.
+
+    planned: for a third of a full training (`workers.finalists.spare`), not for all of it.
+    """
     rule = "search_score on the validation split"
     if len(objective.names) > 1:
         rule = f"the best {rule} among the trials on the Pareto front of {', '.join(objective.names)}"
@@ -309,7 +312,8 @@ def chosen_by(objective: Objective, *, finalists: int = 0) -> str:
     elif objective.names != ("score",):
         rule = f"the lowest {objective.names[0]}"
     if finalists:
-        rule = f"the best of {finalists} finalists on the validation split after a full training without it, where "
+        length = "a third of a full training" if planned else "a full training"
+        rule = f"the best of {finalists} finalists on the validation split after {length} without it, where "
         rule += "finalists have the best search_score on the validation split"
         if objective.target is not None:
             rule += f", both with a soft target for {objective.target.measure}"

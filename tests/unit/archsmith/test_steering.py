@@ -1,5 +1,6 @@
 """A job that still runs, for client and command: its bundle so far, its early end, its budget."""
 
+import dataclasses
 import hashlib
 import io
 import json
@@ -48,6 +49,10 @@ def test_a_provisional_bundle_says_so(service: FakeService, tmp_path: Path, monk
     assert given == Provisional(**{**WORTH, "missing": ("the rest of the search", "the report")})  # type: ignore[arg-type]
     assert given is not None
     assert given.words == WORDS
+    winner = dataclasses.replace(given, epochs=24, epochs_total=24, final_score=0.8)
+    assert winner.words.startswith(
+        "provisional: trial 3, fully trained (24 epochs), accuracy 0.8000 on the test split;"
+    )
     service.on("GET", BUNDLE, _sent(_zip(left_out={})))
     with Client() as c:
         path = c.download_bundle(JOB)
@@ -111,7 +116,12 @@ def test_watching_tells_from_the_first_minute(monkeypatch: pytest.MonkeyPatch) -
     shown = progress.Lines(out)
     base: dict[str, Any] = {"progress": {"trials": {"running": 1}, "trials_total": 4}, "best": None}
     one = {"trial": 0, "epochs_total": 8}
-    for at, scores, bundle in ((0, [], None), (1, [0.5], None), (2, [0.5, 0.6], None), (9, [0.5, 0.6, 0.7], WORTH)):
+    winner = {**WORTH, "final_score": 0.8}
+    three = [0.5, 0.6, 0.7]
+    for at, scores, bundle in (
+        (0, [], None), (1, [0.5], None), (2, [0.5, 0.6], None),
+        (9, three, WORTH), (10, three, winner), (11, three, winner),
+    ):  # fmt: skip
         now[0] = float(at)
         held = bundle and {"sha256": "x", "bytes": 1, "provisional": bundle}
         document = job(**base, doing="trains", running=[{**one, "scores": scores}], bundle=held)
@@ -121,4 +131,5 @@ def test_watching_tells_from_the_first_minute(monkeypatch: pytest.MonkeyPatch) -
         "running, 0/4 trials done, 1 running",
         "running, 0/4 trials done, 1 running, trial 0 0.7000 after epoch 3 of 8",
         f"a provisional bundle of trial 3 is there: `archsmith download {JOB}` gets it",
+        f"a provisional bundle of the fully trained winner, trial 3 is there: `archsmith download {JOB}` gets it",
     ]

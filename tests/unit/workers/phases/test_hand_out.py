@@ -131,10 +131,10 @@ def test_a_full_disk_and_a_lost_lease_do_not_end_the_job(
 
     with monkeypatch.context() as patched:
         patched.setattr("workers.phases.hand_out.bundle.publish_provisional", full)
-        assert hand_out._looked(), "it is tried again"
+        assert hand_out._looked(hand_out.look), "it is tried again"
     ledger.expire(lease)
     assert ledger.claim("driver-2", 30.0) is not None
-    assert not hand_out._looked(), "the other driver does it"
+    assert not hand_out._looked(hand_out.look), "the other driver does it"
     assert ledger.job(lease.job_id).held is None
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from archsmith.errors import InvalidInput
 from search.ledger import Ledger, open_ledger
+from search.planning.given import given_document
 from search.planning.values import Plan
 from search.spec import Budget, FinalistSpec, TrialSpec
 from search.trial import TrialState
@@ -232,3 +233,21 @@ def test_costs_are_learned_from_timed_steps_and_trials_and_a_new_driver_finds_th
 
 def test_no_measured_second_steers_a_reproducible_search(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     assert Table(ledger, monkeypatch, reproducible=True).begin()[0].costs is None
+
+
+def test_a_job_that_repeats_another_one_takes_its_plan_and_measures_nothing(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = Table(ledger, monkeypatch, reproducible=True)
+    _, before = table.begin()
+    [first] = table.plans()
+    again = Table(ledger, monkeypatch, reproducible=True, plan=given_document(before))
+    monkeypatch.setattr(module, "run_tasks", lambda *_, **__: pytest.fail("it measures"))
+    made, plan = again.begin()
+    assert (plan, made.for_finals().plan) == (before, before)
+    assert made.context.spec.budget.trials == before.architectures
+    [stored] = again.plans()
+    assert stored["why"] == "the plan of the job that this one repeats"
+    different = {name for name in first if first[name] != stored[name]}
+    assert different <= {"why", "inputs"}
+    assert again.begin()[1] == before, "the next driver goes on with it"

@@ -15,6 +15,9 @@ from jinja2 import UndefinedError
 
 from api.schemas import JobRequest
 from search.ledger import Finalist, Lease, Ledger, open_ledger
+from search.planning.given import given_document
+from search.planning.rule import make_plan
+from search.planning.values import PlanInputs
 from search.spec import SEARCH_S, Budget, ControllerSpec, FinalistSpec, JobSpec, TrialSpec, WarmStart
 from search.trial import RANDOM_ARM, RANDOM_ARM_FROM, Outcome, TrialState
 from space import presets
@@ -281,3 +284,17 @@ def test_posting_the_document_of_a_report_gives_the_same_job(changes: dict[str, 
     assert (posted.trial.precision, posted.trial.layout) == ("bf16", "nhwc"), "what the calibration chose is fixed"
     fixed = Numerics(precision="fp32", layout="nchw", source="fixed")
     assert JobRequest.model_validate(json.loads(json.dumps(again(spec, fixed)))).spec() == spec
+
+
+def test_the_document_of_a_reproducible_planned_job_has_its_plan() -> None:
+    plan = make_plan(
+        PlanInputs(
+            seconds=120.0, slots=2, samples=1149, val_samples=288, final_samples=1437, input_shape=(1, 8, 8),
+            classes=10, step_s=0.006, score_s=0.01, reproducible=True,
+        )
+    )  # fmt: skip
+    spec = JobSpec(dataset="digits", **{**SPEC, "budget": Budget(seconds=120.0), "reproducible": True})
+    posted = JobRequest.model_validate(json.loads(json.dumps(again(spec, SETTING, plan)))).spec()
+    assert posted.plan == given_document(plan)
+    assert again(posted, SETTING, plan)["plan"] == posted.plan, "a replay can be replayed"
+    assert again(replace(spec, reproducible=False), SETTING, plan)["plan"] is None, "the clock revises that one"

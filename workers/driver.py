@@ -1,6 +1,6 @@
 """The driver of one job, from its lease to its bundle: `python -m workers.driver JOB_ID --owner O --fence F`.
 
-    assemble -> search -> random arm -> finalists -> bundle -> end
+    assemble -> search -> (random arm) -> finalists -> bundle -> end
 
 All its knowledge comes from the ledger, and every step is written there first, so after a crash at any line a new
 driver does what is left: finished trials are replayed into the controller, lost ones resume from their checkpoints.

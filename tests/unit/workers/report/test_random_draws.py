@@ -56,11 +56,12 @@ def test_the_searchs_whole_cost_pays_for_the_draws() -> None:
     found = told(drawn(0.5, 0.7, 0.6), others)
     assert (found["trials"], found["completed"], found["draws"], found["extrapolated"]) == (3, 3, 21, True)
     assert found["best_drawn"] == found["best_of_search"] == 0.7
+    low = found["interval"][0]
     assert found["words"] == (
-        "random search of the same cost, about 21 draws, would have reached an expected best search score of 0.7000, "
-        f"95% interval {found['interval'][0]:.4f} to 0.7000, by the 3 random trials of the search (3 of them trained "
-        "to the end); the search has 0.7000; these are more draws than were made, so it is extrapolated and cannot "
-        "exceed 0.7000, the best that was drawn"
+        "random search of the same cost, about 21 draws, would have reached an expected best search score of 0.7000 or "
+        f"more, by the 3 random trials of the search (3 of them trained to the end; bootstrap interval {low:.4f} to "
+        "0.7000, whose upper end is too low); the search has 0.7000; these are more draws than were made, so it is "
+        "extrapolated and cannot exceed 0.7000, the best that was drawn"
     )
 
 
@@ -79,7 +80,7 @@ def test_failed_draws_cost_and_a_single_one_has_no_interval() -> None:
     others = [replace(trial(100 + number, 0.6), epochs=8) for number in range(3)]
     found = told([*drawn(0.5), failed], others)
     assert (found["trials"], found["draws"], found["interval"]) == (1, 4, None)
-    assert "95% interval unknown, from a single trial" in found["words"]
+    assert "bootstrap interval unknown: a single trial" in found["words"]
 
 
 def test_there_is_none_without_random_trials_or_with_other_objectives() -> None:

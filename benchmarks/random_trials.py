@@ -13,6 +13,7 @@ from search.proposing.interleaved import Interleaved
 from search.testing.loop import Told, search
 from search.testing.toys import Ask, Faulty, Toy
 from search.trial import RANDOM
+from space.decision import Choices
 from workers.report.random_draws import bootstrap, expected_maximum
 from workers.report.statistics import Gain, Scores, gain
 
@@ -39,9 +40,8 @@ class World:
         def grow(ask: Ask) -> list[tuple[str, dict[str, object]]]:
             return [("conv2d", {"out": ask(f"width.{i}", OPTIONS, False), "kernel": 1}) for i in range(self.widths)]
 
-        def reward(choices: object) -> float:
-            values = choices.values() if isinstance(choices, dict) else ()
-            return 0.4 + self.worth * sum(value == OPTIONS[-1] for value in values)
+        def reward(choices: Choices) -> float:
+            return 0.4 + self.worth * sum(value == OPTIONS[-1] for value in choices.values())
 
         return Toy("planted", grow, reward)
 

@@ -68,7 +68,7 @@ def random_trials(spec: JobSpec, ledger: Ledger, job_id: str) -> list[Trial]:
 
 
 def plan(spec: JobSpec, searched: Sequence[Trial], random: Sequence[Trial]) -> list[Final]:
-    """searched: all trials of the search; random: the random ones, of the search or of its arm, [] where there are none."""
+    """searched: all trials of the search; random: the random ones, of the search or of its arm, [] for none."""
     objective, wanted = Objective.of(spec.objective), spec.finalists
     found: list[tuple[Role, Trial]] = [("finalist", t) for t in choose(searched, wanted.top, objective)]
     if wanted.baseline:

@@ -196,7 +196,8 @@ class TrialRequest(Strict):
 class FinalistsRequest(Strict):
     """How many of the best architectures are trained in full, and with how many seeds. epochs: null = by rule.
 
-    baseline, random_arm: what the winner is compared with; the random arm uses as many epochs as the search.
+    baseline, random_arm: what the winner is compared with. A planned job draws a part of its trials at random, unless
+    its comparison is full; otherwise a random arm uses as many epochs as the search.
     fidelity: number of architectures in which short and full training are compared, 0 for none.
     """
 

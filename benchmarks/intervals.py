@@ -1,6 +1,6 @@
 """How often the report's intervals miss, on simulated jobs whose true scores are known; nothing is trained.
 
-    python -m benchmarks.intervals [--jobs 1000] [--table nasbench201_cifar10.csv.gz] [--seed 0]
+    python -m benchmarks.intervals [--jobs 1000] [--table nasbench201_cifar10.csv.gz] [--seed 0] [--only jobs draws]
 
 Three tables, each with the method of before and that of today:
 
@@ -10,6 +10,13 @@ Three tables, each with the method of before and that of today:
     ranks     Kendall's tau between search and final scores, estimated from six architectures of a search of 30 trials:
               how far off, and how often the interval has the true one (95 %); with --table also for NAS-Bench-201,
               12 epochs against 200
+
+and two of the random trials within a search (`benchmarks/random_trials.py`):
+
+    jobs      whole searches with random trials: where all architectures are equal, how many reports say "no gain over
+              random"; where one is better, how many find it and state a gain. 40 of each; minutes
+    draws     what random search of the whole cost would have reached, from r random trials: how far off the estimate
+              is, and how often the interval has the truth
 """
 
 import argparse
@@ -26,6 +33,7 @@ import numpy.typing as npt
 import torch
 from scipy import stats
 
+from benchmarks import random_trials
 from workers.report.rank_agreement import agreement
 from workers.report.statistics import LEVEL, Gain, Scores, gain
 from workers.train.metrics import METRICS
@@ -240,7 +248,50 @@ def draws(table: Path | None) -> dict[str, Draw]:
 
 
 def row(name: str, *cells: Any) -> str:
-    return f"{name:48}" + "".join(f"{cell:>16}" for cell in cells)
+    return f"{name:62}" + "".join(f"{cell:>16}" for cell in cells)
+
+
+def _scores(options: argparse.Namespace) -> None:
+    print(row("scores: before -> today", '"gain"', "missed"))
+    for world in WORLDS:
+        old, new = of_scores(world, options.jobs, seed=options.seed)
+        name = f"{world.score}, {world.classes} classes, {world.samples} samples"
+        print(row(name, f"{old.gains:.3f} -> {new.gains:.3f}", f"{old.missed:.3f} -> {new.missed:.3f}"), flush=True)
+
+
+def _noise(options: argparse.Namespace) -> None:
+    print(row("noise: before -> today", "missed", "width, points"))
+    for name, deviations in NOISES.items():
+        for counts in COUNTS:
+            old, new = of_noise(deviations, counts, options.jobs, seed=options.seed)
+            widths = f"{100 * old.width:.2f} -> {100 * new.width:.2f}"
+            print(row(f"{name}, trainings {counts}", f"{old.missed:.3f} -> {new.missed:.3f}", widths), flush=True)
+
+
+def _ranks(options: argparse.Namespace) -> None:
+    print(row("ranks: before -> today", "true tau", "bias", "sd", "covered"))
+    for name, draw in draws(options.table).items():
+        true, was, now = of_ranks(draw, options.jobs, seed=options.seed)
+        cells = [f"{a:.2f} -> {b:.2f}" for a, b in ((was.bias, now.bias), (was.sd, now.sd))]
+        print(row(name, f"{true:.2f}", *cells, f"{was.covered:.3f} -> {now.covered:.3f}"), flush=True)
+
+
+def _jobs(_: argparse.Namespace) -> None:
+    print(row("jobs", '"no gain"', '"gain"', "best found"))
+    for name, world in random_trials.WORLDS.items():
+        found = random_trials.of_jobs(world)
+        print(row(name, found.none, found.gains, found.planted), flush=True)
+
+
+def _draws(options: argparse.Namespace) -> None:
+    print(row("draws", "bias", "covered", "above the end"))
+    for made, wanted in random_trials.DRAWS:
+        seen = random_trials.of_draws(made, wanted, options.jobs, seed=options.seed)
+        cells = [f"{seen.bias:+.2f}", f"{seen.covered:.3f}", f"{seen.above:.3f}"]
+        print(row(f"{made} random trials, {wanted} draws (bias in standard deviations)", *cells), flush=True)
+
+
+TABLES = {"scores": _scores, "noise": _noise, "ranks": _ranks, "jobs": _jobs, "draws": _draws}
 
 
 def main() -> None:
@@ -248,24 +299,11 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--table", type=Path)
+    parser.add_argument("--only", nargs="+", choices=TABLES, default=list(TABLES))
     options = parser.parse_args()
     torch.set_num_threads(1)
-    print(row("scores: before -> today", '"gain"', "missed"))
-    for world in WORLDS:
-        old, new = of_scores(world, options.jobs, seed=options.seed)
-        name = f"{world.score}, {world.classes} classes, {world.samples} samples"
-        print(row(name, f"{old.gains:.3f} -> {new.gains:.3f}", f"{old.missed:.3f} -> {new.missed:.3f}"), flush=True)
-    print(row("noise: before -> today", "missed", "width, points"))
-    for name, deviations in NOISES.items():
-        for counts in COUNTS:
-            old, new = of_noise(deviations, counts, options.jobs, seed=options.seed)
-            widths = f"{100 * old.width:.2f} -> {100 * new.width:.2f}"
-            print(row(f"{name}, trainings {counts}", f"{old.missed:.3f} -> {new.missed:.3f}", widths), flush=True)
-    print(row("ranks: before -> today", "true tau", "bias", "sd", "covered"))
-    for name, draw in draws(options.table).items():
-        true, was, now = of_ranks(draw, options.jobs, seed=options.seed)
-        cells = [f"{a:.2f} -> {b:.2f}" for a, b in ((was.bias, now.bias), (was.sd, now.sd))]
-        print(row(name, f"{true:.2f}", *cells, f"{was.covered:.3f} -> {now.covered:.3f}"), flush=True)
+    for name in options.only:
+        TABLES[name](options)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ SCHEDULERS = ("none", "asha", "hyperband")
 
 
 COMPARISONS = ("share", "full")
-"""What a planned job spends on its random arm: a share of its time, or as much as the search."""
+"""What a planned job is compared with: random trials, a share of its own, or a random arm that costs what it does."""
 
 TRIALS, SEARCH_S, EPOCHS, BATCH = 30, 3600.0, 8, 128
 """Of a job that says how long its trials are trained, or how many there are, but not how long it may take itself."""
@@ -203,7 +203,7 @@ class JobSpec:
 
     enqueue: the user's own architectures, as answers to decisions; tried first after the baseline.
     init_from: id of a succeeded job whose weights all trainings start from, as far as they fit.
-    comparison: one of COMPARISONS; without a plan the random arm costs as much as the search.
+    comparison: one of COMPARISONS; without a plan a random arm costs as much as the search.
     plan: of a reproducible job that repeats another one, that one's (`search/planning/given.py`); None = by measuring.
     """
 

@@ -46,6 +46,7 @@ class Stream(IntEnum):
     SIMPLE_MODELS = 25  # part: the samples that simple models see; 10 and up: the draws of a model
     SUBSET = 26  # class: which samples a share of the training split has
     MIRROR = 27  # none: the samples that tell whether mirror images help
+    EXPECTED_MAXIMUM = 28  # none: resamples of a search's random trials, in its report
 
 
 def sequence(purpose: Stream, seed: int, *numbers: int) -> np.random.SeedSequence:

@@ -63,6 +63,10 @@ they are not counted, cannot be the incumbent, teach no controller and use no bu
 RANDOM_ARM_FROM = 2_000_000
 """Number of the first of these trials, above those of all others."""
 
+RANDOM = "random"
+"""Provenance of trials of the search that were drawn uniformly at random (`search/proposing/interleaved.py`). They are
+trials like the others: they are counted, teach the controller, and may become the incumbent and the winner."""
+
 MAX_ATTEMPTS = 3
 """A trial that lost its machine so often without a new epoch is failed: it may be what kills the machine."""
 

@@ -1,6 +1,6 @@
 """The driver of one job, from its lease to its bundle: `python -m workers.driver JOB_ID --owner O --fence F`.
 
-    assemble -> search -> random arm -> finalists -> bundle -> end
+    assemble -> search -> (random arm) -> finalists -> bundle -> end
 
 All its knowledge comes from the ledger, and every step is written there first, so after a crash at any line a new
 driver does what is left: finished trials are replayed into the controller, lost ones resume from their checkpoints.
@@ -25,6 +25,7 @@ from search.objective import Objective
 from search.proposing import enqueue
 from search.proposing.controller import Controller, Proposal
 from search.proposing.in_order import DeterministicOrder
+from search.proposing.interleaved import Interleaved
 from search.streams import Stream, seed_of
 from search.trial import RANDOM_ARM_FROM, JobState, TrialState
 from space.analysis import analyse
@@ -36,7 +37,7 @@ from workers.cluster.search import run_search
 from workers.cluster.searcher import LedgerSearcher
 from workers.cluster.trial import Start, TrialTask
 from workers.datasets import Dataset, DataStore
-from workers.finalists.plan import is_its_own
+from workers.finalists.plan import has_arm, interleaves
 from workers.job.context import JobContext
 from workers.job.heartbeat import EXIT_CLUSTER_AWAY, EXIT_LEASE_LOST, THE_CLUSTER, Heartbeat
 from workers.job.restore import Restored, follow_plan, measured, recall, replayed
@@ -158,7 +159,7 @@ class Driver:
             trained = [t for t in self._ledger.history(self._context.job_id) if t.value is not None]
             if not trained:
                 raise JobFailure(f"no trial succeeded: {self._failures()}")
-            if self._spec.finalists.random_arm and not is_its_own(self._spec) and not self._stop.hurried:
+            if has_arm(self._spec, planned=self._context.plan is not None) and not self._stop.hurried:
                 self._random_arm(dataset, numerics)
         if not self._stop.suspending:
             if self._planner is not None:
@@ -215,11 +216,14 @@ class Driver:
         )
         if self._context.plan is not None:
             follow_plan(controller, self._context.plan, None if self._planner is None else self._planner.costs)
+        inner = controller
+        if interleaves(spec, planned=self._context.plan is not None):
+            controller = Interleaved(controller, space, constraints=constraints, seed=spec.seed)
         controller.enqueue([enqueue.resolve(space, answers) for answers in spec.enqueue])
         recall(controller, self._ledger, self._lease, spec, space, constraints)
         own = [trial for trial in self._ledger.history(self._context.job_id) if trial.provenance != "prior"]
         if spec.controller.options.get("warm") == "zero_cost":
-            self._rank_starts(controller, dataset, asked=len(own))
+            self._rank_starts(inner, dataset, asked=len(own))
         if spec.reproducible:
             controller = DeterministicOrder(controller)
         return replayed(controller, own, measured(self._ledger, self._context.job_id, objective), objective)

@@ -142,8 +142,8 @@ class Trial:
     architecture: JSON of the graph; hash: its canonical hash.
     epochs: measured so far, then the fidelity of the outcome.
     attempts: how often it was started; seconds: wall clock of all its attempts.
-    provenance: "baseline", "user" (enqueued), "controller", "prior" (of an earlier job, never run in this one), or
-        `RANDOM_ARM` (not of the search, but of the random arm that it is compared with).
+    provenance: "baseline", "user" (enqueued), "controller", `RANDOM` (of the search, drawn uniformly), "prior" (of
+        an earlier job, never run in this one), or `RANDOM_ARM` (not of the search, but of the random arm).
     measurements: filled by `Ledger.trial` only, in order of epoch.
     """
 

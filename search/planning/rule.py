@@ -1,12 +1,14 @@
 """The rule that turns budget, data and measured seconds into a plan. A pure function of its inputs.
 
-    whole job = start + search + random arm + final trainings + bundle + a reserve
+    whole job = start + search + (random arm) + final trainings + bundle + a reserve
 
 1. The batch grows with the data: about 32 steps a pass, between 16 and 128 samples.
 2. A training that has converged takes `wanted` steps: 24 passes over 50,000 samples, more over fewer, at least 8.
 3. Search and its rungs get SEARCH of what is left beside start and bundle, and at least LEAST_SEARCH of the whole, but
    no more than MOST_SEARCH of what is left, where start and bundle take most of a short job.
-   Of the rest WINNER goes to the winner's full training, the others to comparison, at most a fifth of the whole.
+   Of the rest WINNER goes to the winner's full training, the other part to comparison: to baseline, best random
+   architecture and further seeds. With the random trials of the search, which have no time of their own since they
+   teach it as well, comparison takes about a fifth of the whole. A full comparison has a random arm beside that.
 4. A search that could make A whole trainings (with early stopping) tries ARCHITECTURES * sqrt(A) architectures, so that
    twice the time buys 1.4 times the architectures and trainings 1.4 times as long; fewer below KNEE, where trainings
    are so short that they hardly rank. Once trials are trained as long as they need, more time buys architectures alone.
@@ -32,9 +34,9 @@ FEWEST_STEPS, GRAPH_STEPS = 300, 400
 
 RESERVE = 0.03
 """Share of the budget that no phase gets: for what a phase takes longer than its time."""
-SEARCH, LEAST_SEARCH, MOST_SEARCH = 0.52, 0.45, 0.75
-WINNER, TURNS, ARM = 0.60, 0.24, 0.16
-"""Shares of what is left after the search."""
+SEARCH, LEAST_SEARCH, MOST_SEARCH = 0.56, 0.45, 0.75
+WINNER = 0.72
+"""Share of what is left after the search, and after its random arm where it has one."""
 FULL_SEARCH, FULL_ARM = 0.4, 0.4
 """Of a job that wants a random arm of the search's own cost."""
 
@@ -190,13 +192,11 @@ def _parts(given: PlanInputs) -> tuple[float, float, float, float] | None:
     full = given.full_comparison and given.random_arm
     least = min(LEAST_SEARCH * given.seconds, MOST_SEARCH * usable)
     search = FULL_SEARCH * usable if full else max(SEARCH * usable, least)
-    arm = FULL_ARM * usable if full else ARM * (usable - search)
+    arm = FULL_ARM * usable if full else 0.0
     rest = usable - search - arm
     if usable <= 0 or rest <= 0:
         return None
-    if not given.random_arm:
-        search, arm = search + arm, 0.0
-    return search, arm, rest * WINNER / (WINNER + TURNS), rest * TURNS / (WINNER + TURNS)
+    return search, arm, WINNER * rest, (1.0 - WINNER) * rest
 
 
 def _longest(given: PlanInputs) -> int:

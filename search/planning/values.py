@@ -92,8 +92,9 @@ class Plan:
     share: of the training split that a trial sees. resolution: side of pictures in pixels, None as stored.
     architectures: how many are expected to be scored. final_steps: of a final training. trainings: final ones that are
     expected to fit. limit_s: most seconds of one trial.
-    start_s, search_s, arm_s, winner_s, turns_s, bundle_s: seconds of start, search, random arm, the winner's first full
-    training, the other full trainings, bundle. step_s, score_s, load_s: as they were measured, see `PlanInputs`.
+    start_s, search_s, arm_s, winner_s, turns_s, bundle_s: seconds of start, search, random arm (0 where random trials
+    are part of the search), the winner's first full training, the other full trainings, bundle. step_s, score_s,
+    load_s: as they were measured, see `PlanInputs`.
     pace: measured seconds of the trials so far over those expected at the start. warnings: sentences.
     """
 

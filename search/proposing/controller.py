@@ -42,7 +42,8 @@ class Proposal:
     number: the trial's number, given by the caller of `ask`.
     choices: the decisions answered, by name, in the order asked.
     behaviour: per decision, the probability with which the policy chose it then (policy gradients; empty otherwise).
-    provenance: "baseline", "user" (enqueued), "controller", "prior" (of an earlier job), or `search.trial.RANDOM_ARM`.
+    provenance: "baseline", "user" (enqueued), "controller", "prior" (of an earlier job), `search.trial.RANDOM`, or
+        `search.trial.RANDOM_ARM`.
     """
 
     number: int

@@ -32,6 +32,10 @@ def test_a_planned_job_plans_searches_and_has_a_bundle(yard: Yard) -> None:
     assert ("finalist", 0) in roles
     report = json.loads((yard.settings.job_folder(job_id) / "bundle" / "report.json").read_text())
     assert report["plan"]["seconds"] == 1800.0
+    assert report["plan"]["arm_s"] == 0.0
+    found = [trials[number].provenance for number in sorted(trials)]
+    assert found == ["baseline", "controller", "random"][: len(found)]
+    assert yard.ledger.random_arm(job_id) == []
     assert report["job"]["document"]["budget"]["epochs"] is None
     audit(yard.ledger)
 

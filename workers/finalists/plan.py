@@ -2,7 +2,7 @@
 
     finalist   the best of the search, `finalists.top` of them; `selection.py` chooses the winner among them
     baseline   the space's baseline, trial 0: what a person would have chosen
-    random     the best of the random arm by search score
+    random     the best of the random trials by search score: those of the search that were drawn at random, or the arm
     fidelity   others, spread over the ranking of the search, so that `finalists.fidelity` architectures were trained
                both short and in full
 
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from search.ledger import Ledger, Role, Trial
 from search.objective import Objective
 from search.spec import JobSpec
-from search.trial import TrialState
+from search.trial import RANDOM, TrialState
 from workers.finalists.training import choose
 
 NOISE_SEEDS = 3
@@ -46,15 +46,29 @@ def is_its_own(spec: JobSpec) -> bool:
     return spec.controller.name == "random"
 
 
+def interleaves(spec: JobSpec, *, planned: bool) -> bool:
+    """Whether a part of the search's own trials is drawn at random (`search/proposing/interleaved.py`).
+
+    planned: whether the job has a plan, which a spec with the plan's values does not tell.
+    """
+    return planned and spec.finalists.random_arm and spec.comparison == "share" and not is_its_own(spec)
+
+
+def has_arm(spec: JobSpec, *, planned: bool) -> bool:
+    """Whether a random arm follows the search."""
+    return spec.finalists.random_arm and not is_its_own(spec) and not interleaves(spec, planned=planned)
+
+
 def random_trials(spec: JobSpec, ledger: Ledger, job_id: str) -> list[Trial]:
     """The uniformly random trials that the winner is compared with, those of the search where they are such."""
     if is_its_own(spec):
         return [trial for trial in ledger.history(job_id) if trial.provenance == "controller"]
-    return ledger.random_arm(job_id)
+    drawn = [trial for trial in ledger.history(job_id) if trial.provenance == RANDOM]
+    return [*drawn, *ledger.random_arm(job_id)]
 
 
 def plan(spec: JobSpec, searched: Sequence[Trial], random: Sequence[Trial]) -> list[Final]:
-    """searched: all trials of the search; random: those of its random arm, [] where there is none."""
+    """searched: all trials of the search; random: the random ones, of the search or of its arm, [] for none."""
     objective, wanted = Objective.of(spec.objective), spec.finalists
     found: list[tuple[Role, Trial]] = [("finalist", t) for t in choose(searched, wanted.top, objective)]
     if wanted.baseline:

@@ -23,7 +23,7 @@ from space.architecture import Architecture
 from workers import bundle
 from workers.conventions import score_name
 from workers.datasets import Dataset
-from workers.finalists.plan import is_its_own
+from workers.finalists.plan import has_arm
 from workers.job.context import JobContext
 from workers.phases.first_final import first_final
 from workers.weights import held
@@ -156,7 +156,7 @@ def missing(job: Job, best: Held, total: int) -> Iterator[str]:
         ended = sum(count for state, count in job.counts.items() if state.terminal)
         of = "" if spec.budget.trials is None else f" of {spec.budget.trials}"
         yield f"the rest of the search: {ended}{of} trials have ended"
-    if spec.finalists.random_arm and not is_its_own(spec):
+    if has_arm(spec, planned=spec.budget.planned):
         yield "the random search that the result is compared with"
     yield "full trainings of the best architectures, and their scores on the test split"
     if spec.compress is not None:

@@ -14,7 +14,7 @@ from archsmith.errors import TrialFailure
 from search.ledger import Trial
 from workers.cluster import connection
 from workers.datasets import Dataset
-from workers.finalists.plan import Final, is_its_own
+from workers.finalists.plan import Final, has_arm
 from workers.finalists.training import FinalistResult, FinalistTask
 from workers.finalists.turns import expected_seconds, in_turns
 from workers.job.context import JobContext
@@ -107,7 +107,7 @@ class NearEnd:
         ledger, job_id, total = self._context.ledger, self._context.job_id, self._spec.budget.trial_epochs
         kept = sum(row.state == "completed" for row in ledger.finalists(job_id))
         about = None if own is None else {"trial": own.number, "epochs": own.epoch, "epochs_total": total}
-        arm = self._spec.finalists.random_arm and not is_its_own(self._spec)
+        arm = has_arm(self._spec, planned=self._context.plan is not None)
         missing = ["the random search"] if arm and not ledger.random_arm(job_id) else []
         return words(kept=kept, planned=planned, own=about, skipped=missing)
 

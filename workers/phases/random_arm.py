@@ -8,8 +8,8 @@ Cost is counted in epochs of training, so a search on a busy machine and its rep
 The report has the seconds of both. The arm ends when fewer epochs are left than one whole trial takes, so it never has
 more than the search; and, unless the job is reproducible, after LONGEST times the search's wall clock: where a search
 has learned to choose small networks, random ones may take many times as long. A search whose controller is `random` is
-its own arm, and nothing is trained twice. In a planned job the arm ends with its share of the time, unless the job's
-`comparison` is "full" (`search/planning/`).
+its own arm, and nothing is trained twice. A planned job has an arm only if its `comparison` is "full"; otherwise trials
+of the search itself are drawn at random (`search/proposing/interleaved.py`), and nothing is spent on another search.
 
 Its trials are rows of the ledger with provenance `RANDOM_ARM`, numbered from RANDOM_ARM_FROM: after a crash they are
 replayed like those of the search, which never sees them.
@@ -43,17 +43,11 @@ MOST = 4
 """Trials of the arm for each of the search's, at most: a bound where early stopping or failures leave epochs over."""
 
 
-def budget(
-    spec: JobSpec, searched: Sequence[Trial], *, share: float = 1.0, passes: Callable[[int], float] = float
-) -> Budget:
-    """A budget of as many epochs as the search's own trials took, or of a share of them, at least one trial's.
-
-    passes: see `JobContext.passes`.
-    """
+def budget(spec: JobSpec, searched: Sequence[Trial], *, passes: Callable[[int], float] = float) -> Budget:
+    """A budget of as many epochs as the search's own trials took. passes: see `JobContext.passes`."""
     own = [trial for trial in searched if trial.provenance != "prior"]
     spent = sum(passes(trial.epochs) for trial in own)
-    total = spent if share == 1.0 else max(passes(spec.budget.trial_epochs), share * spent)
-    return Budget(trials=max(1, MOST * len(own)), epochs=spec.budget.trial_epochs, total_epochs=total)
+    return Budget(trials=max(1, MOST * len(own)), epochs=spec.budget.trial_epochs, total_epochs=spent)
 
 
 def _limit_s(context: JobContext) -> float:
@@ -65,14 +59,6 @@ def _limit_s(context: JobContext) -> float:
         return most
     used_s = float(context.job().phases.get(RANDOM_ARM, {}).get("seconds", 0.0))
     return min(most, used_s + max(0.0, plan.arm_ends_s - context.clock.seconds()))
-
-
-def _share(context: JobContext) -> float:
-    """Of the search's epochs, for the arm of a reproducible planned job, which no clock ends."""
-    plan = context.plan
-    if plan is None or not context.spec.reproducible or context.spec.comparison == "full":
-        return 1.0
-    return plan.arm_s / plan.search_s
 
 
 class _Uniform(RandomController):
@@ -97,9 +83,7 @@ class RandomArm:
         used_s = float(job.phases.get(RANDOM_ARM, {}).get("seconds", 0.0))
         self._context = replace(
             context,
-            spec=replace(
-                spec, budget=budget(spec, history, share=_share(context), passes=context.passes), stop=StopSpec()
-            ),
+            spec=replace(spec, budget=budget(spec, history, passes=context.passes), stop=StopSpec()),
             stop=context.stop.part(used_s=used_s, limit_s=limit_s),
         )
         self._make_task, self._on_end = make_task, on_end

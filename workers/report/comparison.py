@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from search.ledger import Role, Trial
-from search.trial import TrialState
+from search.trial import RANDOM, TrialState
 from workers.report.rank_agreement import FEWEST, Agreement, agreement
 from workers.report.statistics import LEVEL, Gain, gain
 from workers.report.trained import Trained
@@ -24,13 +24,17 @@ def gains(
 
 def _gain(trained: Sequence[Trained], winner: Trained, role: Role, trial: Trial | None, *, seed: int) -> dict[str, Any]:
     other = None if trial is None else next((entry for entry in trained if entry.trial.hash == trial.hash), None)
-    if trial is None or other is None:
+    if role == "random" and winner.trial.provenance == RANDOM:
+        other = winner  # a draw is not better than draws, and the best of them by search score may be another one
+    if other is None:
         words = f"gain over {_called(role)} unknown: {MISSING[role]}"
         return {"verdict": "unknown", "words": words, "value": None, "interval": None, "against": None}
     if other is winner:
         trainings = len(winner.scores.values)
         found = Gain(value=0.0, interval=(0.0, 0.0), samples=True, trainings=(trainings, trainings))
-        words = f"no gain over {_called(role)}: the winner is this architecture itself"
+        drawn = role == "random" and winner.trial.provenance == RANDOM
+        what = "was drawn at random" if drawn else "is this architecture itself"
+        words = f"no gain over {_called(role)}: the winner {what}"
     else:
         pool = [entry.scores for entry in trained]
         found = gain(winner.scores, other.scores, pool, seed=seed)

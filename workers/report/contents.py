@@ -13,11 +13,12 @@ from search.streams import Stream, seed_of
 from workers.conventions import score_name
 from workers.datasets import Dataset
 from workers.datasets.balance import unequal_classes
-from workers.finalists.plan import is_its_own
+from workers.finalists.plan import has_arm, is_its_own
 from workers.report.comparison import fidelity, gains, noise
 from workers.report.costs import Seconds, costs, incumbents, trained_seconds
 from workers.report.document import again, digest
 from workers.report.environment import fingerprint
+from workers.report.random_draws import random_draws
 from workers.report.simple import simple_models
 from workers.report.trained import Trained
 from workers.simple.record import StageScores
@@ -31,7 +32,7 @@ SEEDS = "search/streams.py: (TRIAL, job, trial) of a trial, (FINAL, job, trial, 
 class Findings:
     """What a report is made from.
 
-    random: the trials of the random arm. winner: an element of `trained`.
+    random: the random trials, of the search itself or of its random arm. winner: an element of `trained`.
     references: role -> the trial that the winner is compared with; only roles that the job asked for.
     duplicates: see `DataStore.duplicates`. transfer: see `workers.weights.inherit.inherited_shares`.
     compression: see `workers.compress.product`. selection: see `workers.finalists.selection.described`.
@@ -98,6 +99,7 @@ def _result(found: Findings) -> dict[str, Any]:
             "params": trial.params,
             "macs": trial.macs,
             "choices": trial.choices,
+            "provenance": trial.provenance,
         },
         "shipped": {"seed": winner.trainings[0].row.seed, "final_score": winner.trainings[0].score},
         "chosen_by": chosen_by(found.objective, finalists=len(found.selection), planned=found.plan is not None),
@@ -112,8 +114,10 @@ def _evidence(found: Findings, ledger: Ledger) -> dict[str, Any]:
     """Gains, rank agreement, noise, and warnings."""
     spec, varied = found.job.spec, noise(found.trained, found.winner)
     ranks = fidelity(found.trained, found.own) if spec.finalists.fidelity else None
+    draws = random_draws(found.random, found.own, found.objective, seed=spec.seed, passes=found.passes)
     return {
         "gains": gains(found.trained, found.winner, found.references, seed=spec.seed),
+        "random_draws": None if draws is None else draws.to_json(),
         "fidelity": ranks,
         "noise": varied,
         "simple_models": simple_models(*found.simple, found.winner.scores.mean),
@@ -264,7 +268,7 @@ def _of_classes(found: Findings) -> Iterator[str]:
 def _of_cost(found: Findings) -> Iterator[str]:
     """Warn if the random arm trained less than the search, by more than the one trial that did not fit in."""
     spec = found.job.spec
-    if not spec.finalists.random_arm or is_its_own(spec):
+    if not has_arm(spec, planned=found.plan is not None):
         return
     search, arm = (sum(found.passes(trial.epochs) for trial in trials) for trials in (found.own, found.random))
     if arm + found.passes(spec.budget.trial_epochs if found.plan is None else len(found.plan.rungs)) < search:
@@ -275,15 +279,15 @@ def _of_cost(found: Findings) -> Iterator[str]:
 
 
 def _of_priors(found: Findings, ledger: Ledger) -> Iterator[str]:
-    """Warn if the search learned from trials of earlier jobs, which cost epochs that its random arm did not get."""
+    """Warn if the search learned from trials of earlier jobs, which cost epochs that random search did not get."""
     jobs = found.job.spec.warm_start.jobs
     if not jobs or not found.job.spec.finalists.random_arm or is_its_own(found.job.spec):
         return
     rows = [trial for job_id in jobs for trial in ledger.history(job_id) if trial.provenance != "prior"]
     earlier, own = (sum(trial.epochs for trial in trials) for trials in (rows, found.own))
     yield (
-        f"the search learned from {len(rows)} trials of earlier jobs, {earlier} epochs beside its own {own}; the "
-        "random arm had only as many as its own, so part of a gain over random may come from the others"
+        f"the search learned from {len(rows)} trials of earlier jobs, {earlier} epochs beside its own {own}; "
+        "random search had none of these, so part of a gain over random may come from the others"
     )
 
 

@@ -65,13 +65,14 @@ def _fidelity(report: dict[str, Any]) -> str:
 
 def _incumbents(report: dict[str, Any]) -> str:
     spent = [row["epochs"] for row in report["costs"] if row["phase"] in ("search", "random_arm")]
+    random = "random trials" if report.get("random_draws") else "random arm"
     series = [
         Series(
             name=name,
             kind=kind,
             points=tuple((row["epochs"], row["search_score"]) for row in report["incumbents"][key]),
         )
-        for name, kind, key in (("search", "search", "search"), ("random arm", "random", "random_arm"))
+        for name, kind, key in (("search", "search", "search"), (random, "random", "random_arm"))
     ]
     if not any(line.points for line in series):
         return ""

@@ -90,7 +90,9 @@ def test_the_shares_add_up_and_never_exceed_the_budget(given: PlanInputs) -> Non
     assert spent <= given.seconds * (1 + 1e-9)
     assert spent >= 0.95 * given.seconds
     assert given.start_s <= found.search_ends_s <= found.arm_ends_s <= found.finals_end_s <= given.seconds
-    if not (given.full_comparison and given.random_arm):
+    full = given.full_comparison and given.random_arm
+    assert (found.arm_s > 0) == full, "without a full comparison random trials are part of the search"
+    if not full:
         assert found.comparison_s <= 0.2 * given.seconds
         usable = 0.97 * given.seconds - given.start_s - given.bundle_s
         assert found.search_s >= min(0.45 * given.seconds, 0.74 * usable)

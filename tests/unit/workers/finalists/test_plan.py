@@ -7,9 +7,9 @@ import pytest
 
 from search.ledger import Trial
 from search.spec import Budget, ControllerSpec, FinalistSpec, JobSpec
-from search.trial import RANDOM_ARM, RANDOM_ARM_FROM
+from search.trial import RANDOM, RANDOM_ARM, RANDOM_ARM_FROM
 from tests.unit.workers.finalists.test_training import trial
-from workers.finalists.plan import is_its_own, plan, random_trials, spread
+from workers.finalists.plan import has_arm, interleaves, is_its_own, plan, random_trials, spread
 from workers.phases.random_arm import budget
 
 
@@ -89,6 +89,44 @@ def test_a_random_search_is_its_own_arm(controller: str, numbers: list[int]) -> 
     spec, ledger = JobSpec(dataset="digits", space={}, controller=ControllerSpec(name=controller)), Rows()
     assert is_its_own(spec) == (controller == "random")
     assert [one.number for one in random_trials(spec, ledger, "j")] == numbers  # type: ignore[arg-type]
+
+
+def test_random_trials_of_the_search_take_the_place_of_an_arm() -> None:
+    class Rows:
+        def history(self, job_id: str) -> list[Trial]:
+            rows = searched(4)
+            return [*rows[:2], replace(rows[2], provenance=RANDOM), rows[3]]
+
+        def random_arm(self, job_id: str) -> list[Trial]:
+            return []
+
+    spec, ledger = JobSpec(dataset="digits", space={}, controller=ControllerSpec(name="tpe")), Rows()
+    drawn = random_trials(spec, ledger, "j")  # type: ignore[arg-type]
+    assert [one.number for one in drawn] == [2]
+    assert planned(ledger.history("j"), drawn, top=1, fidelity=0) == [
+        (1, "finalist", 3, 3),
+        (2, "baseline", 0, 3),
+        (3, "random", 2, 3),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "with_a_plan", "without"),
+    [
+        ({}, "interleaved", "arm"),
+        ({"reproducible": True}, "interleaved", "arm"),
+        ({"comparison": "full"}, "arm", "arm"),
+        ({"controller": ControllerSpec(name="random")}, "neither", "neither"),
+        ({"finalists": FinalistSpec(random_arm=False)}, "neither", "neither"),
+    ],
+)
+def test_a_planned_job_has_random_trials_in_its_search_or_an_arm(
+    changes: dict[str, Any], with_a_plan: str, without: str
+) -> None:
+    spec = JobSpec(dataset="digits", space={}, **{"controller": ControllerSpec(name="tpe"), **changes})
+    for planned, expected in ((True, with_a_plan), (False, without)):
+        assert interleaves(spec, planned=planned) == (expected == "interleaved")
+        assert has_arm(spec, planned=planned) == (expected == "arm")
 
 
 @pytest.mark.parametrize("count", range(6))

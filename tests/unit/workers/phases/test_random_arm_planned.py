@@ -1,4 +1,4 @@
-"""The random arm of a planned job keeps its share of the time."""
+"""The random arm of a planned job with a full comparison keeps its share of the time."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +12,7 @@ from space import presets
 from space.space import Space
 from tests import factories
 from tests.unit.workers.planning.test_planner import Table
-from workers.phases.random_arm import RandomArm, budget
+from workers.phases.random_arm import RandomArm
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_an_arm_without_time_for_its_first_trials_is_left_out_with_a_warning(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     document = presets.load("tiny")
-    table = Table(ledger, monkeypatch, space=document)
+    table = Table(ledger, monkeypatch, space=document, comparison="full")
     made, plan = table.begin()
     epochs = made.context.spec.budget.trial_epochs
     attempt = factories.running_trial(ledger, table.lease, 0)
@@ -42,11 +42,3 @@ def test_an_arm_without_time_for_its_first_trials_is_left_out_with_a_warning(
     [warned] = [event.data for event in ledger.events(table.lease.job_id) if event.kind == "warning"]
     assert warned["number"] == RANDOM_ARM_FROM
     assert warned["detail"].startswith("no random arm: ")
-
-
-def test_the_arm_of_a_reproducible_planned_job_has_a_share_of_the_epochs() -> None:
-    spec = factories.job_spec()
-    searched: list[Any] = [type("Row", (), {"provenance": "controller", "epochs": 40})() for _ in range(10)]
-    assert budget(spec, searched).total_epochs == 400
-    assert budget(spec, searched, share=0.1).total_epochs == 40
-    assert budget(spec, searched, share=0.001).total_epochs == spec.budget.trial_epochs

@@ -58,7 +58,7 @@ class Table:
         return PlanInputs(
             seconds=spec.budget.seconds, slots=slots, samples=1149, val_samples=288, final_samples=1437,
             input_shape=(1, 8, 8), classes=10, step_s=1.0, score_s=0.0, trials=spec.budget.trials,
-            reproducible=spec.reproducible, batch=spec.trial.batch_size,
+            reproducible=spec.reproducible, batch=spec.trial.batch_size, full_comparison=spec.comparison == "full",
         )  # fmt: skip
 
     def pace(self) -> Pace:

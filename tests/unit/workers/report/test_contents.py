@@ -17,13 +17,13 @@ from api.schemas import JobRequest
 from search.ledger import Finalist, Lease, Ledger, open_ledger
 from search.planning.given import given_document
 from search.planning.rule import make_plan
-from search.planning.values import PlanInputs
+from search.planning.values import Plan, PlanInputs
 from search.spec import SEARCH_S, Budget, ControllerSpec, FinalistSpec, JobSpec, TrialSpec, WarmStart
-from search.trial import RANDOM_ARM, RANDOM_ARM_FROM, Outcome, TrialState
+from search.trial import RANDOM, RANDOM_ARM, RANDOM_ARM_FROM, Outcome, TrialState
 from space import presets
 from tests.factories import completed, measurement, owned_job, running_trial
 from workers.datasets import DataStore
-from workers.finalists.plan import plan
+from workers.finalists.plan import plan, random_trials
 from workers.finalists.selection import Selection, described
 from workers.report.contents import Findings, assemble
 from workers.report.document import again
@@ -41,6 +41,13 @@ SPEC: dict[str, Any] = {
     "finalists": FinalistSpec(top=2, seeds=3, fidelity=5),
     "name": "small",
 }
+
+
+PLAN = Plan(
+    seconds=120.0, batch_size=32, pass_steps=35, final_pass_steps=44, rungs=(35, 105), share=1.0, resolution=None,
+    architectures=6, final_steps=400, trainings=6, limit_s=15.0, start_s=5.0, search_s=60.0, arm_s=0.0, winner_s=20.0,
+    turns_s=15.0, bundle_s=15.0, step_s=0.01, score_s=0.1,
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -194,7 +201,7 @@ def test_epochs_of_earlier_jobs_that_the_search_learned_from_are_a_warning(ledge
     train(ledger, earlier, 1, 0.7)
     learned = found(ledger, root, final=SCORES, warm_start=WarmStart(jobs=(earlier.job_id,)))
     [warning] = [text for text in assemble(learned, ledger)["warnings"] if "earlier jobs" in text]
-    assert warning.startswith("the search learned from 2 trials of earlier jobs, 4 epochs beside its own 8; the random")
+    assert warning.startswith("the search learned from 2 trials of earlier jobs, 4 epochs beside its own 8; random")
 
 
 def test_the_trainings_that_chose_the_winner_are_listed_and_paid_for(ledger: Ledger, root: Path) -> None:
@@ -298,3 +305,40 @@ def test_the_document_of_a_reproducible_planned_job_has_its_plan() -> None:
     assert posted.plan == given_document(plan)
     assert again(posted, SETTING, plan)["plan"] == posted.plan, "a replay can be replayed"
     assert again(replace(spec, reproducible=False), SETTING, plan)["plan"] is None, "the clock revises that one"
+
+
+@pytest.mark.parametrize("best", [0.75, 0.95])
+def test_random_trials_of_the_search_are_its_random_arm(ledger: Ledger, root: Path, best: float) -> None:
+    """With 0.95 a random trial is the winner itself."""
+    lease = owned_job(ledger, **{**SPEC, "budget": Budget(seconds=120.0)})
+    provenances = ["baseline", "controller", RANDOM, "controller", "controller", RANDOM]
+    for number, score in enumerate([0.6, 0.7, 0.5, 0.8, 0.9, best]):
+        train(ledger, lease, number, score, provenance=provenances[number])
+    ledger.end_search(lease, "budget_seconds", seconds_used=12.5)
+    before = found(ledger, root, final=SCORES)
+    job, searched = ledger.job(lease.job_id), list(ledger.history(lease.job_id))
+    random = random_trials(job.spec, ledger, lease.job_id)
+    finals = plan(job.spec, searched, random)
+    trained = [
+        Trained(final=one, trainings=tuple(full(one.rank, seed, SCORES[one.role]) for seed in range(one.seeds)))
+        for one in finals
+    ]
+    findings = replace(
+        before, job=job, searched=searched, random=random, trained=trained, winner=trained[0], plan=PLAN,
+        references={"random": searched[5], "baseline": searched[0]},
+    )  # fmt: skip
+    report = json.loads(json.dumps(assemble(findings, ledger), allow_nan=False))
+    jsonschema.Draft202012Validator(schema()).validate(report)
+    draws, over, page = report["random_draws"], report["gains"]["over_random"], " ".join(render(report).split())
+    assert (draws["trials"], draws["draws"], draws["best_drawn"]) == (2, 6, best)
+    assert draws["words"] in unescape(page)
+    assert not [warning for warning in report["warnings"] if "random arm" in warning]
+    assert [row["phase"] for row in report["costs"]] == ["search", "finalists"]
+    assert [row["search_score"] for row in report["incumbents"]["random_arm"]] == [0.5, best]
+    assert "random trials" in page
+    if best < 0.9:
+        assert (over["verdict"], over["against"]["trial"]) == ("gain", 5)
+        assert report["winner"]["provenance"] == "controller"
+    else:
+        assert over["words"] == "no gain over random: the winner was drawn at random"
+        assert "It was drawn at random." in page

@@ -22,6 +22,7 @@ from workers.phases import finish as module
 from workers.phases import select_winner
 from workers.phases.finish import Finish
 from workers.settings import Settings
+from workers.train.numerics import Numerics
 from workers.train.recipe import Recipe
 
 INPUTS = PlanInputs(
@@ -61,8 +62,9 @@ class Table:
             Final(rank=rank, role="finalist", trial=replace(trial, value=0.9, epochs=4), seeds=3)
             for rank, trial in enumerate(trials, start=1)
         ]
-        anything: Any = None
-        found = Finish(self.context)._selected(finals, anything, anything)
+        dataset: Any = None
+        numerics = Numerics(precision="fp32", layout="nchw", source="fixed")
+        found = Finish(self.context)._selected(finals, numerics, dataset)
         return {rank: selection.score for rank, selection in found.items()}
 
 

@@ -11,9 +11,9 @@ winner's length, and a job with two trainings at a time then has 1 / (1 + 1/3) o
     2.0                           60               0.26               0.62             0.35
 
 A training that has not converged gains more by twice the steps: 4.9 points on Fashion-MNIST from 125 to 375 steps, 0.6
-on digits from 128 to 384 (`python -m benchmarks.fidelity`). One that is as long as the data can use gains nothing, and
-time is left over. So the choice is made there only, from what the comparison's further seeds would get, and only among
-finalists whose search scores are closer than their validation split can tell apart.
+on digits from 128 to 384 (one architecture each, `python -m benchmarks.fidelity`). One that is as long as the data can
+use gains nothing, and time is left over. So the choice is made there only, from what the comparison's further seeds
+would get, and only among finalists whose search scores are closer than their validation split can tell apart.
 """
 
 import math

@@ -18,11 +18,11 @@ in which w changes the ratios, to first order, and v the power. Level is the mea
 measured seconds of an architecture that the model has not seen, median and 90 % quantile, after 2, 8 and 29 others of
 its preset (15 of mobile):
 
-    chain, fp32 channels-last        1.18 / 1.48    1.16 / 1.39    1.15 / 1.35
-    chain, bf16 channels-last        1.36 / 2.62    1.29 / 2.04    1.23 / 1.93
-    branching, fp32 channels-last    1.21 / 1.54    1.15 / 1.45    1.14 / 1.38
-    branching, bf16 channels-last    1.27 / 1.65    1.22 / 1.49    1.17 / 1.48
-    mobile, fp32 channels-last       1.16 / 1.38    1.14 / 1.30    1.14 / 1.29
+    chain, fp32 channels-last        1.19 / 1.46    1.16 / 1.40    1.15 / 1.35
+    chain, bf16 channels-last        1.42 / 2.55    1.34 / 2.15    1.23 / 1.93
+    branching, fp32 channels-last    1.20 / 1.52    1.15 / 1.46    1.14 / 1.38
+    branching, bf16 channels-last    1.24 / 1.64    1.21 / 1.52    1.17 / 1.48
+    mobile, fp32 channels-last       1.17 / 1.35    1.14 / 1.30    1.14 / 1.29
 
 Multiply-accumulates alone, with a scale, are off by 1.8 / 3.5 on chain.
 """

@@ -7,8 +7,8 @@ keeps to cheap networks as long as they promise anything, with 0 it does not ask
 Jobs use power 0, since none measured better: on 1,500 cells of NAS-Bench-201 at equal seconds of short trainings, with
 this surrogate and this cost model, the regret of the best of 200 epochs after 1,500, 3,000 and 6,000 s was 1.18, 0.46
 and 0.06 points with power 0, 1.51, 0.52 and 0.12 with 0.5, 1.74, 0.65 and 0.13 with 1, and 1.57, 0.54 and 0.08 with a
-cooled one (means of 24 searches, standard errors 0.15 to 0.25, 0.10 and 0.02). There the quick networks are the weak
-ones; the limit below keeps out those that would take a search's time whatever they promise.
+cooled one (means of 24 searches, standard errors 0.15 to 0.25, 0.10 to 0.14, 0.01 to 0.02). There the quick networks
+are the weak ones; the limit below keeps out those that would take a search's time whatever they promise.
 """
 
 from collections.abc import Sequence

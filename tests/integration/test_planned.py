@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from search.spec import Budget, TrialSpec
+from search.spec import Budget, ControllerSpec, TrialSpec
 from search.trial import JobState, TrialState
 from tests.driving import Yard, finalists
 from tests.invariants import audit
@@ -17,7 +17,8 @@ TRIAL = TrialSpec(precision="fp32", layout="nchw", scheduler="asha")
 def test_a_planned_job_plans_searches_and_has_a_bundle(yard: Yard) -> None:
     """A ceiling of trials ends it long before its time."""
     alike = finalists(seeds=2, baseline=True, random_arm=True)
-    job_id = yard.submit(budget=Budget(seconds=1800.0, trials=3, total_epochs=200), trial=TRIAL, finalists=alike)
+    budget = Budget(seconds=1800.0, trials=3, total_epochs=200)
+    job_id = yard.submit(budget=budget, trial=TRIAL, finalists=alike, controller=ControllerSpec(name="evolution"))
     job = yard.drive()
     assert (job.state, job.reason) == (JobState.SUCCEEDED, None)
     assert job.stopped_because in ("budget_trials", "budget_epochs")

@@ -1,7 +1,7 @@
 """The final trainings of one job on the cluster: all that are planned, or as many as there is time for.
 
 Each has the threads of a trial, also where one of them is alone and processors are idle. On two processors a second
-thread makes a training no faster in eight of nine measurements (0.59 to 1.00 of its steps per second, once 1.12), and two
+thread made a training no faster in eight of nine cases (0.59 to 1.00 of its steps per second, once 1.12), and two
 trainings beside each other make 1.2 to 2.2 times the steps of one (`python -m benchmarks.threads`, preset `chain`).
 """
 

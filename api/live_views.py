@@ -74,8 +74,8 @@ def running_view(trial: Trial, job: Job, plan: dict[str, Any] | None) -> Running
 def bundle_view(job: Job) -> BundleView | None:
     if job.state is JobState.SUCCEEDED and job.bundle_sha256:
         return BundleView(sha256=job.bundle_sha256, bytes=job.bundle_bytes or 0, provisional=None)
-    if job.held is None:
+    if job.interim_bundle is None:
         return None
-    given = job.held["provisional"]
+    given = job.interim_bundle["provisional"]
     shown = given and ProvisionalView(**{name: given[name] for name in ProvisionalView.model_fields if name in given})
-    return BundleView(sha256=job.held["sha256"], bytes=job.held["bytes"], provisional=shown)
+    return BundleView(sha256=job.interim_bundle["sha256"], bytes=job.interim_bundle["bytes"], provisional=shown)

@@ -44,7 +44,7 @@ from workers.job.restore import Restored, follow_plan, measured, recall, replaye
 from workers.phases import open_trials
 from workers.phases.compress_again import CompressAgain
 from workers.phases.finish import Finish
-from workers.phases.hand_out import HandOut, tidy
+from workers.phases.interim_bundles import InterimBundles, tidy
 from workers.phases.random_arm import RandomArm
 from workers.planning.planner import Planner
 from workers.probes.calibration import admissible, calibrated
@@ -54,7 +54,7 @@ from workers.settings import Settings
 from workers.train.job_data import JobData, search_data
 from workers.train.numerics import Numerics
 from workers.train.prepare import trial_recipe
-from workers.weights import held
+from workers.weights import best_weights
 from workers.weights.inherit import find_donor
 
 if TYPE_CHECKING:
@@ -141,12 +141,12 @@ class Driver:
             self._suspend()
 
     def _whole_job(self, dataset: Dataset, numerics: Numerics) -> None:
-        handing_out = HandOut(self._context, dataset)
-        handing_out.start()
+        interim = InterimBundles(self._context, dataset)
+        interim.start()
         try:
             self._phases(dataset, numerics)
         finally:
-            handing_out.stop()
+            interim.stop()
         if self._context.job().state is JobState.SUCCEEDED:
             tidy(self._context.folder)
 
@@ -272,7 +272,7 @@ class Driver:
             checkpoint=str(self._checkpoint(number)),
             objective=spec.objective.to_json(),
             known=_known(proposal.architecture, Objective.of(spec.objective)),
-            hold=str(self._context.folder / held.FOLDER) if number < RANDOM_ARM_FROM else "",
+            keep_best=str(self._context.folder / best_weights.FOLDER) if number < RANDOM_ARM_FROM else "",
             settings=admissible(spec, numerics, self._context.plan),
         )
 

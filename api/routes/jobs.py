@@ -203,9 +203,9 @@ def _bundle(context: Context, job: Job) -> tuple[Path, str, str] | None:
     folder = context.settings.job_folder(job.id)
     if job.state is JobState.SUCCEEDED and job.bundle_sha256:
         found = folder / "bundle.zip", job.bundle_sha256, ""
-    elif job.held is not None:
-        mark = "-provisional" if job.held["provisional"] else ""
-        found = folder / job.held["file"], str(job.held["sha256"]), mark
+    elif job.interim_bundle is not None:
+        mark = "-provisional" if job.interim_bundle["provisional"] else ""
+        found = folder / job.interim_bundle["file"], str(job.interim_bundle["sha256"]), mark
     else:
         return None
     return found if found[0].is_file() else None

@@ -43,7 +43,8 @@ def page(context: ContextDep, job: JobDep) -> HTMLResponse:
 def _read(context: Context, job: Job, name: str) -> str:
     """The text of a file of the bundle. Raises ProblemError (409)."""
     path = context.settings.job_folder(job.id) / "bundle" / name
-    old = job.held is not None and job.held["provisional"] is None  # of a job that goes on after its end
+    interim = job.interim_bundle
+    old = interim is not None and interim["provisional"] is None  # of a job that goes on after its end
     if not (job.state is JobState.SUCCEEDED or old) or not path.is_file():
         raise not_ready(job, "the report exists once the job has succeeded")
     return path.read_text(encoding="utf-8")

@@ -115,8 +115,8 @@ class Leases:
         with self._database.write() as connection:
             row = guard(connection, lease)
             fields.pop("waiting_for", None)
-            held = {"held": None} if fields.get("bundle_sha256") else {}
-            end_job(connection, row, state, reason=one_line(reason), **fields, **held)
+            interim = {"interim_bundle": None} if fields.get("bundle_sha256") else {}
+            end_job(connection, row, state, reason=one_line(reason), **fields, **interim)
 
     def pause_job(self, lease: Lease, *, waiting_for: str | None = None) -> JobState:
         """Give the job back in the state that its user wants -> its new state. Raises LeaseLost.

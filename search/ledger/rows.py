@@ -13,7 +13,7 @@ from search.trial import JobState, Measurement, TrialState
 _JOB_PLAIN = (
     "id", "name", "wanted", "reason", "created_at", "started_at", "finished_at", "seconds_used", "best_trial",
     "best_score", "final_score", "waiting_for", "stopped_because", "mlflow_run_id", "mlflow_experiment_id", "phase",
-    "phases", "bundle_sha256", "bundle_bytes", "held", "finishing", "rounds", "version",
+    "phases", "bundle_sha256", "bundle_bytes", "interim_bundle", "finishing", "rounds", "version",
 )  # fmt: skip
 _TRIAL_PLAIN = tuple(c.name for c in trials.c if c.name != "state")
 

@@ -91,12 +91,12 @@ class Steering:
             connection.execute(sa.update(jobs).where(jobs.c.id == lease.job_id).values(finishing=finishing))
             return True
 
-    def hold_bundle(self, lease: Lease, held: Json) -> None:
+    def set_interim_bundle(self, lease: Lease, given: Json) -> None:
         """Hand out this bundle from now on, until the job has its final one. Raises LeaseLost."""
         with self._database.write() as connection:
             guard(connection, lease)
-            shown = {name: value for name, value in held.items() if name != "file"}
-            note(connection, lease.job_id, "bundle", shown, values={"held": held})
+            shown = {name: value for name, value in given.items() if name != "file"}
+            note(connection, lease.job_id, "bundle", shown, values={"interim_bundle": given})
 
 
 def _check_search(job: Job) -> None:
@@ -146,7 +146,7 @@ def _continue(connection: sa.Connection, row: sa.RowMapping, kept_as: str | None
         return
     values |= dict.fromkeys(("final_score", "finished_at", "bundle_sha256", "bundle_bytes"))
     if row["bundle_sha256"] and kept_as:
-        values["held"] = {
+        values["interim_bundle"] = {
             "file": kept_as,
             "sha256": row["bundle_sha256"],
             "bytes": row["bundle_bytes"],

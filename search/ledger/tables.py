@@ -83,7 +83,7 @@ jobs = sa.Table(
     sa.Column("final_score", sa.Double),
     sa.Column("bundle_sha256", sa.String(64)),
     sa.Column("bundle_bytes", sa.BigInteger),
-    sa.Column("held", sa.JSON(none_as_null=True)),
+    sa.Column("held", sa.JSON(none_as_null=True), key="interim_bundle"),
     sa.Column("finishing", sa.JSON(none_as_null=True)),
     sa.Column("rounds", sa.Integer, nullable=False, server_default="0"),
     sa.Column("mlflow_run_id", sa.String(64)),

@@ -142,7 +142,7 @@ class SteeringConformance(WithLedger):
         assert (job.reason, job.finished_at, job.stopped_because, job.final_score) == (None,) * 4
         assert (job.bundle_sha256, job.finishing) == (None, None)
         old = {"file": "old.zip", "sha256": "cd" * 32, "bytes": 9, "provisional": None, "final_score": 0.8}
-        assert job.held == (old if state is JobState.SUCCEEDED else None)
+        assert job.interim_bundle == (old if state is JobState.SUCCEEDED else None)
         assert (job.best_trial, job.counts[TrialState.COMPLETED], job.seconds_used) == (0, 2, 30.4)
         again = ledger.claim("driver-2", 30.0)
         assert again is not None
@@ -152,7 +152,7 @@ class SteeringConformance(WithLedger):
         ended = [row for row in ledger.outbox(job.id, limit=1000) if row.kind == "finalist_ended"]
         assert [row.payload["round"] for row in ended] == [1]
         ledger.finish_job(again, JobState.SUCCEEDED, bundle_sha256="ef" * 32, bundle_bytes=1)
-        assert ledger.job(job.id).held is None, "the new bundle replaces the old one"
+        assert ledger.job(job.id).interim_bundle is None, "the new bundle replaces the old one"
 
     def test_final_trainings_are_made_anew(self, ledger: Ledger) -> None:
         lease = owned_job(ledger, budget=BUDGET)
@@ -213,7 +213,7 @@ class SteeringConformance(WithLedger):
     @pytest.mark.parametrize("end", ["cancelled", "failed", "paused"])
     def test_what_is_held_outlives_every_end_but_success(self, ledger: Ledger, end: str) -> None:
         lease = _scored(ledger)
-        ledger.hold_bundle(lease, HELD)
+        ledger.set_interim_bundle(lease, HELD)
         shown = {name: value for name, value in HELD.items() if name != "file"}
         assert ledger.events(lease.job_id, limit=500)[-1].data == shown
         if end == "failed":
@@ -222,6 +222,6 @@ class SteeringConformance(WithLedger):
             ledger.request(lease.job_id, "cancel" if end == "cancelled" else "pause")
             ledger.pause_job(lease)
         job = ledger.job(lease.job_id)
-        assert (job.state, job.held) == (end, HELD)
+        assert (job.state, job.interim_bundle) == (end, HELD)
         if end == "cancelled":
-            assert ledger.change_budget(job.id, {"trials": 9}).held == HELD
+            assert ledger.change_budget(job.id, {"trials": 9}).interim_bundle == HELD

@@ -17,7 +17,7 @@ from tests.fakes import Fake
 from tests.invariants import audit
 from workers.bundle.verify import verify
 from workers.driver import Driver
-from workers.weights import held
+from workers.weights import best_weights
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
@@ -44,19 +44,19 @@ def test_a_cancelled_job_has_a_provisional_bundle(yard: Yard) -> None:
 
     def cancel(driver: Driver) -> None:
         job_id = driver.context.job_id
-        until(lambda: yard.ledger.job(job_id).held)
+        until(lambda: yard.ledger.job(job_id).interim_bundle)
         yard.ledger.request(job_id, "cancel")
 
     job = yard.drive(meanwhile=cancel)
     assert (job.state, job.reason) == (JobState.CANCELLED, "cancelled on request")
-    assert job.held is not None
-    path = yard.settings.job_folder(job.id) / job.held["file"]
+    assert job.interim_bundle is not None
+    path = yard.settings.job_folder(job.id) / job.interim_bundle["file"]
     assert [check.what for check in verify(path) if check.ok is False] == []
-    best = held.held(yard.settings.job_folder(job.id) / held.FOLDER)[0]
+    best = best_weights.found(yard.settings.job_folder(job.id) / best_weights.FOLDER)[0]
     with zipfile.ZipFile(path) as archive:
         assert archive.read("weights.safetensors") == best.path.read_bytes()
     measured = yard.ledger.trial(job.id, best.number).measurements[best.epoch - 1]
-    assert measured.score == best.score == job.held["provisional"]["search_score"]
+    assert measured.score == best.score == job.interim_bundle["provisional"]["search_score"]
     assert best.score == max(m.measurement.score for m in yard.ledger.measurements(job.id))
 
 
@@ -74,7 +74,7 @@ def test_an_early_end_trains_the_winner_where_there_is_time(yard: Yard) -> None:
     assert states <= {TrialState.COMPLETED, TrialState.PRUNED, TrialState.CANCELLED}
     _, report = _bundle(yard, job)
     assert (report["winner"]["trial"], report["cut"]) == (job.best_trial, None)
-    assert job.held is None
+    assert job.interim_bundle is None
     assert not list(yard.settings.job_folder(job.id).glob("provisional-*.zip"))
     audit(yard.ledger)
 
@@ -90,7 +90,7 @@ def test_without_time_the_search_s_own_weights_are_the_product(yard: Yard) -> No
     job = yard.drive(meanwhile=finish)
     assert (job.state, job.reason) == (JobState.SUCCEEDED, None)
     path, report = _bundle(yard, job)
-    best = held.held(yard.settings.job_folder(job.id) / held.FOLDER)[0]
+    best = best_weights.found(yard.settings.job_folder(job.id) / best_weights.FOLDER)[0]
     assert report["cut"].startswith(
         f"`finish` left no time for a full training: these are the weights of trial {best.number}"
     )

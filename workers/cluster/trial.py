@@ -37,7 +37,7 @@ class TrialTask:
     timeout_s: hard limit of this attempt, seconds of wall clock.
     checkpoint: file that this trial may write and resume from, "" = none. objective: the job's, {} = the score.
     known: by name, the costs of the architecture that are known before it is trained.
-    hold: folder for the weights of the best trial so far, "" = they are not kept (`workers.weights.held`).
+    keep_best: folder for the weights of the best trial so far, "" = they are not kept (`workers.weights.best_weights`).
     settings: pairs of precision and layout of which the fastest for this network is taken, () = the recipe's own.
     """
 
@@ -50,7 +50,7 @@ class TrialTask:
     checkpoint: str
     objective: dict[str, Any] = field(default_factory=dict)
     known: dict[str, float] = field(default_factory=dict)
-    hold: str = ""
+    keep_best: str = ""
     settings: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -138,7 +138,7 @@ class TrialActor(tune.Trainable):
             measurement = self._session.epoch()
             measurement = replace(measurement, measures={**self._task.known, **self._session.measures()})
             self._check(measurement)
-            if self._task.hold and isinstance(self._session, Weighted):
+            if self._task.keep_best and isinstance(self._session, Weighted):
                 self._session.offer(measurement)
         except TrialFailure as failure:
             return self._failure(failure.cause, str(failure))
@@ -209,11 +209,11 @@ class TrainingSession:
         return measurement
 
     def offer(self, measurement: Measurement) -> None:
-        from workers.weights import held
+        from workers.weights import best_weights
 
-        folder, number, value = Path(self._task.hold), self._task.number, self._task.aims.value(measurement.facts)
+        folder, number, value = Path(self._task.keep_best), self._task.number, self._task.aims.value(measurement.facts)
         try:
-            held.offer(folder, self._trainer.module, number=number, measurement=measurement, value=value)
+            best_weights.offer(folder, self._trainer.module, number=number, measurement=measurement, value=value)
         except OSError as error:  # a full disk costs the provisional bundle, not the trial
             log.warning("the weights of trial %d are not kept: %s", number, error)
 

@@ -19,7 +19,7 @@ from workers.finalists.turns import expected_seconds, in_turns, is_first
 from workers.job.context import JobContext
 from workers.phases import in_time
 from workers.phases.final_files import FinalFiles
-from workers.phases.in_time import NearEnd
+from workers.phases.in_time import TimeLimit
 from workers.train.job_data import JobData, final_data
 from workers.weights.inherit import Donor
 
@@ -29,13 +29,13 @@ Results = Iterator[tuple[FinalistTask, FinalistResult | TrialFailure]]
 class FinalTrainings:
     """near: what a limit of time means for them. donor: of the weights that they begin with."""
 
-    def __init__(self, context: JobContext, files: FinalFiles, near: NearEnd, donor: Donor | None) -> None:
+    def __init__(self, context: JobContext, files: FinalFiles, limit: TimeLimit, donor: Donor | None) -> None:
         self._context, self._spec = context, context.spec
-        self._files, self._near, self._donor = files, near, donor
+        self._files, self._limit, self._donor = files, limit, donor
 
     def train(self, tasks: Sequence[FinalistTask], dataset: Dataset) -> None:
         """Train what is missing of those that fit. Returns early when the job must be suspended."""
-        missing = self._files.missing(self._near.fitting(tasks, dataset))
+        missing = self._files.missing(self._limit.fitting(tasks, dataset))
         shared = replace(final_data(dataset), donor=self._donor)
         plan = self._context.plan
         results = self._all(missing, shared) if plan is None else self._in_turns(plan, missing, shared)
@@ -43,7 +43,7 @@ class FinalTrainings:
         for task, result in results:
             self._files.store(task, result)
             left.remove(task)
-        if self._near.late() and not self._context.stop.suspending:
+        if self._limit.late() and not self._context.stop.suspending:
             for task in left:
                 self._files.store(task, TrialFailure(in_time.NO_TIME, cause="timeout"))
 
@@ -74,7 +74,7 @@ class FinalTrainings:
             shared=shared,
             cpus=trial.cpus,
             gpus=trial.gpus,
-            should_stop=lambda: stop.suspending or self._near.late(),
+            should_stop=lambda: stop.suspending or self._limit.late(),
         )
 
     def _in_turns(self, plan: Plan, tasks: Sequence[FinalistTask], shared: JobData) -> Results:
@@ -104,5 +104,5 @@ class FinalTrainings:
             fits=lambda task: self._spec.reproducible or (is_first(task) and not there) or expected(task) <= left(),
             begun=self._files.begun,
             should_stop=lambda: context.stop.suspending,
-            time_over=lambda: over() or self._near.late(),
+            time_over=lambda: over() or self._limit.late(),
         )

@@ -39,7 +39,7 @@ from workers.report.trained import Trained
 from workers.train.job_data import search_data
 from workers.train.numerics import Numerics
 from workers.train.prepare import final_recipe, trial_recipe
-from workers.weights.held import Held
+from workers.weights.best_weights import BestWeights
 from workers.weights.inherit import find_donor, inherited_shares
 
 log = logging.getLogger(__name__)
@@ -58,8 +58,8 @@ class Finish:
         self._context, self._spec = context, context.spec
         self._ledger, self._lease = context.ledger, context.lease
         self._donor = find_donor(context.spec.init_from, context.settings.job_folder)
-        self._near, self._files = in_time.NearEnd(context), FinalFiles(context)
-        self._trainings = FinalTrainings(context, self._files, self._near, self._donor)
+        self._limit, self._files = in_time.TimeLimit(context), FinalFiles(context)
+        self._trainings = FinalTrainings(context, self._files, self._limit, self._donor)
 
     def run(self, dataset: Dataset, numerics: Numerics) -> None:
         """Raises JobFailure when no finalist could be trained. Returns early when the job must be suspended."""
@@ -83,11 +83,11 @@ class Finish:
         if self._context.stop.suspending:
             return
         trained = self._files.trained(finals)
-        cut = self._near.cut(len(tasks))
-        best = self._near.best
+        cut = self._limit.cut(len(tasks))
+        best = self._limit.best
         if best and not any(entry.final.role == "finalist" for entry in trained):
             trained = [*self._own_weights(best, numerics, dataset, rank=len(finals) + 1), *trained]
-            cut = self._near.cut(len(tasks), own=best)
+            cut = self._limit.cut(len(tasks), own=best)
         if self._context.stop.suspending:
             return
         if not any(entry.final.role == "finalist" for entry in trained):
@@ -95,7 +95,7 @@ class Finish:
             raise JobFailure(f"no finalist could be trained: {'; '.join(str(r) for r in reasons)[:300]}")
         self._publish(dataset, numerics, searched, arm, trained, described(planned, selected), cut)
 
-    def _own_weights(self, best: Held, numerics: Numerics, dataset: Dataset, *, rank: int) -> list[Trained]:
+    def _own_weights(self, best: BestWeights, numerics: Numerics, dataset: Dataset, *, rank: int) -> list[Trained]:
         """The best weights of the search, measured once on the test split; [] where that fails. rank: that none has."""
         values = trial_recipe(self._spec, numerics, dataset, self._context.plan, seed=self._spec.seed)
         final, task = in_time.own(best, self._ledger.trial(self._context.job_id, best.number), values, rank=rank)

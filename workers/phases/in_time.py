@@ -20,8 +20,8 @@ from workers.finalists.turns import expected_seconds, in_turns
 from workers.job.context import JobContext
 from workers.train.job_data import JobData
 from workers.train.recipe import Recipe
-from workers.weights import held
-from workers.weights.held import Held
+from workers.weights import best_weights
+from workers.weights.best_weights import BestWeights
 
 log = logging.getLogger(__name__)
 
@@ -59,18 +59,18 @@ def fitting(
     return kept
 
 
-class NearEnd:
+class TimeLimit:
     """What a limit of time means for the final trainings of one job; nothing where there is none."""
 
     def __init__(self, context: JobContext) -> None:
         self._context, self._spec = context, context.spec
 
     @property
-    def best(self) -> Held | None:
+    def best(self) -> BestWeights | None:
         """The best weights of the search, where there is a limit: what there is without any full training."""
         if not self._context.stop.hurried:
             return None
-        return next(iter(held.held(self._context.folder / held.FOLDER)), None)
+        return next(iter(best_weights.found(self._context.folder / best_weights.FOLDER)), None)
 
     def late(self) -> bool:
         """Whether final trainings must end now. Without weights of the search there would be nothing then."""
@@ -100,7 +100,7 @@ class NearEnd:
         each = {n: epoch_seconds(ledger.trial(job_id, n), grown=grown) for n in {task.number for task in tasks}}
         return lambda task: START_S + task.recipe.epochs * each[task.number]
 
-    def cut(self, planned: int, own: Held | None = None) -> str | None:
+    def cut(self, planned: int, own: BestWeights | None = None) -> str | None:
         """What the limit has cost, in words. planned: final trainings. own: what was taken in their place."""
         if not self._context.stop.hurried:
             return None
@@ -142,7 +142,7 @@ class OwnWeights:
         )
 
 
-def own(best: Held, trial: Trial, recipe: Recipe, *, rank: int) -> tuple[Final, FinalistTask]:
+def own(best: BestWeights, trial: Trial, recipe: Recipe, *, rank: int) -> tuple[Final, FinalistTask]:
     """The best weights of the search as the winner. rank: one that no planned training has."""
     final = Final(rank=rank, role="finalist", trial=replace(trial, search_score=best.score), seeds=1)
     task = FinalistTask(

@@ -32,7 +32,7 @@ def _held(service: Service, lease: Lease, data: bytes, *, name: str = "provision
     folder.mkdir(parents=True, exist_ok=True)
     (folder / name).write_bytes(data)
     held = {"file": name, "sha256": f"{len(data):064x}", "bytes": len(data), "provisional": WORTH}
-    service.ledger.hold_bundle(lease, held)
+    service.ledger.set_interim_bundle(lease, held)
     return folder
 
 

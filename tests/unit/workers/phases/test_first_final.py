@@ -20,10 +20,10 @@ from workers.finalists.training import FinalistResult, FinalistTask
 from workers.job.context import JobContext
 from workers.phases.final_files import FinalFiles
 from workers.phases.first_final import missing
-from workers.phases.hand_out import HandOut
+from workers.phases.interim_bundles import InterimBundles
 from workers.settings import Settings
 from workers.train.recipe import Recipe
-from workers.weights import held
+from workers.weights import best_weights
 
 ARCHITECTURE = sample(preset("tiny", (1, 8, 8), classes=10), 0)
 PLAN = make_plan(
@@ -48,8 +48,12 @@ def context(settings: Settings, ledger: Ledger) -> JobContext:
     for number in (0, 1):
         attempt = factories.running_trial(ledger, lease, number, architecture=ARCHITECTURE.to_json())
         measured = factories.measurement(1, score=0.5 + number / 10)
-        held.offer(
-            context.folder / "held", trained(ARCHITECTURE), number=number, measurement=measured, value=measured.score
+        best_weights.offer(
+            context.folder / best_weights.FOLDER,
+            trained(ARCHITECTURE),
+            number=number,
+            measurement=measured,
+            value=measured.score,
         )
         ledger.add_measurement(lease, number, attempt, measured)
         ledger.finish_trial(lease, number, attempt, factories.completed(number, measured.score), measured.score)
@@ -68,23 +72,23 @@ def _store(
 
 def _worth(context: JobContext) -> tuple[int, float | None]:
     job = context.job()
-    assert job.held is not None
-    return job.held["provisional"]["trial"], job.held["provisional"]["final_score"]
+    assert job.interim_bundle is not None
+    return job.interim_bundle["provisional"]["trial"], job.interim_bundle["provisional"]["final_score"]
 
 
 def test_it_takes_the_place_of_the_best_of_the_search(context: JobContext, dataset: Dataset) -> None:
-    hand_out = HandOut(context, dataset)
-    assert not hand_out.look_at_finals(), "nothing is trained in full yet"
-    assert hand_out.look()
+    interim = InterimBundles(context, dataset)
+    assert not interim.look_at_finals(), "nothing is trained in full yet"
+    assert interim.look()
     assert _worth(context) == (1, None)
     _store(context, rank=1, number=0, score=0.4)
-    assert hand_out.look_at_finals()
+    assert interim.look_at_finals()
     assert _worth(context) == (0, 0.4), "its search score is lower, and so is its score on the test split"
-    assert not hand_out.look()
-    assert not HandOut(context, dataset).look(), "the next driver knows what is handed out"
+    assert not interim.look()
+    assert not InterimBundles(context, dataset).look(), "the next driver knows what is handed out"
     job = context.job()
-    assert job.held is not None
-    with zipfile.ZipFile(context.folder / job.held["file"]) as archive:
+    assert job.interim_bundle is not None
+    with zipfile.ZipFile(context.folder / job.interim_bundle["file"]) as archive:
         manifest = json.loads(archive.read("bundle.json"))["provisional"]
         card = archive.read("model_card.md").decode()
         weights = archive.read("weights.safetensors")
@@ -96,53 +100,53 @@ def test_it_takes_the_place_of_the_best_of_the_search(context: JobContext, datas
 
 
 def test_others_do_not_take_its_place(context: JobContext, dataset: Dataset) -> None:
-    hand_out = HandOut(context, dataset)
+    interim = InterimBundles(context, dataset)
     FinalFiles(context).begun(FinalistTask(rank=1, number=1, seed=0, architecture={}, recipe=Recipe()))
     _store(context, rank=2, number=0, score=0.9)
-    assert not hand_out.look_at_finals(), "the winner's is not over"
+    assert not interim.look_at_finals(), "the winner's is not over"
     _store(context, rank=1, number=1, score=None)
-    assert hand_out.look_at_finals(), "the winner's has failed"
+    assert interim.look_at_finals(), "the winner's has failed"
     assert _worth(context) == (0, 0.9)
 
 
 def test_a_continued_job_keeps_it_until_the_next(context: JobContext, dataset: Dataset) -> None:
     _store(context, rank=1, number=1, score=0.7)
-    hand_out = HandOut(context, dataset)
-    assert hand_out.look()
+    interim = InterimBundles(context, dataset)
+    assert interim.look()
     context.ledger.end_search(context.lease, "budget_seconds")
     context.ledger.change_budget(context.job_id, {"seconds": 600.0}, kept_as="old.zip")
     assert not context.ledger.finalists(context.job_id)
-    assert not hand_out.look(), "nothing of the search is worth more"
+    assert not interim.look(), "nothing of the search is worth more"
     _store(context, rank=1, number=1, score=0.6)
-    assert hand_out.look()
+    assert interim.look()
     assert _worth(context) == (1, 0.6)
 
 
 def test_measured_weights_of_the_search_are_no_full_training(context: JobContext, dataset: Dataset) -> None:
     _store(context, rank=4, number=1, score=0.7, seconds=0.0)
-    assert not HandOut(context, dataset).look_at_finals()
+    assert not InterimBundles(context, dataset).look_at_finals()
 
 
 def test_without_a_plan_the_winner_is_not_known_before_the_end(context: JobContext, dataset: Dataset) -> None:
     _store(context, rank=1, number=1, score=0.7)
-    assert not HandOut(replace(context, plan=None), dataset).look_at_finals()
+    assert not InterimBundles(replace(context, plan=None), dataset).look_at_finals()
 
 
 def test_it_is_handed_out_at_once_and_a_failure_is_not_repeated_every_second(
     context: JobContext, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workers.phases.hand_out.LOOK_S", 0.01)
-    hand_out, tried = HandOut(context, dataset), list[int]()
+    monkeypatch.setattr("workers.phases.interim_bundles.LOOK_S", 0.01)
+    interim, tried = InterimBundles(context, dataset), list[int]()
 
     def fails() -> bool:
         tried.append(1)
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(hand_out, "look_at_finals", fails)
-    monkeypatch.setattr(hand_out, "_due", float("inf"))
-    hand_out.start()
-    hand_out._done.wait(0.1)
-    hand_out.stop()
+    monkeypatch.setattr(interim, "look_at_finals", fails)
+    monkeypatch.setattr(interim, "_due", float("inf"))
+    interim.start()
+    interim._done.wait(0.1)
+    interim.stop()
     assert len(tried) == 2, "once by the thread, although the next bundle of the search is not due, and at its end"
 
 
@@ -163,4 +167,4 @@ def test_the_final_bundle_of_before_stays(context: JobContext, dataset: Dataset)
     assert isinstance(again, Lease)
     later = replace(context, lease=again)
     _store(later, rank=1, number=1, score=0.7)
-    assert not HandOut(later, dataset).look_at_finals()
+    assert not InterimBundles(later, dataset).look_at_finals()

@@ -15,7 +15,7 @@ class _Task:
     aims = Objective()
 
     def __init__(self, folder: Path) -> None:
-        self.hold = str(folder)
+        self.keep_best = str(folder)
 
 
 class _Trainer:
@@ -28,7 +28,7 @@ def test_a_full_disk_costs_the_provisional_bundle_and_not_the_trial(
     def full(*args: Any, **options: Any) -> bool:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("workers.weights.held.offer", full)
+    monkeypatch.setattr("workers.weights.best_weights.offer", full)
     session: Any = object.__new__(TrainingSession)
     session._task, session._trainer = _Task(tmp_path), _Trainer()
     session.offer(Measurement(epoch=1, score=0.5, train_loss=1.0, seconds=0.1))

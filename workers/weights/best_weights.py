@@ -18,13 +18,13 @@ from workers.atomic import write_whole
 if TYPE_CHECKING:
     from torch import nn
 
-FOLDER = "held"
+FOLDER = "best_weights"
 _LENGTH = 8
 """Bytes of the length of the header of a safetensors file, which is JSON."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Held:
+class BestWeights:
     """number, epoch: of the trial and its measurement. score: on the validation split. value: of the objective."""
 
     path: Path
@@ -46,7 +46,7 @@ def offer(folder: Path, module: "nn.Module", *, number: int, measurement: Measur
     """
     from safetensors.torch import save
 
-    best = next(iter(held(folder)), None)
+    best = next(iter(found(folder)), None)
     if best is not None and best.order >= (value, -number):
         return False
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
@@ -55,24 +55,24 @@ def offer(folder: Path, module: "nn.Module", *, number: int, measurement: Measur
     return True
 
 
-def held(folder: Path) -> list[Held]:
+def found(folder: Path) -> list[BestWeights]:
     """All that are there, the best first. A file that is removed meanwhile, or is none of ours, is left out."""
     return sorted(_found(folder), key=lambda one: one.order, reverse=True)
 
 
-def drop_all_but(best: Held, folder: Path) -> None:
+def drop_all_but(best: BestWeights, folder: Path) -> None:
     """Removes what was beaten. A trial that still trains writes each epoch to another file, so none is lost."""
-    for other in held(folder):
+    for other in found(folder):
         if other.order < best.order:
             other.path.unlink(missing_ok=True)
 
 
-def _found(folder: Path) -> Iterator[Held]:
+def _found(folder: Path) -> Iterator[BestWeights]:
     for path in folder.glob("*-*.safetensors"):
         number, _, epoch = path.stem.partition("-")
         try:
             about = _metadata(path)
-            yield Held(
+            yield BestWeights(
                 path=path,
                 number=int(number),
                 epoch=int(epoch),

@@ -3,9 +3,9 @@
 In a planned job the winner's first full training goes in the place of the best of the search as soon as it is stored
 (`workers.phases.first_final`).
 
-A thread of the driver. It looks at the folder into which trials put their best weights (`workers.weights.held`), and
-writes a provisional bundle at most every EVERY_S, since a search may find something better every few seconds. What it
-needs is in that folder and in the ledger, so the driver after a crash goes on from there. Search and final trainings
+A thread of the driver. It looks at the folder into which trials put their best weights (`workers.weights.best_weights`),
+and writes a provisional bundle at most every EVERY_S, since a search may find something better every few seconds. What
+it needs is in that folder and in the ledger, so the driver after a crash goes on from there. Search and final trainings
 never wait.
 """
 
@@ -26,8 +26,8 @@ from workers.datasets import Dataset
 from workers.finalists.plan import has_arm
 from workers.job.context import JobContext
 from workers.phases.first_final import first_final
-from workers.weights import held
-from workers.weights.held import Held
+from workers.weights import best_weights
+from workers.weights.best_weights import BestWeights
 
 log = logging.getLogger(__name__)
 
@@ -36,13 +36,13 @@ EVERY_S = 60.0
 LOOK_S = 1.0
 
 
-class HandOut(threading.Thread):
+class InterimBundles(threading.Thread):
     """Of one job. every_s: see EVERY_S."""
 
     def __init__(self, context: JobContext, dataset: Dataset, *, every_s: float = EVERY_S) -> None:
-        super().__init__(name="hand-out", daemon=True)
+        super().__init__(name="interim-bundles", daemon=True)
         self._context, self._dataset, self._every_s = context, dataset, every_s
-        self._folder, self._total = context.folder / held.FOLDER, context.spec.budget.trial_epochs
+        self._folder, self._total = context.folder / best_weights.FOLDER, context.spec.budget.trial_epochs
         self._preprocessing: bundle.Preprocessing | None = None
         self._due, self._again = 0.0, 0.0
         self._done = threading.Event()
@@ -84,18 +84,18 @@ class HandOut(threading.Thread):
         if found is None:
             return False
         job = self._context.job()
-        if job.state is not JobState.RUNNING or not found.is_new(job.held):
+        if job.state is not JobState.RUNNING or not found.is_new(job.interim_bundle):
             return False
         provisional = found.provisional(job, score_name(job.spec.objective.score, self._dataset.task))
-        self._hand_out(job, found.trial, found.weights, provisional, {})
+        self._interim(job, found.trial, found.weights, provisional, {})
         return True
 
     def _look_at_search(self) -> bool:
-        best = next(iter(held.held(self._folder)), None)
+        best = next(iter(best_weights.found(self._folder)), None)
         job = self._context.job()
         if best is None or job.state is not JobState.RUNNING:
             return False
-        if job.held is not None and not _beats(best, job.held):
+        if job.interim_bundle is not None and not _beats(best, job.interim_bundle):
             return False
         trial = self._measured(best)
         if trial is None:
@@ -104,7 +104,7 @@ class HandOut(threading.Thread):
         self._due = time.monotonic() + self._every_s
         return True
 
-    def _measured(self, best: Held) -> Trial | None:
+    def _measured(self, best: BestWeights) -> Trial | None:
         """The trial, once the measurement of these weights is in the ledger."""
         try:
             trial = self._context.ledger.trial(self._context.job_id, best.number)
@@ -112,7 +112,7 @@ class HandOut(threading.Thread):
             return None
         return trial if trial.epochs >= best.epoch else None
 
-    def _publish(self, best: Held, trial: Trial, job: Job) -> None:
+    def _publish(self, best: BestWeights, trial: Trial, job: Job) -> None:
         provisional = bundle.Provisional(
             trial=best.number,
             epochs=best.epoch,
@@ -121,10 +121,10 @@ class HandOut(threading.Thread):
             search_score=best.score,
             missing=tuple(missing(job, best, self._total)),
         )
-        self._hand_out(job, trial, best.path, provisional, {"value": best.value})
-        held.drop_all_but(best, self._folder)
+        self._interim(job, trial, best.path, provisional, {"value": best.value})
+        best_weights.drop_all_but(best, self._folder)
 
-    def _hand_out(
+    def _interim(
         self, job: Job, trial: Trial, weights: Path, provisional: bundle.Provisional, more: dict[str, float]
     ) -> None:
         """Write the bundle of these weights, and hand it out. more: values beside what it says of itself."""
@@ -139,15 +139,15 @@ class HandOut(threading.Thread):
         )
         worth = {**provisional.to_json(), **more}
         values = {"file": made.path.name, "sha256": made.sha256, "bytes": made.bytes, "provisional": worth}
-        self._context.ledger.hold_bundle(self._context.lease, values)
+        self._context.ledger.set_interim_bundle(self._context.lease, values)
         log.info("%s; %d bytes", provisional, made.bytes)
-        before = (job.held or {}).get("file")
+        before = (job.interim_bundle or {}).get("file")
         for path in self._context.folder.glob("provisional-*.zip"):
             if path.name not in (made.path.name, before):  # the one before may be on its way to somebody
                 path.unlink(missing_ok=True)
 
 
-def missing(job: Job, best: Held, total: int) -> Iterator[str]:
+def missing(job: Job, best: BestWeights, total: int) -> Iterator[str]:
     """What a job has yet to do beyond this network, a sentence each. total: epochs of a whole trial."""
     spec = job.spec
     if best.epoch < total:
@@ -170,7 +170,7 @@ def tidy(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _beats(best: Held, handed_out: dict[str, Any]) -> bool:
+def _beats(best: BestWeights, handed_out: dict[str, Any]) -> bool:
     """Nothing of a search beats a full training, nor the final bundle that a continued job has from before."""
     old = handed_out.get("provisional")
     return old is not None and "value" in old and best.order > (old["value"], -old["trial"])

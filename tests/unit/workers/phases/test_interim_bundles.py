@@ -16,9 +16,9 @@ from tests.spaces import preset, sample
 from workers.bundle.verify import verify
 from workers.datasets import Dataset, DataStore
 from workers.job.context import JobContext
-from workers.phases.hand_out import HandOut, tidy
+from workers.phases.interim_bundles import InterimBundles, tidy
 from workers.settings import Settings
-from workers.weights import held
+from workers.weights import best_weights
 
 ARCHITECTURE = sample(preset("tiny", (1, 8, 8), classes=10), 0)
 
@@ -33,14 +33,16 @@ def lease(ledger: Ledger) -> Lease:
     return factories.owned_job(ledger, budget=Budget(trials=4, epochs=8))
 
 
-def _hand_out(settings: Settings, ledger: Ledger, lease: Lease, dataset: Dataset) -> HandOut:
-    return HandOut(JobContext.of(settings, ledger, lease), dataset)
+def _interim(settings: Settings, ledger: Ledger, lease: Lease, dataset: Dataset) -> InterimBundles:
+    return InterimBundles(JobContext.of(settings, ledger, lease), dataset)
 
 
 def _measured(ledger: Ledger, lease: Lease, folder: Path, number: int, epoch: int, score: float) -> None:
     """What a trial's process and the searcher do after an epoch."""
     measurement = Measurement(epoch=epoch, score=score, train_loss=1.0, seconds=0.1)
-    held.offer(folder / "held", trained(ARCHITECTURE), number=number, measurement=measurement, value=score)
+    best_weights.offer(
+        folder / best_weights.FOLDER, trained(ARCHITECTURE), number=number, measurement=measurement, value=score
+    )
     attempts = ledger.trial(lease.job_id, number).attempts if epoch > 1 else 0
     fields = {"architecture": ARCHITECTURE.to_json()}
     attempt = attempts or factories.running_trial(ledger, lease, number, **fields)
@@ -51,15 +53,15 @@ def _measured(ledger: Ledger, lease: Lease, folder: Path, number: int, epoch: in
 def test_the_first_score_gives_a_bundle_that_opens(
     settings: Settings, ledger: Ledger, lease: Lease, dataset: Dataset
 ) -> None:
-    hand_out, folder = _hand_out(settings, ledger, lease, dataset), settings.job_folder(lease.job_id)
-    assert not hand_out.look(), "no trial has a score"
+    interim, folder = _interim(settings, ledger, lease, dataset), settings.job_folder(lease.job_id)
+    assert not interim.look(), "no trial has a score"
     _measured(ledger, lease, folder, 0, 1, 0.5)
-    assert hand_out.look()
-    assert not hand_out.look(), "it is handed out already"
+    assert interim.look()
+    assert not interim.look(), "it is handed out already"
     job = ledger.job(lease.job_id)
-    assert job.held is not None
-    path = folder / job.held["file"]
-    assert (path.stat().st_size, job.held["provisional"]["trial"]) == (job.held["bytes"], 0)
+    assert job.interim_bundle is not None
+    path = folder / job.interim_bundle["file"]
+    assert (path.stat().st_size, job.interim_bundle["provisional"]["trial"]) == (job.interim_bundle["bytes"], 0)
     with zipfile.ZipFile(path) as archive:
         manifest = json.loads(archive.read("bundle.json"))["provisional"]
         card = archive.read("model_card.md").decode()
@@ -77,32 +79,36 @@ def test_the_first_score_gives_a_bundle_that_opens(
 def test_a_better_one_replaces_it_and_the_one_before_stays_for_its_readers(
     settings: Settings, ledger: Ledger, lease: Lease, dataset: Dataset
 ) -> None:
-    hand_out, folder = _hand_out(settings, ledger, lease, dataset), settings.job_folder(lease.job_id)
+    interim, folder = _interim(settings, ledger, lease, dataset), settings.job_folder(lease.job_id)
     names = []
     for epoch, score in ((1, 0.5), (2, 0.6), (3, 0.7)):
         _measured(ledger, lease, folder, 0, epoch, score)
-        assert hand_out.look()
-        names.append((ledger.job(lease.job_id).held or {})["file"])
+        assert interim.look()
+        names.append((ledger.job(lease.job_id).interim_bundle or {})["file"])
     assert len(set(names)) == 3
     assert {path.name for path in folder.glob("provisional-*.zip")} == set(names[1:])
-    assert [path.name for path in (folder / "held").iterdir()] == ["0-3.safetensors"], "what was beaten is gone"
+    assert [path.name for path in (folder / best_weights.FOLDER).iterdir()] == ["0-3.safetensors"], (
+        "what was beaten is gone"
+    )
     _measured(ledger, lease, folder, 1, 1, 0.65)
-    assert not hand_out.look()
-    other = _hand_out(settings, ledger, lease, dataset)
+    assert not interim.look()
+    other = _interim(settings, ledger, lease, dataset)
     assert not other.look(), "the next driver knows what is handed out"
     tidy(folder)
     assert not list(folder.glob("*.zip"))
 
 
 def test_weights_wait_for_their_measurement(settings: Settings, ledger: Ledger, lease: Lease, dataset: Dataset) -> None:
-    hand_out, folder = _hand_out(settings, ledger, lease, dataset), settings.job_folder(lease.job_id)
+    interim, folder = _interim(settings, ledger, lease, dataset), settings.job_folder(lease.job_id)
     measurement = Measurement(epoch=1, score=0.5, train_loss=1.0, seconds=0.1)
-    held.offer(folder / "held", trained(ARCHITECTURE), number=0, measurement=measurement, value=0.5)
-    assert not hand_out.look(), "the ledger knows no such trial"
+    best_weights.offer(
+        folder / best_weights.FOLDER, trained(ARCHITECTURE), number=0, measurement=measurement, value=0.5
+    )
+    assert not interim.look(), "the ledger knows no such trial"
     attempt = factories.running_trial(ledger, lease, 0, architecture=ARCHITECTURE.to_json())
-    assert not hand_out.look(), "nor its measurement"
+    assert not interim.look(), "nor its measurement"
     ledger.add_measurement(lease, 0, attempt, measurement)
-    assert hand_out.look()
+    assert interim.look()
 
 
 def test_nothing_of_a_search_beats_the_final_bundle_from_before(
@@ -111,42 +117,42 @@ def test_nothing_of_a_search_beats_the_final_bundle_from_before(
     folder = settings.job_folder(lease.job_id)
     ledger.end_search(lease, "budget_trials")
     ledger.finish_job(lease, JobState.SUCCEEDED, bundle_sha256="ab" * 32, bundle_bytes=3)
-    old = ledger.change_budget(lease.job_id, {"trials": 9}, kept_as="old.zip").held
+    old = ledger.change_budget(lease.job_id, {"trials": 9}, kept_as="old.zip").interim_bundle
     again = ledger.claim("driver-2", 30.0)
     assert again is not None
-    hand_out = _hand_out(settings, ledger, again, dataset)
+    interim = _interim(settings, ledger, again, dataset)
     _measured(ledger, again, folder, 0, 1, 0.99)
-    assert not hand_out.look()
-    assert ledger.job(lease.job_id).held == old
+    assert not interim.look()
+    assert ledger.job(lease.job_id).interim_bundle == old
 
 
 def test_a_full_disk_and_a_lost_lease_do_not_end_the_job(
     settings: Settings, ledger: Ledger, lease: Lease, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hand_out, folder = _hand_out(settings, ledger, lease, dataset), settings.job_folder(lease.job_id)
+    interim, folder = _interim(settings, ledger, lease, dataset), settings.job_folder(lease.job_id)
     _measured(ledger, lease, folder, 0, 1, 0.5)
 
     def full(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("workers.phases.hand_out.bundle.publish_provisional", full)
-        assert hand_out._looked(hand_out.look), "it is tried again"
+        patched.setattr("workers.phases.interim_bundles.bundle.publish_provisional", full)
+        assert interim._looked(interim.look), "it is tried again"
     ledger.expire(lease)
     assert ledger.claim("driver-2", 30.0) is not None
-    assert not hand_out._looked(hand_out.look), "the other driver does it"
-    assert ledger.job(lease.job_id).held is None
+    assert not interim._looked(interim.look), "the other driver does it"
+    assert ledger.job(lease.job_id).interim_bundle is None
 
 
 def test_the_end_of_a_driver_hands_out_the_best(
     settings: Settings, ledger: Ledger, lease: Lease, dataset: Dataset
 ) -> None:
-    hand_out, folder = _hand_out(settings, ledger, lease, dataset), settings.job_folder(lease.job_id)
+    interim, folder = _interim(settings, ledger, lease, dataset), settings.job_folder(lease.job_id)
     _measured(ledger, lease, folder, 0, 1, 0.5)
-    hand_out.start()
-    hand_out.stop()
+    interim.start()
+    interim.stop()
     ledger.request(lease.job_id, "cancel")
     assert ledger.pause_job(lease) is JobState.CANCELLED
     job = ledger.job(lease.job_id)
-    assert job.held is not None
-    assert (folder / job.held["file"]).is_file()
+    assert job.interim_bundle is not None
+    assert (folder / job.interim_bundle["file"]).is_file()

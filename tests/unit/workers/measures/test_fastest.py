@@ -16,6 +16,7 @@ from workers.measures import fastest as module
 from workers.measures.fastest import fastest
 from workers.train.job_data import JobData
 from workers.train.numerics import Numerics, chosen
+from workers.train.prepare import new_trainer
 from workers.train.recipe import Recipe
 
 OWN = Recipe(epochs=2, rungs=(1, 2), batch_size=8, min_steps=1, precision="bf16", layout="nhwc")
@@ -47,7 +48,7 @@ def test_the_fastest_is_taken_where_it_beats_the_jobs_own_by_more_than_noise(mon
 
 
 def test_a_setting_that_fails_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = module.new_trainer
+    real = new_trainer
 
     def fails(architecture: dict[str, Any], given: JobData, values: Recipe) -> Any:
         if values.precision == "fp32":

@@ -33,9 +33,9 @@ def test_one_timed_network_gives_the_scale_and_no_more() -> None:
 def test_a_machine_with_other_ratios_is_learned_from_its_own_steps() -> None:
     """On it grouped convolutions and feature maps cost a fifth of what they do where FACTORS were measured."""
     seen, new = (found := works("mobile", 30))[:20], found[20:]
-    true: list[float] = (np.array(found) @ (1e-9 * np.array(FACTORS) * (1.0, 0.2, 0.2, 1.0))).tolist()
-    few, many = (fit(seen[:n], true[:n]) for n in (1, 20))
-    errors = [np.abs(np.log(model.seconds(new) / np.array(true[20:]))).mean() for model in (few, many)]
+    true = np.array(found) @ (1e-9 * np.array(FACTORS) * (1.0, 0.2, 0.2, 1.0))
+    few, many = (fit(seen[:n], list(true[:n])) for n in (1, 20))
+    errors = [np.abs(np.log(model.seconds(new) / true[20:])).mean() for model in (few, many)]
     assert errors[1] < 0.5 * errors[0]
 
 

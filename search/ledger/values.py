@@ -45,7 +45,7 @@ class Job:
     phases: by name, the cost of each so far: {"seconds": …, "energy_j": … where the machine measures it}.
     waiting_for: what a running or queued job is waiting for, one line.
     stopped_because: which budget or condition ended the search.
-    interim_bundle: what is handed out until the final one is there, see `workers/bundle/provisional.py`; None = nothing.
+    interim_bundle: handed out until the final one is there, see `workers/bundle/provisional.py`; None = nothing.
     finishing: the search is to end now: {"within_seconds": … or null, "until": … or null}, see `Steering.finish`.
     rounds: how often the job was continued after its end.
     version: rises with every change of the row; for ETags.

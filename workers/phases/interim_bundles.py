@@ -3,10 +3,10 @@
 In a planned job the winner's first full training goes in the place of the best of the search as soon as it is stored
 (`workers.phases.first_final`).
 
-A thread of the driver. It looks at the folder into which trials put their best weights (`workers.weights.best_weights`),
-and writes a provisional bundle at most every EVERY_S, since a search may find something better every few seconds. What
-it needs is in that folder and in the ledger, so the driver after a crash goes on from there. Search and final trainings
-never wait.
+A thread of the driver. It looks at the folder into which trials put their best weights
+(`workers.weights.best_weights`), and writes a provisional bundle at most every EVERY_S, since a search may find
+something better every few seconds. What it needs is in that folder and in the ledger, so the driver after a crash goes
+on from there. Search and final trainings never wait.
 """
 
 import logging

@@ -46,6 +46,7 @@ class Stream(IntEnum):
     SIMPLE_MODELS = 25  # part: the samples that simple models see; 10 and up: the draws of a model
     SUBSET = 26  # class: which samples a share of the training split has
     MIRROR = 27  # none: the samples that tell whether mirror images help
+    HELD_OUT_GROUPS = 28  # 1 for the test split, 2 for the validation split: which groups of samples are held out
 
 
 def sequence(purpose: Stream, seed: int, *numbers: int) -> np.random.SeedSequence:

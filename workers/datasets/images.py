@@ -22,11 +22,10 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from archsmith.errors import Fault, InvalidDataset
-from workers.datasets import other_tasks, picture_survey, pixels
-from workers.datasets.label_table import ENDINGS, MAX_TABLE_BYTES, Labelled, Names, agrees, in_order, parse, read_table
-from workers.datasets.layout import LAYOUT, ORDER, Layout, Placed, read_layout, split_of
+from workers.datasets import picture_survey, pixels
 from workers.datasets.picture_files import HIDDEN, Entry, Files, open_files
-from workers.datasets.picture_survey import Bad, Survey, survey, unreadable
+from workers.datasets.picture_places import place
+from workers.datasets.picture_survey import Bad, survey, unreadable
 from workers.datasets.pixels import FITS, FULL_DEPTH, UNREADABLE, Fit, Header, is_extreme
 from workers.datasets.raw import MAX_SIDE, Array, Parts, RawDataset, fault
 
@@ -62,33 +61,54 @@ class _Scale:
     deep: bool
 
 
-def read(source: Path, *, scratch: Path, image_size: int | None = None, image_fit: str | None = None) -> RawDataset:
-    """image_size: pixels of the stored square, 4 to 512. image_fit: of FITS, by default "auto".
+def read(
+    source: Path,
+    *,
+    scratch: Path,
+    image_size: int | None = None,
+    image_fit: str | None = None,
+    group_by: str | None = None,
+) -> RawDataset:
+    """image_size: pixels of the stored square, 4 to 512. image_fit: of FITS, by default "auto". group_by: see
+    `picture_groups`.
 
     Raises InvalidDataset that names the files at fault.
     """
     _check_options(image_size, image_fit)
     with open_files(source, scratch=scratch) as files, pixels.quiet(), _threads() as each:
         found = survey(files, each)
-        pictures, names, warnings = _place(files, found)
+        places = place(files, found, group_by)
+        pictures = tuple(
+            _Picture(
+                entry=found.pictures[p.number],
+                header=found.headers[p.number],
+                part=p.part,
+                label=p.label,
+                group=places.groups.get(p.number, ""),
+            )
+            for p in places.placed
+        )
         picture_survey.check_bad(found.bad, total=len(found.pictures) + len(found.bad))
         scale = _scale(pictures, image_size, image_fit)
         x, kept, bad, notes = _decode(files, pictures, scale, each, scratch=scratch)
         bad = (*found.bad, *bad)
         picture_survey.check_bad(bad, total=len(found.pictures) + len(found.bad))
-        told = (*files.warnings, *warnings, *picture_survey.told(bad), *notes, *_told(kept, scale))
+        told = (
+            *files.warnings, *places.warnings, *picture_survey.told(bad), *notes, *_told(kept, scale)
+        )  # fmt: skip
         empty = (f"folder {folder} holds no pictures" for folder in _empty_folders(files, found.pictures))
     return RawDataset(
         format="images",
         pieces=(x,),
         dtype=x.dtype,
-        y=np.array([names.index(p.label) for p in kept], dtype=np.int64),
-        class_names=names,
+        y=np.array([places.names.index(p.label) for p in kept], dtype=np.int64),
+        class_names=places.names,
         parts=_parts(kept),
         warnings=(*told, *empty),
         ignored=(*found.ignored, *sorted(one.name for one in bad if not one.damaged)),
         corrupt=tuple(sorted(one.name for one in bad if one.damaged)),
-        notes={"image_size": scale.side, "image_fit": scale.fit},
+        notes={"image_size": scale.side, "image_fit": scale.fit, **places.notes},
+        groups=np.unique([p.group for p in kept], return_inverse=True)[1].astype(np.int64) if places.groups else None,
     )
 
 
@@ -142,100 +162,6 @@ def _threads() -> Iterator[_Map]:
                 yield waiting.popleft().result()
 
         yield each
-
-
-# ---- classes and parts
-
-
-def _place(files: Files, found: Survey) -> tuple[tuple[_Picture, ...], tuple[str, ...], tuple[str, ...]]:
-    """Pictures in the order train, val, test, each by name; the classes; warnings."""
-    if not found.pictures:
-        picture_survey.check_bad(found.bad, total=len(found.bad))
-        detail = f"{files.name} holds no pictures; wanted is {LAYOUT}"
-        raise fault("layout_invalid", detail, file=files.name, allowed=list(pixels.FORMATS))
-    paths = [entry.parts for entry in found.pictures]
-    try:
-        layout: Layout | InvalidDataset = read_layout(paths)
-    except InvalidDataset as error:
-        layout = error
-    table = _table(files, found, Names(paths))
-    if table and table.labels and (isinstance(layout, InvalidDataset) or _prefers(table, layout)):
-        layout, order = _by_table(table, paths), in_order
-    elif isinstance(layout, InvalidDataset):
-        raise _true_reason(files, found, layout, table)
-    else:
-        order = _by_name
-    pictures = [
-        _Picture(entry=found.pictures[p.number], header=found.headers[p.number], part=p.part, label=p.label)
-        for p in layout.placed
-    ]
-    pictures.sort(key=lambda p: (ORDER.index(p.part), p.entry.name))
-    return tuple(pictures), order({p.label for p in pictures}), layout.warnings
-
-
-def _by_name(names: set[str]) -> tuple[str, ...]:
-    return tuple(sorted(names))
-
-
-def _table(files: Files, found: Survey, names: Names) -> Labelled | None:
-    """Of the tables beside the pictures the one about most of them."""
-    tables = []
-    for entry in found.beside:
-        if entry.suffix in ENDINGS and entry.size <= MAX_TABLE_BYTES and "submission" not in entry.parts[-1].lower():
-            table = parse(entry.name, files.read(entry))
-            if table and (labelled := read_table(table, names)):
-                tables.append(labelled)
-    return max(tables, key=lambda table: (table.labels, len(table.placed)), default=None)
-
-
-def _prefers(table: Labelled, layout: Layout) -> bool:
-    """Whether a table overrules class folders: it lists most pictures and says something else, or more."""
-    if 2 * len(table.placed) < len(layout.placed):
-        return False
-    return table.split or not agrees(table.placed, layout.placed)
-
-
-def _by_table(table: Labelled, paths: Sequence[tuple[str, ...]]) -> Layout:
-    """Parts are the table's, else those of folders that are named like splits, else all is for training."""
-    parts = {p.number: p.part for p in table.placed} if table.split else _folder_parts(table, paths)
-    placed = [Placed(number=p.number, part=parts.get(p.number, "train"), label=p.label) for p in table.placed]
-    trained = sorted({p.label for p in placed if p.part == "train"})
-    if len(trained) < 2:
-        detail = f"{table.name}: at least 2 classes to train on are needed, found {len(trained)}: {', '.join(trained)}"
-        raise fault("too_few_classes", detail, file=table.name, allowed=2)
-    warnings = [f"classes are those of {table.name}", *table.warnings]
-    rest = len(paths) - len(placed)
-    if rest:
-        listed = {p.number for p in placed}
-        example = next("/".join(path) for number, path in enumerate(paths) if number not in listed)
-        warnings.append(f"{rest} pictures without a class in {table.name} are left out, as {example}")
-    return Layout(placed=tuple(placed), warnings=tuple(warnings))
-
-
-def _folder_parts(table: Labelled, paths: Sequence[tuple[str, ...]]) -> dict[int, str]:
-    parts = {}
-    for p in table.placed:
-        found = [part for name in paths[p.number][:-1] if (part := split_of(name))]
-        if not found:
-            return {}
-        parts[p.number] = found[0]
-    return parts if "train" in parts.values() else {}
-
-
-def _true_reason(files: Files, found: Survey, layout: InvalidDataset, table: Labelled | None) -> InvalidDataset:
-    """A layout that cannot be read is often one of another task."""
-    if table and table.warnings:
-        return fault("table_invalid", table.warnings[0], file=table.name)
-    if boxes := other_tasks.detection(files, found.beside, found.pictures):
-        detail = (
-            f"this is a data set for object detection: {boxes}; pictures are read for classification: cut the objects "
-            "out and put them into one folder a class"
-        )
-        return fault("task_unsupported", detail, file=boxes.split(" ", 1)[0])
-    if picture_survey.few(len(found.bad), len(found.pictures) + len(found.bad)):
-        return layout
-    bad = [f for one in found.bad for f in one.faults]
-    return InvalidDataset((*layout.faults, *bad)[: picture_survey.MAX_NAMED])
 
 
 # ---- pixels

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from api import process
@@ -14,13 +14,17 @@ from workers.settings import Settings
 TIMEOUT_S = 600.0
 
 
-def run(*, name: str, kind: str, sources: Sequence[Path], settings: Settings, image_size: int | None = None) -> None:
-    """Read files (or a folder) into the store. image_size: side in pixels to which images are scaled.
+def run(
+    *, name: str, kind: str, sources: Sequence[Path], settings: Settings, options: Mapping[str, object] | None = None
+) -> None:
+    """Read files (or a folder) into the store. options: of the format, by name; those that are None were not given.
 
     Raises InvalidDataset with the reader's faults, AlreadyExists if another upload took the name in the meantime.
     """
     arguments = ["-m", "workers.datasets.ingest", f"--format={kind}", f"--name={name}"]
-    arguments += [f"--store={settings.datasets}", *([f"--image-size={image_size}"] if image_size else [])]
+    arguments += [f"--store={settings.datasets}"]
+    given = {option: value for option, value in (options or {}).items() if value is not None}
+    arguments += [f"--{option.replace('_', '-')}={value}" for option, value in given.items()]
     arguments += ["--source", *(str(source) for source in sources)]
     try:
         output = _child(arguments, settings).stdout

@@ -71,6 +71,11 @@ DAY_S = 86_400
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 JobId = Annotated[str, Field(pattern=r"^[0-9A-Za-z-]{1,64}$")]
 ImageSize = Annotated[int | None, Field(ge=1, le=4096, description="side in pixels to which images are scaled")]
+ImageFit = Annotated[Literal["auto", "crop", "pad"] | None, Field(description="how images become squares")]
+GroupBy = Annotated[
+    str | None,
+    Field(min_length=1, max_length=16, description="the part of file names before this text is a group"),
+]
 Length = Annotated[int, Field(ge=1, le=65_536)]
 DatasetFormat = Literal[FORMATS]  # type: ignore[valid-type]
 DatasetName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
@@ -330,6 +335,8 @@ class DatasetRequest(Strict):
     format: DatasetFormat
     path: Annotated[str, Field(min_length=1, max_length=4096)]
     image_size: ImageSize = None
+    image_fit: ImageFit = None
+    group_by: GroupBy = None
 
 
 class UploadFields(Strict):
@@ -338,6 +345,8 @@ class UploadFields(Strict):
     name: DatasetName
     format: DatasetFormat
     image_size: Annotated[ImageSize, BeforeValidator(_whole)] = None
+    image_fit: ImageFit = None
+    group_by: GroupBy = None
 
 
 class DatasetUpload(UploadFields):

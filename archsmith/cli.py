@@ -262,15 +262,19 @@ def datasets(context: typer.Context, url: Url = None) -> None:
 def upload(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="Name of the new data set.")],
-    files: Annotated[list[Path] | None, typer.Argument(metavar="FILE...", help="Files to upload.")] = None,
+    files: Annotated[list[Path] | None, typer.Argument(metavar="FILE...", help="Files or folders to upload.")] = None,
     format: Annotated[  # noqa: A002
         str | None, typer.Option(help=f"{', '.join(formats.FORMATS)} [default: guessed from the files].")
     ] = None,
     path: Annotated[str | None, typer.Option(help="A path on the service's machine, instead of files.")] = None,
     image_size: Annotated[int | None, typer.Option(help="For images: side in pixels to which they are scaled.")] = None,
+    image_fit: Annotated[str | None, typer.Option(help="For images: how they become squares: auto, crop, pad.")] = None,
+    group_by: Annotated[
+        str | None, typer.Option(help="For images: file names are equal before this text in a group no split divides.")
+    ] = None,
     url: Url = None,
 ) -> None:
-    """Add a data set from files, or from a path in one of the service's data roots."""
+    """Add a data set from files or folders, or from a path in one of the service's data roots."""
     if bool(files) == bool(path):
         raise typer.BadParameter("give the files to upload, or --path, but not both")
     kind = format or formats.guess([Path(path)] if path else files or [])
@@ -278,11 +282,12 @@ def upload(
         raise typer.BadParameter(
             f"the format cannot be guessed from the files; add --format with one of {', '.join(formats.FORMATS)}"
         )
+    fit: dict[str, Any] = {"image_size": image_size, "image_fit": image_fit, "group_by": group_by}
     with client_of(context, url) as client:
         if path:
-            made = client.register_dataset(name, kind, path, image_size=image_size)
+            made = client.register_dataset(name, kind, path, **fit)
         else:
-            made = client.upload_dataset(name, kind, files or [], image_size=image_size)
+            made = client.upload_dataset(name, kind, files or [], **fit)
     typer.echo(f"{made.name}: {made.classes} classes of {_shape(made)}")
 
 

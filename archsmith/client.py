@@ -26,6 +26,7 @@ from httpx_sse import SSEError, connect_sse
 from archsmith import downloads
 from archsmith.bundles import provisional
 from archsmith.exceptions import ApiError, ConnectError, WaitTimeoutError, api_error
+from archsmith.folders import packed
 from archsmith.values import Dataset, Event, Job, Json, Trial
 
 DEFAULT_URL = "http://127.0.0.1:8080"
@@ -240,22 +241,36 @@ class Client:
         files: Sequence[str | Path],
         *,
         image_size: int | None = None,
+        image_fit: str | None = None,
+        group_by: str | None = None,
     ) -> Dataset:
-        """Upload files as a new data set.
+        """Upload files as a new data set. Folders are sent as one zip archive.
 
-        format: one of `archsmith.formats.FORMATS`. image_size: side in pixels to which "images" are scaled.
+        format: one of `archsmith.formats.FORMATS`. image_size: side in pixels to which "images" are scaled; image_fit:
+        "auto", "crop" or "pad"; group_by: the part of their file names before this text is a group that no split
+        divides.
         Raises InvalidInputError, which names the file, and ConflictError if the name is taken.
         """
-        fields = {"name": name, "format": format} | ({} if image_size is None else {"image_size": str(image_size)})
-        with downloads.opened(files) as parts:
+        given = {"image_size": image_size, "image_fit": image_fit, "group_by": group_by}
+        fields = {"name": name, "format": format} | {key: str(v) for key, v in given.items() if v is not None}
+        with packed(files) as paths, downloads.opened(paths) as parts:
             sent = [("file", part) for part in parts]
             return Dataset.from_json(self._json("POST", "/v1/datasets", data=fields, files=sent, timeout=_NO_LIMIT))
 
-    def register_dataset(self, name: str, format: str, path: str, *, image_size: int | None = None) -> Dataset:  # noqa: A002
+    def register_dataset(
+        self,
+        name: str,
+        format: str,  # noqa: A002
+        path: str,
+        *,
+        image_size: int | None = None,
+        image_fit: str | None = None,
+        group_by: str | None = None,
+    ) -> Dataset:
         """Make a data set from files in one of the data roots on the service's machine; nothing is sent."""
+        given = {"image_size": image_size, "image_fit": image_fit, "group_by": group_by}
         body: Json = {"name": name, "format": format, "path": path}
-        if image_size is not None:
-            body["image_size"] = image_size
+        body |= {key: value for key, value in given.items() if value is not None}
         return Dataset.from_json(self._json("POST", "/v1/datasets", json=body, timeout=_NO_LIMIT))
 
     def ready(self) -> bool:

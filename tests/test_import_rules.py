@@ -67,7 +67,7 @@ BUGS = {"AssertionError", "AttributeError", "LookupError", "NameError"}
 """What a slip in our own code raises, or a base of it: to catch one is to hide the slip."""
 MIXED_BUGS = {"TypeError"}
 """As BUGS where it is caught among others; alone it may answer a question, such as whether a value has a hash."""
-FOREIGN_READERS = {"workers/datasets/arrays.py": MIXED_BUGS, "workers/datasets/images.py": MIXED_BUGS}
+FOREIGN_READERS = {"workers/datasets/arrays.py": MIXED_BUGS, "workers/datasets/pixels.py": MIXED_BUGS}
 """NumPy's reader of array headers, and Pillow's of picture files, raise TypeError for some that are damaged."""
 
 

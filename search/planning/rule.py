@@ -44,8 +44,8 @@ ARCHITECTURES, KNEE = 22.0, 12.0
 MOST_ARCHITECTURES = 10_000
 ETA, MOST_RUNGS, RANKS = 3, 4, 64
 LEAK = 1.5
-"""Trials that go on at a rung, over one in ETA: no trial waits for others, so the first ones go on too easily. Of 38 trials
-on Fashion-MNIST 50, 32 and 10 % reached the second, third and fourth rung."""
+"""Trials that go on at a rung, over one in ETA: no trial waits for others, so the first ones go on too easily. Of
+38 trials on Fashion-MNIST 50, 32 and 10 % reached the second, third and fourth rung."""
 BESIDE_S = 0.3
 """Of a trial: building, asking the controller, Tune (`python -m benchmarks.overhead`)."""
 LEAST_STEPS = 16

@@ -21,6 +21,8 @@ from workers.datasets import images
 from workers.datasets.arrays import Arrays, open_arrays
 from workers.datasets.graph import features
 from workers.datasets.graphs import Numbers, as_edges, both_ways
+from workers.datasets.pixels import Fit
+from workers.datasets.pixels import is_picture as begins_as_picture
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,7 +47,7 @@ def read(path: Path, manifest: Manifest) -> Given:
             detail = f"a model of {manifest.data} takes .npz files with {', '.join(_names(manifest))}"
             raise fault(path, "kind_unsuitable", detail)
         return _graph(path, manifest)
-    if ending in images.EXTENSIONS:
+    if ending in images.EXTENSIONS or is_picture(path):
         return _picture(path, manifest)
     if ending not in (".npy", ".npz"):
         wanted = [*(images.EXTENSIONS if manifest.data == "image" else ()), ".npy", ".npz"]
@@ -61,14 +63,22 @@ def fault(path: Path, rule: str, detail: str) -> InvalidBundle:
 # ---- pictures
 
 
+def is_picture(path: Path) -> bool:
+    """By its content, whatever its name."""
+    with path.open("rb") as stream:
+        return begins_as_picture(stream.read(16))
+
+
 def _picture(path: Path, manifest: Manifest) -> Given:
-    if manifest.data != "image" or manifest.preprocessing.dtype != "uint8" or manifest.input_shape[0] not in (1, 3):
+    how = manifest.preprocessing.pictures
+    deep = manifest.preprocessing.dtype != "uint8"
+    if manifest.data != "image" or (deep and how == "exact") or manifest.input_shape[0] not in (1, 3):
         taken = f"{manifest.data}s of {'×'.join(map(str, manifest.input_shape))} {manifest.preprocessing.dtype} values"
         detail = f"the model takes {taken}, which no picture file holds; give a .npy"
         raise fault(path, "kind_unsuitable", detail)
     channels, height, width = manifest.input_shape
-    fitted = manifest.preprocessing.pictures == "fit"
-    pixels = images.decoded(path, side=height if fitted else None)
+    fit: Fit = how if how in ("auto", "pad") else "crop"
+    pixels = images.decoded(path, side=None if how == "exact" else height, fit=fit, deep=deep)
     if pixels.shape[:2] != (height, width):
         detail = (
             f"the model takes pictures of {width}×{height} pixels, this one has {pixels.shape[1]}×{pixels.shape[0]}"
@@ -78,6 +88,7 @@ def _picture(path: Path, manifest: Manifest) -> Given:
         if (pixels != pixels[..., :1]).any():
             raise fault(path, "mode_unsuitable", "the model takes grey pictures, this one has colours")
         pixels = pixels[..., :1]
+    pixels = np.broadcast_to(pixels, (height, width, channels))
     x = np.ascontiguousarray(np.moveaxis(pixels, 2, 0)[None])
     return Given(arrays={"x": x}, rows=[path.name], remark=_remark(x, manifest))
 

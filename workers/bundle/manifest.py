@@ -19,7 +19,7 @@ SCHEMA_VERSION = "1"
 TOLERANCES: Mapping[str, float] = {"model.py": 1e-5, "model.pt2": 1e-5, "model.onnx": 1e-4}
 """How far the logits of each form may be from the stored ones: |a - b| <= tolerance · (1 + |b|)."""
 
-Pictures = Literal["fit", "exact"]
+Pictures = Literal["fit", "auto", "pad", "exact"]
 Array = npt.NDArray[Any]
 
 
@@ -28,7 +28,8 @@ class Preprocessing:
     """How the trainer prepared the raw arrays: (x - mean) / std per channel or feature, or marks over their row's sum.
 
     dtype: of x, "uint8" or "float32". labels: names of the columns of the output.
-    pictures: "fit" where the data set was made of picture files, scaled and cropped as `workers.datasets.images` says;
+    pictures: how picture files of the data set were scaled into a square, see `workers.datasets.images`: "fit" for
+    its "crop", "auto" or "pad"; with values of float32 their levels were kept as stored;
     "exact" where it came as arrays, so that only pictures of the same size are known to be like it.
     low, high: the range of all values of x, so that an input in other units is noticed.
     """
@@ -50,7 +51,7 @@ class Preprocessing:
             std=dataset.std,
             dtype=dataset.info.dtype,
             labels=dataset.class_names,
-            pictures="fit" if dataset.info.format == "images" else "exact",
+            pictures=_pictures(dataset.info.report.get("image_fit", "crop" if dataset.info.format == "images" else "")),
             low=low,
             high=high,
         )
@@ -210,10 +211,15 @@ def _preprocessing(fields: Mapping[str, Any], labels: tuple[str, ...]) -> Prepro
         std=_numbers(fields, "std"),
         dtype=_dtype(fields["dtype"]),
         labels=labels,
-        pictures="fit" if fields["pictures"] == "fit" else "exact",
+        pictures=_pictures(fields["pictures"]),
         low=_number(fields["low"], "low"),
         high=_number(fields["high"], "high"),
     )
+
+
+def _pictures(name: Any) -> Pictures:
+    names: Mapping[Any, Pictures] = {"crop": "fit", "fit": "fit", "auto": "auto", "pad": "pad"}
+    return names.get(name, "exact")
 
 
 # What follows raises ValueError for a value of another type. name: of the field, for the message.

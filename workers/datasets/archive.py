@@ -7,7 +7,6 @@ declared sizes are reliable bounds once they are checked here.
 import shutil
 import stat
 import struct
-import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from archsmith.errors import InvalidDataset
+from workers.datasets.archive_names import read_names
 from workers.datasets.raw import fault
 
 MAX_MEMBERS = 200_000
@@ -47,19 +47,23 @@ def check_growth(inflated: int, compressed: int, *, file: str, ratio: int = MAX_
 
 
 class Archive:
-    """An opened zip file whose directory was checked. members: files only, sorted by name."""
+    """An opened zip file whose directory was checked. members: files only, sorted by name.
+
+    warning: about names whose code page was guessed, or "".
+    """
 
     def __init__(self, path: Path, zipped: zipfile.ZipFile, *, ratio: int = MAX_RATIO) -> None:
         self.name = path.name
         self._zip = zipped
         infos = zipped.infolist()
+        self.warning = read_names(infos)
         for info in infos:
             _check_member(info)
         _check_repeats(infos)
         _check_overlap(infos, archive=self.name)
         check_growth(sum(i.file_size for i in infos), sum(i.compress_size for i in infos), file=self.name, ratio=ratio)
-        self.members = tuple(sorted((i for i in infos if not i.is_dir()), key=lambda i: i.filename))
-        self.folders = tuple(sorted(i.filename.rstrip("/") for i in infos if i.is_dir()))
+        self.members = tuple(sorted((i for i in infos if not _is_folder(i)), key=lambda i: i.filename))
+        self.folders = tuple(sorted(i.filename.rstrip("/") for i in infos if _is_folder(i)))
 
     @contextmanager
     def stream(self, member: zipfile.ZipInfo) -> Iterator[IO[bytes]]:
@@ -73,6 +77,11 @@ class Archive:
     def read(self, member: zipfile.ZipInfo) -> bytes:
         with self.stream(member) as stream:
             return stream.read()
+
+    def head(self, member: zipfile.ZipInfo, size: int) -> bytes:
+        """The first `size` bytes; their checksum is not checked."""
+        with self.stream(member) as stream:
+            return stream.read(size)
 
     def extract(self, member: zipfile.ZipInfo, target: Path) -> None:
         """Copies the member to `target`, a path of the caller's own making."""
@@ -132,12 +141,12 @@ def _declared(path: Path) -> tuple[int, int]:
 
 
 def _check_member(info: zipfile.ZipInfo) -> None:
-    name = info.orig_filename
+    name = info.filename
     shown = repr(name[:120])
     if any(ord(c) < 32 or ord(c) == 127 for c in name) or not name.strip("/"):
         raise fault("path_invalid", f"member {shown} has control characters in its name, or none", file=info.filename)
     path = PurePosixPath(name)
-    if name.startswith("/") or "\\" in name or ".." in path.parts or name[1:2] == ":":
+    if name.startswith("/") or ".." in path.parts or name[1:2] == ":":
         raise fault("path_unsafe", f"member {shown} leads out of the archive", file=name)
     if len(path.parts) > MAX_DEPTH or any(len(part.encode()) > MAX_NAME for part in path.parts):
         raise fault("path_invalid", f"member {shown} has too long a name, or is in too many folders", file=name)
@@ -150,15 +159,17 @@ def _check_member(info: zipfile.ZipInfo) -> None:
         raise fault("compression_unsupported", detail, file=name, allowed=["stored", "deflate"])
 
 
+def _is_folder(info: zipfile.ZipInfo) -> bool:
+    return info.filename.endswith("/")
+
+
 def _check_repeats(infos: list[zipfile.ZipInfo]) -> None:
-    """Raises `path_duplicate` for two names that some file system takes for the same."""
-    seen: dict[str, str] = {}
+    """Raises `path_duplicate` for two equal names. Names that differ in case are two, as on Linux."""
+    seen: set[str] = set()
     for info in infos:
-        key = unicodedata.normalize("NFC", info.filename.rstrip("/")).casefold()
-        if key in seen:
-            detail = f"two members have the same name: {seen[key]!r} and {info.filename!r}"
-            raise fault("path_duplicate", detail, file=info.filename)
-        seen[key] = info.filename
+        if info.orig_filename in seen:
+            raise fault("path_duplicate", f"two members have the name {info.filename!r}", file=info.filename)
+        seen.add(info.orig_filename)
 
 
 def _check_overlap(infos: list[zipfile.ZipInfo], *, archive: str) -> None:

@@ -1,291 +1,298 @@
-"""A zip archive of pictures in class folders.
+"""Pictures in class folders, or beside a table that names their classes; in a zip or tar archive, or in a folder.
 
-    cat/1.png  dog/2.jpg                                     one folder a class, or
-    train/cat/1.png  test/cat/7.png  val/dog/3.png           the same below train, test and, if there, val
+`layout` says how folders are read, `label_table` how tables are. Pictures are known by their content. They become RGB,
+or grey when all of them are; they are turned upright by their EXIF tag; transparency is laid on white; of several
+frames or pages the first is read. Where all pictures have more than 8 bits, their levels are kept as stored (float32);
+where only some have and they use all 16 bits, these keep the upper 8.
 
-either of them also below folders that hold everything. Pictures become RGB, or grey when all of them are; they are
-turned upright by their EXIF tag; transparency is laid on white; 16-bit greys keep their upper 8 bits. The shorter side
-is scaled to `image_size` and the middle is cut out; it defaults to the median shorter side, at most 64 pixels.
+The shorter side is scaled to `image_size` and the middle is cut out ("crop"), or the longer one is and black is added
+("pad"); "auto" crops, and pads pictures more than 3 times as long as wide. `image_size` defaults to the median of the
+side that is scaled, at most 64 pixels.
 """
 
-import io
 import statistics
-import struct
-import warnings
-import zipfile
-import zlib
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
 
 from archsmith.errors import Fault, InvalidDataset
-from workers.datasets.archive import Archive, check_not_nested, open_archive
-from workers.datasets.raw import MAX_SIDE, Array, Labels, Parts, RawDataset, fault
+from workers.datasets import picture_survey, pixels
+from workers.datasets.picture_files import HIDDEN, Entry, Files, open_files
+from workers.datasets.picture_places import place
+from workers.datasets.picture_survey import Bad, survey, unreadable
+from workers.datasets.pixels import FITS, FULL_DEPTH, UNREADABLE, Fit, Header, is_extreme
+from workers.datasets.raw import MAX_SIDE, Array, Parts, RawDataset, fault
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
-OTHER_PICTURES = (".gif", ".tif", ".tiff", ".svg", ".psd", ".eps", ".heic", ".avif", ".ico", ".jp2", ".pdf")
-BESIDE = (".txt", ".md", ".csv", ".json", ".xml", ".yaml", ".yml", ".html", ".db", ".ini", ".ds_store", "")
-PARTS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
-LAYOUT = "CLASS/picture.png, or train/CLASS/picture.png and test/CLASS/picture.png"
-MAX_PIXELS = 25_000_000
-MAX_FILE_BYTES = 64 * 1024**2
-MAX_CORRUPT_SHARE = 0.01
+EXTENSIONS = tuple(sorted(picture_survey.PICTURE_ENDINGS))
 DEFAULT_SIZE = 64
 MIN_SIZE = 4
-MAX_NAMED = 20
-_SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"BM")
-_UNREADABLE = (
-    OSError,
-    ValueError,
-    TypeError,
-    SyntaxError,
-    EOFError,
-    IndexError,
-    KeyError,
-    OverflowError,
-    struct.error,
-    zlib.error,
-)  # what Pillow raises for damaged files, by its format readers
+MAX_SHOWN = 3
+THREADS = 2
+WINDOW = 64
+"""Pictures that are decoded ahead of the one that is written."""
 _T = TypeVar("_T")
+_In = TypeVar("_In")
+_Map = Callable[[Callable[[Any], Any], Sequence[Any]], Iterator[Any]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Picture:
-    """One member with its place in the data set, and (after the headers are read) its (height, width)."""
+    """One file with its place in the data set. group: "" where there are none."""
 
-    member: zipfile.ZipInfo
+    entry: Entry
+    header: Header
     part: str
     label: str
-    size: tuple[int, int] = (0, 0)
+    group: str = ""
 
 
-def read(source: Path, *, scratch: Path, image_size: int | None = None) -> RawDataset:
-    """image_size: pixels of the stored square, 4 to 512. Raises InvalidDataset that names the files at fault."""
-    if image_size is not None and not MIN_SIZE <= image_size <= MAX_SIDE:
-        detail = f"image_size must be {MIN_SIZE} to {MAX_SIDE}, got {image_size}"
-        raise InvalidDataset(Fault(pointer="/image_size", rule="out_of_range", detail=detail))
-    with open_archive(source) as archive, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's, about odd EXIF data and large pictures; limits are checked here
-        members, ignored = _pictures_of(archive)
-        pictures = _places(members)
-        names = tuple(sorted({p.label for p in pictures}))
-        if len(names) < 2:
-            detail = f"at least 2 class folders are needed, found {len(names)}: {', '.join(names)}"
-            raise fault("too_few_classes", detail, file=archive.name, allowed=2)
-        corrupt: list[str] = []
-        pictures = _each(pictures, lambda p: replace(p, size=_header(archive, p.member)), corrupt)
-        side = image_size or _default_size(pictures)
-        x, y, parts = _decode(archive, pictures, names, side=side, scratch=scratch, corrupt=corrupt)
-        empty = _empty_folders(archive, pictures)
-    _check_corrupt(corrupt, total=len(members))
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Scale:
+    """deep: whether levels are kept as stored."""
+
+    side: int
+    fit: Fit
+    deep: bool
+
+
+def read(
+    source: Path,
+    *,
+    scratch: Path,
+    image_size: int | None = None,
+    image_fit: str | None = None,
+    group_by: str | None = None,
+) -> RawDataset:
+    """image_size: pixels of the stored square, 4 to 512. image_fit: of FITS, by default "auto". group_by: see
+    `picture_groups`.
+
+    Raises InvalidDataset that names the files at fault.
+    """
+    _check_options(image_size, image_fit)
+    with open_files(source, scratch=scratch) as files, pixels.quiet(), _threads() as each:
+        found = survey(files, each)
+        places = place(files, found, group_by)
+        pictures = tuple(
+            _Picture(
+                entry=found.pictures[p.number],
+                header=found.headers[p.number],
+                part=p.part,
+                label=p.label,
+                group=places.groups.get(p.number, ""),
+            )
+            for p in places.placed
+        )
+        picture_survey.check_bad(found.bad, total=len(found.pictures) + len(found.bad))
+        scale = _scale(pictures, image_size, image_fit)
+        x, kept, bad, notes = _decode(files, pictures, scale, each, scratch=scratch)
+        bad = (*found.bad, *bad)
+        picture_survey.check_bad(bad, total=len(found.pictures) + len(found.bad))
+        told = (
+            *files.warnings, *places.warnings, *picture_survey.told(bad), *notes, *_told(kept, scale)
+        )  # fmt: skip
+        empty = (f"folder {folder} holds no pictures" for folder in _empty_folders(files, found.pictures))
     return RawDataset(
         format="images",
         pieces=(x,),
         dtype=x.dtype,
-        y=y,
-        class_names=names,
-        parts=parts,
-        warnings=tuple(f"folder {folder} holds no pictures" for folder in empty),
-        ignored=tuple(ignored),
-        corrupt=tuple(sorted(corrupt)),
-        notes={"image_size": side},
+        y=np.array([places.names.index(p.label) for p in kept], dtype=np.int64),
+        class_names=places.names,
+        parts=_parts(kept),
+        warnings=(*told, *empty),
+        ignored=(*found.ignored, *sorted(one.name for one in bad if not one.damaged)),
+        corrupt=tuple(sorted(one.name for one in bad if one.damaged)),
+        notes={"image_size": scale.side, "image_fit": scale.fit, **places.notes},
+        groups=np.unique([p.group for p in kept], return_inverse=True)[1].astype(np.int64) if places.groups else None,
     )
 
 
-def _pictures_of(archive: Archive) -> tuple[list[zipfile.ZipInfo], list[str]]:
-    """Members that should be pictures, and the names of those that may lie beside them. All faults at once."""
-    pictures: list[zipfile.ZipInfo] = []
-    ignored: list[str] = []
-    faults: list[Fault] = []
-    for member in archive.members:
-        path = PurePosixPath(member.filename)
-        extension = path.suffix.lower()
-        if path.parts[0] == "__MACOSX" or path.name.startswith(".") or extension in BESIDE:
-            ignored.append(member.filename)
-        elif problem := check_not_nested(member) or _not_a_picture(member, extension):
-            faults += problem.faults
-        else:
-            pictures.append(member)
-    if faults:
-        raise InvalidDataset(faults[:MAX_NAMED])
-    if not pictures:
-        detail = f"{archive.name} holds no pictures; wanted is {LAYOUT}"
-        raise fault("layout_invalid", detail, file=archive.name, allowed=list(EXTENSIONS))
-    return pictures, ignored
+def decoded(path: Path, *, side: int | None, fit: Fit = "crop", deep: bool = False) -> Array:
+    """One file as a data set would hold it, (H, W, C): uint8 and C = 3; deep: float32 and C = 1 or 3.
 
-
-def _not_a_picture(member: zipfile.ZipInfo, extension: str) -> InvalidDataset | None:
-    if extension not in EXTENSIONS:
-        rule = "image_format_unsupported" if extension in OTHER_PICTURES else "file_not_image"
-        detail = f"{member.filename} is not a picture of an accepted format: {', '.join(FORMATS)}"
-        return fault(rule, detail, file=member.filename, allowed=list(FORMATS))
-    if member.file_size > MAX_FILE_BYTES:
-        detail = f"{member.filename} has {member.file_size} bytes, the limit for one picture is {MAX_FILE_BYTES}"
-        return fault("image_too_large", detail, file=member.filename, allowed=MAX_FILE_BYTES)
-    return None
-
-
-def _places(members: Sequence[zipfile.ZipInfo]) -> list[_Picture]:
-    """Reads part and class from the folders. Order: train, val, test, each by name."""
-    paths = [PurePosixPath(member.filename).parts for member in members]
-    while all(len(p) >= 3 for p in paths) and len({p[0] for p in paths}) == 1:
-        paths = [p[1:] for p in paths]
-    divided = all(p[0].lower() in PARTS and len(p) == 3 for p in paths)
-    pictures = []
-    for member, path in zip(members, paths, strict=True):
-        if len(path) != (3 if divided else 2):
-            detail = f"{member.filename} does not lie in a class folder; wanted is {LAYOUT}"
-            raise fault("layout_invalid", detail, file=member.filename, allowed=LAYOUT)
-        part = PARTS[path[0].lower()] if divided else "train"
-        pictures.append(_Picture(member=member, part=part, label=path[-2]))
-    if all(p.part != "train" for p in pictures):
-        raise fault("layout_invalid", f"there are no training pictures; wanted is {LAYOUT}", allowed=LAYOUT)
-    return sorted(pictures, key=lambda p: (("train", "val", "test").index(p.part), p.member.filename))
-
-
-def _each(pictures: Iterable[_Picture], work: Callable[[_Picture], _T], corrupt: list[str]) -> list[_T]:
-    """work for each picture; unreadable ones go to `corrupt`, other faults are gathered and raised together."""
-    results: list[_T] = []
-    faults: list[Fault] = []
-    for picture in pictures:
-        try:
-            results.append(work(picture))
-        except InvalidDataset as error:
-            faults += error.faults
-            if len(faults) >= MAX_NAMED:
-                break
-        except _UNREADABLE:
-            corrupt.append(picture.member.filename)
-    if faults:
-        raise InvalidDataset(faults)
-    return results
-
-
-def _header(archive: Archive, member: zipfile.ZipInfo) -> tuple[int, int]:
-    """(height, width), from the header alone. Raises InvalidDataset, or one of _UNREADABLE."""
-    picture = _checked(archive.read(member), member.filename)
-    return picture.height, picture.width
-
-
-def _checked(content: bytes, name: str) -> Image.Image:
-    """The picture, its pixels still packed. Raises InvalidDataset (none, too large), or one of _UNREADABLE."""
-    try:
-        picture = Image.open(io.BytesIO(content), formats=FORMATS)
-    except Image.DecompressionBombError:
-        raise _too_large(name, "it") from None
-    except UnidentifiedImageError:
-        if not content or content.startswith(_SIGNATURES):
-            raise
-        detail = f"{name} is not a picture by its content; accepted are {', '.join(FORMATS)}"
-        raise fault("image_format_unsupported", detail, file=name, allowed=list(FORMATS)) from None
-    if picture.width * picture.height > MAX_PIXELS:
-        raise _too_large(name, f"{picture.width} x {picture.height}")
-    if picture.format != "MPO" and getattr(picture, "n_frames", 1) > 1:  # MPO: a photo with a preview behind it
-        raise fault("image_animated", f"{name} is animated; give single pictures", file=name)
-    return picture
-
-
-def decoded(path: Path, *, side: int | None) -> Array:
-    """One file as a data set would hold it, (H, W, 3) uint8; side: of the square it is fitted into, None to leave it.
-
-    Raises InvalidDataset.
+    side: of the square it is fitted into, None to leave it. Raises InvalidDataset.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            if path.stat().st_size > MAX_FILE_BYTES:
-                raise _too_large(path.name, "it")
+        with pixels.quiet():
+            if path.stat().st_size > pixels.MAX_FILE_BYTES:
+                raise pixels.too_large(path.name, "it")
             content = path.read_bytes()
-            _checked(content, path.name)
-            return _pixels(content, side)[0]
-    except _UNREADABLE as error:
+            header = pixels.header(content, path.name)
+            if deep and not header.deep:
+                detail = f"{path.name} has 8 bits a channel, the pictures of the data set have more"
+                raise fault("image_depth_unsupported", detail, file=path.name)
+            if deep:
+                return pixels.deep(content, path.name, side=side, fit=fit)
+            found, _, greatest = pixels.shallow(content, side=side, fit=fit)
+    except UNREADABLE as error:
         detail = f"{path.name} cannot be read: {type(error).__name__}: {error}"
         raise fault("image_unreadable", detail, file=path.name) from error
+    if 0 <= greatest < FULL_DEPTH or greatest >= 2 * FULL_DEPTH:
+        detail = f"{path.name} holds levels up to {greatest}, the pictures of the data set have 8 bits: 0 to 255"
+        raise fault("image_depth_unsupported", detail, file=path.name)
+    return found
 
 
-def _too_large(name: str, what: str) -> InvalidDataset:
-    detail = f"{name}: {what} has more than the limit of {MAX_PIXELS} pixels"
-    return fault("image_too_large", detail, file=name, allowed=MAX_PIXELS)
+def _check_options(image_size: int | None, image_fit: str | None) -> None:
+    if image_size is not None and not MIN_SIZE <= image_size <= MAX_SIDE:
+        detail = f"image_size must be {MIN_SIZE} to {MAX_SIDE}, got {image_size}"
+        raise InvalidDataset(Fault(pointer="/image_size", rule="out_of_range", detail=detail))
+    if image_fit is not None and image_fit not in FITS:
+        detail = f"image_fit must be one of {', '.join(FITS)}, got {image_fit[:40]!r}"
+        raise InvalidDataset(Fault(pointer="/image_fit", rule="choice_unknown", detail=detail, allowed=list(FITS)))
 
 
-def _default_size(pictures: Sequence[_Picture]) -> int:
-    if not pictures:
-        return DEFAULT_SIZE
-    return max(MIN_SIZE, min(DEFAULT_SIZE, int(statistics.median(min(p.size) for p in pictures))))
+@contextmanager
+def _threads() -> Iterator[_Map]:
+    """A map in order over THREADS threads: Pillow decodes and scales outside of Python's lock."""
+    with ThreadPoolExecutor(THREADS) as pool:
+
+        def each(work: Callable[[_In], _T], items: Sequence[_In]) -> Iterator[_T]:
+            waiting: deque[Future[_T]] = deque()
+            for item in items:
+                waiting.append(pool.submit(work, item))
+                if len(waiting) > WINDOW:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+
+        yield each
+
+
+# ---- pixels
+
+
+def _scale(pictures: Sequence[_Picture], image_size: int | None, image_fit: str | None) -> _Scale:
+    fit = cast(Fit, image_fit or "auto")
+    sides = [(max if _padded(p.header, fit) else min)(p.header.size) for p in pictures]
+    side = image_size or max(MIN_SIZE, min(DEFAULT_SIZE, int(statistics.median(sides))))
+    return _Scale(side=side, fit=fit, deep=all(p.header.deep for p in pictures))
+
+
+def _padded(header: Header, fit: Fit) -> bool:
+    return fit == "pad" or (fit == "auto" and is_extreme(header.size))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Decoded:
+    """values: (side, side, C) in the type of the data set. greatest: see `pixels.shallow`."""
+
+    values: Array
+    grey: bool
+    greatest: int
 
 
 def _decode(
-    archive: Archive,
-    pictures: Sequence[_Picture],
-    names: Sequence[str],
-    *,
-    side: int,
-    scratch: Path,
-    corrupt: list[str],
-) -> tuple[Array, Labels, Parts]:
-    """Pixels (N, C, side, side) uint8 in a scratch file, labels, and the row ranges of the parts."""
-    rows = max(1, len(pictures))
-    out = np.lib.format.open_memmap(scratch / "x.npy", mode="w+", dtype=np.uint8, shape=(rows, side, side, 3))
+    files: Files, pictures: Sequence[_Picture], scale: _Scale, each: _Map, *, scratch: Path
+) -> tuple[Array, tuple[_Picture, ...], tuple[Bad, ...], tuple[str, ...]]:
+    """Values (N, C, side, side), uint8 or float32, in a scratch file; the pictures in its rows; bad ones; warnings."""
+
+    def decode(picture: _Picture) -> _Decoded | Bad:
+        return _decode_one(files, picture, scale)
+
+    dtype = np.dtype(np.float32 if scale.deep else np.uint8)
     kept: list[_Picture] = []
+    bad: list[Bad] = []
+    shallow: list[tuple[str, int]] = []
     grey = True
-
-    def decode(picture: _Picture) -> None:
-        nonlocal grey
-        pixels, is_grey = _pixels(archive.read(picture.member), side)
-        out[len(kept)] = pixels
-        kept.append(picture)
-        grey = grey and is_grey
-
-    _each(pictures, decode, corrupt)
-    y = np.array([names.index(p.label) for p in kept], dtype=np.int64)
-    parts: dict[str, tuple[int, int]] = {}
-    for part in dict.fromkeys(p.part for p in kept):
-        where = [i for i, p in enumerate(kept) if p.part == part]
-        parts[part] = (where[0], where[-1] + 1)
-    x = np.moveaxis(out[: len(kept)], 3, 1)
-    return (x[:, :1] if grey else x), y, parts
-
-
-def _pixels(content: bytes, side: int | None) -> tuple[Array, bool]:
-    """(side, side, 3) uint8, of its own size without a side; and whether the picture is stored in grey."""
-    picture: Image.Image = Image.open(io.BytesIO(content), formats=FORMATS)
-    if side is not None:
-        picture.draft("RGB", (2 * side, 2 * side))  # a large JPEG is decoded at a fraction of its size
-    picture.load()
-    is_grey = picture.mode in ("1", "L", "LA", "I", "I;16", "I;16B")
-    picture = _eight_bits(ImageOps.exif_transpose(picture))
-    if side is not None:
-        picture = ImageOps.fit(picture, (side, side), method=Image.Resampling.BICUBIC)
-    return np.asarray(picture, dtype=np.uint8), is_grey
+    path = scratch / "x.bin"
+    with path.open("wb") as out:
+        for picture, found in zip(pictures, each(decode, pictures), strict=True):
+            if isinstance(found, Bad):
+                bad.append(found)
+                continue
+            out.write(_three(found.values, dtype).tobytes())
+            kept.append(picture)
+            grey = grey and found.grey
+            if found.greatest >= 0:
+                shallow.append((picture.entry.name, found.greatest))
+    if not kept:
+        picture_survey.check_bad(bad, total=0)
+    x = np.memmap(path, dtype, "r", shape=(len(kept), scale.side, scale.side, 3))
+    x = np.moveaxis(x, 3, 1)
+    return x[:, :1] if grey else x, tuple(kept), tuple(bad), _told_depth(scale, shallow)
 
 
-def _eight_bits(picture: Image.Image) -> Image.Image:
-    """Any mode -> RGB of 8 bits; transparent parts are laid on white."""
-    if picture.mode.startswith("I"):
-        return Image.fromarray((np.asarray(picture).astype(np.uint32) >> 8).astype(np.uint8)).convert("RGB")
-    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
-        picture = picture.convert("RGBA")
-        ground = Image.new("RGBA", picture.size, "white")
-        return Image.alpha_composite(ground, picture).convert("RGB")
-    return picture.convert("RGB")
+def _decode_one(files: Files, picture: _Picture, scale: _Scale) -> _Decoded | Bad:
+    try:
+        content = files.read(picture.entry)
+        if scale.deep:
+            values = pixels.deep(content, picture.entry.name, side=scale.side, fit=scale.fit)
+            return _Decoded(values=values, grey=values.shape[2] == 1, greatest=-1)
+        values, grey, greatest = pixels.shallow(content, side=scale.side, fit=scale.fit)
+        return _Decoded(values=values, grey=grey, greatest=greatest)
+    except InvalidDataset as error:
+        return picture_survey.refused(picture.entry, error)
+    except UNREADABLE as error:
+        return unreadable(picture.entry, error)
 
 
-def _empty_folders(archive: Archive, pictures: Sequence[_Picture]) -> list[str]:
-    full = {str(parent) for p in pictures for parent in PurePosixPath(p.member.filename).parents}
-    return [folder for folder in archive.folders if folder not in full and not folder.startswith("__MACOSX")]
+def _three(values: Array, dtype: np.dtype[Any]) -> Array:
+    three = values if values.shape[2] == 3 else np.broadcast_to(values, (*values.shape[:2], 3))
+    return np.ascontiguousarray(three, dtype=dtype)
 
 
-def _check_corrupt(corrupt: Sequence[str], *, total: int) -> None:
-    """Up to 1 % of damaged pictures are left out and reported; more is a fault of the data set."""
-    if len(corrupt) <= MAX_CORRUPT_SHARE * total:
-        return
-    limit = f"{len(corrupt)} of {total} pictures cannot be read, at most {MAX_CORRUPT_SHARE:.0%} may be damaged"
-    named = sorted(corrupt)[:MAX_NAMED]
-    raise InvalidDataset(
-        [f for name in named for f in fault("image_unreadable", f"{name} cannot be read: {limit}", file=name).faults]
+def _told_depth(scale: _Scale, shallow: Sequence[tuple[str, int]]) -> tuple[str, ...]:
+    """Raises `depths_mixed` where pictures of 8 bits stand beside such as hold 10, 12 or 14 bits in 16."""
+    if scale.deep:
+        return ("the pictures have more than 8 bits a channel; their levels are kept as stored, on one scale",)
+    if not shallow:
+        return ()
+    greatest = max(level for _, level in shallow)
+    if FULL_DEPTH <= greatest < 2 * FULL_DEPTH:
+        return (f"{len(shallow)} pictures of 16 bits beside others of 8 keep their upper 8 bits, as {shallow[0][0]}",)
+    name = shallow[0][0]
+    detail = (
+        f"{len(shallow)} pictures have more than 8 bits and levels up to {greatest}, as {name}, others have 8 bits: "
+        "their scales cannot be compared; save all with the same depth"
     )
+    raise fault("depths_mixed", detail, file=name)
+
+
+# ---- what is told
+
+
+def _told(kept: Sequence[_Picture], scale: _Scale) -> Iterator[str]:
+    """What was changed in the pictures, and classes that the test split will have nothing of."""
+    several = [p.entry.name for p in kept if p.header.several]
+    if several:
+        yield f"{len(several)} pictures hold several frames or pages, of which the first is read: {_some(several)}"
+    extreme = [p.entry.name for p in kept if p.header.extreme]
+    if extreme:
+        what = "only their middle square is read" if scale.fit == "crop" else "they are padded with black, not cropped"
+        yield f"{len(extreme)} pictures are over {pixels.EXTREME:g} times as long as wide; {what}: {_some(extreme)}"
+    given = any(p.part == "test" for p in kept)
+    for label in sorted({p.label for p in kept}):
+        parts = [p.part for p in kept if p.label == label]
+        if given and "test" not in parts:
+            yield f"class {label} has no test pictures"
+        elif not given and len(parts) < 3:
+            count = f"{len(parts)} pictures" if len(parts) > 1 else "1 picture"
+            yield f"class {label} has {count}: none is left for the test split"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MAX_SHOWN} more" if len(names) > MAX_SHOWN else ""
+    return ", ".join(names[:MAX_SHOWN]) + more
+
+
+def _parts(kept: Sequence[_Picture]) -> Parts:
+    where: dict[str, list[int]] = {}
+    for row, picture in enumerate(kept):
+        where.setdefault(picture.part, []).append(row)
+    return {part: (rows[0], rows[-1] + 1) for part, rows in where.items()}
+
+
+def _empty_folders(files: Files, pictures: Sequence[Entry]) -> list[str]:
+    full = {str(parent) for entry in pictures for parent in PurePosixPath(entry.name).parents}
+    return [
+        folder
+        for folder in files.folders
+        if folder not in full
+        and not any(part.startswith(".") or part.lower() in HIDDEN for part in PurePosixPath(folder).parts)
+    ]

@@ -12,7 +12,7 @@ import errno
 import json
 import resource
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -29,18 +29,19 @@ from workers.datasets.store import DataStore
 class _Format:
     """read: (source, scratch=folder) -> what was found. single: of one path, else of a list of them.
 
-    scales: whether the reader takes an image_size.
+    scales: whether the reader takes an image_size. options: names of other options that it takes.
     """
 
     read: Callable[..., RawDataset | RawGraphs]
     single: bool = False
     scales: bool = False
+    options: tuple[str, ...] = ()
 
 
 FORMATS = {
     "idx": _Format(read=idx.read),
     "npz": _Format(read=npz.read, single=True),
-    "images": _Format(read=images.read, single=True, scales=True),
+    "images": _Format(read=images.read, single=True, scales=True, options=("image_fit", "group_by")),
     "graph": _Format(read=graph.read),
     "tu": _Format(read=tu.read),
 }
@@ -56,8 +57,12 @@ def ingest(
     name: str,
     store: DataStore,
     image_size: int | None = None,
+    **options: str | None,
 ) -> DatasetInfo:
-    """Reads, checks and stores. Raises InvalidDataset with all that is wrong, AlreadyExists."""
+    """Reads, checks and stores. Raises InvalidDataset with all that is wrong, AlreadyExists.
+
+    options: of the format, see FORMATS; those that are None were not given.
+    """
     paths = [sources] if isinstance(sources, Path) else list(sources)
     if format not in FORMATS:
         detail = f"there is no format {format[:40]!r}; accepted are {', '.join(FORMATS)}"
@@ -65,10 +70,13 @@ def ingest(
     store.check_name(name)
     store.root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=store.root, prefix=".", suffix="-incoming") as scratch:
-        return store.add(name, _read(FORMATS[format], paths, Path(scratch), image_size))
+        given = {option: value for option, value in options.items() if value is not None}
+        return store.add(name, _read(FORMATS[format], paths, Path(scratch), image_size, given))
 
 
-def _read(kind: _Format, paths: Sequence[Path], scratch: Path, image_size: int | None) -> RawDataset | RawGraphs:
+def _read(
+    kind: _Format, paths: Sequence[Path], scratch: Path, image_size: int | None, options: Mapping[str, str]
+) -> RawDataset | RawGraphs:
     if not paths:
         raise fault("file_missing", "no file was given")
     for path in paths:
@@ -76,15 +84,22 @@ def _read(kind: _Format, paths: Sequence[Path], scratch: Path, image_size: int |
             raise fault("file_missing", f"there is no file {path.name}", file=path.name)
     if kind.single and len(paths) > 1:
         raise fault("file_single", f"this format is one file, {len(paths)} were given", file=paths[1].name)
+    if faults := [_foreign(option, kind) for option in options if option not in kind.options]:
+        raise InvalidDataset(faults)
     source = paths[0] if kind.single else paths
-    found: RawDataset | RawGraphs = (
-        kind.read(source, scratch=scratch, image_size=image_size) if kind.scales else kind.read(source, scratch=scratch)
-    )
+    scaled = {"image_size": image_size} if kind.scales else {}
+    found: RawDataset | RawGraphs = kind.read(source, scratch=scratch, **scaled, **options)
     if image_size is not None and (isinstance(found, RawGraphs) or found.kind == "volume"):
         what = "graphs hold none" if isinstance(found, RawGraphs) else "volumes stay as they are"
         detail = f"image_size scales pictures; {what}"
         raise InvalidDataset(Fault(pointer="/image_size", rule="combination_unsupported", detail=detail))
     return found
+
+
+def _foreign(option: str, kind: _Format) -> Fault:
+    takers = [name for name, other in FORMATS.items() if option in other.options]
+    detail = f"{option} is an option of the format{'s' if len(takers) > 1 else ''} {', '.join(takers)}, not of this one"
+    return Fault(pointer=f"/{option}", rule="combination_unsupported", detail=detail, allowed=list(kind.options))
 
 
 def limit_process(*, cpu_seconds: int = CPU_SECONDS, heap_bytes: int = HEAP_BYTES) -> None:
@@ -100,7 +115,8 @@ def answer(args: argparse.Namespace) -> dict[str, Any]:
     """The one JSON line, as a value."""
     try:
         store = DataStore(args.store)
-        info = ingest(args.format, args.source, name=args.name, store=store, image_size=args.image_size)
+        options = {"image_fit": args.image_fit, "group_by": args.group_by}
+        info = ingest(args.format, args.source, name=args.name, store=store, image_size=args.image_size, **options)
     except InvalidInput as error:
         return _refused(error.faults)
     except AlreadyExists as error:
@@ -126,6 +142,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--source", required=True, type=Path, nargs="+", help="a file, a folder, or several files")
     parser.add_argument("--store", required=True, type=Path, help="folder of data sets")
     parser.add_argument("--image-size", type=int, help="side of the stored pictures, pixels")
+    parser.add_argument("--image-fit", help="how pictures become squares: auto, crop or pad")
+    parser.add_argument("--group-by", help="the part of file names before this text is a group that no split divides")
     args = parser.parse_args(arguments)
     limit_process()
     print(json.dumps(answer(args)), flush=True)  # noqa: T201 - the answer

@@ -35,6 +35,7 @@ class RawDataset:
     dtype: what the store keeps: uint8, or float32.
     y: (N,) labels 0..classes-1 of all pieces.
     parts: the source's own split as [start, stop) rows: always "train", and "val" and "test" where the source has them.
+    groups: (N,) the group of each sample, of which none may cross the splits; None where samples stand alone.
     """
 
     format: str
@@ -47,6 +48,7 @@ class RawDataset:
     ignored: tuple[str, ...] = ()
     corrupt: tuple[str, ...] = ()
     notes: Mapping[str, Any] = field(default_factory=dict)
+    groups: Labels | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:

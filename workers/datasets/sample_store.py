@@ -3,6 +3,7 @@
 NAME/x.npy       (N, C, H, W) or (N, C, D, H, W) uint8 or float32, rows in the order train, val, test of the source
 NAME/y.npy       (N,) int64
 NAME/items.npy   (N,) uint64, a hash of each sample's bytes
+NAME/groups.npy  (N,) int64, the group of each sample; only where there are groups
 """
 
 import hashlib
@@ -33,6 +34,9 @@ def write(folder: Path, raw: RawDataset) -> tuple[str, npt.NDArray[np.uint64]]:
         start += len(batch)
     out.flush()
     digest.update(raw.y.astype("<i8").tobytes())
+    if raw.groups is not None:
+        digest.update(raw.groups.astype("<i8").tobytes())
+        np.save(folder / "groups.npy", raw.groups)
     np.save(folder / "y.npy", raw.y)
     np.save(folder / "items.npy", items)
     return digest.hexdigest(), items

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from workers.datasets.group_splits import carve_groups
 from workers.datasets.raw import Array, Labels, Parts, chunks, fault, item_bytes
 
 Indices = npt.NDArray[np.int64]
@@ -39,17 +40,26 @@ def index_hash(indices: Indices) -> str:
     return hashlib.sha256(np.ascontiguousarray(indices, dtype="<i8").tobytes()).hexdigest()
 
 
-def make_splits(y: Labels, parts: Parts, *, seed: int) -> Splits:
+def make_splits(y: Labels, parts: Parts, *, seed: int, groups: Labels | None = None) -> Splits:
     """Keeps the source's own val and test rows; takes what is missing from train, class by class.
+
+    groups: (N,) the group of each sample; no group is in two of the splits that are drawn.
 
     Raises InvalidDataset (too_few_samples) when a split would be empty.
     """
-    return complete_splits({name: np.arange(*parts[name], dtype=np.int64) for name in parts}, y, seed=seed)
+    return complete_splits(
+        {name: np.arange(*parts[name], dtype=np.int64) for name in parts}, y, seed=seed, groups=groups
+    )
 
 
-def complete_splits(rows: Mapping[str, Indices], y: Labels, *, seed: int) -> Splits:
+def complete_splits(rows: Mapping[str, Indices], y: Labels, *, seed: int, groups: Labels | None = None) -> Splits:
     """The same for parts given as row numbers, "train" and perhaps "val" and "test"."""
     train, test, val = rows["train"], rows.get("test"), rows.get("val")
+    if groups is not None:
+        if test is None:
+            train, test = carve_groups(train, y, groups, share=TEST_SHARE, seed=seed, number=1)
+        if val is None:
+            train, val = carve_groups(train, y, groups, share=VAL_SHARE, seed=seed, number=2)
     if test is None:
         train, test = _carve(train, y, share=TEST_SHARE, keep=1 if val is not None else 2, seed=(seed, 1))
     if val is None:
@@ -57,6 +67,7 @@ def complete_splits(rows: Mapping[str, Indices], y: Labels, *, seed: int) -> Spl
     for name, indices in (("training", train), ("validation", val), ("test", test)):
         if not len(indices):
             detail = f"too few samples: of {len(y)} none is left for the {name} split; give 3 samples a class or more"
+            detail += "" if groups is None else ", in 3 groups or more"
             raise fault("too_few_samples", detail)
     return Splits(search_train=train, search_val=val, test=test)
 

@@ -73,7 +73,7 @@ class DataStore:
             detail = f"the data set {name!r} has the tasks {', '.join(info.tasks)}, got {task[:40]!r}"
             raise InvalidDataset(Fault(pointer="", rule="task_unsupported", detail=detail, allowed=list(info.tasks)))
         x = np.load(folder / "x.npy", mmap_mode="r", allow_pickle=False)
-        arrays = {key: _optional(folder / f"{key}.npy") for key in ("y", "edges", "graph", "part")}
+        arrays = {key: _optional(folder / f"{key}.npy") for key in ("y", "edges", "graph", "part", "groups")}
         graphs = info.kind == "graph"
         path = folder / (f"splits-{seed}-{task}.npz" if graphs else f"splits-{seed}.npz")
         stored = _read_splits(path, _kind_of_splits(task, arrays["part"]))
@@ -173,14 +173,14 @@ Stored = tuple[Splits, tuple[float, ...], tuple[float, ...]]
 def _first_splits(raw: RawDataset | RawGraphs) -> Splits:
     """Of the first task under seed 0, for the sizes. Raises InvalidDataset for data that cannot be split."""
     if isinstance(raw, RawDataset):
-        return make_splits(raw.y, raw.parts, seed=0)
+        return make_splits(raw.y, raw.parts, seed=0, groups=raw.groups)
     y = EMPTY if raw.y is None else raw.y
     return graph_store.make_task_splits(raw.tasks[0], x=raw.x, y=y, edges=raw.edges, part=raw.part, seed=0)
 
 
 def _make_splits(info: DatasetInfo, task: str, x: Array, arrays: dict[str, Any], *, seed: int) -> Stored:
     if info.kind != "graph":
-        splits = make_splits(arrays["y"], info.parts, seed=seed)
+        splits = make_splits(arrays["y"], info.parts, seed=seed, groups=arrays["groups"])
         return (splits, *channel_statistics(x, splits.search_train))
     splits = graph_store.make_task_splits(
         task, x=x, y=arrays["y"], edges=arrays["edges"], part=arrays["part"], seed=seed

@@ -80,7 +80,7 @@ def read(source: Path, *, scratch: Path, image_size: int | None = None) -> RawDa
         corrupt: list[str] = []
         pictures = _each(pictures, lambda p: replace(p, size=_header(archive, p.member)), corrupt)
         side = image_size or _default_size(pictures)
-        x, y, parts = _decode(archive, pictures, names, side=side, scratch=scratch, corrupt=corrupt)
+        x, y, parts, files = _decode(archive, pictures, names, side=side, scratch=scratch, corrupt=corrupt)
         empty = _empty_folders(archive, pictures)
     _check_corrupt(corrupt, total=len(members))
     return RawDataset(
@@ -93,6 +93,7 @@ def read(source: Path, *, scratch: Path, image_size: int | None = None) -> RawDa
         warnings=tuple(f"folder {folder} holds no pictures" for folder in empty),
         ignored=tuple(ignored),
         corrupt=tuple(sorted(corrupt)),
+        names=files,
         notes={"image_size": side},
     )
 
@@ -227,8 +228,8 @@ def _decode(
     side: int,
     scratch: Path,
     corrupt: list[str],
-) -> tuple[Array, Labels, Parts]:
-    """Pixels (N, C, side, side) uint8 in a scratch file, labels, and the row ranges of the parts."""
+) -> tuple[Array, Labels, Parts, tuple[str, ...]]:
+    """Pixels (N, C, side, side) uint8 in a scratch file, labels, the row ranges of the parts, and names of files."""
     rows = max(1, len(pictures))
     out = np.lib.format.open_memmap(scratch / "x.npy", mode="w+", dtype=np.uint8, shape=(rows, side, side, 3))
     kept: list[_Picture] = []
@@ -248,7 +249,7 @@ def _decode(
         where = [i for i, p in enumerate(kept) if p.part == part]
         parts[part] = (where[0], where[-1] + 1)
     x = np.moveaxis(out[: len(kept)], 3, 1)
-    return (x[:, :1] if grey else x), y, parts
+    return (x[:, :1] if grey else x), y, parts, tuple(p.member.filename for p in kept)
 
 
 def _pixels(content: bytes, side: int | None) -> tuple[Array, bool]:

@@ -35,6 +35,7 @@ class RawDataset:
     dtype: what the store keeps: uint8, or float32.
     y: (N,) labels 0..classes-1 of all pieces.
     parts: the source's own split as [start, stop) rows: always "train", and "val" and "test" where the source has them.
+    names: of the rows, where the source has them (files of pictures).
     """
 
     format: str
@@ -46,6 +47,7 @@ class RawDataset:
     warnings: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     corrupt: tuple[str, ...] = ()
+    names: Sequence[str] = ()
     notes: Mapping[str, Any] = field(default_factory=dict)
 
     @property

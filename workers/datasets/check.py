@@ -73,7 +73,7 @@ def check(info: DatasetInfo, material: Material) -> dict[str, Any]:
         *_two_classes(info, material),
         *_repeats(info, material),
         *_classes(info, material),
-        *_few(info, material),
+        *_few(info),
         *_scale(info, material),
     ]
     return {
@@ -90,7 +90,7 @@ def split_counts(y: Labels, splits: Splits, *, classes: int) -> dict[str, list[i
 
 
 def sentences(info: DatasetInfo) -> list[str]:
-    """All that should be told about a data set: findings first, then warnings of the import that none of them covers."""
+    """All that should be told about a data set: findings first, then warnings that none of them covers."""
     if info.check is None:
         return list(info.report.get("warnings", ()))
     rules = {finding["rule"] for finding in info.check["findings"]}
@@ -168,7 +168,7 @@ def _ends(values: Numbers, groups: Numbers) -> tuple[Numbers, Numbers]:
 def _pairs_of(
     order: Numbers, groups: Numbers, wanted: Numbers, material: Material, *, apart: Numbers | None = None
 ) -> Iterator[str]:
-    """"a = b" for some groups: the first two rows, or with `apart` the two with its smallest and largest value."""
+    """ "a = b" for some groups: the first two rows, or with `apart` the two with its smallest and largest value."""
     for group in wanted[:MAX_EXAMPLES]:
         start, stop = np.searchsorted(groups, [group, group + 1])
         rows = order[start:stop]
@@ -188,7 +188,7 @@ def _classes(info: DatasetInfo, material: Material) -> Iterator[Finding]:
         named = _listed([f"{names[i]!r} ({counts[i]})" for i in small])
         yield Finding(
             rule="small_class",
-            detail=f"{_classes_of(len(small))} {FEW} samples or fewer: {named}; nothing can be learned about so few, and "
+            detail=f"{_classes_of(len(small))} {FEW} samples or fewer: {named}; so few teach nothing, and "
             "no score of such a class means anything: give more samples, or leave the class out",
             examples=_examples(small, names),
         )
@@ -230,7 +230,7 @@ def _listed(words: Sequence[str], *, most: int = 5) -> str:
 # ---- sizes and values
 
 
-def _few(info: DatasetInfo, material: Material) -> Iterator[Finding]:
+def _few(info: DatasetInfo) -> Iterator[Finding]:
     """Validation and test splits too small to rank architectures, or to measure one."""
     sizes = {"search_val": info.val, "test": info.test}
     wide = {name: half_width(size) for name, size in sizes.items() if half_width(size) > WIDE}

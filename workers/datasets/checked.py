@@ -22,7 +22,7 @@ def samples(info: DatasetInfo, raw: RawDataset, splits: Splits, *, items: Hashes
 
 
 def graphs(info: DatasetInfo, raw: RawGraphs, splits: Splits, *, items: Hashes | None) -> DatasetInfo:
-    """The same for graphs. items: fingerprints of many graphs, None for one graph. splits: of the first task, seed 0."""
+    """The same for graphs. items: fingerprints of many graphs, None for one graph. splits: first task, seed 0."""
     labelled = raw.y is not None and info.tasks[0] != "links"
     y = raw.y if raw.y is not None and labelled else np.empty(0, dtype=np.int64)
     noun = "node" if raw.graph is None else "graph"

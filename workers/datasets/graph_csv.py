@@ -56,7 +56,10 @@ def read(found: Found, *, ignored: tuple[str, ...], scratch: Path) -> RawGraphs:
         part=as_part(masks, y, nodes=len(table.x)) if masks else None,
         ignored=ignored,
         names=tuple(table.numbers),
-        notes={"edges": counts, "feature_columns": columns_note("the columns of nodes.csv, left to right", table.columns)},
+        notes={
+            "edges": counts,
+            "feature_columns": columns_note("the columns of nodes.csv, left to right", table.columns),
+        },
     )
 
 

@@ -63,7 +63,10 @@ def task_statistics(
 def describe(
     name: str, raw: RawGraphs, splits: Splits, *, sha256: str, items: npt.NDArray[np.uint64] | None
 ) -> DatasetInfo:
-    """splits: of the first task under seed 0. items: the fingerprints of many graphs, None for one graph. Raises InvalidDataset for labels that no classifier can learn from."""
+    """splits: of the first task under seed 0. items: the fingerprints of many graphs, None for one graph.
+
+    Raises InvalidDataset for labels that no classifier can learn from.
+    """
     links = raw.tasks[0] == "links"
     names = LINK_CLASSES if links else raw.class_names
     sizes = {split: int(getattr(splits, split).shape[-1]) for split in splits.hashes}

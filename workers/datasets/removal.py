@@ -1,7 +1,7 @@
 """Taking data sets away and replacing them in steps that a crash cannot spoil: renamed first, removed afterwards.
 
-    ROOT/.NAME-TOKEN-removed   on its way out; `recover` removes it
-    ROOT/.NAME-replaced        the old one while a new one is put in its place; `recover` puts it back if none is there
+ROOT/.NAME-TOKEN-removed   on its way out; `recover` removes it
+ROOT/.NAME-replaced        the old one while a new one is put in its place; `recover` puts it back if none is there
 """
 
 import os

@@ -55,7 +55,10 @@ class DataStore:
 
     def describe(self, name: str) -> DatasetInfo:
         """Raises NotFound."""
-        document = json.loads((self._folder(name) / "meta.json").read_text(encoding="utf-8"))
+        try:
+            document = json.loads((self._folder(name) / "meta.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:  # removed in this instant
+            raise NotFound("data set", name) from None
         document.pop("schema_version")
         return DatasetInfo.from_json(document)
 

@@ -47,10 +47,10 @@ class Fault:
     def words(self) -> str:
         """The fault as one reads it: the file or field in words, where the sentence does not name it."""
         first, *rest = [part.replace("~1", "/").replace("~0", "~") for part in self.pointer.split("/")[1:]] or [""]
-        name = "/".join(rest) if first == "files" else ""
+        name = "/".join(rest) if first == "files" else first if "." in first and not rest else ""
         if not first or first == "file" or (name and name in self.detail):
             return self.detail
-        if first == "files" and rest:
+        if name:
             return f"file {name}: {self.detail}"
         field = "".join(f"[{part}]" if part.isdecimal() else f".{part}" for part in (first, *rest)).lstrip(".")
         return f"{field}: {self.detail}"

@@ -162,8 +162,8 @@ def _pairs(paths: Sequence[Path], names: Sequence[str]) -> tuple[Array, list[str
     number = {name: place for place, name in enumerate(names)}
     with path.open(encoding="utf-8-sig", newline="") as stream:
         try:
-            table = [(row["source"].strip(), row["target"].strip()) for row in csv.DictReader(stream)]
-        except (KeyError, AttributeError, csv.Error, UnicodeDecodeError):
+            table = [(row["source"].strip(), row["target"].strip()) for row in csv.DictReader(stream, restval="")]
+        except (KeyError, csv.Error, UnicodeDecodeError):
             detail = f"{PAIRS} begins with the column names source,target and has two nodes a line"
             raise fault(path, "table_invalid", detail) from None
     for line, ends in enumerate(table, start=2):

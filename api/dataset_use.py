@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 from api.context import Context
 from api.errors import ProblemError
-from archsmith.errors import Fault, InvalidInput, NotFound
+from archsmith.errors import Fault, InvalidInput, NotFound, pointer
 from search.ledger import Job
+from search.spec import JobSpec
 from search.trial import JobState
 from workers.datasets.store import BUILT_IN
 
@@ -67,6 +68,24 @@ def check_same(context: Context, job: Job, *, doing: str) -> None:
     cure = "add the same data again, or post a new job"
     detail = f"{why}, and {doing} needs it; {cure}"
     raise InvalidInput(Fault(pointer="", rule=rule, detail=detail, allowed=context.store.names()))
+
+
+def check_earlier(context: Context, spec: JobSpec) -> None:
+    """Raises InvalidInput where a job that this one starts from was made with other data of the same name.
+
+    Its scores would be taken for scores on these splits, and its weights may know samples of this job's test split.
+    """
+    named = {("warm_start", "jobs", place): job_id for place, job_id in enumerate(spec.warm_start.jobs)}
+    if spec.init_from is not None:
+        named |= {("init_from",): spec.init_from}
+    faults = []
+    for where, job_id in named.items():
+        job = context.ledger.job(job_id)
+        if job.spec.dataset == spec.dataset and (why := changed(context, job)):
+            detail = f"job {job_id} does not compare with this one: {why}; leave it out"
+            faults.append(Fault(pointer=pointer(*where), rule="dataset_replaced", detail=detail))
+    if faults:
+        raise InvalidInput(faults)
 
 
 def _trained_on(context: Context, job: Job) -> str | None:

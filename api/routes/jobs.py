@@ -83,6 +83,7 @@ def submit(
         pool=context.edge.pool,
         find=lambda job_id: look(context.ledger, job_id),
     )
+    dataset_use.check_earlier(context, spec)
     if dry_run:
         return JSONResponse(price(context, spec).model_dump())
     return created(context, spec, idempotency_key, answer)

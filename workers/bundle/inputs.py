@@ -21,6 +21,7 @@ from workers.bundle.manifest import Array, Manifest
 from workers.bundle.originals import read_originals
 from workers.datasets import images
 from workers.datasets.arrays import Arrays, open_arrays
+from workers.datasets.columns import assumed
 from workers.datasets.graph import features
 from workers.datasets.graphs import Numbers, as_edges, both_ways
 
@@ -182,7 +183,8 @@ def _graph(path: Path, manifest: Manifest) -> Given:
         elif manifest.data == "graphs":
             found["graph"] = graph = _owners(arrays, found["edges"], len(x), path)
             rows = [f"{path.name} graph {number}" for number in range(int(graph[-1]) + 1)]
-    return Given(arrays=found, rows=rows, remark=remark(x, manifest))
+    said = [assumed(manifest.preprocessing.columns), remark(x, manifest)]
+    return Given(arrays=found, rows=rows, remark="; ".join(part for part in said if part))
 
 
 def _pairs(arrays: Arrays, nodes: int, path: Path) -> Numbers:

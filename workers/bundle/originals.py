@@ -15,7 +15,7 @@ from workers.bundle.given import Given, fault, remark, typed
 from workers.bundle.manifest import Array, Manifest
 from workers.datasets import idx
 from workers.datasets.check import names_of_rows
-from workers.datasets.columns import arranged, names_of
+from workers.datasets.columns import arranged, assumed, names_of
 from workers.datasets.graphs import RawGraphs, both_ways
 from workers.datasets.ingest import FORMATS
 from workers.datasets.raw import RawDataset
@@ -145,7 +145,9 @@ def _features(raw: RawGraphs, manifest: Manifest, path: Path) -> tuple[Array, st
     """(N, F) with the columns of the training, and what was done to them. Raises InvalidBundle, InvalidDataset."""
     given, wanted = names_of(raw.notes), manifest.preprocessing.columns
     x, said = np.array(raw.x), ""
-    if given and wanted:
+    if not given:
+        said = assumed(wanted)
+    elif wanted:
         x, said = arranged(x, given, wanted, file=path.name, one_hot=manifest.data == "graphs")
     if x.shape[1:] != manifest.input_shape:
         detail = f"the model takes nodes of {manifest.input_shape[0]} features, these have {x.shape[1]}"

@@ -68,5 +68,12 @@ def arranged(
     return out, "; ".join(said)
 
 
+def assumed(wanted: Sequence[str]) -> str:
+    """What is said of columns without names for a model whose columns have some; "" where the model's have none."""
+    if not wanted:
+        return ""
+    return f"the columns have no names here, so they are taken to be, in this order, {_listed(wanted)}"
+
+
 def _listed(names: Sequence[str], *, most: int = 10) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -1,5 +1,6 @@
 """What the view of a data set tells, and removing and replacing data sets while jobs need them or not."""
 
+import dataclasses
 import io
 import json
 from pathlib import Path
@@ -8,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from api.dataset_use import changed
-from archsmith.errors import AlreadyExists
+from api.dataset_use import changed, check_earlier
+from archsmith.errors import AlreadyExists, InvalidInput
 from search.ledger import DatasetRow
+from search.spec import WarmStart
 from search.trial import JobState
 from tests.unit.api.support import Service, check_problem
 from tests.unit.workers.sources import pixels, write_npz
@@ -118,6 +120,21 @@ def test_what_succeeded_jobs_need_goes_by_force_only(service: Service, cats: str
     folder.mkdir(parents=True)
     (folder / "bundle.zip").write_bytes(b"PK")
     check_problem(service.post(f"/v1/jobs/{job_id}/compress", json={}), 422, "dataset_not_found")
+
+
+def test_jobs_on_other_data_of_the_name_are_no_start(service: Service, cats: str, tmp_path: Path) -> None:
+    job_id = succeeded(service)
+    job = service.ledger.job(job_id)
+    context = service.client.app.state.context
+    spec = dataclasses.replace(job.spec, warm_start=WarmStart(jobs=(job_id,)), init_from=job_id)
+    check_earlier(context, spec)
+    assert remove(service, cats, force="true").status_code == 204
+    put(service, tmp_path, seed=1)
+    with pytest.raises(InvalidInput) as caught:
+        check_earlier(context, spec)
+    assert [fault.pointer for fault in caught.value.faults] == ["/warm_start/jobs/0", "/init_from"]
+    assert "was replaced after this job had ended" in str(caught.value)
+    check_earlier(context, dataclasses.replace(spec, dataset="digits"))
 
 
 def upload(service: Service, *, seed: int = 5, **fields: str) -> Any:

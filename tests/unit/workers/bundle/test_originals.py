@@ -11,7 +11,7 @@ import pytest
 from archsmith.errors import InvalidDataset
 from tests.bundle.made import preprocessing, small, small_bundle
 from tests.unit.workers.bundle.test_predict import Printed, output, probabilities
-from tests.unit.workers.graph_sources import graph_tables, write_tu
+from tests.unit.workers.graph_sources import graph_tables, ring, write_tu
 from tests.unit.workers.sources import class_folders, idx_bytes, pixels, write_npz, write_zip
 from workers.bundle.originals import groups
 from workers.bundle.predict import main
@@ -109,6 +109,9 @@ def test_tables_are_one_input_and_columns_go_by_their_names(tmp_path: Path, caps
     np.testing.assert_allclose(again, found, atol=1e-6)
     assert main([str(zipped), *tables(tmp_path / "c", "age,mass,height", list)]) == 2
     assert "there is no size here, but age, mass, height" in capsys.readouterr().err
+    table = write_npz(tmp_path / "g.npz", x=raw.x, edges=ring())
+    assert main([str(zipped), str(table), "--json"]) == 0
+    assert "taken to be, in this order, mass, size, age" in output(capsys)[2]
     unnamed = small_bundle(tmp_path / "unnamed", "nodes", preprocessing=preprocessing(small("nodes")))
     assert main([str(unnamed), *tables(tmp_path / "a", "mass,size,age", list)]) == 0, "counted"
 

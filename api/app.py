@@ -27,6 +27,7 @@ def create_app(settings: Settings, ledger: Ledger, *, edge: Edge | None = None) 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         shutil.rmtree(settings.state / datasets.UPLOADS, ignore_errors=True)  # left by a process that was killed
+        context.store.sweep()
         yield
 
     app = FastAPI(

@@ -8,6 +8,12 @@ from pydantic import BaseModel
 
 from archsmith.errors import Fault, pointer
 
+DATASET_NAME, NAME, JOB_ID = (
+    r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+    r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$",
+    r"^[0-9A-Za-z-]{1,64}$",
+)
+"""The patterns of names in requests, which messages say in words."""
 _TYPES = {
     "int": "an integer",
     "float": "a number",
@@ -18,6 +24,11 @@ _TYPES = {
     "dict": "an object",
     "model": "an object",
     "model_attributes": "an object",
+}
+_IN_WORDS = {
+    DATASET_NAME: "1 to 64 letters, digits, '.', '_' or '-', the first one a letter or a digit",
+    NAME: "1 to 64 letters, digits, '_' or '-', the first one a letter or a digit",
+    JOB_ID: "the id of a job: 1 to 64 letters, digits or '-'",
 }
 _BOUNDS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
 OWN = ("choice_unknown", "combination_unsupported", "missing_field", "name_invalid", "type_mismatch", "out_of_range")
@@ -59,7 +70,8 @@ def _fault(error: Mapping[str, Any], path: tuple[Any, ...], model: type[BaseMode
     if kind in OWN:
         return Fault(pointer=where, rule=kind, detail=str(error["msg"]), allowed=context.get("allowed"))
     if kind == "string_pattern_mismatch":
-        detail = f"{_shown(error)} does not match {context['pattern']}"
+        rule = _IN_WORDS.get(context["pattern"], "letters, digits, '_' and '-' only")
+        detail = f"must be {rule}, got {_shown(error)}"
         return Fault(pointer=where, rule="name_invalid", detail=detail, allowed=context["pattern"])
     return Fault(pointer=where, rule="invalid", detail=str(error["msg"])[:300])
 

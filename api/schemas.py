@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from api.body import Strict
 from api.budget_schemas import BudgetRequest
+from api.faults import DATASET_NAME, JOB_ID, NAME
 from api.plan_schemas import PlanRequest
 from archsmith.formats import FORMATS
 from search.compress import DEFAULT
@@ -68,8 +69,8 @@ class CompressRequest(Strict):
 
 
 DAY_S = 86_400
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
-JobId = Annotated[str, Field(pattern=r"^[0-9A-Za-z-]{1,64}$")]
+Name = Annotated[str, Field(pattern=NAME)]
+JobId = Annotated[str, Field(pattern=JOB_ID)]
 ImageSize = Annotated[int | None, Field(ge=1, le=4096, description="side in pixels to which images are scaled")]
 ImageFit = Annotated[Literal["auto", "crop", "pad"] | None, Field(description="how images become squares")]
 GroupBy = Annotated[
@@ -78,7 +79,11 @@ GroupBy = Annotated[
 ]
 Length = Annotated[int, Field(ge=1, le=65_536)]
 DatasetFormat = Literal[FORMATS]  # type: ignore[valid-type]
-DatasetName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+DatasetName = Annotated[str, Field(pattern=DATASET_NAME)]
+Replace = Annotated[
+    bool, Field(description="put it in the place of the data set of that name; 409 while a job uses it")
+]
+Force = Annotated[bool, Field(description="replace it although jobs that have succeeded need the old one")]
 
 
 def _space(value: Any) -> dict[str, Any]:
@@ -108,6 +113,11 @@ def _controller(value: Any) -> Any:
 def _whole(value: Any) -> Any:
     """The text field of a form as a number, if it is one."""
     return int(value) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value) else value
+
+
+def _flag(value: Any) -> Any:
+    """The text field of a form as a flag, if it is one."""
+    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
 
 
 class ControllerRequest(Strict):
@@ -337,6 +347,8 @@ class DatasetRequest(Strict):
     image_size: ImageSize = None
     image_fit: ImageFit = None
     group_by: GroupBy = None
+    replace: Replace = False
+    force: Force = False
 
 
 class UploadFields(Strict):
@@ -347,6 +359,8 @@ class UploadFields(Strict):
     image_size: Annotated[ImageSize, BeforeValidator(_whole)] = None
     image_fit: ImageFit = None
     group_by: GroupBy = None
+    replace: Annotated[Replace, BeforeValidator(_flag)] = False
+    force: Annotated[Force, BeforeValidator(_flag)] = False
 
 
 class DatasetUpload(UploadFields):

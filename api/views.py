@@ -13,6 +13,8 @@ from search.trial import JobState, Measurement, TrialState
 from space.analysis import analyse
 from space.architecture import Architecture
 from workers.datasets import DatasetInfo
+from workers.datasets.check import sentences
+from workers.datasets.columns import names_of
 from workers.settings import Settings
 
 
@@ -85,13 +87,14 @@ class JobDetail(JobView):
     """A job with its document, the trials that run now, and its finalists.
 
     plan: how the job spends its time, once that is planned; null for a job without a plan. The newest event of kind
-    `plan` has the same.
+    `plan` has the same. dataset_changed: a sentence where the data set of an ended job was replaced or removed since.
     """
 
     spec: dict[str, Any]
     running: list[RunningView]
     finalists: list[FinalistView]
     plan: dict[str, Any] | None = None
+    dataset_changed: str | None = None
 
 
 class MeasurementView(View):
@@ -188,12 +191,29 @@ class TrialPage(View):
     next: str | None
 
 
+class FindingView(View):
+    """What the check of a data set found. rule: its machine name; examples: files, row numbers or classes, up to 10."""
+
+    rule: str
+    detail: str
+    examples: list[str]
+
+
+class CheckView(View):
+    """What was found about samples, classes and splits when the data set was added; empty where all is well."""
+
+    findings: list[FindingView]
+
+
 class DatasetView(View):
     """A data set.
 
     kind: image, volume or graph; tasks: those that it can be used for, the default one first. input_shape: [C, H, W] of
     images, [C, D, H, W] of volumes, [F] of the nodes of graphs. classes, counts (samples per class), train, val and
-    test (sizes of the splits) refer to the first task.
+    test (sizes of the splits) refer to the first task. split_counts: samples per class in train, val and test, of the
+    splits that a job with seed 0 gets. columns: names of the features of nodes, in their order; [] where they are told
+    by number only. check: null for a data set that was added by a version without it. warnings: all that should be
+    told, a sentence each: what the check found, and what was odd about the files.
     """
 
     name: str
@@ -205,11 +225,15 @@ class DatasetView(View):
     classes: int
     class_names: list[str]
     counts: list[int]
+    split_counts: dict[str, list[int]] | None
+    columns: list[str]
     train: int
     val: int
     test: int
     bytes: int
     sha256: str
+    check: CheckView | None
+    warnings: list[str]
     report: dict[str, Any]
     created_at: datetime | None
     links: dict[str, str]
@@ -244,6 +268,8 @@ def job_detail(
     running: list[Trial],
     settings: Settings,
     plan: dict[str, Any] | None = None,
+    *,
+    dataset_changed: str | None = None,
 ) -> JobDetail:
     """plan: the newest of the job."""
     return JobDetail(
@@ -252,6 +278,7 @@ def job_detail(
         running=[running_view(trial, job, plan) for trial in running],
         finalists=[_finalist(finalist) for finalist in finalists],
         plan=plan,
+        dataset_changed=dataset_changed,
     )
 
 
@@ -338,6 +365,8 @@ def dataset_view(info: DatasetInfo, row: DatasetRow | None) -> DatasetView:
     fields = info.to_json()
     return DatasetView(
         **{name: fields[name] for name in DatasetView.model_fields if name in fields},
+        columns=list(names_of(info.report)),
+        warnings=sentences(info),
         state=row.state if row else "ready",
         created_at=row.created_at if row else None,
         links={"self": f"/v1/datasets/{info.name}"},

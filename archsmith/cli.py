@@ -8,13 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
-from archsmith import __version__, demo, formats, inputs, programs, replay, serving, steering
+from archsmith import __version__, dataset_commands, demo, formats, inputs, programs, replay, serving, steering
 from archsmith.bundles import provisional
 from archsmith.client import Client
+from archsmith.dataset_commands import told
 from archsmith.exceptions import ApiError, ClientError, ConflictError, ConnectError, InvalidInputError, NotFoundError
 from archsmith.options import JobId, Url, client_of
 from archsmith.progress import duration, view
-from archsmith.values import Dataset, Job
+from archsmith.values import Job
 
 OK, FAILED, INVALID, NO_SERVICE, CONFLICT, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
@@ -246,13 +247,16 @@ def compress(
         return _watch(client, posted.id) if watch else OK
 
 
+app.add_typer(dataset_commands.app)
+
+
 @app.command()
 def datasets(context: typer.Context, url: Url = None) -> None:
-    """List the data sets."""
+    """List the data sets. `archsmith dataset list` says more."""
     with client_of(context, url) as client:
         found = client.datasets()
     rows = [
-        [dataset.name, dataset.format, _shape(dataset) or "-", str(dataset.classes), ", ".join(dataset.tasks)]
+        [dataset.name, dataset.format, dataset.shape or "-", str(dataset.classes), ", ".join(dataset.tasks)]
         for dataset in found
     ]
     _table(["NAME", "FORMAT", "SHAPE", "CLASSES", "TASKS"], rows)
@@ -272,9 +276,13 @@ def upload(
     group_by: Annotated[
         str | None, typer.Option(help="For images: file names are equal before this text in a group no split divides.")
     ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Put it in the place of the one of that name.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace it although succeeded jobs need the old one.")
+    ] = False,
     url: Url = None,
 ) -> None:
-    """Add a data set from files or folders, or from a path in one of the service's data roots."""
+    """Add a data set from files or folders, or from a path in one of the data roots, and say what was found in it."""
     if bool(files) == bool(path):
         raise typer.BadParameter("give the files to upload, or --path, but not both")
     kind = format or formats.guess([Path(path)] if path else files or [])
@@ -285,14 +293,10 @@ def upload(
     fit: dict[str, Any] = {"image_size": image_size, "image_fit": image_fit, "group_by": group_by}
     with client_of(context, url) as client:
         if path:
-            made = client.register_dataset(name, kind, path, **fit)
+            made = client.register_dataset(name, kind, path, **fit, replace=replace, force=force)
         else:
-            made = client.upload_dataset(name, kind, files or [], **fit)
-    typer.echo(f"{made.name}: {made.classes} classes of {_shape(made)}")
-
-
-def _shape(dataset: Dataset) -> str:
-    return "×".join(map(str, dataset.input_shape or ()))
+            made = client.upload_dataset(name, kind, files or [], **fit, replace=replace, force=force)
+    told(made)
 
 
 def _print_price(price: dict[str, Any]) -> None:
@@ -347,10 +351,12 @@ def run(arguments: Sequence[str]) -> int:
     except typer.Abort:
         return INTERRUPTED
     except InvalidInputError as error:
-        return _fail(str(error), INVALID)
+        return _fail(error.words, INVALID)
     except (NotFoundError, ConflictError) as error:
-        return _fail(str(error), CONFLICT)
-    except (ConnectError, ApiError) as error:
+        return _fail(error.words, CONFLICT)
+    except ApiError as error:
+        return _fail(error.words, NO_SERVICE)
+    except ConnectError as error:
         return _fail(str(error), NO_SERVICE)
     except ClientError as error:
         return _fail(str(error), FAILED)

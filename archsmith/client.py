@@ -234,6 +234,19 @@ class Client:
     def datasets(self) -> list[Dataset]:
         return [Dataset.from_json(item) for item in self._json("GET", "/v1/datasets")["items"]]
 
+    def dataset(self, name: str) -> Dataset:
+        """A data set; its `document` has what the check found. Raises NotFoundError."""
+        return Dataset.from_json(self._json("GET", f"/v1/datasets/{_segment(name)}"))
+
+    def delete_dataset(self, name: str, *, force: bool = False) -> None:
+        """Remove a data set. Its name is free at once; jobs keep their reports and bundles.
+
+        force: although jobs that have succeeded need it for compress, extend and replay.
+        Raises ConflictError while a job uses it, NotFoundError.
+        """
+        params = {"force": "true"} if force else {}
+        self._send("DELETE", f"/v1/datasets/{_segment(name)}", params=params)
+
     def upload_dataset(
         self,
         name: str,
@@ -243,16 +256,19 @@ class Client:
         image_size: int | None = None,
         image_fit: str | None = None,
         group_by: str | None = None,
+        replace: bool = False,
+        force: bool = False,
     ) -> Dataset:
         """Upload files as a new data set. Folders are sent as one zip archive.
 
         format: one of `archsmith.formats.FORMATS`. image_size: side in pixels to which "images" are scaled; image_fit:
         "auto", "crop" or "pad"; group_by: the part of their file names before this text is a group that no split
-        divides.
-        Raises InvalidInputError, which names the file, and ConflictError if the name is taken.
+        divides. replace: put it in the place of the one of that name, if there is one; force: see `delete_dataset`.
+        Raises InvalidInputError, which names the file, and ConflictError if the name is taken, or the old one in use.
         """
         given = {"image_size": image_size, "image_fit": image_fit, "group_by": group_by}
         fields = {"name": name, "format": format} | {key: str(v) for key, v in given.items() if v is not None}
+        fields |= {key: "true" for key, wanted in (("replace", replace), ("force", force)) if wanted}
         with packed(files) as paths, downloads.opened(paths) as parts:
             sent = [("file", part) for part in parts]
             return Dataset.from_json(self._json("POST", "/v1/datasets", data=fields, files=sent, timeout=_NO_LIMIT))
@@ -266,11 +282,14 @@ class Client:
         image_size: int | None = None,
         image_fit: str | None = None,
         group_by: str | None = None,
+        replace: bool = False,
+        force: bool = False,
     ) -> Dataset:
         """Make a data set from files in one of the data roots on the service's machine; nothing is sent."""
         given = {"image_size": image_size, "image_fit": image_fit, "group_by": group_by}
         body: Json = {"name": name, "format": format, "path": path}
         body |= {key: value for key, value in given.items() if value is not None}
+        body |= {key: True for key, wanted in (("replace", replace), ("force", force)) if wanted}
         return Dataset.from_json(self._json("POST", "/v1/datasets", json=body, timeout=_NO_LIMIT))
 
     def ready(self) -> bool:
@@ -282,13 +301,17 @@ class Client:
 
     # HTTP ---------------------------------------------------------------------------------------------------------
 
-    def _json(self, method: str, path: str, **request: Any) -> Json:
+    def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
         try:
             response = self._http.request(method, path, **request)
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise ConnectError(self.url, str(error) or type(error).__name__) from error
         if not response.is_success:
             raise api_error(response)
+        return response
+
+    def _json(self, method: str, path: str, **request: Any) -> Json:
+        response = self._send(method, path, **request)
         try:
             document = response.json()
         except ValueError:

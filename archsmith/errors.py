@@ -43,6 +43,18 @@ class Fault:
     detail: str
     allowed: Any = None
 
+    @property
+    def words(self) -> str:
+        """The fault as one reads it: the file or field in words, where the sentence does not name it."""
+        first, *rest = [part.replace("~1", "/").replace("~0", "~") for part in self.pointer.split("/")[1:]] or [""]
+        name = "/".join(rest) if first == "files" else first if "." in first and not rest else ""
+        if not first or first == "file" or (name and name in self.detail):
+            return self.detail
+        if name:
+            return f"file {name}: {self.detail}"
+        field = "".join(f"[{part}]" if part.isdecimal() else f".{part}" for part in (first, *rest)).lstrip(".")
+        return f"{field}: {self.detail}"
+
 
 def pointer(*parts: str | int) -> str:
     """A JSON pointer (RFC 6901) from its parts."""
@@ -63,6 +75,11 @@ class InvalidInput(ArchsmithError):
     def __init__(self, faults: Sequence[Fault] | Fault) -> None:
         self.faults: tuple[Fault, ...] = (faults,) if isinstance(faults, Fault) else tuple(faults)
         super().__init__("; ".join(f"{f.pointer or '/'}: {f.detail}" for f in self.faults))
+
+    @property
+    def words(self) -> str:
+        """All faults as one reads them, without pointers."""
+        return "; ".join(fault.words for fault in self.faults)
 
 
 class MalformedInput(InvalidInput):

@@ -62,6 +62,11 @@ class ApiError(ClientError):
         self.faults = tuple(faults)
         self.document = document or {}
 
+    @property
+    def words(self) -> str:
+        """The message without JSON pointers, as the command prints it."""
+        return "; ".join(fault.words for fault in self.faults) or str(self)
+
 
 class InvalidInputError(ApiError):
     """The request breaks one or more rules; nothing was stored."""

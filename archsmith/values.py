@@ -202,6 +202,11 @@ class Dataset:
     kind: str = "image"
     tasks: tuple[str, ...] = ("image",)
 
+    @property
+    def shape(self) -> str:
+        """As people write it: 1×28×28; "" if unknown."""
+        return "×".join(map(str, self.input_shape or ()))
+
     @classmethod
     def from_json(cls, document: Json) -> Self:
         shape = document.get("input_shape")

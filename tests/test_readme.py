@@ -98,7 +98,9 @@ def _requests() -> list[tuple[str, str, Any]]:
 
 def _documented_routes() -> set[tuple[str, str]]:
     text = (ROOT / "docs" / "http.md").read_text()
-    return {(method.lower(), path.split("?")[0]) for method, path in re.findall(r"`(GET|POST|PATCH) (/[^` ]*)", text)}
+    return {
+        (method.lower(), path.split("?")[0]) for method, path in re.findall(r"`(GET|POST|PATCH|DELETE) (/[^` ]*)", text)
+    }
 
 
 def test_requests_fit_the_routes_and_the_schemas() -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from fastapi import APIRouter, Response
 
-from api import views
+from api import dataset_use, views
 from api.body import StrictRoute, accepts
 from api.context import ContextDep
 from api.routes.jobs import IdempotencyKey, JobDep, created, not_ready
@@ -31,6 +31,7 @@ def compress(
     if shape is None:
         detail = f"the data set {job.spec.dataset!r} of this job is gone, and the steps need it; add it again"
         raise InvalidInput(Fault(pointer="", rule="dataset_not_found", detail=detail, allowed=context.store.names()))
+    dataset_use.check_same(context, job, doing="compressing its winner")
     section = request.spec(of=job.id)
     check_compress(section)
     if faults := data_faults(section, str(job.spec.space.get("data") or shape.tasks[0])):

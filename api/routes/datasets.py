@@ -1,23 +1,27 @@
-"""Data sets: listing and adding them. Their files are opened by a child process only."""
+"""Data sets: listing, adding, replacing and removing them. Their files are opened by a child process only."""
 
 import contextlib
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import ValidationError
+from pydantic.functional_validators import BeforeValidator
 
-from api import ingestion, uploads, views
-from api.body import Strict, StrictRoute, accepts, media_type
+from api import dataset_use, ingestion, uploads, views
+from api.body import Strict, StrictRoute, accepts, media_type, plain_bool
 from api.context import Context, ContextDep
 from api.errors import ProblemError
 from api.faults import faults_of
 from api.schemas import DatasetRequest, UploadFields
-from archsmith.errors import AlreadyExists, Fault, InvalidInput
+from archsmith.errors import AlreadyExists, Fault, InvalidInput, NotFound
 from search.ledger import DatasetRow
+from workers.datasets import DatasetInfo, DataStore
+from workers.settings import Settings
 
 router = APIRouter(
     prefix="/v1/datasets", tags=["datasets"], dependencies=[accepts("application/json")], route_class=StrictRoute
@@ -30,8 +34,11 @@ UPLOADS = "uploads"
 @router.get("")
 def browse(context: ContextDep) -> views.DatasetList:
     rows = {row.name: row for row in context.ledger.datasets()}
-    infos = [context.store.describe(name) for name in context.store.names()]
-    return views.DatasetList(items=[views.dataset_view(info, rows.get(info.name)) for info in infos])
+    items = []
+    for name in context.store.names():
+        with contextlib.suppress(NotFound):  # removed in this instant
+            items.append(views.dataset_view(context.store.describe(name), rows.get(name)))
+    return views.DatasetList(items=items)
 
 
 @router.get("/{name}")
@@ -39,6 +46,26 @@ def show(context: ContextDep, name: str) -> views.DatasetView:
     info = context.store.describe(name)
     rows = {row.name: row for row in context.ledger.datasets()}
     return views.dataset_view(info, rows.get(name))
+
+
+Forced = Annotated[
+    bool,
+    BeforeValidator(plain_bool, json_schema_input_type=bool),
+    Query(description="remove it although jobs that have succeeded need it for compress, extend and replay"),
+]
+
+
+@router.delete("/{name}", status_code=204, response_class=Response)
+def remove(context: ContextDep, name: str, force: Forced = False) -> None:
+    """Remove a data set; its name is free at once, and jobs keep their reports and bundles.
+
+    409 while a job that has not ended uses it, with the states that would do; and, unless forced, while a job that has
+    succeeded needs it.
+    """
+    context.store.describe(name)  # 404 where there is none
+    dataset_use.check_unused(context, name, force=force, doing="removed")
+    context.store.remove(name)
+    context.ledger.remove_dataset(name)
 
 
 _BODIES = {
@@ -50,7 +77,10 @@ _BODIES = {
 
 @router.post("", status_code=201, openapi_extra={"requestBody": {"required": True, "content": _BODIES}})
 async def add(context: ContextDep, request: Request, answer: Response) -> views.DatasetView:
-    """Upload a data set (multipart/form-data), or add one from a path on the service's machine (application/json)."""
+    """Upload a data set (multipart/form-data), or add one from a path on the service's machine (application/json).
+
+    With `replace` it takes the place of the one of that name, under the same rules as removing that.
+    """
     kind = media_type(request)
     if kind == "multipart/form-data":
         view = await _upload(context, request)
@@ -109,14 +139,28 @@ def _allowed(path: Path, roots: tuple[Path, ...]) -> Path:
 
 
 def _ingest(context: Context, body: DatasetRequest | UploadFields, sources: Sequence[Path]) -> views.DatasetView:
-    name = body.name
-    if name in context.store.names():
-        raise AlreadyExists(f"there is a data set {name!r} already; choose another name")
-    options = {"image_size": body.image_size, "image_fit": body.image_fit, "group_by": body.group_by}
-    ingestion.run(name=name, kind=body.format, sources=sources, settings=context.settings, options=options)
-    info = context.store.describe(name)
-    row = DatasetRow(name=name, format=info.format, report=dict(info.report), bytes=info.bytes)
-    # The files decide; a row with this name is left from files that somebody removed by hand.
-    with contextlib.suppress(AlreadyExists):
-        context.ledger.add_dataset(row)
+    there = body.name in context.store.names()
+    if there and not body.replace:
+        detail = f"there is a data set {body.name!r} already; choose another name, or replace it with replace=true"
+        raise AlreadyExists(detail)
+    info = _replaced(context, body, sources) if there else _read(body, sources, context.settings)
+    row = DatasetRow(name=info.name, format=info.format, report=dict(info.report), bytes=info.bytes)
+    # The files decide; a row with this name is of the data set before, or of one whose files somebody removed by hand.
+    context.ledger.put_dataset(row)
     return views.dataset_view(info, row)
+
+
+def _replaced(context: Context, body: DatasetRequest | UploadFields, sources: Sequence[Path]) -> DatasetInfo:
+    """Reads into a folder beside the data sets, whose name no data set can have, and swaps only what was read whole."""
+    dataset_use.check_unused(context, body.name, force=body.force, doing="replaced")
+    with tempfile.TemporaryDirectory(dir=context.store.root, prefix=".", suffix="-incoming") as folder:
+        _read(body, sources, replace(context.settings, state=Path(folder)))
+        dataset_use.check_unused(context, body.name, force=body.force, doing="replaced")  # reading may take minutes
+        return context.store.replace(body.name, DataStore(Path(folder) / "datasets"))
+
+
+def _read(body: DatasetRequest | UploadFields, sources: Sequence[Path], settings: Settings) -> DatasetInfo:
+    """settings: with the state folder below which it is stored."""
+    options = {"image_size": body.image_size, "image_fit": body.image_fit, "group_by": body.group_by}
+    ingestion.run(name=body.name, kind=body.format, sources=sources, settings=settings, options=options)
+    return DataStore(settings.datasets).describe(body.name)

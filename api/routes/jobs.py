@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from pydantic.functional_validators import BeforeValidator
 from starlette.responses import FileResponse, JSONResponse, StreamingResponse
 
-from api import events, views
+from api import dataset_use, events, views
 from api.body import After, Limit, StrictRoute, accepts, plain_bool
 from api.context import Context, ContextDep
 from api.errors import ProblemError
@@ -83,6 +83,7 @@ def submit(
         pool=context.edge.pool,
         find=lambda job_id: look(context.ledger, job_id),
     )
+    dataset_use.check_earlier(context, spec)
     if dry_run:
         return JSONResponse(price(context, spec).model_dump())
     return created(context, spec, idempotency_key, answer)
@@ -254,7 +255,14 @@ def _steer(context: Context, job: Job, wanted: Wanted, answer: Response) -> view
 def detail(context: Context, job: Job) -> views.JobDetail:
     ledger = context.ledger
     running = ledger.running(job.id) if job.state is JobState.RUNNING else []
-    return views.job_detail(job, ledger.finalists(job.id), running, context.settings, ledger.plan(job.id))
+    return views.job_detail(
+        job,
+        ledger.finalists(job.id),
+        running,
+        context.settings,
+        ledger.plan(job.id),
+        dataset_changed=dataset_use.changed(context, job),
+    )
 
 
 def action() -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from api import views
+from api import dataset_use, views
 from api.body import StrictRoute
 from api.budget_schemas import MONTH_S, JobPatch
 from api.context import Context, ContextDep
@@ -45,6 +45,8 @@ def change(context: ContextDep, job: JobDep, answer: Response, request: JobPatch
     if job.state.terminal and context.shape(job.spec.dataset) is None:
         text = f"the data set {job.spec.dataset!r} of this job is gone; add it again"
         raise InvalidInput(Fault(pointer="", rule="dataset_not_found", detail=text, allowed=context.store.names()))
+    if job.state.terminal:
+        dataset_use.check_same(context, job, doing="going on with its search")
     job = context.ledger.change_budget(job.id, changes, kept_as=_kept(context, job))
     answer.status_code = 200 if job.state is JobState.PAUSED else 202
     return detail(context, job)

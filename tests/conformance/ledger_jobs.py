@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -110,6 +111,20 @@ class JobConformance(WithLedger):
         with pytest.raises(AlreadyExists):
             ledger.add_dataset(DatasetRow(name="fashion", format="npz", report={}, bytes=1))
         assert ledger.dataset("fashion") == row
+        ledger.put_dataset(DatasetRow(name="fashion", format="npz", report={}, bytes=1))
+        assert (ledger.dataset("fashion").format, len(ledger.datasets())) == ("npz", 2)
+        ledger.remove_dataset("fashion")
+        ledger.remove_dataset("fashion")
+        assert [d.name for d in ledger.datasets()] == ["apples"]
+
+    def test_jobs_on_a_data_set(self, ledger: Ledger) -> None:
+        spec = job_spec()
+        first, second = (ledger.create_job(spec)[0].id for _ in range(2))
+        ledger.create_job(replace(spec, dataset=f"{spec.dataset}-2"))
+        ledger.request(first, "cancel")
+        found = ledger.jobs_on_dataset(spec.dataset, [JobState.QUEUED, JobState.CANCELLED])
+        assert found == [(second, JobState.QUEUED), (first, JobState.CANCELLED)]
+        assert ledger.jobs_on_dataset(spec.dataset, [JobState.RUNNING]) == []
 
 
 # What a request does: state, what was wanted before -> request -> state and wanted afterwards, or None = Conflict.

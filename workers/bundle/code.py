@@ -28,8 +28,15 @@ def load(path: str = "weights.safetensors") -> Model:
     model = build()
     model.load_state_dict(read_safetensors(path))
     return model.eval()'''
+CHECK_UNITS = '''def check_units(x: Tensor) -> None:
+    """Warn of values that are most likely in other units than the data set's, such as 0 to 1 instead of 0 to 255."""
+    low, high = (float(x.min()), float(x.max())) if x.numel() else (LOW, HIGH)
+    if low < LOW or high > HIGH or 0 < high <= SMALL:
+        expected = f"those of the data set lie in {LOW:g} to {HIGH:g}"
+        warnings.warn(f"values from {low:g} to {high:g}, {expected}: other units?", stacklevel=3)'''
 PREPARED = '''def prepared(x: Tensor) -> Tensor:
-    """Values as in the data set -> values as in the training: {preparation}."""
+    """Values as in the data set -> values as in the training: {preparation}. Warns of values in other units."""
+    check_units(x)
 {prepare}'''
 
 DTYPES = """DTYPES = {
@@ -54,7 +61,7 @@ MAPS = '''def predict(model: nn.Module, {many}: Tensor) -> Tensor:
 NODES = '''def predict(model: nn.Module, x: Tensor, edges: Tensor) -> Tensor:
     """The class probabilities (N, {classes}) of every node of a graph; LABELS names the columns.
 
-    x: (N, {features}) features of the nodes, {range}.
+    x: (N, {features}) features of the nodes, {range}{named}.
     edges: (2, E) numbers of nodes, from and to; every edge is listed in both directions.
     """
     with torch.inference_mode():
@@ -63,7 +70,7 @@ NODES = '''def predict(model: nn.Module, x: Tensor, edges: Tensor) -> Tensor:
 GRAPHS = '''def predict(model: nn.Module, graphs: list[tuple[Tensor, Tensor]]) -> Tensor:
     """The class probabilities (G, {classes}) of G graphs; LABELS names the columns.
 
-    Each graph is (x, edges). x: (N, {features}) features of its nodes, {range}.
+    Each graph is (x, edges). x: (N, {features}) features of its nodes, {range}{named}.
     edges: (2, E) numbers of its nodes from 0, from and to; every edge is listed in both directions.
     """
     sizes = torch.tensor([len(x) for x, _ in graphs])
@@ -77,7 +84,7 @@ GRAPHS = '''def predict(model: nn.Module, graphs: list[tuple[Tensor, Tensor]]) -
 LINKS = '''def predict(model: nn.Module, x: Tensor, edges: Tensor, pairs: Tensor) -> Tensor:
     """The probabilities (P, {classes}) of "no link" and "link" for pairs of nodes of one graph.
 
-    x: (N, {features}) features of the nodes, {range}.
+    x: (N, {features}) features of the nodes, {range}{named}.
     edges: (2, E) the known links by numbers of nodes, from and to; every one is listed in both directions.
     pairs: (2, P) the numbers of the two nodes of each pair.
     """
@@ -91,7 +98,7 @@ WIDTH = 110
 
 def model_source(architecture: Architecture, preprocessing: Preprocessing, *, reads_weights: bool = True) -> str:
     """The whole text of `model.py`. reads_weights: with a `load` that reads safetensors without a library."""
-    network = with_imports(generate(architecture), ["json"] if reads_weights else [])
+    network = with_imports(generate(architecture), [*(["json"] if reads_weights else []), "warnings"])
     parts = _product(architecture, preprocessing, reads_weights=reads_weights)
     return "\n\n\n".join([network, *parts])
 
@@ -117,10 +124,15 @@ def _product(architecture: Architecture, preprocessing: Preprocessing, *, reads_
     if not marks:
         pairs = (("MEAN", preprocessing.mean), ("STD", preprocessing.std))
         constants = [_listed(name, [_shortest(value) for value in values]) for name, values in pairs] + constants
+    limits = {"LOW": preprocessing.low, "HIGH": preprocessing.high, "SMALL": preprocessing.small(architecture.data)}
+    constants = [*(f"{name} = {value!r}" for name, value in limits.items()), *constants]
+    if preprocessing.columns:
+        constants.append(_listed("COLUMNS", [_quoted(name) for name in preprocessing.columns]))
     predict = PREDICT[architecture.data].format(
         many=f"{architecture.data}s",
         shape="(B, " + ", ".join(str(n) for n in architecture.input_shape) + ")",
         features=channels,
+        named="; COLUMNS names them in order" if preprocessing.columns else "",
         range=preprocessing.range,
         classes=architecture.classes,
     )
@@ -128,7 +140,7 @@ def _product(architecture: Architecture, preprocessing: Preprocessing, *, reads_
         preparation="each row divided by its sum" if marks else "(x - mean) / std",
         prepare=DIVIDED if marks else NORMALISED.format(view=", ".join(["1", str(channels), *["1"] * len(spatial)])),
     )
-    return ["\n".join(constants), *([READER] if reads_weights else []), prepared, predict]
+    return ["\n".join(constants), *([READER] if reads_weights else []), CHECK_UNITS, prepared, predict]
 
 
 def _shortest(value: float) -> str:

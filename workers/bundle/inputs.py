@@ -1,6 +1,7 @@
 """The files given to `archsmith predict`, read as arrays like those of the data set that the model was trained on.
 
     image           a picture file; or arrays
+    any             the files that a data set was made of, see `originals`
     volume          arrays: .npy, or .npz with one array or one named x: one sample, or many along a first axis
     nodes, links    .npz with x and edges, of links pairs too       the names and forms of an upload (docs/datasets.md)
     graphs          the same, of many graphs with graph (N,), the number of each node's graph
@@ -8,43 +9,66 @@
 Every fault names the file, the rule and what was found.
 """
 
+import re
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from archsmith.errors import Fault, InvalidBundle, pointer
+from workers.bundle.given import Given, fault, remark, typed
 from workers.bundle.manifest import Array, Manifest
+from workers.bundle.originals import read_originals
 from workers.datasets import images
 from workers.datasets.arrays import Arrays, open_arrays
+from workers.datasets.columns import assumed
 from workers.datasets.graph import features
 from workers.datasets.graphs import Numbers, as_edges, both_ways
 from workers.datasets.pixels import Fit
 from workers.datasets.pixels import is_picture as begins_as_picture
 
+ORIGINALS = ("ubyte", "ubyte.gz", ".tar", ".tgz", ".tar.gz", ".h5", ".hdf5", ".mat", ".parquet", ".csv", ".bin", ".nii")
+"""Ends of the names of files that data sets are made of, beside archives, pictures and arrays."""
+_OF_A_SPLIT = re.compile(r"train|test|val|^(X|images|data)$", re.IGNORECASE)
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Given:
-    """One file. arrays: x and indices as `space.kinds` lists them, raw. rows: a name for each row of the logits.
 
-    remark: what is suspicious about it, "" for nothing.
+def read_files(paths: Sequence[Path], manifest: Manifest) -> Iterator[Given]:
+    """Reads files that belong together (`originals.groups`), a bounded number of rows at a time.
+
+    Raises InvalidBundle, or InvalidDataset for files that would be refused as a data set too.
     """
+    for path in paths:
+        if not path.is_file():
+            raise fault(path, "file_missing", f"there is no file {path}")
+    if len(paths) > 1 or _is_original(paths[0], manifest):
+        yield from read_originals(paths, manifest)
+    else:
+        yield read(paths[0], manifest)
 
-    arrays: Mapping[str, Array]
-    rows: Sequence[str]
-    remark: str
+
+def _is_original(path: Path, manifest: Manifest) -> bool:
+    """Whether only the reader of a data set can read it. One array, or one named x, is read in more ways than that."""
+    ending = path.suffix.lower()
+    if manifest.is_graph:
+        return ending in (".zip", ".csv", ".txt")
+    if ending == ".npz":
+        with (
+            tempfile.TemporaryDirectory(prefix="archsmith-predict-") as place,
+            open_arrays(path, scratch=Path(place)) as arrays,
+        ):
+            split = [name for name in arrays.names if name != "x" and _OF_A_SPLIT.search(name)]
+            return len(arrays.names) > 1 and bool(split)
+    known = ending in images.EXTENSIONS or ending == ".npy"
+    return not known and (ending == ".zip" or path.name.endswith(ORIGINALS))
 
 
 def read(path: Path, manifest: Manifest) -> Given:
-    """Reads one file. Raises InvalidBundle, or InvalidDataset for a file that would be refused as a data set too."""
-    if not path.is_file():
-        raise fault(path, "file_missing", f"there is no file {path}")
+    """Reads one file of arrays, or one picture. Raises as `read_files`."""
     ending = path.suffix.lower()
     if manifest.is_graph:
         if ending != ".npz":
-            detail = f"a model of {manifest.data} takes .npz files with {', '.join(_names(manifest))}"
+            arrays = f".npz files with {', '.join(_names(manifest))}"
+            detail = f"a model of {manifest.data} takes {arrays}, or {_tables(manifest)}"
             raise fault(path, "kind_unsuitable", detail)
         return _graph(path, manifest)
     if ending in images.EXTENSIONS or is_picture(path):
@@ -54,10 +78,6 @@ def read(path: Path, manifest: Manifest) -> Given:
         detail = f"a model of {manifest.data}s takes files that end in {', '.join(wanted)}"
         raise fault(path, "kind_unsuitable", detail)
     return _samples(path, manifest)
-
-
-def fault(path: Path, rule: str, detail: str) -> InvalidBundle:
-    return InvalidBundle(Fault(pointer=pointer("files", path.name), rule=rule, detail=detail))
 
 
 # ---- pictures
@@ -90,7 +110,7 @@ def _picture(path: Path, manifest: Manifest) -> Given:
         pixels = pixels[..., :1]
     pixels = np.broadcast_to(pixels, (height, width, channels))
     x = np.ascontiguousarray(np.moveaxis(pixels, 2, 0)[None])
-    return Given(arrays={"x": x}, rows=[path.name], remark=_remark(x, manifest))
+    return Given(arrays={"x": x}, rows=[path.name], remark=remark(x, manifest))
 
 
 # ---- arrays
@@ -100,9 +120,9 @@ def _samples(path: Path, manifest: Manifest) -> Given:
     with tempfile.TemporaryDirectory(prefix="archsmith-predict-") as scratch:
         x = np.array(_array(path, Path(scratch)))
     x, many = _batch(x, manifest, path)
-    x = _typed(x, manifest, path)
+    x = typed(x, manifest, path)
     rows = [f"{path.name}[{number}]" for number in range(len(x))] if many else [path.name]
-    return Given(arrays={"x": x}, rows=rows, remark=_remark(x, manifest))
+    return Given(arrays={"x": x}, rows=rows, remark=remark(x, manifest))
 
 
 def _array(path: Path, scratch: Path) -> Array:
@@ -138,34 +158,13 @@ def _batch(x: Array, manifest: Manifest, path: Path) -> tuple[Array, bool]:
     raise fault(path, "shape_mismatch", detail)
 
 
-def _typed(x: Array, manifest: Manifest, path: Path) -> Array:
-    """x in the data set's type, of the same shape. Raises InvalidBundle where that would change a value."""
-    wanted = np.dtype(manifest.preprocessing.dtype)
-    if x.dtype.kind not in "biuf":
-        raise fault(path, "dtype_unsupported", f"the model takes {wanted} values, this array holds {x.dtype}")
-    if not np.isfinite(x).all():
-        raise fault(path, "values_not_finite", "all values must be finite")
-    if wanted == np.uint8 and not ((x >= 0) & (x <= 255) & (x == np.rint(x))).all():
-        detail = f"the model takes whole numbers from 0 to 255, this array has others, {x.min():g} to {x.max():g}"
-        raise fault(path, "values_unsuitable", detail)
-    with np.errstate(over="ignore"):
-        typed = np.ascontiguousarray(x, dtype=wanted)
-    if not np.isfinite(typed).all():
-        raise fault(path, "values_unsuitable", f"the model takes {wanted} values, some of these are out of their range")
-    return typed
-
-
-def _remark(x: Array, manifest: Manifest) -> str:
-    """Values out of the data set's range are most often in other units, such as 0 to 255 instead of 0 to 1."""
-    low, high, given = float(x.min()), float(x.max()), manifest.preprocessing
-    if given.low <= low and high <= given.high:
-        return ""
-    return (
-        f"values from {low:g} to {high:g}, those of the data set lie in {given.low:g} to {given.high:g}: other units?"
-    )
-
-
 # ---- graphs
+
+
+def _tables(manifest: Manifest) -> str:
+    if manifest.data == "graphs":
+        return "a TU archive (.zip)"
+    return "nodes.csv and edges.csv" + (" with pairs.csv" if manifest.data == "links" else "")
 
 
 def _names(manifest: Manifest) -> tuple[str, ...]:
@@ -185,7 +184,7 @@ def _graph(path: Path, manifest: Manifest) -> Given:
         if x.shape[1:] != manifest.input_shape:
             detail = f"the model takes nodes of {manifest.input_shape[0]} features, these have {x.shape[1]}"
             raise fault(path, "shape_mismatch", detail)
-        x = _typed(x, manifest, path)
+        x = typed(x, manifest, path)
         edges, _ = as_edges(arrays.read("edges"), nodes=len(x), file="edges")
         found: dict[str, Array] = {"x": x, "edges": both_ways(edges)}
         rows = [f"{path.name} node {number}" for number in range(len(x))]
@@ -195,7 +194,8 @@ def _graph(path: Path, manifest: Manifest) -> Given:
         elif manifest.data == "graphs":
             found["graph"] = graph = _owners(arrays, found["edges"], len(x), path)
             rows = [f"{path.name} graph {number}" for number in range(int(graph[-1]) + 1)]
-    return Given(arrays=found, rows=rows, remark=_remark(x, manifest))
+    said = [assumed(manifest.preprocessing.columns), remark(x, manifest)]
+    return Given(arrays=found, rows=rows, remark="; ".join(part for part in said if part))
 
 
 def _pairs(arrays: Arrays, nodes: int, path: Path) -> Numbers:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from archsmith.errors import Fault, InvalidBundle
 from workers.conventions import GRAPH_TASKS, are_marks
+from workers.datasets.columns import names_of
 from workers.datasets.raw import chunks, item_bytes
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ SCHEMA_VERSION = "1"
 TOLERANCES: Mapping[str, float] = {"model.py": 1e-5, "model.pt2": 1e-5, "model.onnx": 1e-4}
 """How far the logits of each form may be from the stored ones: |a - b| <= tolerance · (1 + |b|)."""
 
+UNITS = 10.0
+"""Data sets with values of this and more are no fractions: inputs up to 1 are noticed, and up to 1/200 of the range."""
 Pictures = Literal["fit", "auto", "pad", "exact"]
 Array = npt.NDArray[Any]
 
@@ -32,6 +35,7 @@ class Preprocessing:
     its "crop", "auto" or "pad"; with values of float32 their levels were kept as stored;
     "exact" where it came as arrays, so that only pictures of the same size are known to be like it.
     low, high: the range of all values of x, so that an input in other units is noticed.
+    columns: names of the features of nodes in their order, () where they have none. source: the data set's format.
     """
 
     mean: tuple[float, ...]
@@ -41,6 +45,8 @@ class Preprocessing:
     pictures: Pictures = "exact"
     low: float = 0.0
     high: float = 255.0
+    columns: tuple[str, ...] = ()
+    source: str = ""
 
     @classmethod
     def of(cls, dataset: "Dataset") -> "Preprocessing":
@@ -54,11 +60,22 @@ class Preprocessing:
             pictures=_pictures(dataset.info.report.get("image_fit", "crop" if dataset.info.format == "images" else "")),
             low=low,
             high=high,
+            columns=names_of(dataset.info.report),
+            source=dataset.info.format,
         )
 
     @property
     def range(self) -> str:
         return f"{self.dtype} values as in the data set, {self.low:g} to {self.high:g}"
+
+    def small(self, data: str) -> float:
+        """Inputs whose largest value is this or less are most likely in other units, though they lie in the range.
+
+        data: a kind of `space.kinds`. 0 where that cannot be said: features of nodes, and data with values below 0.
+        """
+        if data in GRAPH_TASKS or self.low < 0 or self.high <= 0:
+            return 0.0
+        return max(1.0 if self.high >= UNITS else 0.0, self.high / (20 * UNITS))
 
     @property
     def marks(self) -> bool:
@@ -214,6 +231,8 @@ def _preprocessing(fields: Mapping[str, Any], labels: tuple[str, ...]) -> Prepro
         pictures=_pictures(fields["pictures"]),
         low=_number(fields["low"], "low"),
         high=_number(fields["high"], "high"),
+        columns=tuple(str(name) for name in _list(fields.get("columns", ()), "columns")),
+        source=str(fields.get("source", "")),
     )
 
 

@@ -17,9 +17,11 @@ import numpy.typing as npt
 from archsmith.errors import Fault, InvalidBundle, InvalidInput
 from space.third_party import ExportFailure
 from workers.bundle.exports import ONNX, network_inputs, run_onnx
-from workers.bundle.inputs import Given, read
+from workers.bundle.given import Given
+from workers.bundle.inputs import read_files
 from workers.bundle.manifest import Array
 from workers.bundle.opened import Opened, open_bundle
+from workers.bundle.originals import groups
 
 BROKEN, WRONG = 1, 2
 BATCH = 256
@@ -75,7 +77,9 @@ def _softmax(logits: Array) -> npt.NDArray[np.float64]:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="archsmith predict", description="Name the classes of files.")
     parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="the zip that `archsmith download` fetched")
-    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="pictures, .npy or .npz")
+    parser.add_argument(
+        "files", type=Path, nargs="+", metavar="FILE", help="pictures, .npy, .npz, or files of a data set"
+    )
     parser.add_argument("--top", type=int, default=TOP, help="classes per row, the most probable ones")
     parser.add_argument("--json", action="store_true", help="a JSON object a row, with all classes")
     given = parser.parse_args(arguments)
@@ -85,23 +89,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         opened = open_bundle(given.bundle)
     except InvalidInput as error:
-        sys.stderr.write(f"archsmith: {given.bundle.name} is no whole bundle: {error}\n")
+        sys.stderr.write(f"archsmith: {given.bundle.name} is no whole bundle: {error.words}\n")
         return BROKEN
-    ends = [_file(opened, file, top=given.top, as_json=given.json) for file in given.files]
+    ends = [_file(opened, group, top=given.top, as_json=given.json) for group in groups(given.files)]
     return max(ends)
 
 
-def _file(opened: Opened, path: Path, *, top: int, as_json: bool) -> int:
-    """The exit code for one file; other files are classified even if this one fails."""
+def _file(opened: Opened, paths: Sequence[Path], *, top: int, as_json: bool) -> int:
+    """The exit code for files that belong together; other files are classified even if these fail."""
+    warned = False
     try:
-        given = read(path, opened.manifest)
-        if given.remark:
-            sys.stderr.write(f"archsmith: {path.name}: {given.remark}\n")
-        for answer in answers(opened, given):
-            shown = json.dumps({"what": answer.what, "classes": answer.classes}) if as_json else answer.line(top)
-            sys.stdout.write(shown + "\n")
+        for given in read_files(paths, opened.manifest):
+            if given.remark and not warned:
+                sys.stderr.write(f"archsmith: {paths[0].name}: {given.remark}\n")
+                warned = True
+            for answer in answers(opened, given):
+                shown = json.dumps({"what": answer.what, "classes": answer.classes}) if as_json else answer.line(top)
+                sys.stdout.write(shown + "\n")
     except InvalidInput as error:
-        sys.stderr.write(f"archsmith: {error}\n")
+        sys.stderr.write(f"archsmith: {' '.join(error.words.split())}\n")
         return WRONG
     return 0
 

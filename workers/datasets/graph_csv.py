@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from workers.datasets.columns import columns_note
 from workers.datasets.files import Found, text_of
 from workers.datasets.graphs import (
     MAX_EDGES,
@@ -54,12 +55,19 @@ def read(found: Found, *, ignored: tuple[str, ...], scratch: Path) -> RawGraphs:
         class_names=names,
         part=as_part(masks, y, nodes=len(table.x)) if masks else None,
         ignored=ignored,
-        notes={"edges": counts},
+        names=tuple(table.numbers),
+        notes={
+            "edges": counts,
+            "feature_columns": columns_note("the columns of nodes.csv, left to right", table.columns),
+        },
     )
 
 
 class _Nodes:
-    """nodes.csv. numbers: of each node's name. labels: texts. splits: (N,) by PART_NUMBERS. x: features (N, F)."""
+    """nodes.csv. numbers: of each node's name. labels: texts. splits: (N,) by PART_NUMBERS. x: features (N, F).
+
+    columns: names of the features; () where they are numbers.
+    """
 
     def __init__(self, path: Path, *, scratch: Path) -> None:
         self.numbers: dict[str, int] = {}
@@ -67,6 +75,7 @@ class _Nodes:
         splits = array("b")
         self._counts, self._values = array("q"), array("d")
         self._by_number = False
+        self.columns: tuple[str, ...] = ()
         for line, row in _rows(path, NODES, needed=("node",)):
             if len(self.numbers) == MAX_NODES:
                 raise fault(
@@ -85,6 +94,7 @@ class _Nodes:
 
     def _features(self, row: dict[str, str], line: int) -> None:
         self._by_number = "features" in row
+        self.columns = () if self._by_number else tuple(name for name in row if name not in OWN)
         given = row["features"].split() if self._by_number else [row[name] for name in row if name not in OWN]
         try:
             self._values.extend(map(float, map(int, given) if self._by_number else given))

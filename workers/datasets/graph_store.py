@@ -60,8 +60,13 @@ def task_statistics(
     return feature_statistics(x, np.flatnonzero(seen))
 
 
-def describe(name: str, raw: RawGraphs, splits: Splits, *, sha256: str) -> DatasetInfo:
-    """splits: of the first task under seed 0. Raises InvalidDataset for labels that no classifier can learn from."""
+def describe(
+    name: str, raw: RawGraphs, splits: Splits, *, sha256: str, items: npt.NDArray[np.uint64] | None
+) -> DatasetInfo:
+    """splits: of the first task under seed 0. items: the fingerprints of many graphs, None for one graph.
+
+    Raises InvalidDataset for labels that no classifier can learn from.
+    """
     links = raw.tasks[0] == "links"
     names = LINK_CLASSES if links else raw.class_names
     sizes = {split: int(getattr(splits, split).shape[-1]) for split in splits.hashes}
@@ -81,11 +86,11 @@ def describe(name: str, raw: RawGraphs, splits: Splits, *, sha256: str) -> Datas
         sha256=sha256,
         bytes=sum(array.nbytes for array in (raw.x, raw.edges, raw.y, raw.graph, raw.part) if array is not None),
         parts={},
-        report=_report(raw, splits),
+        report=_report(raw, splits, items),
     )
 
 
-def _report(raw: RawGraphs, splits: Splits) -> dict[str, Any]:
+def _report(raw: RawGraphs, splits: Splits, items: npt.NDArray[np.uint64] | None) -> dict[str, Any]:
     report: dict[str, Any] = {
         "samples": len(raw.x) if raw.graph is None or raw.y is None else len(raw.y),
         "warnings": [*raw.warnings, *_warnings(raw)],
@@ -96,10 +101,9 @@ def _report(raw: RawGraphs, splits: Splits) -> dict[str, Any]:
         "split": "as given" if raw.part is not None else "drawn",
         **raw.notes,
     }
-    if raw.graph is not None:
-        prints = fingerprints(raw.x, raw.edges, raw.graph)
-        repeats = {"items": len(prints) - len(np.unique(prints)), **duplicates_across(prints, splits)}
-        report |= {"graphs": len(prints), "duplicates": repeats}
+    if items is not None:
+        repeats = {"items": len(items) - len(np.unique(items)), **duplicates_across(items, splits)}
+        report |= {"graphs": len(items), "duplicates": repeats}
         if repeats["items"]:
             warning = f"message passing cannot distinguish {repeats['items']} graphs from others"
             report["warnings"].append(warning)

@@ -33,6 +33,7 @@ class RawGraphs:
     graph: (N,) the graph of each node, ascending from 0 without gaps; None when all nodes are of one graph.
     y: with `graph` (G,) labels of the graphs; else (N,) of the nodes, -1 where unknown, or None. classes 0..k-1.
     part: (N,) the source's own split of the nodes by PART_NUMBERS, 0 for none; None without one.
+    names: of the nodes, where the source has them.
     """
 
     format: str
@@ -44,6 +45,7 @@ class RawGraphs:
     part: npt.NDArray[np.int8] | None = None
     warnings: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
+    names: Sequence[str] = ()
     notes: Mapping[str, Any] = field(default_factory=dict)
 
     @property

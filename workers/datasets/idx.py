@@ -52,6 +52,14 @@ def read(sources: Sequence[Path], *, scratch: Path) -> RawDataset:
     )
 
 
+def pictures(path: Path, *, scratch: Path) -> Array:
+    """One file of images as (N, C, H, W), without its labels. Raises InvalidDataset."""
+    x = _array(path, scratch=scratch)
+    if x.ndim == 1:
+        raise fault("images_missing", f"{path.name} holds labels; give the file of images", file=path.name)
+    return as_samples(x, file=path.name)
+
+
 def _files(sources: Sequence[Path], *, scratch: Path) -> list[Path]:
     if len(sources) == 1 and sources[0].is_dir():
         return sorted(path for path in sources[0].iterdir() if path.is_file())

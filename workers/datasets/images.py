@@ -107,6 +107,7 @@ def read(
         warnings=(*told, *empty),
         ignored=(*found.ignored, *sorted(one.name for one in bad if not one.damaged)),
         corrupt=tuple(sorted(one.name for one in bad if one.damaged)),
+        names=tuple(p.entry.name for p in kept),
         notes={"image_size": scale.side, "image_fit": scale.fit, **places.notes},
         groups=np.unique([p.group for p in kept], return_inverse=True)[1].astype(np.int64) if places.groups else None,
     )

@@ -16,6 +16,9 @@ class DatasetInfo:
     source's split), not of the files.
     parts: the source's own split of pictures and volumes, [start, stop) rows; {} for graphs, whose report names it.
     report: warnings, ignored and corrupt files, duplicates.
+    check: what `workers.datasets.check` found, None for a data set that was stored before there was one.
+    split_counts: answers per class in train, val and test, of the first task under seed 0; None as for check, and for
+    links.
     """
 
     name: str
@@ -34,6 +37,8 @@ class DatasetInfo:
     report: dict[str, Any]
     kind: str = "image"
     tasks: tuple[str, ...] = ("image",)
+    check: dict[str, Any] | None = None
+    split_counts: dict[str, list[int]] | None = None
 
     def to_json(self) -> dict[str, Any]:
         return json.loads(json.dumps(asdict(self)))  # type: ignore[no-any-return]

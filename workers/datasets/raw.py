@@ -36,6 +36,7 @@ class RawDataset:
     y: (N,) labels 0..classes-1 of all pieces.
     parts: the source's own split as [start, stop) rows: always "train", and "val" and "test" where the source has them.
     groups: (N,) the group of each sample, of which none may cross the splits; None where samples stand alone.
+    names: of the rows, where the source has them (files of pictures).
     """
 
     format: str
@@ -47,6 +48,7 @@ class RawDataset:
     warnings: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     corrupt: tuple[str, ...] = ()
+    names: Sequence[str] = ()
     notes: Mapping[str, Any] = field(default_factory=dict)
     groups: Labels | None = None
 

@@ -25,7 +25,7 @@ import numpy as np
 
 from archsmith.errors import AlreadyExists, Fault, InvalidDataset, NotFound
 from workers.atomic import write_whole
-from workers.datasets import digits, graph_store, sample_store
+from workers.datasets import checked, digits, graph_store, removal, sample_store
 from workers.datasets.dataset import Dataset
 from workers.datasets.graph_splits import GivenNodes, LinkSplits
 from workers.datasets.graphs import PART_NUMBERS, RawGraphs
@@ -55,7 +55,10 @@ class DataStore:
 
     def describe(self, name: str) -> DatasetInfo:
         """Raises NotFound."""
-        document = json.loads((self._folder(name) / "meta.json").read_text(encoding="utf-8"))
+        try:
+            document = json.loads((self._folder(name) / "meta.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:  # removed in this instant
+            raise NotFound("data set", name) from None
         document.pop("schema_version")
         return DatasetInfo.from_json(document)
 
@@ -113,8 +116,29 @@ class DataStore:
         self.check_name(name)
         return self._write(name, raw)
 
+    def remove(self, name: str) -> None:
+        """Takes the data set away; its name is free at once. Raises NotFound."""
+        if name in BUILT_IN or name not in self.names():
+            raise NotFound("data set", name)
+        removal.remove(self._root, name)
+
+    def replace(self, name: str, by: "DataStore") -> DatasetInfo:
+        """Puts the data set `name` of another store, in a folder of the same file system, in place of the one here.
+
+        Raises NotFound where either has none.
+        """
+        if name in BUILT_IN or name not in self.names():
+            raise NotFound("data set", name)
+        info = by.describe(name)
+        removal.swap(self._root, name, by.root / name)
+        return info
+
     def sweep(self, *, older_than_s: float = 86_400.0) -> None:
-        """Removes half-written data sets of processes that were killed."""
+        """Removes what processes that were killed have left: half-written data sets, and half-removed ones.
+
+        A data set that was about to be replaced, with neither the old nor the new one in its place, is put back.
+        """
+        removal.recover(self._root)
         for path in self._root.glob(".*-incoming"):
             with contextlib.suppress(FileNotFoundError):
                 if time.time() - path.stat().st_mtime > older_than_s:
@@ -141,8 +165,11 @@ class DataStore:
             if isinstance(raw, RawDataset):
                 sha256, items = sample_store.write(temp, raw)
                 info = sample_store.describe(name, raw, splits, sha256=sha256, items=items)
+                info = checked.samples(info, raw, splits, items=items, x=np.load(temp / "x.npy", mmap_mode="r"))
             else:
-                info = graph_store.describe(name, raw, splits, sha256=graph_store.write(temp, raw))
+                prints = None if raw.graph is None else graph_store.fingerprints(raw.x, raw.edges, raw.graph)
+                info = graph_store.describe(name, raw, splits, sha256=graph_store.write(temp, raw), items=prints)
+                info = checked.graphs(info, raw, splits, items=prints)
             meta = {"schema_version": SCHEMA_VERSION, **info.to_json()}
             (temp / "meta.json").write_text(json.dumps(meta, indent=1), encoding="utf-8")
             temp.chmod(0o755)

@@ -16,6 +16,7 @@ from workers.datasets.balance import unequal_classes
 from workers.finalists.plan import has_arm, is_its_own
 from workers.report.comparison import fidelity, gains, noise
 from workers.report.costs import Seconds, costs, incumbents, trained_seconds
+from workers.report.data import data_section
 from workers.report.document import again, digest
 from workers.report.environment import fingerprint
 from workers.report.random_draws import random_draws
@@ -178,6 +179,7 @@ def _surroundings(found: Findings) -> dict[str, Any]:
     spec = found.job.spec
     return {
         "dataset": _dataset(found),
+        "data": data_section(found.dataset),
         "seeds": {"job": spec.seed, "rule": SEEDS},
         "hashes": {"document": digest(spec.to_json()), "space": digest(spec.space)},
         "setting": found.numerics.to_json(),

@@ -131,7 +131,7 @@ def running() -> Iterator[FakeService]:
             self.rfile.readline()
             return body
 
-        do_GET = do_POST = do_PATCH = _serve
+        do_GET = do_POST = do_PATCH = do_DELETE = _serve
 
         def log_message(self, *args: Any) -> None:
             pass

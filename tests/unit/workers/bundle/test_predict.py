@@ -54,9 +54,9 @@ def test_pictures_of_the_right_size_and_others(tmp_path: Path, capsys: Printed) 
     expected = probabilities("image", preprocessing(small("image")), grey[None, None])
     np.testing.assert_allclose(found, np.repeat(expected, 2, axis=0), atol=1e-6)
     for says in (
-        "/files/colour.png: the model takes grey pictures, this one has colours",
-        "/files/short.png: the model takes pictures of 6×8 pixels, this one has 6×5",
-        "/files/text.png: text.png is not a picture by its content",
+        "file colour.png: the model takes grey pictures, this one has colours",
+        "file short.png: the model takes pictures of 6×8 pixels, this one has 6×5",
+        ": text.png is not a picture by its content",
         "there is no file",
     ):
         assert says in err
@@ -197,7 +197,7 @@ def test_a_damaged_bundle_is_not_used(tmp_path: Path, capsys: Printed) -> None:
     np.save(tmp_path / "one.npy", np.zeros((8, 6)))
     zipped = changed(small_bundle(tmp_path, "image"), lambda files: files.update({"model.onnx": b""}), sums=False)
     assert main([str(zipped), str(tmp_path / "one.npy")]) == 1
-    assert "/model.onnx: model.onnx has the SHA-256" in capsys.readouterr().err
+    assert ": model.onnx has the SHA-256" in capsys.readouterr().err
 
 
 def test_a_bundle_without_onnx_says_why(tmp_path: Path, capsys: Printed) -> None:
@@ -205,3 +205,15 @@ def test_a_bundle_without_onnx_says_why(tmp_path: Path, capsys: Printed) -> None
     zipped = small_bundle(tmp_path, "image", exports=bundle.Exports.none("no rule for aten::odd"))
     assert main([str(zipped), str(tmp_path / "one.npy")]) == 2
     assert "the bundle has no model.onnx: no rule for aten::odd; use its model.py" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("high", "told"), [(1.0, True), (0.5, True), (3.0, False)])
+def test_values_of_a_small_part_of_the_range_are_noticed(
+    tmp_path: Path, capsys: Printed, high: float, told: bool
+) -> None:
+    given = preprocessing(small("image"), dtype="float32", high=255.0)
+    np.save(tmp_path / "a.npy", np.linspace(0, high, 48, dtype=np.float32).reshape(8, 6))
+    assert main([str(small_bundle(tmp_path, "image", preprocessing=given)), str(tmp_path / "a.npy")]) == 0
+    assert (
+        f"values from 0 to {high:g}, those of the data set lie in 0 to 255: other units?" in capsys.readouterr().err
+    ) == told

@@ -1,0 +1,187 @@
+"""`archsmith dataset list | show | delete`, and what `archsmith upload` says of a new data set."""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from archsmith.options import Url, client_of
+from archsmith.values import Dataset, Json
+
+SPLITS = ("train", "val", "test")
+MAX_CLASSES = 30
+"""Of a table; the smallest ones are shown where there are more."""
+
+app = typer.Typer(name="dataset", help="List, show and remove data sets; `archsmith upload` adds them.")
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="The data set's name, as listed by `archsmith dataset list`.")
+]
+
+
+@app.command("list")
+def list_datasets(context: typer.Context, url: Url = None) -> None:
+    """List the data sets."""
+    with client_of(context, url) as client:
+        found = client.datasets()
+    heads = ["NAME", "FORMAT", "SHAPE", "CLASSES", "TASKS", "SAMPLES", "WARNINGS"]
+    rows = [
+        [
+            dataset.name,
+            dataset.format,
+            dataset.shape or "-",
+            str(dataset.classes),
+            ", ".join(dataset.tasks),
+            _number(sum(int(dataset.document.get(split) or 0) for split in SPLITS)),
+            str(len(_warnings(dataset.document)) or "-"),
+        ]
+        for dataset in found
+    ]
+    _print(_table(heads, rows, numbers=(3, 5, 6)))
+
+
+@app.command()
+def show(context: typer.Context, name: Name, url: Url = None) -> None:
+    """Show a data set: splits, classes, order of features, and what the check found, with examples."""
+    with client_of(context, url) as client:
+        dataset = client.dataset(name)
+    _print(*_shown(dataset))
+
+
+@app.command()
+def delete(
+    context: typer.Context,
+    name: Name,
+    force: Annotated[
+        bool, typer.Option("--force", help="Although succeeded jobs need it for compress, extend and replay.")
+    ] = False,
+    url: Url = None,
+) -> None:
+    """Remove a data set. Refused while a job uses it. Jobs keep their reports and bundles."""
+    with client_of(context, url) as client:
+        client.delete_dataset(name, force=force)
+    typer.echo(f"removed {name}")
+
+
+def told(dataset: Dataset) -> None:
+    """Counts, splits and classes of a new data set on standard output, warnings on standard error."""
+    document = dataset.document
+    typer.echo(f"{dataset.name}: {dataset.classes} classes of {dataset.shape}")
+    if sizes := _sizes(document):
+        typer.echo(sizes)
+    if classes := _classes_in_words(document):
+        typer.echo(classes)
+    for warning in _warnings(document):
+        typer.echo(f"warning: {warning}", err=True)
+    if any(finding["examples"] for finding in _findings(document)):
+        typer.echo(f"`archsmith dataset show {dataset.name}` has examples", err=True)
+
+
+def _sizes(document: Json) -> str:
+    parts = [f"{_number(document[split])} {split}" for split in SPLITS if document.get(split) is not None]
+    return f"{_number(sum(document[split] for split in SPLITS))} samples: {', '.join(parts)}" if len(parts) == 3 else ""
+
+
+def _classes_in_words(document: Json, *, most: int = 10) -> str:
+    pairs = list(zip(document.get("class_names") or (), document.get("counts") or (), strict=False))
+    more = f" and {len(pairs) - most} more" if len(pairs) > most else ""
+    return f"classes: {', '.join(f'{name} {_number(count)}' for name, count in pairs[:most])}{more}" if pairs else ""
+
+
+def _warnings(document: Json) -> Sequence[str]:
+    """Services before there was a check have them in the report only."""
+    found: Sequence[str] = document.get("warnings", (document.get("report") or {}).get("warnings", ()))
+    return found
+
+
+def _findings(document: Json) -> Sequence[Json]:
+    found: Sequence[Json] = (document.get("check") or {}).get("findings", ())
+    return found
+
+
+def _shown(dataset: Dataset) -> Iterator[Table | Text]:
+    document = dataset.document
+    yield _table(None, _facts(dataset))
+    if classes := _class_table(document):
+        yield classes
+    if columns := document.get("columns"):
+        rows = [[str(number), name] for number, name in enumerate(columns[:MAX_CLASSES])]
+        more = [["…", f"{len(columns) - MAX_CLASSES} more"]] if len(columns) > MAX_CLASSES else []
+        yield _table(["COLUMN", "FEATURE"], [*rows, *more], numbers=(0,))
+    yield from _found(document)
+
+
+def _facts(dataset: Dataset) -> list[list[str]]:
+    document = dataset.document
+    facts: Mapping[str, object] = {
+        "name": dataset.name,
+        "format": dataset.format,
+        "tasks": ", ".join(dataset.tasks),
+        "input shape": dataset.shape,
+        "samples": _sizes(document).replace(" samples", ""),
+        "classes": dataset.classes,
+        "added": document.get("created_at"),
+        "bytes": _number(document.get("bytes") or 0),
+        "SHA-256": document.get("sha256"),
+    }
+    return [[name, str(value)] for name, value in facts.items() if value]
+
+
+def _class_table(document: Json) -> Table | None:
+    """A row a class with its samples in each split; the smallest MAX_CLASSES where there are more."""
+    names, counts = document.get("class_names") or [], document.get("counts") or []
+    if not names:
+        return None
+    by_split = document.get("split_counts") or {}
+    order = list(range(len(names)))
+    if len(names) > MAX_CLASSES:
+        order = sorted(sorted(order, key=lambda number: counts[number])[:MAX_CLASSES])
+    splits = [split for split in SPLITS if split in by_split]
+    rows = [[names[i], _number(counts[i]), *(_number(by_split[split][i]) for split in splits)] for i in order]
+    if len(names) > MAX_CLASSES:
+        rows.append([f"… and {len(names) - MAX_CLASSES} larger ones", *[""] * (len(splits) + 1)])
+    return _table(["CLASS", "SAMPLES", *map(str.upper, splits)], rows, numbers=range(1, len(splits) + 2))
+
+
+def _found(document: Json) -> Iterator[Table | Text]:
+    if document.get("check") is None:
+        yield Text("not checked: it was added by a version without a check; add it again with --replace")
+    findings = _findings(document)
+    if findings:
+        rows = [[one["rule"].replace("_", " "), _with_examples(one)] for one in findings]
+        yield _table(["FOUND", "WHAT"], rows)
+    said = {one["detail"] for one in findings}
+    for warning in _warnings(document):
+        if warning not in said:
+            yield Text(f"warning: {warning}")
+    if document.get("check") is not None and not _warnings(document):
+        yield Text("the check found nothing")
+
+
+def _with_examples(finding: Json) -> str:
+    return "\n".join([finding["detail"], *(f"  {example}" for example in finding["examples"])])
+
+
+def _number(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _table(heads: Sequence[str] | None, rows: Sequence[Sequence[str]], *, numbers: Sequence[int] = ()) -> Table:
+    table = Table(box=box.SIMPLE_HEAD if heads else None, show_header=heads is not None, pad_edge=False)
+    for number in range(len(heads or rows[0])):
+        right = number in numbers
+        table.add_column((heads or [""] * 9)[number], justify="right" if right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))  # as text: a class may be called [red]
+    return table
+
+
+def _print(*parts: Table | Text) -> None:
+    """As wide as the terminal; in a pipe wide enough that no line is broken for the sake of a width."""
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 200, highlight=False)
+    for part in parts:
+        console.print(part)

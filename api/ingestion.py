@@ -14,13 +14,24 @@ from workers.settings import Settings
 TIMEOUT_S = 600.0
 
 
-def run(*, name: str, kind: str, sources: Sequence[Path], settings: Settings, image_size: int | None = None) -> None:
+def run(
+    *,
+    name: str,
+    kind: str,
+    sources: Sequence[Path],
+    settings: Settings,
+    image_size: int | None = None,
+    transpose: bool = False,
+) -> None:
     """Read files (or a folder) into the store. image_size: side in pixels to which images are scaled.
+
+    transpose: whether rows and columns of pictures are exchanged.
 
     Raises InvalidDataset with the reader's faults, AlreadyExists if another upload took the name in the meantime.
     """
     arguments = ["-m", "workers.datasets.ingest", f"--format={kind}", f"--name={name}"]
     arguments += [f"--store={settings.datasets}", *([f"--image-size={image_size}"] if image_size else [])]
+    arguments += ["--transpose"] if transpose else []
     arguments += ["--source", *(str(source) for source in sources)]
     try:
         output = _child(arguments, settings).stdout

@@ -70,6 +70,7 @@ DAY_S = 86_400
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 JobId = Annotated[str, Field(pattern=r"^[0-9A-Za-z-]{1,64}$")]
 ImageSize = Annotated[int | None, Field(ge=1, le=4096, description="side in pixels to which images are scaled")]
+Transpose = Annotated[bool, Field(description="exchange rows and columns of the pictures; for idx (EMNIST)")]
 Length = Annotated[int, Field(ge=1, le=65_536)]
 DatasetFormat = Literal[FORMATS]  # type: ignore[valid-type]
 DatasetName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
@@ -102,6 +103,11 @@ def _controller(value: Any) -> Any:
 def _whole(value: Any) -> Any:
     """The text field of a form as a number, if it is one."""
     return int(value) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value) else value
+
+
+def _truth(value: Any) -> Any:
+    """The text field of a form as a truth value, if it is one."""
+    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
 
 
 class ControllerRequest(Strict):
@@ -326,6 +332,7 @@ class DatasetRequest(Strict):
     format: DatasetFormat
     path: Annotated[str, Field(min_length=1, max_length=4096)]
     image_size: ImageSize = None
+    transpose: Transpose = False
 
 
 class UploadFields(Strict):
@@ -334,6 +341,7 @@ class UploadFields(Strict):
     name: DatasetName
     format: DatasetFormat
     image_size: Annotated[ImageSize, BeforeValidator(_whole)] = None
+    transpose: Annotated[Transpose, BeforeValidator(_truth)] = False
 
 
 class DatasetUpload(UploadFields):

@@ -268,6 +268,9 @@ def upload(
     ] = None,
     path: Annotated[str | None, typer.Option(help="A path on the service's machine, instead of files.")] = None,
     image_size: Annotated[int | None, typer.Option(help="For images: side in pixels to which they are scaled.")] = None,
+    transpose: Annotated[
+        bool, typer.Option("--transpose", help="For idx: exchange rows and columns (EMNIST).")
+    ] = False,
     url: Url = None,
 ) -> None:
     """Add a data set from files, or from a path in one of the service's data roots."""
@@ -280,9 +283,9 @@ def upload(
         )
     with client_of(context, url) as client:
         if path:
-            made = client.register_dataset(name, kind, path, image_size=image_size)
+            made = client.register_dataset(name, kind, path, image_size=image_size, transpose=transpose)
         else:
-            made = client.upload_dataset(name, kind, files or [], image_size=image_size)
+            made = client.upload_dataset(name, kind, files or [], image_size=image_size, transpose=transpose)
     typer.echo(f"{made.name}: {made.classes} classes of {_shape(made)}")
 
 

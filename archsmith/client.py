@@ -240,22 +240,35 @@ class Client:
         files: Sequence[str | Path],
         *,
         image_size: int | None = None,
+        transpose: bool = False,
     ) -> Dataset:
         """Upload files as a new data set.
 
-        format: one of `archsmith.formats.FORMATS`. image_size: side in pixels to which "images" are scaled.
+        format: one of `archsmith.formats.FORMATS`. image_size: side in pixels to which "images" are scaled. transpose:
+        whether rows and columns of the pictures of "idx" are exchanged.
         Raises InvalidInputError, which names the file, and ConflictError if the name is taken.
         """
         fields = {"name": name, "format": format} | ({} if image_size is None else {"image_size": str(image_size)})
+        fields |= {"transpose": "true"} if transpose else {}
         with downloads.opened(files) as parts:
             sent = [("file", part) for part in parts]
             return Dataset.from_json(self._json("POST", "/v1/datasets", data=fields, files=sent, timeout=_NO_LIMIT))
 
-    def register_dataset(self, name: str, format: str, path: str, *, image_size: int | None = None) -> Dataset:  # noqa: A002
+    def register_dataset(
+        self,
+        name: str,
+        format: str,  # noqa: A002
+        path: str,
+        *,
+        image_size: int | None = None,
+        transpose: bool = False,
+    ) -> Dataset:
         """Make a data set from files in one of the data roots on the service's machine; nothing is sent."""
         body: Json = {"name": name, "format": format, "path": path}
         if image_size is not None:
             body["image_size"] = image_size
+        if transpose:
+            body["transpose"] = True
         return Dataset.from_json(self._json("POST", "/v1/datasets", json=body, timeout=_NO_LIMIT))
 
     def ready(self) -> bool:

@@ -112,7 +112,14 @@ def _ingest(context: Context, body: DatasetRequest | UploadFields, sources: Sequ
     name = body.name
     if name in context.store.names():
         raise AlreadyExists(f"there is a data set {name!r} already; choose another name")
-    ingestion.run(name=name, kind=body.format, sources=sources, settings=context.settings, image_size=body.image_size)
+    ingestion.run(
+        name=name,
+        kind=body.format,
+        sources=sources,
+        settings=context.settings,
+        image_size=body.image_size,
+        transpose=body.transpose,
+    )
     info = context.store.describe(name)
     row = DatasetRow(name=name, format=info.format, report=dict(info.report), bytes=info.bytes)
     # The files decide; a row with this name is left from files that somebody removed by hand.

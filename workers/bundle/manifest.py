@@ -50,7 +50,7 @@ class Preprocessing:
             std=dataset.std,
             dtype=dataset.info.dtype,
             labels=dataset.class_names,
-            pictures="fit" if dataset.info.format == "images" else "exact",
+            pictures="fit" if dataset.info.format in ("images", "parquet") else "exact",
             low=low,
             high=high,
         )

@@ -12,16 +12,17 @@ import errno
 import json
 import resource
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from archsmith.errors import AlreadyExists, Fault, InvalidDataset, InvalidInput
-from workers.datasets import graph, idx, images, npz, tu
+from workers.datasets import cifar, graph, hdf5, idx, images, mat, nifti, npy, npz, parquet, stl10, table, tu
 from workers.datasets.graphs import RawGraphs
 from workers.datasets.info import DatasetInfo
 from workers.datasets.raw import RawDataset, fault
+from workers.datasets.refused import check_not_refused
 from workers.datasets.store import DataStore
 
 
@@ -29,20 +30,32 @@ from workers.datasets.store import DataStore
 class _Format:
     """read: (source, scratch=folder) -> what was found. single: of one path, else of a list of them.
 
-    scales: whether the reader takes an image_size.
+    options: names of what the reader takes besides, of image_size and transpose; others are refused.
     """
 
     read: Callable[..., RawDataset | RawGraphs]
     single: bool = False
-    scales: bool = False
+    options: tuple[str, ...] = ()
 
 
 FORMATS = {
-    "idx": _Format(read=idx.read),
+    "idx": _Format(read=idx.read, options=("transpose",)),
     "npz": _Format(read=npz.read, single=True),
-    "images": _Format(read=images.read, single=True, scales=True),
+    "images": _Format(read=images.read, single=True, options=("image_size",)),
     "graph": _Format(read=graph.read),
     "tu": _Format(read=tu.read),
+    "npy": _Format(read=npy.read),
+    "hdf5": _Format(read=hdf5.read, single=True),
+    "mat": _Format(read=mat.read, single=True),
+    "cifar": _Format(read=cifar.read),
+    "stl10": _Format(read=stl10.read),
+    "table": _Format(read=table.read),
+    "parquet": _Format(read=parquet.read, options=("image_size",)),
+    "nifti": _Format(read=nifti.read),
+}
+EFFECTS = {
+    "image_size": "it scales picture files; arrays, volumes and graphs stay as they are, scale them before",
+    "transpose": "it exchanges rows and columns of pictures in files that keep them on their side",
 }
 CPU_SECONDS = 600
 HEAP_BYTES = 2 * 1024**3
@@ -56,6 +69,7 @@ def ingest(
     name: str,
     store: DataStore,
     image_size: int | None = None,
+    transpose: bool = False,
 ) -> DatasetInfo:
     """Reads, checks and stores. Raises InvalidDataset with all that is wrong, AlreadyExists."""
     paths = [sources] if isinstance(sources, Path) else list(sources)
@@ -65,10 +79,13 @@ def ingest(
     store.check_name(name)
     store.root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=store.root, prefix=".", suffix="-incoming") as scratch:
-        return store.add(name, _read(FORMATS[format], paths, Path(scratch), image_size))
+        options = {"image_size": image_size, "transpose": transpose or None}
+        given = {option: value for option, value in options.items() if value is not None}
+        return store.add(name, _read(format, paths, Path(scratch), given))
 
 
-def _read(kind: _Format, paths: Sequence[Path], scratch: Path, image_size: int | None) -> RawDataset | RawGraphs:
+def _read(name: str, paths: Sequence[Path], scratch: Path, options: Mapping[str, int | bool]) -> RawDataset | RawGraphs:
+    kind = FORMATS[name]
     if not paths:
         raise fault("file_missing", "no file was given")
     for path in paths:
@@ -76,15 +93,21 @@ def _read(kind: _Format, paths: Sequence[Path], scratch: Path, image_size: int |
             raise fault("file_missing", f"there is no file {path.name}", file=path.name)
     if kind.single and len(paths) > 1:
         raise fault("file_single", f"this format is one file, {len(paths)} were given", file=paths[1].name)
-    source = paths[0] if kind.single else paths
-    found: RawDataset | RawGraphs = (
-        kind.read(source, scratch=scratch, image_size=image_size) if kind.scales else kind.read(source, scratch=scratch)
-    )
-    if image_size is not None and (isinstance(found, RawGraphs) or found.kind == "volume"):
-        what = "graphs hold none" if isinstance(found, RawGraphs) else "volumes stay as they are"
-        detail = f"image_size scales pictures; {what}"
-        raise InvalidDataset(Fault(pointer="/image_size", rule="combination_unsupported", detail=detail))
-    return found
+    check_not_refused(paths)
+    _check_options(name, options)
+    return kind.read(paths[0] if kind.single else paths, scratch=scratch, **options)
+
+
+def _check_options(name: str, options: Mapping[str, int | bool]) -> None:
+    """Raises `combination_unsupported`: an option without effect is a misunderstanding."""
+    faults = []
+    for option in options:
+        if option not in FORMATS[name].options:
+            takers = ", ".join(other for other, kind in FORMATS.items() if option in kind.options)
+            detail = f"the format {name} takes no {option}: {EFFECTS[option]} ({takers})"
+            faults.append(Fault(pointer=f"/{option}", rule="combination_unsupported", detail=detail))
+    if faults:
+        raise InvalidDataset(faults)
 
 
 def limit_process(*, cpu_seconds: int = CPU_SECONDS, heap_bytes: int = HEAP_BYTES) -> None:
@@ -100,7 +123,9 @@ def answer(args: argparse.Namespace) -> dict[str, Any]:
     """The one JSON line, as a value."""
     try:
         store = DataStore(args.store)
-        info = ingest(args.format, args.source, name=args.name, store=store, image_size=args.image_size)
+        info = ingest(
+            args.format, args.source, name=args.name, store=store, image_size=args.image_size, transpose=args.transpose
+        )
     except InvalidInput as error:
         return _refused(error.faults)
     except AlreadyExists as error:
@@ -126,6 +151,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--source", required=True, type=Path, nargs="+", help="a file, a folder, or several files")
     parser.add_argument("--store", required=True, type=Path, help="folder of data sets")
     parser.add_argument("--image-size", type=int, help="side of the stored pictures, pixels")
+    parser.add_argument("--transpose", action="store_true", help="exchange rows and columns (EMNIST)")
     args = parser.parse_args(arguments)
     limit_process()
     print(json.dumps(answer(args)), flush=True)  # noqa: T201 - the answer

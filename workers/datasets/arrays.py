@@ -1,4 +1,4 @@
-"""Arrays of a NumPy archive, or of one file of NumPy's. Headers are checked before anything is allocated; nothing is ever unpickled."""
+"""Arrays of NumPy: of archives, and of files of one. Headers are checked before anything is allocated; no pickles."""
 
 import math
 import tokenize

@@ -101,12 +101,13 @@ def edges_are_plain(what: str) -> str:
 
 def _count(arrays: NamedArrays, edges: Array, y: Array | None) -> tuple[int, list[str]]:
     """How many nodes there are, by whatever tells it."""
+    remarks: list[str] = []
     if (name := one_of(arrays, NODES, what="number of nodes")) and (found := arrays.read(name, kinds="iu")).size == 1:
-        nodes, remarks = int(found.reshape(-1)[0]), []
+        nodes = int(found.reshape(-1)[0])
     elif y is not None:
-        nodes, remarks = len(y), []
+        nodes = len(y)
     elif masks := [name for name in given_split.names_of(arrays) if name.lower().endswith("mask")]:
-        nodes, remarks = len(arrays.read(masks[0])), []
+        nodes = len(arrays.read(masks[0]))
     else:
         if edges.dtype.kind not in "iu":
             raise fault("dtype_unsupported", f"edges of type {edges.dtype} cannot be read: use whole numbers")
@@ -126,7 +127,8 @@ def _labels(
 
 def _part(arrays: NamedArrays, y: Labels | None, *, nodes: int) -> tuple[Any, tuple[str, ...]]:
     """The given split as `as_part` wants it, and remarks."""
-    named, remarks = given_split.names_of(arrays), []
+    named = given_split.names_of(arrays)
+    remarks: list[str] = []
     masks: dict[str, Array] = {}
     for name, part in named.items():
         found = np.asarray(arrays.read(name, kinds=NUMBERS + TEXTS))

@@ -6,9 +6,9 @@
 
 `node` is any text, one row each; `label` (may be empty) names a class; `split` is train, val, test or empty;
 `features` are the numbers of the features that the node has, blank-separated, from 0. Without a column `features` every
-other column is a number of its own, and without any the number of neighbours is the feature. `label` and `split` may be
-absent. `source` and `target` name nodes; further columns of edges.csv are left out, which is said. Columns are separated
-by commas, or by semicolons (with decimal commas) or tabs where the first line has no comma.
+other column is a number of its own, and without any the number of neighbours is the feature. `label` and `split` may
+be absent. `source` and `target` name nodes; further columns of edges.csv are left out, which is said. Columns are
+separated by commas, or by semicolons (with decimal commas) or tabs where the first line has no comma.
 """
 
 import csv
@@ -104,7 +104,7 @@ class _Nodes:
         if not self.numbers:
             raise fault("nodes_missing", f"{NODES} lists no node", file=NODES)
         self.splits = np.array(splits, dtype=np.int8)
-        self.x = self._sparse(scratch) if self._by_number else self._table() if self.columns else None
+        self.x = self._given(scratch)
 
     def _features(self, row: dict[str, str], line: int) -> None:
         self._by_number = "features" in row
@@ -116,6 +116,11 @@ class _Nodes:
         except (ValueError, OverflowError) as error:
             raise fault("features_invalid", f"{NODES} line {line}: {str(error)[:200]}", file=NODES) from error
         self._counts.append(len(given))
+
+    def _given(self, scratch: Path) -> Array | None:
+        if self._by_number:
+            return self._sparse(scratch)
+        return self._table() if self.columns else None
 
     def _table(self) -> Array:
         width = self._counts[0]
@@ -181,7 +186,8 @@ def _split(text: str, line: int) -> int:
 
 def _pairs(path: Path, numbers: dict[str, int]) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
     """(E, 2) node numbers, and the names of the other columns."""
-    pairs, others = array("q"), ()
+    pairs = array("q")
+    others: tuple[str, ...] = ()
     for line, row in _rows(path, EDGES, needed=("source", "target")):
         others = tuple(name for name in row if name not in ("source", "target"))
         for end in ("source", "target"):

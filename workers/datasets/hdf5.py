@@ -16,7 +16,7 @@ import numpy as np
 from workers.datasets import any_arrays
 from workers.datasets.archive import ARRAY_RATIO, check_growth
 from workers.datasets.graphs import RawGraphs
-from workers.datasets.named import NUMBERS, TEXTS
+from workers.datasets.named import NUMBERS
 from workers.datasets.raw import MAX_CLASSES, Array, RawDataset, chunks, fault
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"

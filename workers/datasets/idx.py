@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from workers.datasets.archive import MAX_BYTES, check_growth, is_zip, open_archive
+from workers.datasets.axes import as_samples
 from workers.datasets.labels import as_classes
-from workers.datasets.layout import as_samples
 from workers.datasets.raw import (
     Array,
     Labels,

@@ -164,7 +164,7 @@ def _of_table(table: Path, volumes: Mapping[str, Path]) -> list[_Volume]:
     found: dict[str, _Volume] = {}
     for line, row in rows:
         given = row["file"]
-        name = given if given in volumes else (by_last.get(given.rsplit("/", 1)[-1], [""]) + [""])[0]
+        name = given if given in volumes else next(iter(by_last.get(given.rsplit("/", 1)[-1], [])), "")
         if not name or (given not in volumes and len(by_last[given.rsplit("/", 1)[-1]]) > 1):
             detail = f"{LABELS} line {line} names {given[:80]!r}, of which there is none, or more than one"
             raise fault("file_missing", detail, file=LABELS)
@@ -251,20 +251,21 @@ def _values(volume: _Volume, scratch: Path) -> tuple[Array, str]:
         _check_shape(volume, loaded.shape)
         with np.errstate(all="ignore"):
             values = np.asarray(loaded.dataobj, dtype=np.float32)
-        way = "".join(code or "?" for code in nibabel.aff2axcodes(loaded.affine))
-    except (*_own_errors(), *_UNREADABLE) as error:
+        codes: Any = nibabel.aff2axcodes
+        way = "".join(code or "?" for code in codes(loaded.affine))
+    except _errors() as error:
         raise _damaged(volume, error) from error
     if not np.isfinite(values).all():
         raise fault("values_not_finite", f"{volume.name} holds values that are not finite", file=volume.name)
     return (values[None] if values.ndim == 3 else np.moveaxis(values, 3, 0)), way
 
 
-def _own_errors() -> tuple[type[Exception], ...]:
-    """What nibabel raises besides Python's errors; they have no common base of its own."""
+def _errors() -> tuple[type[Exception], ...]:
+    """What nibabel raises for damaged files: Python's errors, and its own, which have no common base."""
     from nibabel import filebasedimages, spatialimages, wrapstruct
 
     own = (filebasedimages.ImageFileError, spatialimages.HeaderDataError, spatialimages.HeaderTypeError)
-    return (*own, wrapstruct.WrapStructError)
+    return (*own, wrapstruct.WrapStructError, *_UNREADABLE)
 
 
 def _check_shape(volume: _Volume, shape: Sequence[int]) -> None:

@@ -11,8 +11,8 @@ _NPZ = "save plain arrays, numpy.savez_compressed('data.npz', x=x, y=y), and upl
 PICKLE = f"is a Python pickle, which can run any code when it is opened, and is never read; {_NPZ}"
 TORCH = f"is a file of torch.save, a Python pickle, which is never read; {_NPZ}, of graphs edge_index, x and y"
 DICOM = (
-    "is a DICOM file, which is not read, since it may name a patient; convert the series, with dcm2niix to NIfTI volumes "
-    "(format nifti) or to pictures (format images)"
+    "is a DICOM file, which is not read, since it may name a patient; convert the series, with dcm2niix to NIfTI "
+    "volumes (format nifti) or to pictures (format images)"
 )
 _ENDINGS = {".pt": TORCH, ".pth": TORCH, ".ckpt": TORCH, ".pkl": PICKLE, ".pickle": PICKLE, ".p": PICKLE}
 _ENDINGS |= {".joblib": PICKLE, ".dcm": DICOM, ".dicom": DICOM}

@@ -2,7 +2,7 @@
 
 Accepted names: `x` and `y`; `x_train`, `y_train` with `x_test`, `y_test` and, if there, `x_val`, `y_val`; the way of
 MedMNIST, `train_images`, `train_labels`, `val_images`, …; optionally `class_names`, and a split, see `given_split`.
-`layout` says which axes mean what, `labels` what the classes are.
+`axes` says which axes mean what, `labels` what the classes are.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from workers.datasets import given_split
+from workers.datasets.axes import as_samples
 from workers.datasets.labels import as_classes
-from workers.datasets.layout import as_samples
 from workers.datasets.named import CLASS_NAMES, NUMBERS, TEXTS, NamedArrays, class_names, listed, one_of, without_use
 from workers.datasets.raw import Array, RawDataset, check_lengths, common_dtype, fault, stack_parts
 from workers.datasets.scale import scale_warnings
+from workers.datasets.splits import Indices
 
 _X = ("x", "X", "images", "data")
 
@@ -70,7 +71,7 @@ def read(arrays: NamedArrays, *, kind: str, scratch: Path, last: bool = False) -
     )
 
 
-def _split(arrays: NamedArrays, pieces: Mapping[str, Array]) -> tuple[dict[str, given_split.Indices], tuple[str, ...]]:
+def _split(arrays: NamedArrays, pieces: Mapping[str, Array]) -> tuple[dict[str, Indices], tuple[str, ...]]:
     split, said = given_split.given_rows(arrays, count=len(pieces["train"]))
     if split and len(pieces) > 1:
         both = ", ".join([*given_split.names_of(arrays), *pieces])
@@ -82,13 +83,13 @@ def _split(arrays: NamedArrays, pieces: Mapping[str, Array]) -> tuple[dict[str, 
 def _pairs(arrays: NamedArrays) -> dict[str, tuple[str, str]]:
     """The names of (samples, labels) per part."""
     pairs = {}
-    for part in IMAGES:
-        x = one_of(arrays, IMAGES[part], what=f"samples of the {part} part")
+    for part, names in IMAGES.items():
+        x = one_of(arrays, names, what=f"samples of the {part} part")
         y = one_of(arrays, LABELS[part], what=f"labels of the {part} part")
         if x and y:
             pairs[part] = (x, y)
         elif x or y or part == "train":
-            wanted = (LABELS if x else IMAGES)[part][:12]
+            wanted = (LABELS[part] if x else names)[:12]
             lonely = f" beside {x or y}" if x or y else ""
             detail = (
                 f"{arrays.file} needs an array named one of {', '.join(wanted)}{lonely}; it holds {listed(arrays)}."

@@ -1,4 +1,4 @@
-"""Whether the splits of a source hold values of one kind: training arrays of 0 to 1 and test arrays of 0 to 255 differ."""
+"""Whether the splits of a source hold values of one kind: training arrays of 0 to 1 and test arrays to 255 are not."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

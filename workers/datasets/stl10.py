@@ -36,8 +36,8 @@ def read(sources: Sequence[Path], *, scratch: Path) -> RawDataset:
         classes = as_classes(y, files={part: f"{part}_y.bin" for part in y})
     else:
         classes = Classes(y={part: labels.astype(np.int64) - 1 for part, labels in y.items()}, names=names)
-    for part in x:
-        check_lengths(x[part], classes.y[part], file=f"{part}_y.bin", against=f"{part}_X.bin")
+    for part, pictures in x.items():
+        check_lengths(pictures, classes.y[part], file=f"{part}_y.bin", against=f"{part}_X.bin")
     stacked, labels, parts = stack_parts({part: (x[part], classes.y[part]) for part in x}, file="train_X.bin")
     odd = [name for name in ignored if name.endswith(("unlabeled_X.bin", "fold_indices.txt"))]
     return RawDataset(

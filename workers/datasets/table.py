@@ -67,7 +67,8 @@ def read(sources: Sequence[Path], *, scratch: Path) -> RawDataset:
     files = sorted(sources[0].glob("*.csv")) if len(sources) == 1 and sources[0].is_dir() else list(sources)
     if not files:
         raise fault("file_missing", f"there is no .csv file in {sources[0].name}")
-    tables, remarks = [], []
+    tables: list[_Table] = []
+    remarks: list[str] = []
     for path in files:
         columns = _columns(path, remarks, several=len(files) > 1)
         if columns is not None:

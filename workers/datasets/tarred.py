@@ -1,4 +1,4 @@
-"""Members of a tar archive, plain or gzipped: read once from front to end, only regular files, never by its own paths."""
+"""Members of a tar archive, plain or gzipped: read once from front to end, regular files only."""
 
 import gzip
 import tarfile

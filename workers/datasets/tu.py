@@ -27,7 +27,6 @@ from workers.datasets.graphs import (
     RawGraphs,
     as_edges,
     as_features,
-    check_sizes,
 )
 from workers.datasets.raw import MAX_CLASSES, Array, Labels, fault
 

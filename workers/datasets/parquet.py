@@ -3,7 +3,7 @@
     image: struct{bytes, path} or bytes  label: a number, or a text  train-00000-of-00001.parquet, test-….parquet
 
 Names of the classes come from the files' own description (`huggingface`: features, ClassLabel), else the labels are the
-classes, by value. The pictures are then read as a zip archive of class folders is, see `images`, with the same rules for
+classes, by value. The pictures are then read as a zip archive of class folders is, see `images`, with its rules for
 formats, scaling and damage; names in messages are `PART/CLASS/FILE-row.png`.
 """
 

@@ -102,6 +102,14 @@ def test_cells_of_texts_are_labels(store: DataStore, folder: Path) -> None:
         ingest("mat", folder / "b.mat", name="other", store=store)
 
 
+def test_hdf5_texts_of_any_length(store: DataStore, folder: Path) -> None:
+    import h5py
+
+    with h5py.File(folder / "a.h5", "w") as file:
+        file["x"], file["y"] = X, np.array(["cat", "Möwe", "owl"], dtype=object)[Y]
+    assert read(store, [folder / "a.h5"]).class_names == ("Möwe", "cat", "owl")
+
+
 def test_hdf5_never_shows_other_files(tmp_path: Path, folder: Path) -> None:
     import h5py
 

@@ -17,14 +17,16 @@ TIMEOUT_S = 600.0
 def run(
     *, name: str, kind: str, sources: Sequence[Path], settings: Settings, options: Mapping[str, object] | None = None
 ) -> None:
-    """Read files (or a folder) into the store. options: of the format, by name; those that are None were not given.
+    """Read files (or a folder) into the store. options: of the format, by name; None and False were not given.
 
     Raises InvalidDataset with the reader's faults, AlreadyExists if another upload took the name in the meantime.
     """
     arguments = ["-m", "workers.datasets.ingest", f"--format={kind}", f"--name={name}"]
     arguments += [f"--store={settings.datasets}"]
-    given = {option: value for option, value in (options or {}).items() if value is not None}
-    arguments += [f"--{option.replace('_', '-')}={value}" for option, value in given.items()]
+    for option, value in (options or {}).items():
+        if value is not None and value is not False:
+            flag = f"--{option.replace('_', '-')}"
+            arguments.append(flag if value is True else f"{flag}={value}")
     arguments += ["--source", *(str(source) for source in sources)]
     try:
         output = _child(arguments, settings).stdout

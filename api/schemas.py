@@ -77,6 +77,7 @@ GroupBy = Annotated[
     str | None,
     Field(min_length=1, max_length=16, description="the part of file names before this text is a group"),
 ]
+Transpose = Annotated[bool, Field(description="exchange rows and columns of the pictures; for idx (EMNIST)")]
 Length = Annotated[int, Field(ge=1, le=65_536)]
 DatasetFormat = Literal[FORMATS]  # type: ignore[valid-type]
 DatasetName = Annotated[str, Field(pattern=DATASET_NAME)]
@@ -349,6 +350,7 @@ class DatasetRequest(Strict):
     group_by: GroupBy = None
     replace: Replace = False
     force: Force = False
+    transpose: Transpose = False
 
 
 class UploadFields(Strict):
@@ -361,6 +363,7 @@ class UploadFields(Strict):
     group_by: GroupBy = None
     replace: Annotated[Replace, BeforeValidator(_flag)] = False
     force: Annotated[Force, BeforeValidator(_flag)] = False
+    transpose: Annotated[Transpose, BeforeValidator(_flag)] = False
 
 
 class DatasetUpload(UploadFields):

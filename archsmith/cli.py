@@ -276,6 +276,9 @@ def upload(
     group_by: Annotated[
         str | None, typer.Option(help="For images: file names are equal before this text in a group no split divides.")
     ] = None,
+    transpose: Annotated[
+        bool, typer.Option("--transpose", help="For idx: exchange rows and columns (EMNIST).")
+    ] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Put it in the place of the one of that name.")] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Replace it although succeeded jobs need the old one.")
@@ -291,6 +294,7 @@ def upload(
             f"the format cannot be guessed from the files; add --format with one of {', '.join(formats.FORMATS)}"
         )
     fit: dict[str, Any] = {"image_size": image_size, "image_fit": image_fit, "group_by": group_by}
+    fit |= {"transpose": transpose}
     with client_of(context, url) as client:
         if path:
             made = client.register_dataset(name, kind, path, **fit, replace=replace, force=force)

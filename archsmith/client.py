@@ -254,6 +254,7 @@ class Client:
         files: Sequence[str | Path],
         *,
         image_size: int | None = None,
+        transpose: bool = False,
         image_fit: str | None = None,
         group_by: str | None = None,
         replace: bool = False,
@@ -263,12 +264,15 @@ class Client:
 
         format: one of `archsmith.formats.FORMATS`. image_size: side in pixels to which "images" are scaled; image_fit:
         "auto", "crop" or "pad"; group_by: the part of their file names before this text is a group that no split
-        divides. replace: put it in the place of the one of that name, if there is one; force: see `delete_dataset`.
+        divides. transpose: whether rows and columns of the pictures of "idx" are exchanged. replace: put it in the
+        place of the one of that name, if there is one; force: see `delete_dataset`.
         Raises InvalidInputError, which names the file, and ConflictError if the name is taken, or the old one in use.
         """
         given = {"image_size": image_size, "image_fit": image_fit, "group_by": group_by}
         fields = {"name": name, "format": format} | {key: str(v) for key, v in given.items() if v is not None}
-        fields |= {key: "true" for key, wanted in (("replace", replace), ("force", force)) if wanted}
+        fields |= {
+            key: "true" for key, wanted in (("transpose", transpose), ("replace", replace), ("force", force)) if wanted
+        }
         with packed(files) as paths, downloads.opened(paths) as parts:
             sent = [("file", part) for part in parts]
             return Dataset.from_json(self._json("POST", "/v1/datasets", data=fields, files=sent, timeout=_NO_LIMIT))
@@ -280,6 +284,7 @@ class Client:
         path: str,
         *,
         image_size: int | None = None,
+        transpose: bool = False,
         image_fit: str | None = None,
         group_by: str | None = None,
         replace: bool = False,
@@ -289,7 +294,9 @@ class Client:
         given = {"image_size": image_size, "image_fit": image_fit, "group_by": group_by}
         body: Json = {"name": name, "format": format, "path": path}
         body |= {key: value for key, value in given.items() if value is not None}
-        body |= {key: True for key, wanted in (("replace", replace), ("force", force)) if wanted}
+        body |= {
+            key: True for key, wanted in (("transpose", transpose), ("replace", replace), ("force", force)) if wanted
+        }
         return Dataset.from_json(self._json("POST", "/v1/datasets", json=body, timeout=_NO_LIMIT))
 
     def ready(self) -> bool:

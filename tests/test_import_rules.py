@@ -45,9 +45,13 @@ HOMES: dict[str, tuple[str, ...]] = {
     "ray": ("workers/cluster/",),
     "rich": ("archsmith/",),
     "safetensors": ("workers/",),
+    "h5py": ("workers/datasets/hdf5.py",),
+    "nibabel": ("workers/datasets/nifti.py",),
+    "pyarrow": ("workers/datasets/parquet.py", "workers/datasets/table.py"),
     "scipy": (
         "search/stopping/extrapolation.py",
         "search/surrogate/gaussian_process.py",
+        "workers/datasets/mat.py",
         "workers/report/rank_agreement.py",
         "workers/simple/graphs.py",
     ),
@@ -67,8 +71,10 @@ BUGS = {"AssertionError", "AttributeError", "LookupError", "NameError"}
 """What a slip in our own code raises, or a base of it: to catch one is to hide the slip."""
 MIXED_BUGS = {"TypeError"}
 """As BUGS where it is caught among others; alone it may answer a question, such as whether a value has a hash."""
-FOREIGN_READERS = {"workers/datasets/arrays.py": MIXED_BUGS, "workers/datasets/pixels.py": MIXED_BUGS}
-"""NumPy's reader of array headers, and Pillow's of picture files, raise TypeError for some that are damaged."""
+_READERS = ("arrays", "pixels", "hdf5", "mat", "nifti")
+FOREIGN_READERS = {f"workers/datasets/{name}.py": MIXED_BUGS for name in _READERS}
+"""NumPy's reader of array headers, Pillow's of picture files, h5py, scipy.io and nibabel raise TypeError for some files
+that are damaged."""
 
 
 @dataclass(frozen=True)

@@ -161,6 +161,6 @@ def _replaced(context: Context, body: DatasetRequest | UploadFields, sources: Se
 
 def _read(body: DatasetRequest | UploadFields, sources: Sequence[Path], settings: Settings) -> DatasetInfo:
     """settings: with the state folder below which it is stored."""
-    options = {"image_size": body.image_size, "image_fit": body.image_fit, "group_by": body.group_by}
+    options = {name: getattr(body, name) for name in ("image_size", "image_fit", "group_by", "transpose")}
     ingestion.run(name=body.name, kind=body.format, sources=sources, settings=settings, options=options)
     return DataStore(settings.datasets).describe(body.name)

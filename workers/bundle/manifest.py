@@ -36,6 +36,7 @@ class Preprocessing:
     "exact" where it came as arrays, so that only pictures of the same size are known to be like it.
     low, high: the range of all values of x, so that an input in other units is noticed.
     columns: names of the features of nodes in their order, () where they have none. source: the data set's format.
+    transposed: whether rows and columns of the pictures in its files were exchanged.
     """
 
     mean: tuple[float, ...]
@@ -47,21 +48,24 @@ class Preprocessing:
     high: float = 255.0
     columns: tuple[str, ...] = ()
     source: str = ""
+    transposed: bool = False
 
     @classmethod
     def of(cls, dataset: "Dataset") -> "Preprocessing":
         """Of an opened data set, for its task. Reads all of x once, in chunks."""
         low, high = _range(dataset.x)
+        from_files = dataset.info.format in ("images", "parquet")
         return cls(
             mean=dataset.mean,
             std=dataset.std,
             dtype=dataset.info.dtype,
             labels=dataset.class_names,
-            pictures=_pictures(dataset.info.report.get("image_fit", "crop" if dataset.info.format == "images" else "")),
+            pictures=_pictures(dataset.info.report.get("image_fit", "crop" if from_files else "")),
             low=low,
             high=high,
             columns=names_of(dataset.info.report),
             source=dataset.info.format,
+            transposed=bool(dataset.info.report.get("transposed", False)),
         )
 
     @property
@@ -233,6 +237,7 @@ def _preprocessing(fields: Mapping[str, Any], labels: tuple[str, ...]) -> Prepro
         high=_number(fields["high"], "high"),
         columns=tuple(str(name) for name in _list(fields.get("columns", ()), "columns")),
         source=str(fields.get("source", "")),
+        transposed=bool(fields.get("transposed", False)),
     )
 
 

@@ -22,6 +22,8 @@ from workers.datasets.raw import RawDataset
 
 NODES, EDGES, PAIRS = "nodes.csv", "edges.csv", "pairs.csv"
 TABLES = (NODES, EDGES, PAIRS)
+FITS = {"fit": "crop", "auto": "auto", "pad": "pad"}
+"""How the data set's readers call what the manifest says of picture files."""
 ROWS = 4096
 """Samples at a time: of pictures of 3×224×224 as float32 2.5 GB, of 1×28×28 13 MB."""
 MAX_VALUES = 2**26
@@ -51,7 +53,7 @@ def read_originals(paths: Sequence[Path], manifest: Manifest) -> Iterator[Given]
         if manifest.is_graph:
             yield _graphs(paths, manifest, Path(place))
         elif len(paths) == 1 and _is_idx(paths[0]):
-            x = idx.pictures(paths[0], scratch=Path(place))
+            x = idx.pictures(paths[0], scratch=Path(place), transpose=manifest.preprocessing.transposed)
             yield from _pieces([x], lambda row: f"{paths[0].name}[{row}]", manifest, paths[0])
         else:
             raw = _read(paths, _format(paths[0], manifest), manifest, Path(place))
@@ -75,7 +77,7 @@ def _format(path: Path, manifest: Manifest) -> str:
         known = manifest.preprocessing.source
     if known not in FORMATS:
         raise fault(path, "kind_unsuitable", f"nothing is known of files like {path.name}; give pictures, .npy or .npz")
-    if known == "images" and manifest.preprocessing.pictures != "fit":
+    if "image_size" in FORMATS[known].options and manifest.preprocessing.pictures == "exact":
         detail = "the model was not trained on picture files, so how to scale those of an archive is not known; give "
         raise fault(path, "kind_unsuitable", detail + "single pictures of the model's size")
     return known
@@ -85,8 +87,10 @@ def _read(paths: Sequence[Path], format: str, manifest: Manifest, scratch: Path)
     """Raises InvalidDataset as an upload would."""
     kind = FORMATS[format]
     source = paths[0] if kind.single else list(paths)
-    size = {"image_size": manifest.input_shape[-1]} if kind.scales else {}
-    found = kind.read(source, scratch=scratch, **size)
+    given = manifest.preprocessing
+    options = {"image_size": manifest.input_shape[-1], "image_fit": FITS.get(given.pictures)}
+    options |= {"transpose": True} if given.transposed else {}
+    found = kind.read(source, scratch=scratch, **{name: options[name] for name in kind.options if name in options})
     if isinstance(found, RawGraphs):
         raise fault(paths[0], "kind_unsuitable", f"this is a graph, the model takes {manifest.data}s")
     return found

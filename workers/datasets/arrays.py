@@ -1,16 +1,17 @@
-"""Arrays of a NumPy archive. Headers are checked before anything is allocated; nothing is ever unpickled."""
+"""Arrays of NumPy: of archives, and of files of one. Headers are checked before anything is allocated; no pickles."""
 
 import math
 import tokenize
 import warnings
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
+from archsmith.errors import InvalidDataset
 from workers.datasets.archive import (
     ARRAY_RATIO,
     MAX_BYTES,
@@ -19,10 +20,11 @@ from workers.datasets.archive import (
     check_not_nested,
     open_archive,
 )
-from workers.datasets.raw import MAX_CLASSES, Array, fault
+from workers.datasets.raw import Array, fault
 
-CLASS_NAMES = "class_names"
 _PIECE = 1024**2
+_TEXT_BYTES = 4096
+"""Of one text: a longer one is no name of a class."""
 
 
 class Arrays:
@@ -38,42 +40,41 @@ class Arrays:
         """The array as a mapped file. Raises for a header that asks for more than there is, or for other types."""
         return _array(self._archive, self._members[name], scratch=self._scratch, kinds=kinds)
 
-    def one_of(self, names: Sequence[str]) -> str | None:
-        """The one of `names` that is there, None when none is. Raises `array_duplicate` for two."""
-        present = [name for name in names if name in self._members]
-        if len(present) > 1:
-            detail = f"{self.file} holds the same thing twice: {', '.join(present)}; keep one of them"
-            raise fault("array_duplicate", detail, file=self.file)
-        return present[0] if present else None
-
-    def class_names(self, classes: int) -> tuple[str, ...]:
-        """The texts of `class_names`, at least `classes` of them; the class numbers where there is no such array."""
-        if CLASS_NAMES not in self._members:
-            return tuple(str(i) for i in range(classes))
-        names = self.read(CLASS_NAMES, kinds="U")
-        texts = tuple(str(name)[:100] for name in names[:MAX_CLASSES]) if names.ndim == 1 else ()
-        if not texts or len(set(texts)) != len(texts):
-            raise fault("labels_invalid", f"{CLASS_NAMES} must be a list of different texts", file=CLASS_NAMES)
-        if len(texts) < classes:
-            detail = f"{CLASS_NAMES} holds {len(texts)} names, the labels go up to {classes - 1}"
-            raise fault("labels_invalid", detail, file=CLASS_NAMES)
-        return texts
-
 
 @contextmanager
 def open_arrays(source: Path, *, scratch: Path) -> Iterator[Arrays]:
     """Raises InvalidDataset. Arrays are unpacked into `scratch` and mapped, not held in memory."""
-    with open_archive(source, ratio=ARRAY_RATIO) as archive:
+    with _opened(source) as archive:
         yield Arrays(archive, scratch=scratch)
+
+
+@contextmanager
+def _opened(source: Path) -> Iterator[Archive]:
+    try:
+        with open_archive(source, ratio=ARRAY_RATIO) as archive:
+            yield archive
+    except InvalidDataset as error:
+        if {found.rule for found in error.faults} != {"path_duplicate"}:
+            raise
+        detail = (
+            f"{source.name} holds two arrays whose names differ in upper and lower case only, such as x and X: which"
+        )
+        raise fault(
+            "array_duplicate", f"{detail} of them is meant cannot be told; keep one", file=source.name
+        ) from error
 
 
 def _members(archive: Archive) -> dict[str, zipfile.ZipInfo]:
     members: dict[str, zipfile.ZipInfo] = {}
     for info in archive.members:
+        if info.filename.startswith("__MACOSX/"):
+            continue
         if problem := check_not_nested(info):
             raise problem
         if info.filename.endswith(".npy"):
             members[info.filename.removesuffix(".npy")] = info
+    while members and all("/" in name for name in members) and len({name.split("/")[0] for name in members}) == 1:
+        members = {name.split("/", 1)[1]: info for name, info in members.items()}  # a folder that holds everything
     if not members:
         detail = f"{archive.name} is a zip archive without NumPy arrays; is it an archive of images?"
         raise fault("format_mismatch", detail, file=archive.name)
@@ -98,6 +99,18 @@ def _array(archive: Archive, member: zipfile.ZipInfo, *, scratch: Path, kinds: s
     return np.memmap(target, dtype=dtype, mode="r", shape=shape, order="F" if fortran else "C")
 
 
+def mapped(path: Path, *, kinds: str) -> Array:
+    """The array of a file of NumPy's, .npy, as a view of it. Raises as `Arrays.read`."""
+    with path.open("rb") as stream:
+        shape, fortran, dtype = _header(stream, file=path.name)
+        _check_type(dtype, kinds, file=path.name)
+        size, start, held = _checked_size(shape, dtype, file=path.name), stream.tell(), path.stat().st_size
+    if start + size != held:
+        detail = f"{path.name} declares {shape} {dtype}, which is {size} bytes, but holds {held - start}"
+        raise fault("array_truncated", detail, file=path.name)
+    return np.memmap(path, dtype=dtype, mode="r", offset=start, shape=shape, order="F" if fortran else "C")
+
+
 def _header(stream: IO[bytes], *, file: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """NumPy parses it as a literal of at most 10,000 characters; no code in it can run."""
     readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
@@ -115,10 +128,12 @@ def _header(stream: IO[bytes], *, file: str) -> tuple[tuple[int, ...], bool, np.
 
 def _check_type(dtype: np.dtype[Any], kinds: str, *, file: str) -> None:
     if dtype.hasobject:
-        detail = f"{file} holds Python objects (a pickle), which are never read; save plain numbers"
+        detail = f"{file} holds Python objects (a pickle), which are never read; save plain numbers, or texts as str"
         raise fault("npz_object_array", detail, file=file)
-    if dtype.kind not in kinds or dtype.fields is not None or (dtype.kind != "U" and dtype.itemsize > 8):
-        detail = f"{file} holds {dtype}, accepted are bool, integers and floats of 16, 32 or 64 bits"
+    longest = _TEXT_BYTES if dtype.kind in "US" else 8
+    if dtype.kind not in kinds or dtype.fields is not None or dtype.itemsize > longest:
+        texts = ", and texts" if "U" in kinds else ""
+        detail = f"{file} holds {dtype}, accepted are bool, integers and floats of 16, 32 or 64 bits{texts}"
         raise fault("dtype_unsupported", detail, file=file)
 
 

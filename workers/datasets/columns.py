@@ -8,7 +8,7 @@ import numpy as np
 from workers.datasets.raw import Array, fault
 
 MAX_DEGREE = 100
-"""As `workers.datasets.tu` has it: nodes with more neighbours share the last column."""
+"""Nodes with more neighbours share the last column of those that count neighbours."""
 ONE_HOT = ("node label ", "neighbours ")
 """How the names of one-hot columns of TU archives begin: where no node of a file has the value, its column is 0."""
 

@@ -1,4 +1,4 @@
-"""Finding the files of a format that has several: in a folder, in one zip archive, or given one by one."""
+"""Finding the files of a format that has several: in a folder, in one zip or tar archive, or given one by one."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -7,6 +7,7 @@ from typing import TextIO
 
 from workers.datasets.archive import is_zip, open_archive
 from workers.datasets.raw import fault
+from workers.datasets.tarred import is_tar, unpacked
 
 Found = dict[str, Path]
 
@@ -18,6 +19,8 @@ def find(sources: Sequence[Path], wanted: Callable[[str], bool], *, scratch: Pat
     """
     if len(sources) == 1 and sources[0].is_file() and is_zip(sources[0]):
         return _unpacked(sources[0], wanted, scratch=scratch)
+    if len(sources) == 1 and sources[0].is_file() and is_tar(sources[0]):
+        return unpacked(sources[0], wanted, scratch=scratch)
     paths = (
         sorted(p for p in sources[0].iterdir() if p.is_file()) if len(sources) == 1 and sources[0].is_dir() else sources
     )

@@ -1,17 +1,21 @@
 """One graph: a NumPy archive of plain arrays, or two tables of text.
 
-Arrays: `edges`, (E, 2) or (2, E) node numbers; features `x` (N, F), or the same in rows of sparse numbers, `x_indptr`
-(N + 1,), `x_indices`, `x_shape` (2,) and, if not all 1, `x_data`; optionally `y` (N,) class numbers, -1 where unknown;
-`train_mask`, `val_mask`, `test_mask` (N,); `class_names`. Texts: `nodes.csv` and `edges.csv`, see `graph_csv`.
+Arrays: `edges` or `edge_index`, (E, 2) or (2, E) node numbers; features `x` (N, F), or the same in rows of sparse
+numbers, `x_indptr` (N + 1,), `x_indices`, `x_shape` (2,) and, if not all 1, `x_data`, or none: the number of neighbours
+then; optionally `y` (N,), -1 where unknown; a split, see `given_split`; `class_names`. Texts: `nodes.csv` and
+`edges.csv`, see `graph_csv`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from workers.datasets import graph_csv
-from workers.datasets.arrays import CLASS_NAMES, Arrays, open_arrays
+from workers.datasets import given_split, graph_csv
+from workers.datasets.arrays import open_arrays
+from workers.datasets.columns import columns_note
+from workers.datasets.degrees import degree_features
 from workers.datasets.files import find
 from workers.datasets.graphs import (
     PART_NUMBERS,
@@ -19,15 +23,19 @@ from workers.datasets.graphs import (
     RawGraphs,
     as_edges,
     as_features,
-    as_node_labels,
     as_part,
     check_sizes,
     dense,
 )
-from workers.datasets.raw import Array, fault, stored_dtype
+from workers.datasets.named import CLASS_NAMES, NUMBERS, TEXTS, NamedArrays, class_names, listed, one_of, without_use
+from workers.datasets.node_labels import as_node_classes
+from workers.datasets.raw import Array, Labels, fault, stored_dtype
 
+EDGES = ("edges", "edge_index")
 SPARSE = ("x_indptr", "x_indices", "x_shape")
-MASKS = {f"{name}_mask": name for name in PART_NUMBERS}
+LABELS = ("y", "labels", "label")
+NODES = ("num_nodes", "n_nodes")
+OF_EDGES = ("edge_weight", "edge_weights", "edge_attr", "edge_attrs", "edge_type", "weights")
 WITHOUT_MEANING = ("has_data",)
 """Left out without a word: Planetoid's note of which nodes have a label, which `y` says as well."""
 
@@ -35,37 +43,124 @@ WITHOUT_MEANING = ("has_data",)
 def read(sources: Sequence[Path], *, scratch: Path) -> RawGraphs:
     """sources: an archive of arrays; a folder, one zip archive, or two files of the tables. Raises InvalidDataset."""
     if len(sources) == 1 and sources[0].suffix.lower() == ".npz":
-        return _of_arrays(sources[0], scratch=scratch)
+        return _of_archive(sources[0], scratch=scratch)
     found, ignored = find(sources, lambda name: name in graph_csv.FILES, scratch=scratch)
     if not found and sources[0].is_file() and any(name.endswith(".npy") for name in ignored):
-        return _of_arrays(sources[0], scratch=scratch)  # an archive of arrays by another name
+        return _of_archive(sources[0], scratch=scratch)  # an archive of arrays by another name
     return graph_csv.read(found, ignored=ignored, scratch=scratch)
 
 
-def _of_arrays(source: Path, *, scratch: Path) -> RawGraphs:
+def _of_archive(source: Path, *, scratch: Path) -> RawGraphs:
     with open_arrays(source, scratch=scratch) as arrays:
-        if "edges" not in arrays.names:
-            detail = f"{source.name} needs an array named edges; it holds {', '.join(arrays.names[:20])}"
-            raise fault("array_missing", detail, file=source.name, allowed=["edges"])
-        x = features(arrays, scratch=scratch)
-        nodes = len(x)
-        edges, counts = as_edges(arrays.read("edges"), nodes=nodes, file="edges")
-        y = as_node_labels(arrays.read("y"), nodes=nodes, file="y") if "y" in arrays.names else None
-        masks = {part: arrays.read(name) for name, part in MASKS.items() if name in arrays.names}
-        known = {"x", *SPARSE, "x_data", "edges", "y", *MASKS, CLASS_NAMES, *WITHOUT_MEANING}
-        return RawGraphs(
-            format="graph",
-            x=x,
-            edges=edges,
-            y=y,
-            class_names=() if y is None else arrays.class_names(int(y.max()) + 1),
-            part=as_part(masks, y, nodes=nodes) if masks else None,
-            ignored=tuple(name for name in arrays.names if name not in known),
-            notes={"edges": counts},
-        )
+        return of_arrays(arrays, scratch=scratch)
 
 
-def features(arrays: Arrays, *, scratch: Path) -> Array:
+def holds(arrays: NamedArrays) -> bool:
+    return any(name in arrays.names for name in EDGES)
+
+
+def of_arrays(arrays: NamedArrays, *, scratch: Path) -> RawGraphs:
+    """Raises InvalidDataset."""
+    name = one_of(arrays, EDGES, what="edges")
+    if name is None:
+        detail = f"{arrays.file} needs an array named edges or edge_index; it holds {listed(arrays)}"
+        raise fault("array_missing", detail, file=arrays.file, allowed=list(EDGES))
+    listed_edges = arrays.read(name)
+    if name == "edge_index" and listed_edges.ndim == 2 and len(listed_edges) == 2:
+        listed_edges = listed_edges.T  # (2, 2) too, which could be read either way
+    labels = one_of(arrays, LABELS, what="labels")
+    y = None if labels is None else arrays.read(labels, kinds=NUMBERS + TEXTS)
+    x = features(arrays, scratch=scratch) if "x" in arrays.names or set(SPARSE) & set(arrays.names) else None
+    nodes, remarks = (len(x), []) if x is not None else _count(arrays, listed_edges, y)
+    edges, counts = as_edges(listed_edges, nodes=nodes, file=name)
+    columns = columns_note("the columns of x")
+    if x is None:
+        x, names = degree_features(edges, nodes=nodes, file=name)
+        columns = columns_note("the number of neighbours, one-hot", names)
+        remarks.append("the nodes have no features x: their features are the numbers of their neighbours, one-hot")
+    classes, known, said = _labels(arrays, y, nodes=nodes, file=labels or "")
+    part, more = _part(arrays, classes, nodes=nodes)
+    used = {"x", *SPARSE, "x_data", *EDGES, *LABELS, *CLASS_NAMES, *WITHOUT_MEANING, *NODES, *OF_EDGES}
+    ignored, odd = without_use(arrays, used | set(given_split.names_of(arrays)))
+    dropped = [n for n in arrays.names if n in OF_EDGES]
+    return RawGraphs(
+        format="graph",
+        x=x,
+        edges=edges,
+        y=classes,
+        class_names=known,
+        part=part,
+        warnings=(*remarks, *said, *more, *map(edges_are_plain, dropped), *odd),
+        ignored=(*ignored, *dropped),
+        notes={"edges": counts, "feature_columns": columns},
+    )
+
+
+def edges_are_plain(what: str) -> str:
+    return f"{what} is left out: edges carry neither weights nor labels here, each counts alike"
+
+
+def _count(arrays: NamedArrays, edges: Array, y: Array | None) -> tuple[int, list[str]]:
+    """How many nodes there are, by whatever tells it."""
+    remarks: list[str] = []
+    if (name := one_of(arrays, NODES, what="number of nodes")) and (found := arrays.read(name, kinds="iu")).size == 1:
+        nodes = int(found.reshape(-1)[0])
+    elif y is not None:
+        nodes = len(y)
+    elif masks := [name for name in given_split.names_of(arrays) if name.lower().endswith("mask")]:
+        nodes = len(arrays.read(masks[0]))
+    else:
+        if edges.dtype.kind not in "iu":
+            raise fault("dtype_unsupported", f"edges of type {edges.dtype} cannot be read: use whole numbers")
+        nodes = int(edges.max()) + 1
+        remarks = [f"nothing tells the number of nodes: the largest in an edge, {nodes - 1}, is taken for the last one"]
+    check_sizes(nodes, 1, 1, file=arrays.file)
+    return nodes, remarks
+
+
+def _labels(
+    arrays: NamedArrays, y: Array | None, *, nodes: int, file: str
+) -> tuple[Labels | None, tuple[str, ...], tuple[str, ...]]:
+    if y is None:
+        return None, (), ()
+    return as_node_classes(y, nodes=nodes, file=file, names=class_names(arrays))
+
+
+def _part(arrays: NamedArrays, y: Labels | None, *, nodes: int) -> tuple[Any, tuple[str, ...]]:
+    """The given split as `as_part` wants it, and remarks."""
+    named = given_split.names_of(arrays)
+    remarks: list[str] = []
+    masks: dict[str, Array] = {}
+    for name, part in named.items():
+        found = np.asarray(arrays.read(name, kinds=NUMBERS + TEXTS))
+        if part in masks or (not part and len(named) > 1):
+            raise fault("masks_invalid", f"{', '.join(named)} give a split twice; keep one of them", file=name)
+        if not part:
+            masks |= _by_name(arrays, nodes)
+        elif not name.lower().endswith("mask") and not name.lower().startswith("mask") and found.dtype.kind in "iu":
+            masks[part] = _of_rows(found, nodes=nodes, file=name)
+        elif found.ndim == 2 and len(found) == nodes:
+            if found.shape[1] > 1:
+                remarks.append(f"{name} holds {found.shape[1]} splits, (N, k); the first is used")
+            masks[part] = found[:, 0]
+        else:
+            masks[part] = found
+    ordered = {part: masks[part] for part in PART_NUMBERS if part in masks}
+    return (as_part(ordered, y, nodes=nodes) if ordered else None), tuple(remarks)
+
+
+def _by_name(arrays: NamedArrays, nodes: int) -> Mapping[str, Array]:
+    rows, _ = given_split.given_rows(arrays, count=nodes)
+    return {part: np.isin(np.arange(nodes), found) for part, found in rows.items()}
+
+
+def _of_rows(found: Array, *, nodes: int, file: str) -> Array:
+    if found.size != max(found.shape) or found.min() < 0 or found.max() >= nodes:
+        raise fault("masks_invalid", f"{file} must be a list of node numbers from 0 to {nodes - 1}", file=file)
+    return np.isin(np.arange(nodes), found)
+
+
+def features(arrays: NamedArrays, *, scratch: Path) -> Array:
     """(N, F) as the store keeps them, of dense or sparse arrays. Raises InvalidDataset."""
     sparse = [name for name in SPARSE if name in arrays.names]
     if ("x" in arrays.names) == bool(sparse) or len(sparse) not in (0, len(SPARSE)):
@@ -90,14 +185,14 @@ def features(arrays: Arrays, *, scratch: Path) -> Array:
     return dense(rows, indices, _values(arrays, len(indices)), (nodes, width), scratch=scratch)
 
 
-def _whole(arrays: Arrays, name: str) -> Numbers:
+def _whole(arrays: NamedArrays, name: str) -> Numbers:
     found = arrays.read(name)
     if found.ndim != 1 or found.dtype.kind not in "iu":
         raise fault("features_invalid", f"{name} must be a list of whole numbers, not {found.dtype}", file=name)
     return found.astype(np.int64)
 
 
-def _values(arrays: Arrays, count: int) -> Array | None:
+def _values(arrays: NamedArrays, count: int) -> Array | None:
     """None when all are 1, else what the store keeps: uint8 or float32."""
     if "x_data" not in arrays.names:
         return None

@@ -6,7 +6,9 @@
 
 `node` is any text, one row each; `label` (may be empty) names a class; `split` is train, val, test or empty;
 `features` are the numbers of the features that the node has, blank-separated, from 0. Without a column `features` every
-other column is a number of its own. `label` and `split` may be absent. `source` and `target` name nodes.
+other column is a number of its own, and without any the number of neighbours is the feature. `label` and `split` may
+be absent. `source` and `target` name nodes; further columns of edges.csv are left out, which is said. Columns are
+separated by commas, or by semicolons (with decimal commas) or tabs where the first line has no comma.
 """
 
 import csv
@@ -18,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workers.datasets.columns import columns_note
+from workers.datasets.degrees import degree_features
 from workers.datasets.files import Found, text_of
 from workers.datasets.graphs import (
     MAX_EDGES,
@@ -30,10 +33,15 @@ from workers.datasets.graphs import (
     check_sizes,
     dense,
 )
+from workers.datasets.labels import class_order
+from workers.datasets.named import MAX_NAME
 from workers.datasets.raw import MAX_CLASSES, Array, Labels, fault
+from workers.datasets.texts import tidy
 
 NODES, EDGES = FILES = ("nodes.csv", "edges.csv")
 OWN = ("node", "label", "split", "features")
+LIKE_LABELS = ("labels", "class", "classes", "y", "target", "category")
+MAX_LINE = 2**20
 
 
 def read(found: Found, *, ignored: tuple[str, ...], scratch: Path) -> RawGraphs:
@@ -44,29 +52,37 @@ def read(found: Found, *, ignored: tuple[str, ...], scratch: Path) -> RawGraphs:
             detail = f"a graph is one .npz file, or {' and '.join(FILES)}; there is no {name}, but {there}"
             raise fault("file_missing", detail, file=name, allowed=list(FILES))
     table = _Nodes(found[NODES], scratch=scratch)
-    edges, counts = as_edges(_pairs(found[EDGES], table.numbers), nodes=len(table.x), file=EDGES)
+    nodes = len(table.numbers)
+    listed, dropped = _pairs(found[EDGES], table.numbers)
+    edges, counts = as_edges(listed, nodes=nodes, file=EDGES)
+    x, columns, remarks = table.x, columns_note("the columns of nodes.csv, left to right", table.columns), []
+    if x is None:
+        x, neighbours = degree_features(edges, nodes=nodes, file=EDGES)
+        columns = columns_note("the number of neighbours, one-hot", neighbours)
+        remarks = [f"{NODES} has no features: they are the numbers of neighbours, one-hot"]
     y, names = _classes(table.labels)
     masks = {part: table.splits == number for part, number in PART_NUMBERS.items() if (table.splits == number).any()}
+    said = (
+        f"the column {name} of {EDGES} is left out: edges carry neither weights nor labels here" for name in dropped
+    )
     return RawGraphs(
         format="graph",
-        x=table.x,
+        x=x,
         edges=edges,
         y=y,
         class_names=names,
-        part=as_part(masks, y, nodes=len(table.x)) if masks else None,
+        part=as_part(masks, y, nodes=nodes) if masks else None,
+        warnings=(*remarks, *said),
         ignored=ignored,
         names=tuple(table.numbers),
-        notes={
-            "edges": counts,
-            "feature_columns": columns_note("the columns of nodes.csv, left to right", table.columns),
-        },
+        notes={"edges": counts, "feature_columns": columns},
     )
 
 
 class _Nodes:
-    """nodes.csv. numbers: of each node's name. labels: texts. splits: (N,) by PART_NUMBERS. x: features (N, F).
+    """nodes.csv. numbers: of each node's name. labels: texts. splits: (N,) by PART_NUMBERS.
 
-    columns: names of the features; () where they are numbers.
+    x: features (N, F), None without any. columns: their names, () where the features are listed by number.
     """
 
     def __init__(self, path: Path, *, scratch: Path) -> None:
@@ -90,17 +106,23 @@ class _Nodes:
         if not self.numbers:
             raise fault("nodes_missing", f"{NODES} lists no node", file=NODES)
         self.splits = np.array(splits, dtype=np.int8)
-        self.x = self._sparse(scratch) if self._by_number else self._table()
+        self.x = self._given(scratch)
 
     def _features(self, row: dict[str, str], line: int) -> None:
         self._by_number = "features" in row
         self.columns = () if self._by_number else tuple(name for name in row if name not in OWN)
-        given = row["features"].split() if self._by_number else [row[name] for name in row if name not in OWN]
+        _check_columns(row, self.columns)
+        given = row["features"].split() if self._by_number else [row[name] for name in self.columns]
         try:
             self._values.extend(map(float, map(int, given) if self._by_number else given))
         except (ValueError, OverflowError) as error:
             raise fault("features_invalid", f"{NODES} line {line}: {str(error)[:200]}", file=NODES) from error
         self._counts.append(len(given))
+
+    def _given(self, scratch: Path) -> Array | None:
+        if self._by_number:
+            return self._sparse(scratch)
+        return self._table() if self.columns else None
 
     def _table(self) -> Array:
         width = self._counts[0]
@@ -118,11 +140,26 @@ class _Nodes:
         return dense(rows, columns, None, (len(self._counts), width), scratch=scratch)
 
 
+def _check_columns(row: dict[str, str], columns: Sequence[str]) -> None:
+    """A class among the features would be learnt from itself."""
+    if "label" not in row and (odd := [name for name in columns if name.lower() in LIKE_LABELS]):
+        detail = (
+            f"{NODES} has a column {odd[0]} and no column label: name it label if it holds the classes, else rename it"
+        )
+        raise fault("table_invalid", detail, file=NODES)
+
+
+def _separator(first: str) -> str:
+    return next((mark for mark in ",;\t" if mark in first), ",")
+
+
 def _rows(path: Path, file: str, *, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
     """(line, values by column). Raises `table_invalid` for columns that are missing or double, and uneven rows."""
     with text_of(path, file=file) as stream:
         try:
-            reader = csv.reader(stream, strict=True)
+            mark = _separator(stream.readline(MAX_LINE))
+            stream.seek(0)
+            reader = csv.reader(stream, strict=True, delimiter=mark)
             heads = [head.strip() for head in next(reader, [])]
             if not set(needed) <= set(heads) or len(set(heads)) != len(heads):
                 detail = f"{file} begins with a line of column names, {', '.join(needed)} among them, each once"
@@ -131,9 +168,15 @@ def _rows(path: Path, file: str, *, needed: Sequence[str]) -> Iterator[tuple[int
                 if len(row) != len(heads):
                     detail = f"{file} line {reader.line_num} has {len(row)} values, its columns are {len(heads)}"
                     raise fault("table_invalid", detail, file=file)
-                yield reader.line_num, dict(zip(heads, map(str.strip, row), strict=True))
+                values = dict(zip(heads, map(str.strip, row), strict=True))
+                yield reader.line_num, values if mark != ";" else _decimals(values)
         except csv.Error as error:
             raise fault("table_invalid", f"{file} is no table of values: {error}", file=file) from error
+
+
+def _decimals(values: dict[str, str]) -> dict[str, str]:
+    """Decimal commas as points, which tables with semicolons have."""
+    return {name: text if name in OWN else text.replace(",", ".") for name, text in values.items()}
 
 
 def _split(text: str, line: int) -> int:
@@ -143,10 +186,12 @@ def _split(text: str, line: int) -> int:
     return PART_NUMBERS.get(text, 0)
 
 
-def _pairs(path: Path, numbers: dict[str, int]) -> npt.NDArray[np.int64]:
-    """(E, 2) node numbers."""
+def _pairs(path: Path, numbers: dict[str, int]) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
+    """(E, 2) node numbers, and the names of the other columns."""
     pairs = array("q")
+    others: tuple[str, ...] = ()
     for line, row in _rows(path, EDGES, needed=("source", "target")):
+        others = tuple(name for name in row if name not in ("source", "target"))
         for end in ("source", "target"):
             if row[end] not in numbers:
                 detail = f"{EDGES} line {line} names the {end} {row[end][:80]!r}, which {NODES} does not list"
@@ -154,18 +199,18 @@ def _pairs(path: Path, numbers: dict[str, int]) -> npt.NDArray[np.int64]:
             pairs.append(numbers[row[end]])
         if len(pairs) > 2 * MAX_EDGES:
             raise fault("too_many_edges", f"{EDGES} lists more than {MAX_EDGES} edges", file=EDGES, allowed=MAX_EDGES)
-    return np.array(pairs, dtype=np.int64).reshape(-1, 2)
+    return np.array(pairs, dtype=np.int64).reshape(-1, 2), others
 
 
 def _classes(labels: Sequence[str]) -> tuple[Labels | None, tuple[str, ...]]:
     """(N,) class numbers, -1 for an empty label; the names in order of number if all are whole, else of letters."""
-    names = {label for label in labels if label}
+    tidied = [tidy(label) for label in labels]
+    names = set(tidied) - {""}
     if not names:
         return None, ()
     if len(names) > MAX_CLASSES:
         detail = f"{NODES} has {len(names)} different labels, the limit is {MAX_CLASSES}"
         raise fault("labels_invalid", detail, file=NODES, allowed=MAX_CLASSES)
-    whole = all(name.removeprefix("-").isdecimal() and len(name) < 20 for name in names)
-    ordered = sorted(names, key=lambda name: (int(name), name)) if whole else sorted(names)
+    ordered = class_order(list(names))
     number = {name: i for i, name in enumerate(ordered)} | {"": -1}
-    return np.array([number[label] for label in labels], dtype=np.int64), tuple(name[:100] for name in ordered)
+    return np.array([number[label] for label in tidied], dtype=np.int64), tuple(name[:MAX_NAME] for name in ordered)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from workers.datasets.raw import Array, Labels, as_labels, chunks, fault, item_bytes, stored_dtype
+from workers.datasets.raw import Array, Labels, chunks, fault, item_bytes, stored_dtype
 
 Numbers = npt.NDArray[np.int64]
 
@@ -153,19 +153,6 @@ def dense(rows: Numbers, columns: Numbers, values: Array | None, shape: tuple[in
     x = np.lib.format.open_memmap(scratch / "features.npy", mode="w+", dtype=dtype, shape=shape)
     x[rows, columns] = 1 if values is None else values
     return x
-
-
-def as_node_labels(y: Array, *, nodes: int, file: str) -> Labels:
-    """(N,) class numbers as int64; -1, for a node of unknown class, stays."""
-    if y.shape not in ((nodes,), (nodes, 1)):
-        detail = f"{file} has shape {y.shape}, there are {nodes} nodes: one label each"
-        raise fault("length_mismatch", detail, file=file, allowed=nodes)
-    y = y.reshape(nodes)
-    unknown = y == -1
-    if unknown.all():
-        raise fault("labels_invalid", f"{file} has no class for any node; leave the array out", file=file)
-    labels = as_labels(np.where(unknown, np.zeros_like(y), y), file=file)
-    return np.where(unknown, np.int64(-1), labels)
 
 
 def as_part(masks: Mapping[str, Array], y: Labels | None, *, nodes: int) -> npt.NDArray[np.int8]:

@@ -2,7 +2,8 @@
 
 A header is two zero bytes, a type byte, the number of dimensions, and each dimension as a big-endian 32-bit number.
 `train-images-idx3-ubyte.gz` goes with `train-labels-…`; a `t10k-` or `test-` pair is kept as the test split, a `val-`
-one as the validation split. Any other pair of names with "images" and "labels" in them does as well.
+one as the validation split. Any other pair of names with "images" and "labels" in them does as well. EMNIST keeps its
+pictures with rows and columns exchanged; `transpose` puts them upright.
 """
 
 import math
@@ -15,49 +16,74 @@ from pathlib import Path
 import numpy as np
 
 from workers.datasets.archive import MAX_BYTES, check_growth, is_zip, open_archive
+from workers.datasets.axes import as_samples
+from workers.datasets.labels import as_classes
 from workers.datasets.raw import (
     Array,
     Labels,
     RawDataset,
-    as_labels,
-    as_samples,
     check_lengths,
     common_dtype,
     fault,
     stack_parts,
 )
+from workers.datasets.scale import scale_warnings
 
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 WANTED = ["train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz", "t10k-images-…", "t10k-labels-…"]
 _KINDS = {"images": re.compile(r"images|idx[34]"), "labels": re.compile(r"labels|idx1")}
 _PARTS = {"test": re.compile(r"t10k|test"), "val": re.compile(r"val")}
 _PIECE = 1024**2
+EMNIST_CLASSES = (10, 26, 37, 47, 62)
+"""Of its sets digits and MNIST, letters, letters with blanks between, balanced and bymerge, byclass."""
 
 
-def read(sources: Sequence[Path], *, scratch: Path) -> RawDataset:
-    """sources: a folder, one zip archive of the files, or the files. Raises InvalidDataset."""
+def read(sources: Sequence[Path], *, scratch: Path, transpose: bool = False) -> RawDataset:
+    """sources: a folder, one zip archive of the files, or the files. Raises InvalidDataset.
+
+    transpose: whether rows and columns of the pictures are exchanged.
+    """
     roles, ignored = _roles(_files(sources, scratch=scratch))
-    found = {part: _pair(roles, part, scratch=scratch) for part in sorted({part for part, _ in roles})}
-    if "train" not in found:
-        raise fault("images_missing", f"there are no training files, only {', '.join(found)}", allowed=WANTED)
-    pieces, y, parts = stack_parts(found, file=roles["train", "images"].name)
+    given = {part: _pair(roles, part, scratch=scratch) for part in sorted({part for part, _ in roles})}
+    if "train" not in given:
+        raise fault("images_missing", f"there are no training files, only {', '.join(given)}", allowed=WANTED)
+    files = {part: roles[part, "images"].name for part in given}
+    classes = as_classes({p: y for p, (_, y) in given.items()}, files={p: roles[p, "labels"].name for p in given})
+    remarks = [*classes.warnings, *_exchanged(files["train"], len(classes.names), transpose)]
+    found: dict[str, tuple[Array, Labels]] = {}
+    for part, (x, _) in given.items():
+        check_lengths(x, classes.y[part], file=roles[part, "labels"].name, against=files[part])
+        samples, said = as_samples(x, file=files[part])
+        found[part] = (samples.swapaxes(-1, -2) if transpose else samples, classes.y[part])
+        remarks += said
+    pieces, y, parts = stack_parts(found, file=files["train"])
     return RawDataset(
         format="idx",
         pieces=pieces,
-        dtype=common_dtype(pieces, file=roles["train", "images"].name),
+        dtype=common_dtype(pieces, file=files["train"]),
         y=y,
-        class_names=tuple(str(i) for i in range(int(y.max()) + 1)),
+        class_names=classes.names,
         parts=parts,
+        warnings=(*dict.fromkeys(remarks), *scale_warnings({part: x for part, (x, _) in found.items()}, files)),
         ignored=ignored,
+        notes={"transposed": True} if transpose else {},
     )
 
 
-def pictures(path: Path, *, scratch: Path) -> Array:
-    """One file of images as (N, C, H, W), without its labels. Raises InvalidDataset."""
+def pictures(path: Path, *, scratch: Path, transpose: bool = False) -> Array:
+    """One file of images as (N, C, H, W), without its labels; transpose: as for `read`. Raises InvalidDataset."""
     x = _array(path, scratch=scratch)
     if x.ndim == 1:
         raise fault("images_missing", f"{path.name} holds labels; give the file of images", file=path.name)
-    return as_samples(x, file=path.name)
+    samples, _ = as_samples(x, file=path.name)
+    return samples.swapaxes(-1, -2) if transpose else samples
+
+
+def _exchanged(file: str, classes: int, transpose: bool) -> tuple[str, ...]:
+    """What is said of a set that looks like one of EMNIST's (Cohen et al. 2017, arXiv 1702.05373)."""
+    if transpose or "emnist" not in file.lower() or classes not in EMNIST_CLASSES:
+        return ()
+    return (f"{file} looks like EMNIST, whose pictures lie on their side; upload with transpose to put them upright",)
 
 
 def _files(sources: Sequence[Path], *, scratch: Path) -> list[Path]:
@@ -107,7 +133,8 @@ def _roles(files: Sequence[Path]) -> tuple[dict[tuple[str, str], Path], tuple[st
     return roles, tuple(ignored)
 
 
-def _pair(roles: dict[tuple[str, str], Path], part: str, *, scratch: Path) -> tuple[Array, Labels]:
+def _pair(roles: dict[tuple[str, str], Path], part: str, *, scratch: Path) -> tuple[Array, Array]:
+    """Samples and labels as they are in the files."""
     for kind, other in (("images", "labels"), ("labels", "images")):
         if (part, kind) not in roles:
             lonely = roles[part, other].name
@@ -117,9 +144,11 @@ def _pair(roles: dict[tuple[str, str], Path], part: str, *, scratch: Path) -> tu
     if x.ndim not in (3, 4):
         detail = f"{images.name} has {x.ndim} dimensions, images have 3 or 4"
         raise fault("idx_header_invalid", detail, file=images.name, allowed=[3, 4])
-    y = as_labels(_array(labels, scratch=scratch), file=labels.name)
-    check_lengths(x, y, file=labels.name, against=images.name)
-    return as_samples(x, file=images.name), y
+    y = _array(labels, scratch=scratch)
+    if y.ndim != 1:
+        detail = f"{labels.name} has {y.ndim} dimensions, labels have 1; are the two files exchanged?"
+        raise fault("idx_header_invalid", detail, file=labels.name, allowed=[1])
+    return x, y
 
 
 def _array(path: Path, *, scratch: Path) -> Array:

@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from archsmith.errors import AlreadyExists, Fault, InvalidDataset, InvalidInput
-from workers.datasets import graph, idx, images, npz, tu
+from workers.datasets import cifar, graph, hdf5, idx, images, mat, nifti, npy, npz, parquet, stl10, table, tu
 from workers.datasets.graphs import RawGraphs
 from workers.datasets.info import DatasetInfo
 from workers.datasets.raw import RawDataset, fault
+from workers.datasets.refused import check_not_refused
 from workers.datasets.store import DataStore
 
 
@@ -29,21 +30,34 @@ from workers.datasets.store import DataStore
 class _Format:
     """read: (source, scratch=folder) -> what was found. single: of one path, else of a list of them.
 
-    scales: whether the reader takes an image_size. options: names of other options that it takes.
+    options: names of what the reader takes besides, those of EFFECTS; others are refused.
     """
 
     read: Callable[..., RawDataset | RawGraphs]
     single: bool = False
-    scales: bool = False
     options: tuple[str, ...] = ()
 
 
 FORMATS = {
-    "idx": _Format(read=idx.read),
+    "idx": _Format(read=idx.read, options=("transpose",)),
     "npz": _Format(read=npz.read, single=True),
-    "images": _Format(read=images.read, single=True, scales=True, options=("image_fit", "group_by")),
+    "images": _Format(read=images.read, single=True, options=("image_size", "image_fit", "group_by")),
     "graph": _Format(read=graph.read),
     "tu": _Format(read=tu.read),
+    "npy": _Format(read=npy.read),
+    "hdf5": _Format(read=hdf5.read, single=True),
+    "mat": _Format(read=mat.read, single=True),
+    "cifar": _Format(read=cifar.read),
+    "stl10": _Format(read=stl10.read),
+    "table": _Format(read=table.read),
+    "parquet": _Format(read=parquet.read, options=("image_size", "image_fit")),
+    "nifti": _Format(read=nifti.read),
+}
+EFFECTS = {
+    "image_size": "it scales picture files; arrays, volumes and graphs stay as they are, scale them before",
+    "image_fit": "it says how picture files become squares",
+    "group_by": "it says which part of the names of picture files is a group",
+    "transpose": "it exchanges rows and columns of pictures in files that keep them on their side",
 }
 CPU_SECONDS = 600
 HEAP_BYTES = 2 * 1024**3
@@ -56,8 +70,7 @@ def ingest(
     *,
     name: str,
     store: DataStore,
-    image_size: int | None = None,
-    **options: str | None,
+    **options: int | bool | str | None,
 ) -> DatasetInfo:
     """Reads, checks and stores. Raises InvalidDataset with all that is wrong, AlreadyExists.
 
@@ -70,13 +83,14 @@ def ingest(
     store.check_name(name)
     store.root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=store.root, prefix=".", suffix="-incoming") as scratch:
-        given = {option: value for option, value in options.items() if value is not None}
-        return store.add(name, _read(FORMATS[format], paths, Path(scratch), image_size, given))
+        given = {option: value for option, value in options.items() if value is not None and value is not False}
+        return store.add(name, _read(format, paths, Path(scratch), given))
 
 
 def _read(
-    kind: _Format, paths: Sequence[Path], scratch: Path, image_size: int | None, options: Mapping[str, str]
+    name: str, paths: Sequence[Path], scratch: Path, options: Mapping[str, int | bool | str]
 ) -> RawDataset | RawGraphs:
+    kind = FORMATS[name]
     if not paths:
         raise fault("file_missing", "no file was given")
     for path in paths:
@@ -84,22 +98,21 @@ def _read(
             raise fault("file_missing", f"there is no file {path.name}", file=path.name)
     if kind.single and len(paths) > 1:
         raise fault("file_single", f"this format is one file, {len(paths)} were given", file=paths[1].name)
-    if faults := [_foreign(option, kind) for option in options if option not in kind.options]:
+    check_not_refused(paths)
+    _check_options(name, options)
+    return kind.read(paths[0] if kind.single else paths, scratch=scratch, **options)
+
+
+def _check_options(name: str, options: Mapping[str, int | bool | str]) -> None:
+    """Raises `combination_unsupported`: an option without effect is a misunderstanding."""
+    faults = []
+    for option in options:
+        if option not in FORMATS[name].options:
+            takers = ", ".join(other for other, kind in FORMATS.items() if option in kind.options)
+            detail = f"the format {name} takes no {option}: {EFFECTS[option]} ({takers})"
+            faults.append(Fault(pointer=f"/{option}", rule="combination_unsupported", detail=detail))
+    if faults:
         raise InvalidDataset(faults)
-    source = paths[0] if kind.single else paths
-    scaled = {"image_size": image_size} if kind.scales else {}
-    found: RawDataset | RawGraphs = kind.read(source, scratch=scratch, **scaled, **options)
-    if image_size is not None and (isinstance(found, RawGraphs) or found.kind == "volume"):
-        what = "graphs hold none" if isinstance(found, RawGraphs) else "volumes stay as they are"
-        detail = f"image_size scales pictures; {what}"
-        raise InvalidDataset(Fault(pointer="/image_size", rule="combination_unsupported", detail=detail))
-    return found
-
-
-def _foreign(option: str, kind: _Format) -> Fault:
-    takers = [name for name, other in FORMATS.items() if option in other.options]
-    detail = f"{option} is an option of the format{'s' if len(takers) > 1 else ''} {', '.join(takers)}, not of this one"
-    return Fault(pointer=f"/{option}", rule="combination_unsupported", detail=detail, allowed=list(kind.options))
 
 
 def limit_process(*, cpu_seconds: int = CPU_SECONDS, heap_bytes: int = HEAP_BYTES) -> None:
@@ -115,8 +128,8 @@ def answer(args: argparse.Namespace) -> dict[str, Any]:
     """The one JSON line, as a value."""
     try:
         store = DataStore(args.store)
-        options = {"image_fit": args.image_fit, "group_by": args.group_by}
-        info = ingest(args.format, args.source, name=args.name, store=store, image_size=args.image_size, **options)
+        options = {name: getattr(args, name) for name in ("image_size", "image_fit", "group_by", "transpose")}
+        info = ingest(args.format, args.source, name=args.name, store=store, **options)
     except InvalidInput as error:
         return _refused(error.faults)
     except AlreadyExists as error:
@@ -144,6 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--image-size", type=int, help="side of the stored pictures, pixels")
     parser.add_argument("--image-fit", help="how pictures become squares: auto, crop or pad")
     parser.add_argument("--group-by", help="the part of file names before this text is a group that no split divides")
+    parser.add_argument("--transpose", action="store_true", help="exchange rows and columns (EMNIST)")
     args = parser.parse_args(arguments)
     limit_process()
     print(json.dumps(answer(args)), flush=True)  # noqa: T201 - the answer

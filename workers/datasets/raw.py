@@ -17,13 +17,8 @@ Parts = Mapping[str, tuple[int, int]]
 MAX_CLASSES = 10_000
 MAX_SIDE = 512
 MAX_VOLUME_SIDE = 256
-MAX_CHANNELS = 4
 CHUNK_BYTES = 16 * 1024**2
 """Arrays are processed in chunks of this size, so that a large upload is never in memory as a whole."""
-
-IMAGE_LAYOUTS = "(N, H, W), (N, H, W, C) or (N, C, H, W) with 1 to 4 channels and sides of 1 to 512"
-VOLUME_LAYOUTS = "(N, D, H, W), (N, C, D, H, W) or (N, D, H, W, C) with 1 to 4 channels and sides of 1 to 256"
-LAYOUTS = f"images {IMAGE_LAYOUTS}; volumes {VOLUME_LAYOUTS}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,34 +80,6 @@ def item_bytes(x: Array) -> int:
     return math.prod(x.shape[1:]) * x.dtype.itemsize
 
 
-def as_samples(x: Array, *, file: str) -> Array:
-    """View of `x` as pictures (N, C, H, W) or volumes (N, C, D, H, W). This is all that the number of axes tells:
-
-    3 axes   (N, H, W), pictures of one channel
-    4 axes   (N, H, W, C) when the last axis is 1 to 4; else (N, C, H, W) when the second is; else volumes (N, D, H, W)
-    5 axes   (N, D, H, W, C) when the last axis is 1 to 4; else (N, C, D, H, W) when the second is
-
-    So of two readings the one with few channels at the end wins, and volumes with a side of 4 or less need their
-    channel axis. Raises `shape_invalid` for everything else.
-    """
-    last, second = (n <= MAX_CHANNELS for n in (x.shape[-1], x.shape[1] if x.ndim > 1 else 0))
-    if x.ndim == 3 or (x.ndim == 4 and not last and not second):
-        samples = x[:, None]
-    elif x.ndim in (4, 5) and last:
-        samples = np.moveaxis(x, -1, 1)
-    elif x.ndim in (4, 5) and second:
-        samples = x
-    else:
-        hint = " A plain feature table holds neither." if x.ndim == 2 else ""
-        detail = f"samples of shape {x.shape} cannot be read: accepted are {LAYOUTS}.{hint}"
-        raise fault("shape_invalid", detail, file=file, allowed=LAYOUTS)
-    longest = MAX_VOLUME_SIDE if samples.ndim == 5 else MAX_SIDE
-    if 0 in samples.shape or max(samples.shape[2:]) > longest:
-        detail = f"samples of shape {x.shape} are empty or too large: accepted are {LAYOUTS}"
-        raise fault("shape_invalid", detail, file=file, allowed=LAYOUTS)
-    return samples
-
-
 def stored_dtype(x: Array, *, file: str) -> np.dtype[Any]:
     """uint8 for whole numbers 0..255, else float32. Raises when the numbers are no pixels or not finite."""
     if x.dtype.kind not in "biuf" or x.dtype.itemsize > 8:
@@ -142,24 +109,6 @@ def _check_finite(x: Array, *, file: str) -> None:
     if bad:
         detail = f"{file} holds {bad} values that are no finite 32-bit floats, the first in sample {first}"
         raise fault("values_not_finite", detail, file=file)
-
-
-def as_labels(y: Array, *, file: str) -> Labels:
-    """(N,) or (N, 1) whole numbers, 0 to MAX_CLASSES - 1, as int64. Raises `labels_invalid` at the first bad index."""
-    if y.ndim == 2 and y.shape[1] == 1:
-        y = y[:, 0]
-    if y.ndim != 1:
-        detail = f"labels of shape {y.shape} cannot be read: one class number a sample, shape (N,) or (N, 1)"
-        raise fault("labels_invalid", detail, file=file)
-    if y.dtype.kind not in "biuf" or y.dtype.itemsize > 8:
-        raise fault("dtype_unsupported", f"labels of type {y.dtype} cannot be read: use whole numbers", file=file)
-    with np.errstate(invalid="ignore"):
-        good = (y >= 0) & (y < MAX_CLASSES) & (np.floor(y) == y)
-    if not good.all():
-        first = int((~good).argmax())
-        detail = f"label {y[first]} at index {first} is not a whole number from 0 to {MAX_CLASSES - 1}"
-        raise fault("labels_invalid", detail, file=file, allowed=[0, MAX_CLASSES - 1])
-    return np.ascontiguousarray(y, dtype=np.int64)
 
 
 def check_lengths(x: Array, y: Labels, *, file: str, against: str) -> None:

@@ -11,12 +11,14 @@ attributes of edges are left out and reported.
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from workers.datasets.columns import columns_note
+from workers.datasets.degrees import degree_features, one_hot
 from workers.datasets.files import Found, find, text_of
 from workers.datasets.graphs import (
     MAX_EDGES,
@@ -26,15 +28,12 @@ from workers.datasets.graphs import (
     RawGraphs,
     as_edges,
     as_features,
-    check_sizes,
 )
 from workers.datasets.raw import MAX_CLASSES, Array, Labels, fault
 
 NEEDED = ("A", "graph_indicator", "graph_labels")
 USED = (*NEEDED, "node_labels", "node_attributes")
 WITHOUT_USE = ("edge_labels", "edge_attributes", "graph_attributes")
-MAX_DEGREE = 100
-"""Nodes with more neighbours share the last column."""
 
 
 def read(sources: Sequence[Path], *, scratch: Path) -> RawGraphs:
@@ -61,7 +60,7 @@ def read(sources: Sequence[Path], *, scratch: Path) -> RawGraphs:
         class_names=names,
         warnings=tuple(f"{name} is left out: edges carry no labels here" for name in unused if "edge" in name),
         ignored=ignored,
-        notes={"edges": counts, "features": what},
+        notes={"edges": counts, "features": what, "feature_columns": _columns(what, x.shape[1])},
     )
 
 
@@ -82,13 +81,28 @@ def _by_part(found: Found, ignored: Sequence[str]) -> dict[str, tuple[str, Path]
     return files
 
 
+def _lines(stream: Iterable[str], file: str) -> Iterator[str]:
+    """The lines between blank ends. Raises `text_invalid` for a blank one between others, whose place would be lost."""
+    begun, blank = False, 0
+    for number, line in enumerate(stream, start=1):
+        if not line.strip():
+            blank = blank or number
+            continue
+        if begun and blank:
+            raise fault("text_invalid", f"line {blank} of {file} is blank, and there are lines after it", file=file)
+        begun, blank = True, 0
+        yield line
+
+
 def _numbers(source: tuple[str, Path], *, limit: int, dtype: type = np.int64) -> Array:
     """The lines of a file, (lines, numbers a line). Raises `text_invalid`, `file_empty`, `too_many_lines`."""
     file, path = source
     with text_of(path, file=file) as stream, warnings.catch_warnings():
         warnings.simplefilter("error")  # NumPy warns of a file without lines
         try:
-            found: Array = np.loadtxt(stream, dtype=dtype, delimiter=",", comments=None, ndmin=2, max_rows=limit + 1)
+            found: Array = np.loadtxt(
+                _lines(stream, file), dtype=dtype, delimiter=",", comments=None, ndmin=2, max_rows=limit + 1
+            )
         except UnicodeDecodeError:
             raise
         except UserWarning:
@@ -147,15 +161,26 @@ def _features(
         file = files["node_labels"][0]
         labels = _for_nodes(_numbers(files["node_labels"], limit=MAX_NODES), nodes=nodes, file=file)[order]
         values = [np.unique(column) for column in labels.T]
-        columns += [_one_hot(column, known, file=file) for column, known in zip(labels.T, values, strict=True)]
+        columns += [one_hot(column, known, file=file) for column, known in zip(labels.T, values, strict=True)]
         what["node_labels"] = [known.tolist() for known in values]
     if not columns:
-        degree = np.minimum(np.bincount(edges.ravel(), minlength=nodes), MAX_DEGREE)
-        columns.append(_one_hot(degree, np.arange(degree.max() + 1), file=files["A"][0]))
-        what["neighbours"] = int(degree.max())
+        table, names = degree_features(edges, nodes=nodes, file=files["A"][0])
+        columns.append(table)
+        what["neighbours"] = len(names) - 1
     return as_features(
         np.concatenate(columns, axis=1), file=files[next(k for k in reversed(USED) if k in files)][0]
     ), what
+
+
+def _columns(what: dict[str, Any], width: int) -> dict[str, Any]:
+    """The order of the columns for the report, which a model's input has to follow."""
+    if "neighbours" in what:
+        return columns_note("the number of neighbours, one-hot, from 0")
+    names = [f"attribute {number}" for number in range(what.get("attributes", 0))]
+    labels = what.get("node_labels", [])
+    names += [f"node label {number} = {value}" for number, values in enumerate(labels) for value in values]
+    order = "node attributes first, then a column for each value of each node label, ascending"
+    return columns_note(order, names if len(names) == width else ())
 
 
 def _for_nodes(found: Array, *, nodes: int, file: str) -> Array:
@@ -163,13 +188,6 @@ def _for_nodes(found: Array, *, nodes: int, file: str) -> Array:
         detail = f"{file} has {len(found)} lines, there are {nodes} nodes"
         raise fault("length_mismatch", detail, file=file, allowed=nodes)
     return found
-
-
-def _one_hot(values: Numbers, known: Numbers, *, file: str) -> Array:
-    check_sizes(len(values), len(known), 1, file=file)
-    table = np.zeros((len(values), len(known)), dtype=np.uint8)
-    table[np.arange(len(values)), np.searchsorted(known, values)] = 1
-    return table
 
 
 def _classes(labels: Array, *, file: str) -> tuple[Labels, tuple[str, ...]]:

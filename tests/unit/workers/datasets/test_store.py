@@ -49,15 +49,19 @@ class TestNpz(DatasetConformance):
             tmp_path / "parts.npz", train_images=x[:50], train_labels=y[:50, None], val_images=x[50:70],
             val_labels=y[50:70], test_images=x[70:], test_labels=y[70:],
         )  # fmt: skip
-        return npz.read(path, scratch=tmp_path / "scratch")
+        found = npz.read(path, scratch=tmp_path / "scratch")
+        assert isinstance(found, RawDataset)
+        return found
 
 
 class TestVolumes(DatasetConformance):
     @pytest.fixture
     def raw(self, tmp_path: Path) -> RawDataset:
         (tmp_path / "scratch").mkdir()
-        path = write_npz(tmp_path / "volumes.npz", x=pixels(60, 5, 6, 7), y=labels(60))
-        return npz.read(path, scratch=tmp_path / "scratch")
+        path = write_npz(tmp_path / "volumes.npz", x=pixels(60, 1, 5, 6, 7), y=labels(60))
+        found = npz.read(path, scratch=tmp_path / "scratch")
+        assert isinstance(found, RawDataset)
+        return found
 
 
 class TestFloats(DatasetConformance):

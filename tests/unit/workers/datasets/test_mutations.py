@@ -74,7 +74,9 @@ def attempt(name: str, sources: list[Path], seed: int) -> DatasetInfo | None:
         try:
             info = ingest(ALL[name][0], files, name="sample", store=store)
         except InvalidDataset as error:
-            assert all(fault.detail and "\n" not in fault.detail and place not in fault.detail for fault in error.faults)
+            assert all(
+                fault.detail and "\n" not in fault.detail and place not in fault.detail for fault in error.faults
+            )
             assert store.names() == ["digits"]
             return None
         data = store.open("sample", seed=0)

@@ -11,7 +11,7 @@ side that is scaled, at most 64 pixels.
 """
 
 import statistics
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -97,11 +97,12 @@ def read(
             *files.warnings, *places.warnings, *picture_survey.told(bad), *notes, *_told(kept, scale)
         )  # fmt: skip
         empty = (f"folder {folder} holds no pictures" for folder in _empty_folders(files, found.pictures))
+    number = {name: label for label, name in enumerate(places.names)}
     return RawDataset(
         format="images",
         pieces=(x,),
         dtype=x.dtype,
-        y=np.array([places.names.index(p.label) for p in kept], dtype=np.int64),
+        y=np.array([number[p.label] for p in kept], dtype=np.int64),
         class_names=places.names,
         parts=_parts(kept),
         warnings=(*told, *empty),
@@ -267,13 +268,12 @@ def _told(kept: Sequence[_Picture], scale: _Scale) -> Iterator[str]:
     if extreme:
         what = "only their middle square is read" if scale.fit == "crop" else "they are padded with black, not cropped"
         yield f"{len(extreme)} pictures are over {pixels.EXTREME:g} times as long as wide; {what}: {_some(extreme)}"
-    given = any(p.part == "test" for p in kept)
-    for label in sorted({p.label for p in kept}):
-        parts = [p.part for p in kept if p.label == label]
-        if given and "test" not in parts:
+    counts, tested = Counter(p.label for p in kept), {p.label for p in kept if p.part == "test"}
+    for label in sorted(counts):
+        if tested and label not in tested:
             yield f"class {label} has no test pictures"
-        elif not given and len(parts) < 3:
-            count = f"{len(parts)} pictures" if len(parts) > 1 else "1 picture"
+        elif not tested and counts[label] < 3:
+            count = f"{counts[label]} pictures" if counts[label] > 1 else "1 picture"
             yield f"class {label} has {count}: none is left for the test split"
 
 

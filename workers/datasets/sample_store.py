@@ -24,15 +24,16 @@ def write(folder: Path, raw: RawDataset) -> tuple[str, npt.NDArray[np.uint64]]:
     header = {"shape": raw.shape, "dtype": raw.dtype.name, "parts": {k: list(v) for k, v in raw.parts.items()}}
     digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
     items = np.empty(len(raw.y), dtype=np.uint64)
-    out = np.lib.format.open_memmap(folder / "x.npy", mode="w+", dtype=raw.dtype, shape=raw.shape)
     start = 0
-    for batch in raw.batches():
-        out[start : start + len(batch)] = batch
-        digest.update(batch.data)
-        for row, item in enumerate(batch, start=start):
-            items[row] = int.from_bytes(hashlib.blake2b(item.data, digest_size=8).digest(), "little")
-        start += len(batch)
-    out.flush()
+    with (folder / "x.npy").open("wb") as out:  # not mapped: the pages would count as memory of this process
+        described = {"descr": np.lib.format.dtype_to_descr(raw.dtype), "fortran_order": False, "shape": raw.shape}
+        np.lib.format.write_array_header_1_0(out, described)
+        for batch in raw.batches():
+            out.write(batch.data)
+            digest.update(batch.data)
+            for row, item in enumerate(batch, start=start):
+                items[row] = int.from_bytes(hashlib.blake2b(item.data, digest_size=8).digest(), "little")
+            start += len(batch)
     digest.update(raw.y.astype("<i8").tobytes())
     if raw.groups is not None:
         digest.update(raw.groups.astype("<i8").tobytes())

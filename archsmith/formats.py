@@ -71,7 +71,7 @@ def guess(files: Sequence[Path]) -> str | None:
     if len(files) == 1 and files[0].is_dir():
         members = [path for path in sorted(files[0].rglob("*"))[:10_000] if path.is_file()]
         pictures = any(path.suffix.lower() in _PICTURES for path in members)
-        return "images" if pictures else guess(members) or "images"
+        return "images" if pictures else _by_names([path.name for path in members]) or guess(members) or "images"
     if files and all(file.is_dir() for file in files):
         return "images"
     found = {kind for file in files if (kind := _by_name(file.name))}
@@ -99,6 +99,11 @@ def _by_members(file: Path) -> str | None:
     ):  # damaged or not an archive: the service will say so
         return None
     names = [name for name in names if not name.endswith("/") and not name.startswith("__MACOSX")]
+    return _by_names(names)
+
+
+def _by_names(names: Sequence[str]) -> str | None:
+    """Of the files in an archive or a folder."""
     if names and all(name.endswith(".npy") for name in names) and not any(name.endswith(_GRAPH) for name in names):
         return "npz"
     return next((kind for end, kind in _MEMBERS.items() if any(name.endswith(end) for name in names)), None)

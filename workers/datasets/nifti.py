@@ -244,6 +244,9 @@ def _bytes(x: Array, scratch: Path) -> Array:
 def _values(volume: _Volume, scratch: Path) -> tuple[Array, str]:
     """(C, X, Y, Z) float32 of one file, and the ways of its axes, such as RAS."""
     import nibabel
+    from nibabel.filebasedimages import ImageFileError
+    from nibabel.spatialimages import HeaderDataError, HeaderTypeError
+    from nibabel.wrapstruct import WrapStructError
 
     plain = _plain(volume, scratch)
     try:
@@ -253,19 +256,11 @@ def _values(volume: _Volume, scratch: Path) -> tuple[Array, str]:
             values = np.asarray(loaded.dataobj, dtype=np.float32)
         codes: Any = nibabel.aff2axcodes
         way = "".join(code or "?" for code in codes(loaded.affine))
-    except _errors() as error:
+    except (ImageFileError, HeaderDataError, HeaderTypeError, WrapStructError, *_UNREADABLE) as error:
         raise _damaged(volume, error) from error
     if not np.isfinite(values).all():
         raise fault("values_not_finite", f"{volume.name} holds values that are not finite", file=volume.name)
     return (values[None] if values.ndim == 3 else np.moveaxis(values, 3, 0)), way
-
-
-def _errors() -> tuple[type[Exception], ...]:
-    """What nibabel raises for damaged files: Python's errors, and its own, which have no common base."""
-    from nibabel import filebasedimages, spatialimages, wrapstruct
-
-    own = (filebasedimages.ImageFileError, spatialimages.HeaderDataError, spatialimages.HeaderTypeError)
-    return (*own, wrapstruct.WrapStructError, *_UNREADABLE)
 
 
 def _check_shape(volume: _Volume, shape: Sequence[int]) -> None:

@@ -66,7 +66,7 @@ def test_every_format_has_a_reader() -> None:
 @pytest.mark.parametrize("kind", ["npz", "graph", "tables", "tu"])
 def test_volumes_and_graphs_can_be_uploaded(service: Service, tmp_path: Path, kind: str) -> None:
     tables = [("file", (name, content)) for name, content in graph_tables().items()]
-    volumes = _npz(x=np.zeros((60, 8, 9, 10), np.uint8))
+    volumes = _npz(x=np.zeros((60, 18, 19, 20), np.uint8))
     files = {
         "npz": [("file", ("v.npz", volumes))],
         "graph": [("file", ("a.npz", write_graph(tmp_path / "a.npz", **masks()).read_bytes()))],
@@ -78,7 +78,7 @@ def test_volumes_and_graphs_can_be_uploaded(service: Service, tmp_path: Path, ki
     assert answer.status_code == 201, answer.text
     view = answer.json()
     assert (view["kind"], view["tasks"], view["input_shape"]) == {
-        "npz": ("volume", ["volume"], [1, 8, 9, 10]),
+        "npz": ("volume", ["volume"], [1, 18, 19, 20]),
         "graph": ("graph", ["nodes", "links"], [9]),
         "tables": ("graph", ["nodes", "links"], [9]),
         "tu": ("graph", ["graphs"], [3]),
@@ -92,9 +92,13 @@ def test_an_invalid_graph_is_explained(service: Service) -> None:
     answer = service.post("/v1/datasets", data=fields, files={"file": ("a.npz", _npz())})
     (fault,) = check_problem(answer, 422)["errors"]
     assert (fault["rule"], fault["pointer"]) == ("array_missing", "/files/a.npz")
-    answer = service.post("/v1/datasets", data=fields | {"image_size": "8"}, files={"file": ("nodes.csv", b"node\n")})
-    (fault,) = check_problem(answer, 422)["errors"]
-    assert (fault["rule"], fault["pointer"]) == ("file_missing", "/files/edges.csv")
+    for more, rule, pointer in (
+        ({}, "file_missing", "/files/edges.csv"),
+        ({"image_size": "8"}, "combination_unsupported", "/image_size"),
+    ):
+        answer = service.post("/v1/datasets", data=fields | more, files={"file": ("nodes.csv", b"node\n")})
+        (fault,) = check_problem(answer, 422)["errors"]
+        assert (fault["rule"], fault["pointer"]) == (rule, pointer)
 
 
 @pytest.mark.heavy

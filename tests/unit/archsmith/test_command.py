@@ -141,7 +141,7 @@ def test_no_service_is_exit_code_3(archsmith: Archsmith) -> None:
         (["submit", "no-such-file.json"], "no-such-file.json: No such file"),
         (["upload", "mine"], "--path"),
         (["upload", "mine", "a.npz", "--path", "/data"], "--path"),
-        (["upload", "mine", "a.csv"], "--format"),
+        (["upload", "mine", "a.wav"], "--format"),
         (["upload", "mine", "gone.npz"], "gone.npz: No such file"),
     ],
 )
@@ -251,7 +251,7 @@ def test_upload_guesses_formats_by_name(
         ("a.zip", "folder/edges.csv", "graph"),
         ("a.zip", "MUTAG/MUTAG_graph_indicator.txt", "tu"),
         ("a.zip", "cat/1.png", "images"),
-        ("a.csv", "edges.csv", None),
+        ("a.csv", "edges.csv", "table"),
     ],
 )
 def test_formats_are_guessed_from_members_of_archives(tmp_path: Path, name: str, member: str, kind: str | None) -> None:

@@ -344,7 +344,7 @@ def test_one_line_of_json_for_good_and_bad(tmp_path: Path) -> None:
 
 def test_unknown_format_and_more_files_than_one(tmp_path: Path, store: DataStore) -> None:
     path = write_zip(tmp_path / "a.zip", class_folders())
-    for kind, sources, rule in (("hdf5", [path], "choice_unknown"), ("images", [path, path], "file_single")):
+    for kind, sources, rule in (("wav", [path], "choice_unknown"), ("images", [path, path], "file_single")):
         with pytest.raises(InvalidDataset) as caught:
             ingest(kind, sources, name="sample", store=store)
         assert rules(caught) == {rule}

@@ -75,7 +75,9 @@ def check_earlier(context: Context, spec: JobSpec) -> None:
 
     Its scores would be taken for scores on these splits, and its weights may know samples of this job's test split.
     """
-    named = {("warm_start", "jobs", place): job_id for place, job_id in enumerate(spec.warm_start.jobs)}
+    named: dict[tuple[str | int, ...], str] = {
+        ("warm_start", "jobs", place): job_id for place, job_id in enumerate(spec.warm_start.jobs)
+    }
     if spec.init_from is not None:
         named |= {("init_from",): spec.init_from}
     faults = []

@@ -20,6 +20,8 @@ class Results:
         self._path = path
         kept = path is not None and path.is_file()
         self.rows: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path and kept else {}
+        if not isinstance(self.rows, dict):
+            raise SystemExit(f"{path} has no rows by name: it is of an earlier version, or of another script")
 
     def row(self, key: str, make: Callable[[], T]) -> T:
         """The stored row, or the one that `make` gives."""

@@ -12,6 +12,7 @@ BATCHES = 16
 EACH = share(10, least=2)
 
 
+@pytest.mark.slow  # tests/unit/space/test_peak_memory.py has a part of it
 @pytest.mark.sweep
 def test_within_fifteen_percent_for_95_of_100_networks_of_all_presets() -> None:
     """Of ten of each preset 99 % were within, with every instruction set of the convolution library."""

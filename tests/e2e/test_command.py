@@ -67,7 +67,7 @@ def test_interrupting_a_watch_leaves_the_job_and_cancel_ends_it(url: str) -> Non
 
 def test_wrong_things_are_one_line_each(url: str) -> None:
     refused(archsmith(url, "submit", "--dataset", "nothing"), 2, "no data set 'nothing'")
-    refused(archsmith(url, "submit", "--dataset", "digits", "--trials", "0"), 2, "/budget/trials")
+    refused(archsmith(url, "submit", "--dataset", "digits", "--trials", "0"), 2, "budget.trials")
     refused(archsmith(url, "submit", "--dataset", "digits", "--controller", "magic"), 2, "magic")
     refused(archsmith(url, "submit", "--dataset", "digits", "--constraint", "params <= 1"), 2, "params <= 1")
     refused(archsmith(url, "watch", "nothing"), 4, "nothing")

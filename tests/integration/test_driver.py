@@ -133,6 +133,7 @@ def test_energy_that_no_worker_can_tell_ends_the_job_before_any_trial(yard: Yard
     assert yard.trials(job.id) == {}
 
 
+@pytest.mark.slow  # the rules themselves: tests/unit/search/stopping
 def test_hyperband_and_hopeless_trials(yard: Yard) -> None:
     """A stopped trial says why, and it is what the rules say of the ledger's measurements."""
     yard.submit(

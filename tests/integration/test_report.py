@@ -114,9 +114,9 @@ def test_a_reproducible_search_is_replayed_to_the_last_digit(
 def _no_trial_opened_the_data(yard: Yard, job_id: str, opened: list[str]) -> None:
     """The splits of a data set lie in one file; a trial gets arrays, and no path to it."""
     inside = {Path(name) for name in opened if Path(name).is_relative_to(yard.settings.state)}
-    checkpoints, held = (yard.settings.job_folder(job_id) / name for name in ("checkpoints", "held"))
+    checkpoints, best = (yard.settings.job_folder(job_id) / name for name in ("checkpoints", "best_weights"))
     assert any(path.is_relative_to(checkpoints) for path in inside), "what is opened is seen"
-    assert {path for path in inside if not any(path.is_relative_to(own) for own in (checkpoints, held))} == set()
+    assert {path for path in inside if not any(path.is_relative_to(own) for own in (checkpoints, best))} == set()
 
 
 def test_a_dry_run_prices_a_job_by_what_it_measures(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,7 +31,8 @@ def guesses(controller: Controller) -> dict[Any, float]:
     return dict(controller.guesses)
 
 
-@pytest.mark.parametrize("reproducible", [pytest.param(False, marks=pytest.mark.slow), True])
+@pytest.mark.slow
+@pytest.mark.parametrize("reproducible", [False, True])
 def test_the_starts_are_the_best_of_what_was_measured(
     yard: Yard, controllers: list[Controller], monkeypatch: pytest.MonkeyPatch, reproducible: bool
 ) -> None:

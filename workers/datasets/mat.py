@@ -42,18 +42,20 @@ class _MatArrays:
     def __init__(self, source: Path, *, scratch: Path) -> None:
         self.file, self._source, self._scratch = source.name, source, scratch
         import scipy.io
+        from scipy.io.matlab import MatReadError
 
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 listed = scipy.io.whosmat(source)
-        except _UNREADABLE as error:
+        except (MatReadError, *_UNREADABLE) as error:
             raise _damaged(source, error) from error
         self._shapes: dict[str, tuple[tuple[int, ...], str]] = {name: (shape, kind) for name, shape, kind in listed}
         self.names = tuple(sorted(self._shapes))
 
     def read(self, name: str, *, kinds: str = NUMBERS) -> Array:
         import scipy.io
+        from scipy.io.matlab import MatReadError
 
         shape, kind = self._shapes[name]
         size = math.prod(shape) * _SIZES.get(kind, 1)
@@ -66,7 +68,7 @@ class _MatArrays:
                 warnings.simplefilter("ignore")
                 found = scipy.io.loadmat(self._source, variable_names=[name], verify_compressed_data_integrity=True)
             values = _plain(found[name])
-        except _UNREADABLE as error:
+        except (MatReadError, *_UNREADABLE) as error:
             raise _damaged(self._source, error) from error
         if values is None or values.dtype.kind not in kinds or not values.size:
             detail = f"{name} holds {kind} {shape}, accepted are full arrays of numbers" + ", texts" * ("U" in kinds)

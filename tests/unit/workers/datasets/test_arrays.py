@@ -347,7 +347,9 @@ def test_volumes_are_not_scaled(store: DataStore, tmp_path: Path) -> None:
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize(("file", "side"), [("adrenalmnist3d.npz", 28), ("adrenalmnist3d_64.npz", 64)])
+@pytest.mark.parametrize(
+    ("file", "side"), [("adrenalmnist3d.npz", 28), pytest.param("adrenalmnist3d_64.npz", 64, marks=pytest.mark.slow)]
+)
 def test_volumes_as_published(tmp_path: Path, file: str, side: int) -> None:
     """The larger file unpacks to 222 times its size, more than any picture may."""
     info = read_npz(DataStore(tmp_path), shared_data("adrenalmnist3d", file))

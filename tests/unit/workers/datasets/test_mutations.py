@@ -21,7 +21,8 @@ from workers.datasets import DatasetInfo, DataStore
 from workers.datasets.ingest import ingest
 
 CHECKED = ("npz", "nifti", "graph npz", "graph csv", "tu")
-"""Whose bytes all have check sums: in zip archives."""
+"""In zip archives, whose bytes have check sums, but for the names of their members: an array of another name is not
+used, which is told."""
 GRAPHS = {
     "graph npz": ("graph", lambda folder: [write_graph(folder / "a.npz")]),
     "graph csv": ("graph", lambda folder: [write_zip(folder / "a.zip", graph_tables())]),
@@ -95,11 +96,12 @@ def test_damaged_files_are_read_right_or_refused(sources: dict[str, list[Path]],
     with tempfile.TemporaryDirectory() as place:
         good = ingest(ALL[name][0], sources[name], name="sample", store=DataStore(Path(place)))
 
-    @settings(max_examples=share(100), deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @settings(max_examples=share(400), deadline=None, suppress_health_check=list(HealthCheck), database=None)
     @given(st.integers(0, 2**32))
     def check(seed: int) -> None:
         info = attempt(name, sources[name], seed)
-        if info is not None and name in CHECKED and not info.report["corrupt_files"]:
+        told = ("corrupt_files", "ignored_files", "warnings")
+        if info is not None and name in CHECKED and not any(info.report[kind] for kind in told):
             assert (info.sha256, info.class_names) == (good.sha256, good.class_names)
 
     check()

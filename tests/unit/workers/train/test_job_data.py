@@ -20,7 +20,7 @@ def store(tmp_path: Path) -> DataStore:
     made = DataStore(tmp_path / "store")
     ingest("graph", write_graph(tmp_path / "a.npz", **masks()), name="graph", store=made)
     ingest("tu", write_tu(tmp_path / "a.zip"), name="graphs", store=made)
-    ingest("npz", write_npz(tmp_path / "v.npz", x=pixels(60, 5, 6, 7), y=labels(60)), name="volumes", store=made)
+    ingest("npz", write_npz(tmp_path / "v.npz", x=pixels(60, 17, 18, 19), y=labels(60)), name="volumes", store=made)
     return made
 
 

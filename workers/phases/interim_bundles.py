@@ -4,7 +4,7 @@ In a planned job the winner's first full training goes in the place of the best 
 (`workers.phases.first_final`).
 
 A thread of the driver. It looks at the folder into which trials put their best weights
-(`workers.weights.best_weights`), and writes a provisional bundle at most every EVERY_S, since a search may find
+(`workers.weights.best_weights`), and writes a provisional bundle now and then (EVERY_S), since a search may find
 something better every few seconds. What it needs is in that folder and in the ledger, so the driver after a crash goes
 on from there. Search and final trainings never wait.
 """
@@ -31,17 +31,19 @@ from workers.weights.best_weights import BestWeights
 
 log = logging.getLogger(__name__)
 
-EVERY_S = 60.0
-"""Seconds of wall clock between two bundles of the search, and before one that failed is tried again."""
+EVERY_S, EVERY_SHARE = 60.0, 0.03
+"""Seconds of wall clock between two bundles of the search, and before one that failed is tried again: so many, or this
+share of the budget where that is less. A bundle takes about a second."""
 LOOK_S = 1.0
 
 
 class InterimBundles(threading.Thread):
-    """Of one job. every_s: see EVERY_S."""
+    """Of one job."""
 
-    def __init__(self, context: JobContext, dataset: Dataset, *, every_s: float = EVERY_S) -> None:
+    def __init__(self, context: JobContext, dataset: Dataset) -> None:
         super().__init__(name="interim-bundles", daemon=True)
-        self._context, self._dataset, self._every_s = context, dataset, every_s
+        self._context, self._dataset = context, dataset
+        self._every_s = min(EVERY_S, EVERY_SHARE * context.spec.budget.seconds)
         self._folder, self._total = context.folder / best_weights.FOLDER, context.spec.budget.trial_epochs
         self._preprocessing: bundle.Preprocessing | None = None
         self._due, self._again = 0.0, 0.0

@@ -142,7 +142,7 @@ def jobs(
     rows = []
     with client_of(context, url) as client:
         for job in islice(client.jobs(state=state, page=min(limit, 100)), limit):
-            total = job.progress.trials_total
+            total = "?" if job.progress.trials_total is None else job.progress.trials_total
             best = f"{job.best.search_score:.4f}" if job.best else "-"
             final = f"{job.final_score:.4f}" if job.final_score is not None else "-"
             made = job.created_at.strftime("%Y-%m-%d %H:%M") if job.created_at else "-"

@@ -77,6 +77,8 @@ def told(dataset: Dataset) -> None:
         typer.echo(classes)
     for warning in _warnings(document):
         typer.echo(f"warning: {warning}", err=True)
+    if left := _left_out(document):
+        typer.echo(left, err=True)
     if any(finding["examples"] for finding in _findings(document)):
         typer.echo(f"`archsmith dataset show {dataset.name}` has examples", err=True)
 
@@ -90,6 +92,14 @@ def _classes_in_words(document: Json, *, most: int = 10) -> str:
     pairs = list(zip(document.get("class_names") or (), document.get("counts") or (), strict=False))
     more = f" and {len(pairs) - most} more" if len(pairs) > most else ""
     return f"classes: {', '.join(f'{name} {_number(count)}' for name, count in pairs[:most])}{more}" if pairs else ""
+
+
+def _left_out(document: Json, *, most: int = 5) -> str:
+    """Files that were in the upload and hold no samples."""
+    files = (document.get("report") or {}).get("ignored_files") or ()
+    more = f" and {len(files) - most} more" if len(files) > most else ""
+    count = "1 file holds" if len(files) == 1 else f"{len(files)} files hold"
+    return f"{count} no samples: {', '.join(map(str, files[:most]))}{more}" if files else ""
 
 
 def _warnings(document: Json) -> Sequence[str]:

@@ -17,7 +17,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archsmith.errors import ArchsmithError, ClusterAway, ConfigurationError, JobFailure, LeaseLost, Unavailable
+from archsmith.errors import (
+    ArchsmithError,
+    ClusterAway,
+    ConfigurationError,
+    InvalidInput,
+    JobFailure,
+    LeaseLost,
+    Unavailable,
+)
 from search import limits
 from search.factory import make_controller
 from search.ledger import Lease, Ledger, open_ledger
@@ -102,7 +110,8 @@ class Driver:
             raise
         except ArchsmithError as error:
             log.error("the job fails: %s", error)
-            self._ledger.finish_job(self._lease, JobState.FAILED, reason=str(error).splitlines()[0][:500])
+            reason = error.words if isinstance(error, InvalidInput) else str(error).splitlines()[0]
+            self._ledger.finish_job(self._lease, JobState.FAILED, reason=reason[:500])
         finally:
             heartbeat.stop()
             if writer:

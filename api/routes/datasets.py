@@ -141,7 +141,9 @@ def _allowed(path: Path, roots: tuple[Path, ...]) -> Path:
 def _ingest(context: Context, body: DatasetRequest | UploadFields, sources: Sequence[Path]) -> views.DatasetView:
     there = body.name in context.store.names()
     if there and not body.replace:
-        detail = f"there is a data set {body.name!r} already; choose another name, or replace it with replace=true"
+        detail = (
+            f"there is a data set {body.name!r} already; choose another name, or replace it (`--replace`, replace=true)"
+        )
         raise AlreadyExists(detail)
     info = _replaced(context, body, sources) if there else _read(body, sources, context.settings)
     row = DatasetRow(name=info.name, format=info.format, report=dict(info.report), bytes=info.bytes)

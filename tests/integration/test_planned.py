@@ -46,4 +46,4 @@ def test_a_budget_that_is_too_small_fails_the_job_and_says_what_would_do(yard: Y
     job = yard.drive()
     assert job.state is JobState.FAILED
     assert job.reason is not None
-    assert job.reason.startswith("/budget/seconds: 0.5 s are too few for one architecture on this data and machine: at")
+    assert job.reason.startswith("budget.seconds: 0.5 s are too few for one architecture on this data and machine: at")

@@ -26,8 +26,9 @@ from workers.simple.sampling import Stage, samples
 
 log = logging.getLogger(__name__)
 
-LIMIT_S = 300.0
-"""Seconds of wall clock in all, waiting for a free place included. A reproducible job waits as long as it takes."""
+LIMIT_S, LIMIT_SHARE = 300.0, 0.1
+"""Seconds of wall clock in all, waiting for a free place included; of a planned job at most this share of its time, for
+nothing else runs meanwhile. A reproducible job waits as long as it takes."""
 
 
 def before_search(context: JobContext, dataset: Dataset) -> None:
@@ -70,7 +71,8 @@ def _file(folder: Path, stage: Stage) -> Path:
 def _measured(context: JobContext, dataset: Dataset, stage: Stage) -> StageScores:
     spec, began = context.spec, time.monotonic()
     given = samples(dataset, stage)
-    late = SimpleScore(score=None, reason=f"it had not ended after {LIMIT_S:g} s")
+    limit_s = LIMIT_S if context.plan is None else min(LIMIT_S, LIMIT_SHARE * context.plan.seconds)
+    late = SimpleScore(score=None, reason=f"it had not ended after {limit_s:g} s")
     scores = dict.fromkeys(MODELS, late)
     for task, result in run_tasks(
         fit_and_score,
@@ -78,7 +80,7 @@ def _measured(context: JobContext, dataset: Dataset, stage: Stage) -> StageScore
         shared=given,
         cpus=spec.trial.cpus,
         gpus=0,
-        should_stop=lambda: context.stop.suspending or (not spec.reproducible and time.monotonic() - began >= LIMIT_S),
+        should_stop=lambda: context.stop.suspending or (not spec.reproducible and time.monotonic() - began >= limit_s),
     ):
         scores[task.model] = SimpleScore(score=None, reason=str(result)) if isinstance(result, TrialFailure) else result
     return StageScores(

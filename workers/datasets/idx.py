@@ -83,9 +83,8 @@ def _exchanged(file: str, classes: int, transpose: bool) -> tuple[str, ...]:
     """What is said of a set that looks like one of EMNIST's (Cohen et al. 2017, arXiv 1702.05373)."""
     if transpose or "emnist" not in file.lower() or classes not in EMNIST_CLASSES:
         return ()
-    return (
-        f"{file} looks like EMNIST, whose pictures lie on their side; upload with transpose (`--transpose`) rights them",
-    )
+    told = "looks like EMNIST, whose pictures lie on their side; upload with transpose (--transpose) rights them"
+    return (f"{file} {told}",)
 
 
 def _files(sources: Sequence[Path], *, scratch: Path) -> list[Path]:

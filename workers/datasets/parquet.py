@@ -10,7 +10,7 @@ formats, scaling and damage; names in messages are `PART/CLASS/FILE-row.png`.
 import json
 import re
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -141,11 +141,14 @@ def _names(schema: Any, label: str) -> tuple[str, ...]:
     return names if len(set(names)) == len(names) <= 10_000 else ()
 
 
-def _rows(source: _Source, columns: Sequence[str]) -> Iterator[Any]:
+def _values(source: _Source, column: str) -> Iterator[list[Any]]:
+    """Of one column, ROWS at a time; of a struct its bytes."""
     import pyarrow as pa
 
     try:
-        yield from _opened(source.path).iter_batches(batch_size=ROWS, columns=list(columns), use_threads=False)
+        for batch in _opened(source.path).iter_batches(batch_size=ROWS, columns=[column], use_threads=False):
+            found = batch.column(0)
+            yield (found.field("bytes") if pa.types.is_struct(found.type) else found).to_pylist()
     except (pa.ArrowException, OSError, ValueError) as error:
         detail = f"{source.path.name} is damaged: {' '.join(str(error).split())[:200]}"
         raise fault("parquet_invalid", detail, file=source.path.name) from error
@@ -153,8 +156,8 @@ def _rows(source: _Source, columns: Sequence[str]) -> Iterator[Any]:
 
 def _labels(source: _Source) -> Any:
     values: list[Any] = []
-    for batch in _rows(source, [source.label]):
-        values += batch.column(0).to_pylist()
+    for some in _values(source, source.label):
+        values += some
     if any(value is None for value in values):
         row = values.index(None)
         raise fault("labels_invalid", f"row {row} of {source.path.name} has no label", file=source.path.name)
@@ -163,9 +166,8 @@ def _labels(source: _Source) -> Any:
 
 def _pack(out: zipfile.ZipFile, source: _Source, folders: Sequence[str]) -> None:
     row = 0
-    for batch in _rows(source, [source.image]):
-        for value in batch.column(0).to_pylist():
-            content = value.get("bytes") if isinstance(value, Mapping) else value
+    for some in _values(source, source.image):
+        for content in some:
             if not content:
                 detail = f"row {row} of {source.path.name} holds no picture's bytes; a path alone is not followed"
                 raise fault("image_unreadable", detail, file=source.path.name)

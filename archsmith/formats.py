@@ -91,13 +91,8 @@ def _by_members(file: Path) -> str | None:
     try:
         with zipfile.ZipFile(file) as archive:
             names = archive.namelist()
-    except (
-        OSError,
-        ValueError,
-        NotImplementedError,
-        zipfile.BadZipFile,
-    ):  # damaged or not an archive: the service will say so
-        return None
+    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile):
+        return None  # damaged or not an archive: the service will say so
     names = [name for name in names if not name.endswith("/") and not name.startswith("__MACOSX")]
     return _by_names(names)
 

@@ -123,11 +123,15 @@ class Plan:
 
     def passes(self, epochs: int) -> float:
         """Passes over the training split of a trial that was scored `epochs` times."""
-        return self.rungs[epochs - 1] / self.pass_steps if epochs else 0.0
+        return self._steps(epochs) / self.pass_steps
 
     def work(self, epochs: int) -> float:
         """The same and its scores, in gradient steps."""
-        return (self.rungs[epochs - 1] if epochs else 0) + epochs * self.score_s / self.step_s
+        return self._steps(epochs) + epochs * self.score_s / self.step_s
+
+    def _steps(self, epochs: int) -> int:
+        """A job that an earlier version has planned may have more epochs than rungs: it scored after each pass."""
+        return self.rungs[min(epochs, len(self.rungs)) - 1] if epochs else 0
 
     @property
     def final_rungs(self) -> tuple[int, ...]:

@@ -37,7 +37,12 @@ Volumes: AdrenalMNIST3D, 4 seeds, 32 epochs: AUC on the validation split 0.837 w
 
 
 SCHEDULE = "wsd"
-"""Of trials that are compared at rungs."""
+"""Of trials that are compared at rungs.
+
+Kendall's tau with full trainings, six architectures of digits, after a third of the steps: wsd 0.87, cycles 0.83, from
+scratch 0.60, one_cycle 0.55, each ± 0.2 to 0.3; at the end wsd 0.93, one_cycle 0.60. On ten of MUTAG, with 30 validation
+graphs, none ranks before its end (`python -m benchmarks.fidelity`).
+"""
 
 ONE_GRAPH_STEPS = {"nodes": 16, "links": 32}
 """Steps of what is counted as a pass where every step takes the whole graph."""

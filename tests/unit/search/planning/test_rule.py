@@ -158,6 +158,11 @@ def test_rungs_rise_by_three(given: PlanInputs) -> None:
     assert found.passes(len(found.rungs)) == found.rungs[-1] / found.pass_steps
 
 
+def test_a_job_that_an_earlier_version_planned_may_have_more_epochs_than_rungs() -> None:
+    found = make_plan(PlanInputs(seconds=1800, **FASHION))
+    assert found.passes(len(found.rungs) + 5) == found.passes(len(found.rungs))
+
+
 @UNHURRIED
 @given(situations())
 def test_the_least_budget_is_enough_and_one_second_less_is_not(given: PlanInputs) -> None:

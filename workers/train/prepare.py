@@ -40,8 +40,8 @@ SCHEDULE = "wsd"
 """Of trials that are compared at rungs.
 
 Kendall's tau with full trainings, six architectures of digits, after a third of the steps: wsd 0.87, cycles 0.83, from
-scratch 0.60, one_cycle 0.55, each ± 0.2 to 0.3; at the end wsd 0.93, one_cycle 0.60. On ten of MUTAG, with 30 validation
-graphs, none ranks before its end (`python -m benchmarks.fidelity`).
+scratch 0.60, one_cycle 0.55, each ± 0.2 to 0.3; at the end wsd 0.93, one_cycle 0.60. On ten of MUTAG (30 validation
+graphs) none ranks before its end (`python -m benchmarks.fidelity`).
 """
 
 ONE_GRAPH_STEPS = {"nodes": 16, "links": 32}

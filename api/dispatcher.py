@@ -28,7 +28,7 @@ from api.routes.health import BEAT
 from archsmith.errors import ConfigurationError, LeaseLost, Unavailable
 from search.ledger import Job, Lease, Ledger, open_ledger
 from search.trial import RANDOM_ARM, JobState
-from workers.job.heartbeat import EXIT_CLUSTER_AWAY, THE_CLUSTER
+from workers.job.heartbeat import EXIT_CLUSTER_AWAY, EXIT_LEASE_LOST, EXIT_LEDGER_AWAY, THE_CLUSTER, beaten
 from workers.settings import Settings
 
 log = logging.getLogger("archsmith.dispatcher")
@@ -36,6 +36,12 @@ log = logging.getLogger("archsmith.dispatcher")
 JOBS_AT_A_TIME = 2
 """One long search must not keep a short one waiting for a day; more would only share the same processors."""
 MAX_DEATHS = 3
+MAX_CLUSTERS = 6
+"""Clusters that may go away under a job without any progress of it. An outage is one, since the job then waits; a job
+that ends the cluster each time would otherwise be put back for ever, and take every other job's trials with it."""
+START_S = 300.0
+"""A driver that was started longer ago and has not renewed its lease hangs. Its imports take 4 s on a quiet machine,
+and took over 30 s on a busy one: longer than a lease."""
 ROUND_S = 0.5
 GRACE_S = 10.0
 COURIER_S = 60.0
@@ -48,11 +54,16 @@ Spawn = Callable[[Lease], subprocess.Popen[bytes]]
 
 @dataclass(kw_only=True, slots=True)
 class Running:
-    """A driver and what its job had reached when the driver started. ended: when that was seen, `time.time()`."""
+    """A driver and what its job had reached when the driver started. ended: when that was seen, `time.time()`.
+
+    started, renewed: `time.monotonic()`, the latter of what the dispatcher did for a driver that does not yet beat.
+    """
 
     lease: Lease
     child: subprocess.Popen[bytes]
     progress: Progress
+    started: float
+    renewed: float
     ended: float | None = None
 
 
@@ -86,13 +97,15 @@ class Dispatcher:
         (self._settings.state / BEAT).touch()
         self._prober.look()
         self._reap()
+        self._renew_starting()
         self._send_courier()
         while len(self._running) < self._slots and not self._prober.away:
             lease = self._ledger.claim(self._owner, self._settings.lease_s)
             if lease is None:
                 return
             progress = self._progress(self._ledger.job(lease.job_id))
-            self._running.append(Running(lease=lease, child=self._spawn(lease), progress=progress))
+            child, now = self._spawn(lease), time.monotonic()
+            self._running.append(Running(lease=lease, child=child, progress=progress, started=now, renewed=now))
             log.info("job %s: driver started (fence %d)", lease.job_id, lease.fence)
 
     def close(self, grace_s: float = GRACE_S) -> None:
@@ -118,17 +131,38 @@ class Dispatcher:
             log.info("job %s: driver ended with %d", one.lease.job_id, code)
             if code == EXIT_CLUSTER_AWAY:
                 self._prober.doubt()
-            if died and not alive:
+            if died and not self._ledger.holds(one.lease):
+                log.info("job %s: another dispatcher has it", one.lease.job_id)
+            elif died and code in (EXIT_LEASE_LOST, EXIT_LEDGER_AWAY):
+                self._ledger.expire(one.lease)  # an outage of the ledger is no fault of the job
+            elif died and not alive:
                 self._put_back(one)
             elif died:
                 self._mourn(one, job)
             else:
                 self._deaths.pop(job.id, None)
 
+    def _renew_starting(self) -> None:
+        """Drivers that are still loading their libraries keep their leases, else they were started twice."""
+        now = time.monotonic()
+        for one in self._running:
+            due = now - one.renewed > self._settings.lease_s / 3 and now - one.started < START_S
+            if due and one.ended is None and not beaten(self._settings.job_folder(one.lease.job_id), one.lease.fence):
+                try:
+                    self._ledger.renew(one.lease, self._settings.lease_s)
+                except LeaseLost:
+                    log.info("job %s: ended or taken while its driver started", one.lease.job_id)
+                one.renewed = now
+
     def _put_back(self, one: Running) -> None:
-        log.warning("job %s: waits for the cluster, which is away", one.lease.job_id)
+        lost = self._ledger.times_put_back(one.lease.job_id, THE_CLUSTER) + 1
         try:
-            self._ledger.pause_job(one.lease, waiting_for=THE_CLUSTER)
+            if lost < MAX_CLUSTERS:
+                log.warning("job %s: waits for the cluster, which is away", one.lease.job_id)
+                self._ledger.pause_job(one.lease, waiting_for=THE_CLUSTER)
+                return
+            reason = f"the cluster went away {lost} times while this job ran, without any progress: see driver.log and "
+            self._ledger.finish_job(one.lease, JobState.FAILED, reason + "the service's logs/ray.log")
         except LeaseLost:
             log.info("job %s: another dispatcher has it", one.lease.job_id)
 

@@ -47,7 +47,7 @@ from workers.cluster.trial import Start, TrialTask
 from workers.datasets import Dataset, DataStore
 from workers.finalists.plan import has_arm, interleaves
 from workers.job.context import JobContext
-from workers.job.heartbeat import EXIT_CLUSTER_AWAY, EXIT_LEASE_LOST, THE_CLUSTER, Heartbeat
+from workers.job.heartbeat import EXIT_CLUSTER_AWAY, EXIT_LEASE_LOST, EXIT_LEDGER_AWAY, THE_CLUSTER, Heartbeat
 from workers.job.restore import Restored, follow_plan, measured, recall, replayed
 from workers.phases import open_trials
 from workers.phases.compress_again import CompressAgain
@@ -71,7 +71,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("archsmith.driver")
 
 DRAIN_S = 60.0
-EXIT_UNAVAILABLE = 69
 
 
 class Driver:
@@ -374,7 +373,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_LEASE_LOST
     except Unavailable as error:
         log.error("%s", error)
-        return EXIT_CLUSTER_AWAY if isinstance(error, ClusterAway) else EXIT_UNAVAILABLE
+        return EXIT_CLUSTER_AWAY if isinstance(error, ClusterAway) else EXIT_LEDGER_AWAY
     finally:
         connection.disconnect()
         ledger.close()

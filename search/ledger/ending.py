@@ -33,7 +33,8 @@ def move_job(
     )
     if moved.rowcount != 1:
         raise Conflict(f"job {row['id']} is no longer {seen}", state=seen)
-    note(connection, row["id"], "job_state", {"state": to, "reason": reason})
+    waits = {"waiting_for": values["waiting_for"]} if values.get("waiting_for") else {}
+    note(connection, row["id"], "job_state", {"state": to, "reason": reason, **waits})
 
 
 def _sources(to: JobState) -> list[str]:

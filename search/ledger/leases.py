@@ -48,6 +48,15 @@ class Leases:
                 .values(lease_until=Now())
             )
 
+    def holds(self, lease: Lease) -> bool:
+        """Whether the job is running under this very lease, run out or not."""
+        held = sa.select(jobs.c.id).where(
+            jobs.c.id == lease.job_id, jobs.c.fence == lease.fence, jobs.c.owner == lease.owner,
+            jobs.c.state == JobState.RUNNING,
+        )  # fmt: skip
+        with self._database.read() as connection:
+            return connection.execute(held).one_or_none() is not None
+
     def renew(self, lease: Lease, lease_s: float) -> Wanted:
         """Hold the job for lease_s seconds from now -> what the user wants it to do. Raises LeaseLost."""
         with self._database.write() as connection:

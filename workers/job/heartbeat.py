@@ -5,6 +5,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from archsmith.errors import ArchsmithError, LeaseLost
 from workers.job.context import JobContext
@@ -14,10 +15,21 @@ log = logging.getLogger(__name__)
 LOOK_S = 1.0
 """Between two looks at what the user wants: one read of a row. Beats, which write, are rarer."""
 
+EXIT_LEDGER_AWAY = 69
 EXIT_LEASE_LOST = 75
 EXIT_CLUSTER_AWAY = 70
 THE_CLUSTER = "the cluster"
 """What a job waits for that was put back because of it."""
+BEATEN = "driver.beaten"
+"""File in a job's folder that holds the fence of the last driver that renewed its own lease."""
+
+
+def beaten(folder: Path, fence: int) -> bool:
+    """Whether the driver with this fence has begun to renew its lease. folder: of the job."""
+    try:
+        return (folder / BEATEN).read_text() == str(fence)
+    except OSError:
+        return False
 
 
 class Heartbeat(threading.Thread):
@@ -41,19 +53,22 @@ class Heartbeat(threading.Thread):
         super().__init__(name="heartbeat", daemon=True)
         self._ledger, self._lease, self._lease_s = context.ledger, context.lease, context.settings.lease_s
         self._stop_signal, self._costs, self._waiting_for = context.stop, context.costs, waiting_for
+        self._folder = context.folder
         self._away, self._put_back = away, put_back
         self._finishing: tuple[float | None, float | None] | None = None  # as it was followed last
         self._done = threading.Event()
 
     def run(self) -> None:
-        last, pause = time.monotonic(), self._lease_s / 6
+        last, pause, begun = time.monotonic(), self._lease_s / 6, False
         while not self._done.wait(min(LOOK_S, pause)):
             try:
-                if time.monotonic() - last < pause:
+                if begun and time.monotonic() - last < pause:
                     self._look()
                     continue
                 self._beat()
-                last = time.monotonic()
+                if not begun:  # until now the dispatcher renewed
+                    (self._folder / BEATEN).write_text(str(self._lease.fence))
+                last, begun = time.monotonic(), True
             except LeaseLost as error:
                 if error.given_back:  # the driver has just ended the job, and comes to `stop` next
                     return

@@ -17,7 +17,7 @@ from api.prober import Prober
 from search.ledger import Lease, Ledger, open_ledger
 from search.trial import RANDOM_ARM, JobState
 from tests import factories
-from workers.job.heartbeat import EXIT_CLUSTER_AWAY
+from workers.job.heartbeat import BEATEN, EXIT_CLUSTER_AWAY, EXIT_LEASE_LOST, EXIT_LEDGER_AWAY, THE_CLUSTER
 from workers.settings import Settings
 
 SLEEP = "import time; time.sleep(60)"
@@ -138,6 +138,87 @@ def test_a_driver_that_saw_the_cluster_go_is_believed(ledger: Ledger, settings: 
     dispatcher._prober = prober  # type: ignore[assignment]
     prober.alive = True
     _until(lambda: prober.doubted > 0, dispatcher)
+    dispatcher.close()
+
+
+@pytest.mark.heavy
+def test_a_job_whose_clusters_go_away_without_its_progress_is_given_up(ledger: Ledger, settings: Settings) -> None:
+    job = _job(ledger)
+    for _ in range(4):
+        lease = ledger.claim("earlier", 600)
+        assert lease is not None
+        ledger.pause_job(lease, waiting_for=THE_CLUSTER)
+    seen: list[Lease] = []
+    dispatcher = Dispatcher(ledger, settings, spawn=_program(settings, DIE, seen))
+    prober = Verdict()
+    prober.alive = False
+    dispatcher._prober = prober  # type: ignore[assignment]
+    _until(lambda: ledger.job(job).state.terminal, dispatcher)
+    reason = str(ledger.job(job).reason)
+    assert reason.startswith("the cluster went away 6 times while this job ran, without any progress")
+    assert len(seen) == 2
+
+
+def test_progress_between_two_clusters_begins_the_count_anew(ledger: Ledger) -> None:
+    job = _job(ledger)
+    for number in range(3):
+        lease = ledger.claim("earlier", 600)
+        assert lease is not None
+        if number == 1:
+            attempt = factories.running_trial(ledger, lease, 0)
+            ledger.finish_trial(lease, 0, attempt, factories.completed(0), 0.9)
+        assert ledger.times_put_back(job, THE_CLUSTER) == (0 if number == 1 else 1 if number == 2 else 0)
+        ledger.pause_job(lease, waiting_for=THE_CLUSTER)
+    assert ledger.times_put_back(job, "something else") == 0
+    assert ledger.times_put_back(job, THE_CLUSTER) == 2
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("code", [EXIT_LEDGER_AWAY, EXIT_LEASE_LOST])
+def test_a_driver_that_could_not_reach_the_ledger_is_no_death(ledger: Ledger, settings: Settings, code: int) -> None:
+    job = _job(ledger)
+    seen: list[Lease] = []
+    dispatcher = Dispatcher(ledger, settings, spawn=_program(settings, f"raise SystemExit({code})", seen))
+    _until(lambda: len(seen) == 5, dispatcher)
+    assert ledger.job(job).state is JobState.RUNNING
+    dispatcher.close()
+
+
+@pytest.mark.heavy
+def test_a_driver_whose_job_another_dispatcher_has_is_no_death(ledger: Ledger, settings: Settings) -> None:
+    job = _job(ledger)
+    others: list[Lease] = []
+    die = _program(settings, DIE, [])
+
+    def spawn(lease: Lease) -> subprocess.Popen[bytes]:
+        ledger.expire(lease)
+        other = ledger.claim("other", 600)
+        assert other is not None
+        others.append(other)
+        return die(lease)
+
+    dispatcher = Dispatcher(ledger, settings, spawn=spawn)
+    _until(lambda: bool(others) and not dispatcher._running, dispatcher)
+    assert dispatcher._deaths == {}
+    assert ledger.holds(others[0])
+    assert ledger.job(job).state is JobState.RUNNING
+
+
+@pytest.mark.heavy
+def test_a_driver_that_still_loads_keeps_its_lease_and_one_that_beats_keeps_its_own(
+    ledger: Ledger, settings: Settings
+) -> None:
+    """On a busy machine a driver needed longer than a lease to load, and a second one was started beside it."""
+    job, brisk = _job(ledger), replace(settings, lease_s=0.3)
+    dispatcher = Dispatcher(ledger, brisk, spawn=_program(settings, SLEEP, []))
+    dispatcher.round()
+    end = time.monotonic() + 0.9
+    while time.monotonic() < end:
+        dispatcher.round()
+        assert ledger.claim("other", 600) is None
+        time.sleep(0.02)
+    (settings.job_folder(job) / BEATEN).write_text("1")
+    _until(lambda: ledger.claim("other", 600) is not None, dispatcher)
     dispatcher.close()
 
 

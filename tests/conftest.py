@@ -72,7 +72,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     controllers: 18 s, traced 35 s), and what it reaches, tests that do it once reach as well.
     """
     for item in items:
-        if any(item.get_closest_marker(name) for name in OFTEN):
+        if item.path.parent.name == "conformance" or any(item.get_closest_marker(name) for name in OFTEN):
             item.add_marker(pytest.mark.no_cover)
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: (_rank(item.path), item.path.parent.name not in LONG))

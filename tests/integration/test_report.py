@@ -34,7 +34,7 @@ LIMIT_S = 400.0
 JOB: dict[str, Any] = {
     "controller": ControllerSpec(name="evolution", options={"population": 2, "sample": 2}),
     "budget": Budget(trials=3, epochs=2),
-    "finalists": finalists(seeds=2, epochs=2, baseline=True, random_arm=True),
+    "finalists": finalists(seeds=1, epochs=2, baseline=True, random_arm=True),
     "reproducible": True,
 }
 

@@ -243,12 +243,16 @@ class DatasetList(View):
     items: list[DatasetView]
 
 
+MODEL_TRAINING = "?workflowType=machine_learning"
+"""Without it MLflow opens its pages for language models."""
+
+
 def run_url(settings: Settings, job: Job, run_id: str | None) -> str | None:
     """Address of a run in the MLflow UI; of the job's experiment while there is no run; None while there is neither."""
     if not settings.mlflow_public_url or not job.mlflow_experiment_id:
         return None
     base = f"{settings.mlflow_public_url.rstrip('/')}/#/experiments/{job.mlflow_experiment_id}"
-    return f"{base}/runs/{run_id}" if run_id else base
+    return f"{base}/runs/{run_id}{MODEL_TRAINING}" if run_id else f"{base}/runs{MODEL_TRAINING}"
 
 
 def job_links(job: Job) -> dict[str, str]:

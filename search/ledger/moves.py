@@ -92,7 +92,8 @@ def announce_end(connection: sa.Connection, row: sa.RowMapping) -> None:
         if row["state"] == TrialState.CANCELLED:
             return
         announce_start(connection, row)
-    publish(connection, row["job_id"], "trial_ended", _end_data(row))
+    about = {key: row[key] for key in ("params", "macs", "provenance")}
+    publish(connection, row["job_id"], "trial_ended", {**_end_data(row), **about})
 
 
 def end_attempt(connection: sa.Connection, job_id: str, number: int, state: AttemptState) -> None:

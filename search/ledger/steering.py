@@ -9,7 +9,7 @@ from archsmith.errors import Conflict
 from search.extending import Spent, changed, extended
 from search.ledger.ending import move_job
 from search.ledger.engine import Database
-from search.ledger.log import guard, lost, note
+from search.ledger.log import guard, lost, note, publish
 from search.ledger.plans import newest_plan
 from search.ledger.rows import job_of, job_row
 from search.ledger.tables import count_column, finalists, jobs, measurements, trials
@@ -139,6 +139,8 @@ def _spent(connection: sa.Connection, row: sa.RowMapping) -> Spent:
 
 def _continue(connection: sa.Connection, row: sa.RowMapping, kept_as: str | None) -> None:
     """As if the search had not ended. What there is to hand out stays; final trainings will be made anew."""
+    if row["started_at"] is not None:
+        publish(connection, row["id"], "job_continued", {"round": row["rounds"] + 1})
     values: dict[str, Any] = {"stopped_because": None, "finishing": None, "rounds": row["rounds"] + 1}
     connection.execute(sa.delete(finalists).where(finalists.c.job_id == row["id"]))
     if not JobState(row["state"]).terminal:

@@ -12,7 +12,7 @@ from search.ledger.engine import Database
 from search.ledger.log import guard, note, one_line, publish
 from search.ledger.moves import announce_end, announce_start, end_attempt, move_trial, trial_row
 from search.ledger.rows import attempt_of, facts_of, measurement_of, trial_of
-from search.ledger.tables import Now, attempts, measurements, trials
+from search.ledger.tables import Now, attempts, count_column, measurements, trials
 from search.ledger.values import Attempt, Json, Lease, StoredMeasurement, Trial
 from search.trial import MAX_ATTEMPTS, RANDOM_ARM, Measurement, Outcome, TrialState
 
@@ -91,7 +91,7 @@ class Trials:
             keys = ("number", "state", "reason", "hash", "params", "macs", "provenance")
             note(connection, lease.job_id, "trial_added", {key: row[key] for key in keys})
             announce_end(connection, row)
-            _keep_best(connection, job, outcome, trial.search_score)
+            _keep_best(connection, job, outcome, row)
 
     def start_attempt(self, lease: Lease, number: int) -> int:
         """waiting or lost -> running; returns the attempt's number, 1 for the first. Raises Conflict, LeaseLost."""
@@ -200,7 +200,7 @@ class Trials:
                 value=outcome.value, search_score=score, epochs=outcome.epochs, measures=measured,
             )  # fmt: skip
             if row["provenance"] != RANDOM_ARM:
-                _keep_best(connection, job, outcome, score)
+                _keep_best(connection, job, outcome, row)
 
     def trials(
         self, job_id: str, *, after: int | None = None, limit: int = 50, state: TrialState | None = None
@@ -316,11 +316,15 @@ def _measured(m: Measurement) -> Json:
     return {"epoch": m.epoch, "score": m.score, "train_loss": loss, "seconds": m.seconds}
 
 
-def _keep_best(connection: sa.Connection, job: sa.RowMapping, outcome: Outcome, score: float | None) -> None:
-    """Make a trial the incumbent where it is the best completed one. job: the row as it was before."""
+def _keep_best(connection: sa.Connection, job: sa.RowMapping, outcome: Outcome, trial: sa.RowMapping) -> None:
+    """Make a trial the incumbent where it is the best completed one. job: the row as it was before. trial: as it is."""
     if outcome.state is TrialState.COMPLETED and _better(outcome, job):
+        score = trial["search_score"]
+        told = {"number": outcome.number, "search_score": score}
         best = {"best_trial": outcome.number, "best_value": outcome.value, "best_score": score}
-        note(connection, job["id"], "incumbent", {"number": outcome.number, "search_score": score}, values=best)
+        note(connection, job["id"], "incumbent", told, values=best)
+        ended = 1 + sum(job[count_column(state)] for state in TrialState if state.terminal)
+        publish(connection, job["id"], "incumbent", {**told, "params": trial["params"], "ended": ended})
 
 
 def _better(outcome: Outcome, job: sa.RowMapping) -> bool:

@@ -105,7 +105,7 @@ class EventConformance(WithLedger):
         rows = ledger.outbox(lease.job_id)
         told = {r.kind: r.payload for r in rows}
         assert [r.kind for r in rows] == [
-            "job_started", "trial_started", "measurement", "trial_ended", "finalist_ended", "job_ended"
+            "job_started", "trial_started", "measurement", "trial_ended", "incumbent", "finalist_ended", "job_ended"
         ], "a second attempt starts no second run, and what never ran is not told"  # fmt: skip
         spec = ledger.job(lease.job_id).spec.to_json()
         assert told["job_started"] == {"job_id": lease.job_id, "name": "shirts", "dataset": "digits", "spec": spec}
@@ -118,6 +118,8 @@ class EventConformance(WithLedger):
         end = {"number": 0, "state": "completed", "reason": None, "search_score": 0.9, "epochs": 1}
         assert told["trial_ended"].items() >= end.items()
         assert told["trial_ended"]["seconds"] >= 0
+        params = fields["params"]
+        assert told["incumbent"] == {"number": 0, "search_score": 0.9, "params": params, "ended": 1}
         assert told["finalist_ended"].items() >= {"rank": 1, "seed": 0, "trial_number": 0, "test_score": 0.8}.items()
         assert told["job_ended"].items() >= {"state": "succeeded", "final_score": 0.8, "best_trial": 0}.items()
         assert told["job_ended"]["counts"]["cancelled"] == 1

@@ -29,7 +29,8 @@ from search.spec import ObjectiveSpec
 from search.trial import JobState
 from tests.driving import ALONE, Yard, finalists, until
 from tests.fakes import Fake, latency, score
-from workers.tracking.writer import EXPERIMENT, MlflowTracker
+from workers.tracking.naming import short
+from workers.tracking.tracker import EXPERIMENT, NOTE, MlflowTracker
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
 
@@ -86,6 +87,10 @@ def _seen(client: MlflowClient, job_id: str) -> dict[str, Any]:
         }
         seen[run.data.tags["archsmith.key"]] = {
             "id": run_id,
+            "name": run.info.run_name,
+            "role": run.data.tags.get("archsmith.role"),
+            "note": run.data.tags.get(NOTE),
+            "inputs": [given.dataset.name for given in run.inputs.dataset_inputs],
             "status": run.info.status,
             "times": (run.info.start_time, run.info.end_time),
             "parent": run.data.tags.get("mlflow.parentRunId"),
@@ -101,11 +106,22 @@ def _seen(client: MlflowClient, job_id: str) -> dict[str, Any]:
 def _is_whole(seen: dict[str, Any], yard: Yard, job_id: str) -> None:
     parent = seen["job"]
     assert seen["keys"] == ["finalist/1/0", "finalist/2/0", "job", *(f"trial/{n}" for n in range(5))]
-    assert {seen[key]["parent"] for key in seen["keys"] if key != "job"} == {parent["id"]}
+    assert {seen[key]["parent"] for key in seen["keys"] if key.startswith("trial")} == {parent["id"]}
     trials = yard.trials(job_id)
+    for final in yard.ledger.finalists(job_id):
+        run = seen[f"finalist/{final.rank}/0"]
+        assert run["parent"] == seen[f"trial/{final.trial_number}"]["id"], "a final training is below its trial"
+        assert run["name"] == ("final: winner, seed 0" if final.rank == 1 else "final: finalist 2, seed 0")
+        assert run["role"] == "final_finalist"
+        assert run["times"][1] - run["times"][0] == round(1000 * final.seconds)
+        assert run["metrics"].keys() >= {"final_score", "search_score", "params", "macs"}
     for number, trial in trials.items():
         run = seen[f"trial/{number}"]
         assert run["status"] == ("FAILED" if number == 3 else "FINISHED")
+        told = f" · {trial.search_score:.3f}" if number != 3 else " · failed"
+        kind = " · baseline" if number == 0 else ""
+        assert run["name"] == f"trial {number}{kind}{told} · {short(trial.params)} params"
+        assert run["role"] == ("baseline" if number == 0 else "trial")
         assert trial.choices.items() <= {k: _typed(v) for k, v in run["params"].items()}.items()
         assert run["params"]["hash"] == trial.hash
         assert {"architecture.json", "architecture.svg"} <= set(run["files"])
@@ -116,10 +132,17 @@ def _is_whole(seen: dict[str, Any], yard: Yard, job_id: str) -> None:
         assert [value for _, _, value in run["metrics"].get("latency_ms", [])] == told
         assert trial.mlflow_run_id == run["id"]
     assert parent["status"] == "FINISHED"
-    assert len(parent["metrics"]["search_score"]) == 4
+    best = [value for _, _, value in parent["metrics"]["best_score"]]
+    assert best == sorted(best), "the best so far only rises, so the last one is the best"
+    assert best[-1] == yard.ledger.job(job_id).best_score
+    assert len(parent["metrics"]["incumbent_params"]) == len(best)
+    assert parent["name"] == f"digits · {job_id[:8]}"
+    assert parent["inputs"] == ["digits"]
+    assert "**digits**" in parent["note"]
+    assert "Final score on the test split" in parent["note"]
     assert parent["metrics"]["final_score"][0][2] == yard.ledger.job(job_id).final_score
     [(name, _, source)] = seen["versions"]
-    assert (name, source) == ("archsmith-search", f"runs:/{parent['id']}/bundle")
+    assert (name, source) == (f"digits-{job_id[:8]}", f"runs:/{parent['id']}/bundle")
     assert "bundle" in parent["files"]
     assert yard.ledger.job(job_id).mlflow_run_id == parent["id"]
 
@@ -128,7 +151,8 @@ def _is_loadable(url: str, seen: dict[str, Any], folder: Path) -> None:
     """The registered version, by pyfunc: a signature, an input example, and what the bundle's own predict gives."""
     [(name, version, _)] = seen["versions"]
     mlflow.set_tracking_uri(url)
-    model = mlflow.pyfunc.load_model(f"models:/{name}/{version}")
+    assert MlflowClient(url, url).get_model_version_by_alias(name, "champion").version == version
+    model = mlflow.pyfunc.load_model(f"models:/{name}@champion")
     stored = load_file(folder / "example.safetensors")
     powers = np.exp(stored["logits"])
     np.testing.assert_allclose(model.predict(stored["x"]), powers / powers.sum(axis=1, keepdims=True), rtol=1e-4)
@@ -159,7 +183,7 @@ def test_a_job_is_delivered_once(yard: Yard, mlflow_url: str, monkeypatch: pytes
 
     # A writer that died before it acknowledged anything, and before it filed its runs' ids.
     monkeypatch.setattr(yard.ledger, "runs", lambda _: {})
-    tracker = MlflowTracker(mlflow_url, yard.ledger, job_id, yard.settings.job_folder(job_id))
+    tracker = MlflowTracker(yard.settings, yard.ledger, job_id)
     deliver(tracker, rows)
     assert _seen(client, job_id) == seen
 

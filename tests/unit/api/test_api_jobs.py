@@ -270,7 +270,7 @@ def test_trials_and_the_best(service: Service) -> None:
     view = service.get(f"/v1/jobs/{job}").json()
     assert view["best"] == {"trial": 2, "search_score": 0.7}
     assert view["progress"]["trials"]["completed"] == 3
-    assert view["mlflow_url"] == "http://127.0.0.1:5000/#/experiments/7/runs/abc"
+    assert view["mlflow_url"] == "http://127.0.0.1:5000/#/experiments/7/runs/abc?workflowType=machine_learning"
     page = service.get(f"/v1/jobs/{job}/trials?limit=2").json()
     assert [item["number"] for item in page["items"]] == [0, 1]
     rest = service.get(f"/v1/jobs/{job}/trials", params={"after": page["next"]}).json()

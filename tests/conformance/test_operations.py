@@ -11,6 +11,7 @@ from space.operations import OPERATIONS
 from space.operations.attributes import Choice, Extent, Misfit
 from space.operations.base import Example
 from tests.conformance.operations import CHECKS, together
+from tests.effort import share
 from tests.exactness import check_onnx, fresh
 
 CASES = [
@@ -48,10 +49,14 @@ def test_operation(name: str, example: Example) -> None:
         check(OPERATIONS[name], example)
 
 
-@pytest.mark.no_cover  # torch's exporter calls many small functions; traced, it takes twice as long
+@pytest.mark.sweep  # an example takes half a second to export: in `make test` two of each operation
 @pytest.mark.parametrize(
     "architecture",
-    together((operation, example) for operation in OPERATIONS.values() for example in operation.examples),
+    together(
+        (operation, example)
+        for operation in OPERATIONS.values()
+        for example in operation.examples[: share(len(operation.examples), least=2)]
+    ),
     ids=lambda architecture: "+".join(
         dict.fromkeys(node.op for node in architecture.nodes if node.name.endswith(".it"))
     ),

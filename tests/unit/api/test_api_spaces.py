@@ -91,10 +91,10 @@ def ladder(*constraints: str, layers: int = 8, **more: Any) -> dict[str, Any]:
 
 @pytest.mark.heavy
 def test_counts_that_json_would_round_are_left_out(service: Service) -> None:
-    report = service.post("/v1/spaces/validate", json=ladder(layers=16)).json()
+    report = service.post("/v1/spaces/validate", json=ladder(layers=12)).json()
     assert report["size_exact"] is True
     assert report["size"] is None
-    assert report["size_log10"] == pytest.approx(16 * math.log10(24))
+    assert report["size_log10"] == pytest.approx(12 * math.log10(24))
     assert report["size_log10_error"] == 0
     small = service.post("/v1/spaces/validate", json=ladder(layers=4)).json()
     assert small["size"] == 24**4
@@ -122,10 +122,10 @@ def test_the_feasible_share_comes_with_its_interval(service: Service) -> None:
 
 @pytest.mark.heavy
 def test_a_thin_space_shows_a_feasible_example_that_no_draw_found(service: Service) -> None:
-    report = service.post("/v1/spaces/validate", json=ladder("receptive_field >= 61", layers=10)).json()
+    report = service.post("/v1/spaces/validate", json=ladder("receptive_field >= 49", layers=8)).json()
     assert report["feasible_share"] == 0
     assert report["feasible_interval"] == [0, pytest.approx(0.0126, abs=1e-4)]
-    assert report["example_measures"]["receptive_field"] == 61
+    assert report["example_measures"]["receptive_field"] == 49
     empty = service.post("/v1/spaces/validate", json=ladder("receptive_field >= 50", layers=2)).json()
     assert empty["example"] is None
 

@@ -12,7 +12,7 @@ from api import errors, openapi_schema
 from api.body import plain_query
 from api.context import Context
 from api.middleware import BodyLimit, Edge, HostCheck, OriginCheck, RequestId
-from api.routes import compress, controllers, datasets, health, jobs, reports, spaces, steering
+from api.routes import compress, controllers, datasets, health, job_files, jobs, reports, spaces, steering
 from search.ledger import Ledger
 from workers.datasets import DataStore
 from workers.settings import Settings
@@ -28,6 +28,8 @@ def create_app(settings: Settings, ledger: Ledger, *, edge: Edge | None = None) 
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         shutil.rmtree(settings.state / datasets.UPLOADS, ignore_errors=True)  # left by a process that was killed
         context.store.sweep()
+        for removed in settings.jobs.glob(".*-removed"):
+            shutil.rmtree(removed, ignore_errors=True)
         yield
 
     app = FastAPI(
@@ -43,7 +45,10 @@ def create_app(settings: Settings, ledger: Ledger, *, edge: Edge | None = None) 
         generate_unique_id_function=lambda route: route.name + "_" + str((route.tags or [""])[0]),
     )
     app.state.context = context
-    routers = [module.router for module in (jobs, steering, compress, reports, controllers, spaces, datasets, health)]
+    routers = [
+        module.router
+        for module in (jobs, job_files, steering, compress, reports, controllers, spaces, datasets, health)
+    ]
     for router in routers:
         app.include_router(router)
     app.state.routes = [route for router in routers for route in router.routes]

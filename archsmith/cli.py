@@ -1,19 +1,33 @@
 """The `archsmith` command: a client of the HTTP interface. Only `serve` starts the service, as a process of its own."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from archsmith import __version__, dataset_commands, demo, formats, inputs, programs, replay, serving, steering
+from archsmith import (
+    __version__,
+    bundle_commands,
+    dataset_commands,
+    demo,
+    formats,
+    inputs,
+    job_commands,
+    replay,
+    serving,
+    setup_commands,
+    space_commands,
+    steering,
+    tables,
+)
 from archsmith.bundles import provisional
 from archsmith.client import Client
 from archsmith.dataset_commands import told
 from archsmith.exceptions import ApiError, ClientError, ConflictError, ConnectError, InvalidInputError, NotFoundError
-from archsmith.options import JobId, Url, client_of
+from archsmith.options import JobId, Url, client_of, job_of
 from archsmith.progress import duration, view
 from archsmith.values import Job
 
@@ -23,7 +37,8 @@ EPILOG = """Exit codes: 0 done; 1 the job failed or was cancelled, a download is
 2 wrong usage or invalid input; 3 no service answers, or it has an internal error; 4 no such job or data set, or its
 state forbids the request; 130 interrupted."""
 
-app = typer.Typer(name="archsmith", epilog=EPILOG, add_completion=False, rich_markup_mode=None)
+HELP = {"help_option_names": ["-h", "--help"]}
+app = typer.Typer(name="archsmith", epilog=EPILOG, rich_markup_mode=None, context_settings=HELP)
 
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Show the progress until the job has ended.")]
 
@@ -72,7 +87,7 @@ def submit(
     context: typer.Context,
     job: Annotated[
         str | None,
-        typer.Argument(metavar="[JOB.json|-]", help="File with the job document (JSON); - for standard input."),
+        typer.Argument(metavar="[JOB|-]", help="File with the job document (YAML or JSON); - for standard input."),
     ] = None,
     dataset: Annotated[str | None, typer.Option(help="Name of the data set.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the job, for lists and MLflow.")] = None,
@@ -127,8 +142,8 @@ def submit(
 @app.command("watch")
 def watch_command(context: typer.Context, job_id: JobId, url: Url = None) -> int:
     """Show a job's progress until it has ended. Ctrl-C stops watching; the job keeps running."""
-    with client_of(context, url) as client:
-        return _watch(client, job_id)
+    with job_of(context, url, job_id) as (client, found):
+        return _watch(client, found)
 
 
 @app.command()
@@ -136,22 +151,44 @@ def jobs(
     context: typer.Context,
     state: Annotated[str | None, typer.Option(help="Only jobs in this state.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="Maximum number of jobs.")] = 20,
+    as_json: tables.AsJson = False,
+    as_csv: tables.AsCsv = False,
     url: Url = None,
 ) -> None:
     """List the jobs, newest first."""
-    rows = []
     with client_of(context, url) as client:
-        for job in islice(client.jobs(state=state, page=min(limit, 100)), limit):
-            total = "?" if job.progress.trials_total is None else job.progress.trials_total
-            best = f"{job.best.search_score:.4f}" if job.best else "-"
-            final = f"{job.final_score:.4f}" if job.final_score is not None else "-"
-            made = job.created_at.strftime("%Y-%m-%d %H:%M") if job.created_at else "-"
-            rows.append([job.id, job.state, job.name, job.dataset, f"{job.progress.done}/{total}", best, final, made])
-    _table(["ID", "STATE", "NAME", "DATA SET", "TRIALS", "BEST", "FINAL", "CREATED (UTC)"], rows)
+        found = list(islice(client.jobs(state=state, page=min(limit, 100)), limit))
+    if as_json:
+        tables.show((), [job.document for job in found], as_json=True, as_csv=as_csv)
+        return
+    heads = ("id", "state", "name", "data set", "trials", "best", "final", "created (utc)")
+    tables.show(heads, [_row(job) for job in found], as_csv=as_csv)
 
 
-for _command in (steering.cancel, steering.pause, steering.resume, steering.finish, steering.extend):
+def _row(job: Job) -> dict[str, Any]:
+    total = "?" if job.progress.trials_total is None else job.progress.trials_total
+    return {
+        "id": job.id,
+        "state": job.state,
+        "name": job.name,
+        "data set": job.dataset,
+        "trials": f"{job.progress.done}/{total}",
+        "best": None if job.best is None else job.best.search_score,
+        "final": job.final_score,
+        "created (utc)": job.created_at.strftime("%Y-%m-%d %H:%M") if job.created_at else None,
+    }
+
+
+ELSEWHERE: tuple[Callable[..., Any], ...] = (
+    steering.cancel, steering.pause, steering.resume, steering.finish, steering.extend,
+    job_commands.status, job_commands.show, job_commands.trials, job_commands.curve, job_commands.best,
+    job_commands.report, job_commands.logs, job_commands.delete,
+    space_commands.spaces, space_commands.validate, space_commands.controllers,
+    bundle_commands.predict, bundle_commands.verify, setup_commands.init, setup_commands.doctor,
+)  # fmt: skip
+for _command in ELSEWHERE:
     app.command()(_command)
+app.command("open")(job_commands.open_command)
 
 
 @app.command()
@@ -168,40 +205,11 @@ def download(
 
     Before the job has succeeded, it is the best network so far: then a line on standard error says what is missing.
     """
-    with client_of(context, url) as client:
-        path = client.download_bundle(job_id, output)
+    with job_of(context, url, job_id) as (client, found):
+        path = client.download_bundle(found, output)
     typer.echo(path)
     if (given := provisional(path)) is not None:
         typer.echo(given.words, err=True)
-
-
-Bundle = Annotated[Path, typer.Argument(metavar="BUNDLE", help="A bundle from `archsmith download`.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
-
-
-@app.command()
-def predict(
-    bundle: Bundle,
-    files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="Image files; .npy or .npz files for other data.")
-    ],
-    top: Annotated[int, typer.Option(min=1, help="Number of classes to print for each sample.")] = 3,
-    as_json: AsJson = False,
-) -> int:
-    """Classify files with a bundle. Needs no service, and runs no code of the bundle."""
-    options = ["--top", str(top), *(["--json"] if as_json else []), "--"]
-    return programs.run("predict", [*options, str(bundle), *map(str, files)]).returncode
-
-
-@app.command()
-def verify(
-    bundle: Bundle,
-    no_code: Annotated[bool, typer.Option("--no-code", help="Skip the checks that run the bundle's own code.")] = False,
-    as_json: AsJson = False,
-) -> int:
-    """Check a bundle: checksums, weights, and the logits of each model format. Runs its model.py unless --no-code."""
-    options = [*(["--no-code"] if no_code else []), *(["--json"] if as_json else []), "--"]
-    return programs.run("verify", [*options, str(bundle)]).returncode
 
 
 @app.command("replay")
@@ -241,8 +249,8 @@ def compress(
     url: Url = None,
 ) -> int:
     """Post a job that compresses the winner of a finished job, and print the new job's id."""
-    with client_of(context, url) as client:
-        posted = client.compress(job_id, steps=step or (), max_drop=max_drop)
+    with job_of(context, url, job_id) as (client, found):
+        posted = client.compress(found, steps=step or (), max_drop=max_drop)
         typer.echo(posted.id)
         return _watch(client, posted.id) if watch else OK
 
@@ -259,7 +267,7 @@ def datasets(context: typer.Context, url: Url = None) -> None:
         [dataset.name, dataset.format, dataset.shape or "-", str(dataset.classes), ", ".join(dataset.tasks)]
         for dataset in found
     ]
-    _table(["NAME", "FORMAT", "SHAPE", "CLASSES", "TASKS"], rows)
+    typer.echo(tables.table(["NAME", "FORMAT", "SHAPE", "CLASSES", "TASKS"], rows))
 
 
 @app.command()
@@ -311,7 +319,7 @@ def _print_price(price: dict[str, Any]) -> None:
     ]
     rows.append(["trials", *(f"{price['trials'][part]:.0f}" for part in ("low", "expected", "high"))])
     rows.append(["disk", *(f"{price['disk_bytes'][part] / 1e6:.1f} MB" for part in ("low", "expected", "high"))])
-    _table(["", "LOW", "EXPECTED", "HIGH"], [[row[0].replace("_", " "), *row[1:]] for row in rows])
+    typer.echo(tables.table(["", "LOW", "EXPECTED", "HIGH"], [[row[0].replace("_", " "), *row[1:]] for row in rows]))
     for warning in price.get("warnings", []):
         typer.echo(f"warning: {warning}", err=True)
 
@@ -333,12 +341,6 @@ def _watch(client: Client, job_id: str) -> int:
 
 def _ending(job: Job) -> str:
     return ("was cancelled" if job.state == "cancelled" else job.state) + (f": {job.reason}" if job.reason else "")
-
-
-def _table(heads: list[str], rows: list[list[str]]) -> None:
-    widths = [max(len(row[i]) for row in [heads, *rows]) for i in range(len(heads))]
-    for row in [heads, *rows]:
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def _fail(message: str, code: int) -> int:

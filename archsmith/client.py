@@ -25,7 +25,7 @@ from httpx_sse import SSEError, connect_sse
 
 from archsmith import downloads
 from archsmith.bundles import provisional
-from archsmith.exceptions import ApiError, ConnectError, WaitTimeoutError, api_error
+from archsmith.exceptions import ApiError, ConnectError, InvalidInputError, NotFoundError, WaitTimeoutError, api_error
 from archsmith.folders import packed
 from archsmith.values import Dataset, Event, Job, Json, Trial
 
@@ -81,6 +81,21 @@ class Client:
     def job(self, job_id: str) -> Job:
         return Job.from_json(self._json("GET", f"/v1/jobs/{_segment(job_id)}"))
 
+    def find_job(self, beginning: str) -> str:
+        """The id of the job whose id begins so; a whole id is not looked up.
+
+        Raises NotFoundError where there is none, InvalidInputError where there are several.
+        """
+        if len(beginning) >= len(str(uuid.UUID(int=0))):
+            return beginning
+        found = [job.id for job in self.jobs() if job.id.startswith(beginning.lower())] if beginning else []
+        if len(found) == 1:
+            return found[0]
+        if not found:
+            raise NotFoundError(f"there is no job whose id begins with {beginning!r}", status=404)
+        several = ", ".join(found[:3]) + (" …" if len(found) > 3 else "")
+        raise InvalidInputError(f"{len(found)} jobs have ids that begin with {beginning!r}: {several}", status=422)
+
     def jobs(self, *, state: str | None = None, page: int = 100) -> Iterator[Job]:
         """All jobs, newest first, fetched page by page while iterating."""
         params = {"state": state} if state else {}
@@ -104,6 +119,22 @@ class Client:
     def report(self, job_id: str) -> Json:
         """The report of a finished job: scores, gains over the random search and the baseline, costs."""
         return self._json("GET", f"/v1/jobs/{_segment(job_id)}/report")
+
+    def report_page(self, job_id: str) -> str:
+        """The report of a finished job as a page of HTML that needs no other file."""
+        return self._send("GET", f"/v1/jobs/{_segment(job_id)}/report.html").text
+
+    def log(self, job_id: str, *, lines: int = 200) -> str:
+        """The last lines that the job's driver wrote."""
+        return self._send("GET", f"/v1/jobs/{_segment(job_id)}/log", params={"lines": str(lines)}).text
+
+    def delete(self, job_id: str, *, mlflow: bool = False) -> None:
+        """Remove an ended job with its trials, report and bundle. mlflow: its runs there too.
+
+        Raises ConflictError before it has ended, and while a job that has not ended starts from it.
+        """
+        params = {"mlflow": "true"} if mlflow else {}
+        self._send("DELETE", f"/v1/jobs/{_segment(job_id)}", params=params)
 
     def cancel(self, job_id: str) -> Job:
         """Its measurements and its provisional bundle are kept."""
@@ -230,6 +261,10 @@ class Client:
         fields: `dataset`, or `input_shape` and `classes`. Raises InvalidInputError with every fault.
         """
         return self._json("POST", "/v1/spaces/validate", json={"space": space, **fields})
+
+    def controllers(self) -> list[Json]:
+        """The controllers, each with `name` and its `options`: type, range and default."""
+        return list(self._json("GET", "/v1/controllers")["items"])
 
     def datasets(self) -> list[Dataset]:
         return [Dataset.from_json(item) for item in self._json("GET", "/v1/datasets")["items"]]

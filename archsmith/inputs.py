@@ -11,16 +11,21 @@ import yaml
 
 
 def read_job(source: str | None) -> dict[str, Any]:
-    """The job document in a JSON file or on standard input ("-"); empty without a source. Raises BadParameter."""
+    """The job document in a JSON or YAML file or on standard input ("-"); empty without a source.
+
+    Raises BadParameter.
+    """
     if source is None:
         return {}
     text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
     try:
-        document = json.loads(text)
+        document = json.loads(text) if text.lstrip().startswith("{") else yaml.safe_load(text)
     except ValueError as error:
         raise typer.BadParameter(f"{source} is not valid JSON: {error}") from None
+    except yaml.YAMLError as error:
+        raise typer.BadParameter(f"{source} is not valid YAML or JSON: {' '.join(str(error).split())}") from None
     if not isinstance(document, dict):
-        raise typer.BadParameter(f"{source} must hold a job document, which is a JSON object")
+        raise typer.BadParameter(f"{source} must hold a job document, which is an object (JSON) or a mapping (YAML)")
     return document
 
 

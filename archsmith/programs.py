@@ -4,7 +4,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-MODULES = {"predict": "workers.bundle.predict", "verify": "workers.bundle.verify"}
+MODULES = {"predict": "workers.bundle.predict", "verify": "workers.bundle.verify", "doctor": "api.doctor"}
 
 
 def run(name: str, arguments: Sequence[str], *, capture_output: bool = False) -> subprocess.CompletedProcess[str]:

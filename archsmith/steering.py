@@ -4,26 +4,26 @@ from typing import Annotated
 
 import typer
 
-from archsmith.options import JobId, Url, client_of
+from archsmith.options import JobId, Url, job_of
 from archsmith.progress import summary
 
 
 def cancel(context: typer.Context, job_id: JobId, url: Url = None) -> None:
     """Cancel a job. Its trials are kept, and the best network so far can be downloaded."""
-    with client_of(context, url) as client:
-        typer.echo(summary(client.cancel(job_id)))
+    with job_of(context, url, job_id) as (client, found):
+        typer.echo(summary(client.cancel(found)))
 
 
 def pause(context: typer.Context, job_id: JobId, url: Url = None) -> None:
     """Pause a job. Its running trials stop, and continue from their checkpoints when it is resumed."""
-    with client_of(context, url) as client:
-        typer.echo(summary(client.pause(job_id)))
+    with job_of(context, url, job_id) as (client, found):
+        typer.echo(summary(client.pause(found)))
 
 
 def resume(context: typer.Context, job_id: JobId, url: Url = None) -> None:
     """Put a paused job back into the queue."""
-    with client_of(context, url) as client:
-        typer.echo(summary(client.resume(job_id)))
+    with job_of(context, url, job_id) as (client, found):
+        typer.echo(summary(client.resume(found)))
 
 
 def finish(
@@ -35,8 +35,8 @@ def finish(
     url: Url = None,
 ) -> None:
     """End a job's search now and let it do what follows: final trainings, report and bundle."""
-    with client_of(context, url) as client:
-        typer.echo(summary(client.finish(job_id, within_s=within)))
+    with job_of(context, url, job_id) as (client, found):
+        typer.echo(summary(client.finish(found, within_s=within)))
 
 
 def extend(
@@ -50,5 +50,5 @@ def extend(
     """Set limits of a job's budget, higher or lower. A job that has ended goes on with its search."""
     if trials is None and seconds is None and total_epochs is None:
         raise typer.BadParameter("give at least one of --trials, --seconds and --total-epochs")
-    with client_of(context, url) as client:
-        typer.echo(summary(client.extend(job_id, trials=trials, seconds=seconds, total_epochs=total_epochs)))
+    with job_of(context, url, job_id) as (client, found):
+        typer.echo(summary(client.extend(found, trials=trials, seconds=seconds, total_epochs=total_epochs)))

@@ -91,6 +91,25 @@ class Jobs:
                 move_job(connection, row, target, wanted=wanted)
             return job_of(job_row(connection, job_id))
 
+    def remove_job(self, job_id: str) -> None:
+        """Remove an ended job with all that belongs to it; its idempotency keys may be used again.
+
+        Raises NotFound; Conflict for a job that has not ended, or that one that has not ended starts from.
+        """
+        with self._database.write() as connection:
+            row = job_row(connection, job_id, lock=True)
+            state = JobState(row["state"])
+            ended = [one for one in JobState if one.terminal]
+            if not state.terminal:
+                raise Conflict(f"the job is {state}; cancel it first", state=state, allowed=ended)
+            for other in connection.execute(sa.select(jobs).where(jobs.c.state.not_in(ended))).mappings():
+                spec = JobSpec.from_json(other["spec"])
+                of = None if spec.compress is None else spec.compress.of
+                if job_id in (*spec.warm_start.jobs, spec.init_from, of):
+                    detail = f"job {other['id']}, which is {other['state']}, starts from this one; wait for it"
+                    raise Conflict(detail, state=state, allowed=ended)
+            connection.execute(sa.delete(jobs).where(jobs.c.id == job_id))
+
     def controller_state(self, job_id: str) -> ControllerState | None:
         """The controller's state after the last outcome that it was told; None before the first."""
         with self._database.read() as connection:

@@ -118,9 +118,9 @@ def _is_whole(seen: dict[str, Any], yard: Yard, job_id: str) -> None:
     for number, trial in trials.items():
         run = seen[f"trial/{number}"]
         assert run["status"] == ("FAILED" if number == 3 else "FINISHED")
-        told = f" · {trial.search_score:.3f}" if number != 3 else " · failed"
+        result = f" · {trial.search_score:.3f}" if number != 3 else " · failed"
         kind = " · baseline" if number == 0 else ""
-        assert run["name"] == f"trial {number}{kind}{told} · {short(trial.params)} params"
+        assert run["name"] == f"trial {number}{kind}{result} · {short(trial.params)} params"
         assert run["role"] == ("baseline" if number == 0 else "trial")
         assert trial.choices.items() <= {k: _typed(v) for k, v in run["params"].items()}.items()
         assert run["params"]["hash"] == trial.hash
@@ -132,10 +132,10 @@ def _is_whole(seen: dict[str, Any], yard: Yard, job_id: str) -> None:
         assert [value for _, _, value in run["metrics"].get("latency_ms", [])] == told
         assert trial.mlflow_run_id == run["id"]
     assert parent["status"] == "FINISHED"
-    best = [value for _, _, value in parent["metrics"]["best_score"]]
-    assert best == sorted(best), "the best so far only rises, so the last one is the best"
-    assert best[-1] == yard.ledger.job(job_id).best_score
-    assert len(parent["metrics"]["incumbent_params"]) == len(best)
+    rising = [value for _, _, value in parent["metrics"]["best_score"]]
+    assert rising == sorted(rising), "the best so far only rises, so the last one is the best"
+    assert rising[-1] == yard.ledger.job(job_id).best_score
+    assert len(parent["metrics"]["incumbent_params"]) == len(rising)
     assert parent["name"] == f"digits · {job_id[:8]}"
     assert parent["inputs"] == ["digits"]
     assert "**digits**" in parent["note"]

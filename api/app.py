@@ -12,7 +12,19 @@ from api import errors, openapi_schema
 from api.body import plain_query
 from api.context import Context
 from api.middleware import BodyLimit, Edge, HostCheck, OriginCheck, RequestId
-from api.routes import compress, controllers, datasets, health, job_files, jobs, reports, spaces, steering
+from api.routes import (
+    compress,
+    controllers,
+    datasets,
+    health,
+    job_files,
+    jobs,
+    pictures,
+    predictions,
+    reports,
+    spaces,
+    steering,
+)
 from search.ledger import Ledger
 from workers.datasets import DataStore
 from workers.settings import Settings
@@ -45,10 +57,20 @@ def create_app(settings: Settings, ledger: Ledger, *, edge: Edge | None = None) 
         generate_unique_id_function=lambda route: route.name + "_" + str((route.tags or [""])[0]),
     )
     app.state.context = context
-    routers = [
-        module.router
-        for module in (jobs, job_files, steering, compress, reports, controllers, spaces, datasets, health)
-    ]
+    modules = (
+        jobs,
+        job_files,
+        pictures,
+        predictions,
+        steering,
+        compress,
+        reports,
+        controllers,
+        spaces,
+        datasets,
+        health,
+    )
+    routers = [module.router for module in modules]
     for router in routers:
         app.include_router(router)
     app.state.routes = [route for router in routers for route in router.routes]

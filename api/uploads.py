@@ -14,6 +14,7 @@ from archsmith.errors import Fault, InvalidInput, MalformedInput, PayloadTooLarg
 
 MAX_PARTS = 16
 MAX_FIELD_BYTES = 1024
+_ENDING = re.compile(r"\.[A-Za-z0-9]{1,8}$")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -114,10 +115,12 @@ class _Sink:
             self._file = self._path(label).open("xb")
 
     def _path(self, label: str) -> Path:
-        """The sender's file name is kept if it is plain (idx tells its files apart by their names), else replaced."""
-        index = len(self.form.files)
+        """The sender's file name is kept if it is plain (idx tells its files apart by their names), else replaced by
+        one with the same ending."""
         plain = _PLAIN_NAME.fullmatch(label) and not (self._folder / label).exists()
-        path = self._folder / (label if plain else f"upload-{index}")
+        ending = _ENDING.search(label)
+        made = f"upload-{len(self.form.files)}{ending[0] if ending else ''}"
+        path = self._folder / (label if plain else made)
         self.form.files.append(path)
         return path
 

@@ -119,10 +119,7 @@ def show(context: ContextDep, job: JobDep) -> views.JobDetail:
 @router.get("/{job_id}/trials", dependencies=_JSON)
 def trials(context: ContextDep, job: JobDep, limit: Limit = 50, after: After = None) -> views.TrialPage:
     """The job's trials in order of their numbers, without measurements."""
-    if after is not None and not re.fullmatch(r"[0-9]{1,9}", after):
-        detail = "not a cursor of this list; use `next` of the previous page"
-        raise MalformedInput(Fault(pointer="/after", rule="cursor_invalid", detail=detail))
-    found = context.ledger.trials(job.id, after=None if after is None else int(after), limit=limit + 1)
+    found = context.ledger.trials(job.id, after=trial_cursor(after), limit=limit + 1)
     items = [views.trial_view(trial, job, context.settings, full=False) for trial in found[:limit]]
     return views.TrialPage(items=items, next=str(found[limit - 1].number) if len(found) > limit else None)
 
@@ -130,9 +127,22 @@ def trials(context: ContextDep, job: JobDep, limit: Limit = 50, after: After = N
 @router.get("/{job_id}/trials/{number}", dependencies=_JSON)
 def trial(context: ContextDep, job: JobDep, number: str) -> views.TrialView:
     """A trial with its measurements."""
-    if not re.fullmatch(r"0|[1-9][0-9]{0,8}", number):
-        raise NotFound("trial", number)
-    return views.trial_view(context.ledger.trial(job.id, int(number)), job, context.settings, full=True)
+    return views.trial_view(context.ledger.trial(job.id, trial_number(number)), job, context.settings, full=True)
+
+
+def trial_number(text: str) -> int:
+    """Of a path. Raises NotFound."""
+    if not re.fullmatch(r"0|[1-9][0-9]{0,8}", text):
+        raise NotFound("trial", text)
+    return int(text)
+
+
+def trial_cursor(after: str | None) -> int | None:
+    """Of a list in order of the trials' numbers. Raises MalformedInput."""
+    if after is not None and not re.fullmatch(r"[0-9]{1,9}", after):
+        detail = "not a cursor of this list; use `next` of the previous page"
+        raise MalformedInput(Fault(pointer="/after", rule="cursor_invalid", detail=detail))
+    return None if after is None else int(after)
 
 
 @router.get(
@@ -186,7 +196,9 @@ def bundle(context: ContextDep, job: JobDep, request: Request) -> Response:
 
     In a planned job the best so far is the winner, once it is trained in full. 409 until a trial has a score.
     """
-    found = _bundle(context, job) or _bundle(context, context.ledger.job(job.id))  # one may be replaced meanwhile
+    found = bundle_file(context, job) or bundle_file(
+        context, context.ledger.job(job.id)
+    )  # one may be replaced meanwhile
     if found is None:
         raise not_ready(job, "there is a bundle once a trial has a score")
     path, sha256, mark = found
@@ -199,7 +211,7 @@ def bundle(context: ContextDep, job: JobDep, request: Request) -> Response:
     return FileResponse(path, media_type="application/zip", filename=name, headers=headers)
 
 
-def _bundle(context: Context, job: Job) -> tuple[Path, str, str] | None:
+def bundle_file(context: Context, job: Job) -> tuple[Path, str, str] | None:
     """The file of the bundle to hand out now, its SHA-256, and what its name has at the end."""
     folder = context.settings.job_folder(job.id)
     if job.state is JobState.SUCCEEDED and job.bundle_sha256:

@@ -19,6 +19,9 @@ from search.trial import MAX_ATTEMPTS, RANDOM_ARM, Measurement, Outcome, TrialSt
 _PAGE = 500
 
 
+Point = tuple[int, float]
+
+
 class Trials:
     """Mixed into `Ledger`."""
 
@@ -215,6 +218,21 @@ class Trials:
         if state is not None:
             query = query.where(trials.c.state == state)
         return [trial_of(row) for row in self._of_job(job_id, query)]
+
+    def curves(self, job_id: str, *, after: int | None = None, limit: int = 500) -> list[tuple[int, list[Point]]]:
+        """(number, [(epoch, score), …]) of `limit` trials with number > after, in order of number. Raises NotFound."""
+        numbers = sa.select(trials.c.number).where(trials.c.job_id == job_id).order_by(trials.c.number).limit(limit)
+        if after is not None:
+            numbers = numbers.where(trials.c.number > after)
+        found: dict[int, list[Point]] = {row["number"]: [] for row in self._of_job(job_id, numbers)}
+        if found:
+            columns = (measurements.c.number, measurements.c.epoch, measurements.c.score)
+            within = measurements.c.number.between(min(found), max(found))
+            points = sa.select(*columns).where(measurements.c.job_id == job_id, within)
+            with self._database.read() as connection:
+                for number, epoch, score in connection.execute(points.order_by(*columns[:2])):
+                    found[number].append((epoch, score))
+        return list(found.items())
 
     def facts(self, job_id: str) -> list[tuple[int, dict[str, float]]]:
         """(number, `Trial.facts`) of all completed trials of the search, by number, without what is large.

@@ -1,20 +1,20 @@
 """What the training and the bundle must agree on, for processes that have no need of torch."""
 
+from search.problems import ERRORS, LOSSES, PROBLEM_SCORES, PROBLEMS, SCORES, loss_name, score_name
+
+__all__ = [
+    "ERRORS",
+    "GRAPH_TASKS",
+    "LOSSES",
+    "PROBLEMS",
+    "PROBLEM_SCORES",
+    "SCORES",
+    "are_marks",
+    "loss_name",
+    "score_name",
+]
+
 GRAPH_TASKS = ("nodes", "graphs", "links")
-SCORES = {
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "auc": "area under the ROC curve",
-    "average_precision": "average precision",
-}
-"""Name of a score -> what people call it. A search can maximise any but the last."""
-
-
-def score_name(asked: str, task: str) -> str:
-    """What "auto" means for a task: the AUC for links, the accuracy for all else."""
-    if asked != "auto":
-        return asked
-    return "auc" if task == "links" else "accuracy"
 
 
 def are_marks(mean: tuple[float, ...], std: tuple[float, ...]) -> bool:

@@ -94,7 +94,7 @@ class Measurement:
     """One epoch of one trial, on the validation split.
 
     epoch: 1 for the first.
-    score: the objective's raw value, a fraction 0 to 1 for accuracy.
+    score: the objective's raw value, at most 1; a fraction 0 to 1 for accuracy, below 0 for a poor regression.
     train_loss: mean cross entropy of the epoch, nats.
     seconds: wall-clock time of the epoch.
     measures: other raw measures by name; those that the job's objectives need are there from epoch 1 on.

@@ -22,5 +22,5 @@ def unequal_classes(score: str, info: DatasetInfo, task: str) -> str | None:
     return (
         f"the classes are unequal: {large!r} has {most:,} samples and {small!r} {least:,} ({most / least:.1f} to 1): "
         f"never to answer {small!r} costs little accuracy; set objective.score to 'balanced_accuracy' if every class "
-        "counts alike"
+        "counts alike, and trial.class_weights to 'balanced' so that it does in the training too"
     )

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from mlflow import MlflowClient
+from mlflow.entities import Metric
 from mlflow.exceptions import MlflowException
 
 from search.ledger import Job
@@ -25,8 +26,7 @@ def register(client: MlflowClient, job: Job, folder: Path, *, run: str, at: int)
         return  # the bundle's main network is the first job's, which is registered already
     for path, text in mlflow_files(folder, run=run, at=at).items():
         client.log_text(run, text, f"bundle/{path}")
-    for name, gain in json.loads((folder / "report.json").read_text()).get("gains", {}).items():
-        client.set_tag(run, f"archsmith.gain_{name}", gain["words"])
+    _report(client, folder, run=run, at=at)
     model = naming.model(job.name, job.spec.dataset, job.id)
     with contextlib.suppress(MlflowException):  # it exists already: an earlier job of the same name
         client.create_registered_model(model, description=f"The best networks found on {job.spec.dataset}.")
@@ -40,6 +40,17 @@ def register(client: MlflowClient, job: Job, folder: Path, *, run: str, at: int)
             model, f"runs:/{run}/bundle", run_id=run, tags=tags, description=about, await_creation_for=0
         )
     _crown(client, model)
+
+
+def _report(client: MlflowClient, folder: Path, *, run: str, at: int) -> None:
+    """What the scores are, all of them on the test split, and the gains in words. Errors are in targets' units."""
+    report = json.loads((folder / "report.json").read_text())
+    client.set_tag(run, "archsmith.score", report["score"])
+    client.set_tag(run, "archsmith.problem", report["dataset"].get("problem", "classification"))
+    measures = [Metric(f"final_{name}", value, at, 0) for name, value in report.get("measures", {}).items()]
+    client.log_batch(run, metrics=measures)
+    for name, gain in report.get("gains", {}).items():
+        client.set_tag(run, f"archsmith.gain_{name}", gain["words"])
 
 
 def _crown(client: MlflowClient, model: str) -> None:

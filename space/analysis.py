@@ -27,7 +27,7 @@ class Analysis:
 
     params: trainable parameters.
     macs: multiply-accumulates of convolutions and linear layers in one sample's forward pass.
-    receptive_field: side, in input pixels, of the square that one position of the last feature map can see, on an input
+    receptive_field: side, in input pixels (steps of a series), of the square that one position of the last feature map can see, on an input
         without edges (so it may exceed the input); the longer side if it is not a square. Global pooling, flatten and
         linear layers read all positions and leave the figure unchanged. After a resize the positions see different
         widths, and the figure may be off by one position of the smaller map. For graph data: how many hops a row sees.

@@ -43,7 +43,8 @@ class ObjectiveSpec:
     """What is maximised and minimised, and the constraints, as expressions, that every architecture must keep.
 
     maximize, minimize: names of measures, see `search/objective.py`; together at least one.
-    score: what a trial's score is, "accuracy", "balanced_accuracy" or "auc"; "auto" is AUC for links, else accuracy.
+    score: what a trial's score is, one of those of the data set's problem (`workers.conventions.PROBLEM_SCORES`, the
+    default first); "auto" is the default, for links the AUC.
     """
 
     maximize: tuple[str, ...] = ("score",)
@@ -131,6 +132,8 @@ class TrialSpec:
     batch_size: None = by the plan, BATCH without one.
     scheduler: one of SCHEDULERS. stop_hopeless: whether a trial is stopped that will not become a finalist (futility).
     precision, layout: "auto" = by calibration.
+    loss: "auto", or one of those of the data set's problem. class_weights: "none", "balanced" (each class counts as
+    much as any other), or a positive number for each class or label.
     """
 
     cpus: float = 1.0
@@ -142,6 +145,12 @@ class TrialSpec:
     learning_rate: float = 0.01
     precision: str = "auto"
     layout: str = "auto"
+    loss: str = "auto"
+    class_weights: str | tuple[float, ...] = "none"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.class_weights, str):  # JSON has lists
+            object.__setattr__(self, "class_weights", tuple(self.class_weights))
 
     @property
     def device(self) -> str:

@@ -10,12 +10,16 @@ from workers.datasets.info import DatasetInfo
 from workers.datasets.raw import Array, RawDataset
 from workers.datasets.splits import Splits
 
+ONE_CLASS = ("classification", "ordinal")
+"""Problems whose answer is one class: what is checked of classes is checked of these."""
+NO_CLASSES = np.empty(0, dtype=np.int64)
+
 
 def samples(info: DatasetInfo, raw: RawDataset, splits: Splits, *, items: Hashes, x: Array) -> DatasetInfo:
     """info with the check of pictures or volumes. x: (N, …) as stored; items: a hash of each; splits: of seed 0."""
     noun = "picture" if raw.kind == "image" else raw.kind
     material = Material(
-        x=x, y=raw.y, splits=splits, items=items, given="test" in raw.parts,
+        x=x, y=raw.y if raw.problem in ONE_CLASS else NO_CLASSES, splits=splits, items=items, given="test" in raw.parts,
         named=names_of_rows(raw.parts, raw.names, noun=noun),
     )  # fmt: skip
     return _with(info, material)
@@ -23,8 +27,8 @@ def samples(info: DatasetInfo, raw: RawDataset, splits: Splits, *, items: Hashes
 
 def graphs(info: DatasetInfo, raw: RawGraphs, splits: Splits, *, items: Hashes | None) -> DatasetInfo:
     """The same for graphs. items: fingerprints of many graphs, None for one graph. splits: first task, seed 0."""
-    labelled = raw.y is not None and info.tasks[0] != "links"
-    y = raw.y if raw.y is not None and labelled else np.empty(0, dtype=np.int64)
+    labelled = raw.problem in ONE_CLASS and info.tasks[0] != "links"
+    y = raw.y if raw.y is not None and labelled else NO_CLASSES
     noun = "node" if raw.graph is None else "graph"
     given = raw.part is not None and info.tasks[0] == "nodes"
     names = raw.names if raw.graph is None else ()

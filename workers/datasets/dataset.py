@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from workers.datasets.answers import target_statistics
 from workers.datasets.graph_splits import LinkSplits
 from workers.datasets.graphs import Numbers, both_ways
 from workers.datasets.info import DatasetInfo
-from workers.datasets.raw import Array, Labels
+from workers.datasets.raw import Array
 from workers.datasets.splits import Splits, index_hash
 from workers.datasets.values import GraphSplit, Split
 
@@ -20,8 +21,9 @@ LINK_CLASSES = ("no link", "link")
 class Dataset:
     """Each split is read from the mapped files when it is accessed.
 
-    x: samples as stored, of graphs (N, F) features of the nodes. y: labels of samples, nodes or graphs, see RawGraphs;
-    empty for a graph without. edges: (2, E) each once, graph: (N,), both empty except for graphs, and graph for many.
+    x: samples as stored, of graphs (N, F) features of the nodes. y: answers for samples, nodes or graphs, see
+    RawDataset and RawGraphs; empty for a graph without. edges: (2, E) each once, graph: (N,), both empty except for
+    graphs, and graph for many.
     mean, std: in the units of x, normalise as (x - mean) / std: per channel over search_train; per feature over the
     nodes of search_train for "graphs", over all nodes for "nodes" and "links", where features are seen by all.
     sibling: opens the same data set under the same seed for another task.
@@ -31,7 +33,7 @@ class Dataset:
     seed: int
     task: str
     x: Array
-    y: Labels
+    y: Array
     splits: Splits
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -61,8 +63,28 @@ class Dataset:
         return self._gather(self.splits.test, final=True)
 
     @property
+    def problem(self) -> str:
+        """Of the task: whether two nodes are linked is a classification, whatever the nodes' own answers are."""
+        return "classification" if self.task == "links" else self.info.problem
+
+    @property
+    def target_mean(self) -> tuple[float, ...]:
+        """Of regression, the mean of each target over search_train, in its own units; else ()."""
+        return self._targets()[0]
+
+    @property
+    def target_std(self) -> tuple[float, ...]:
+        """Of regression, the standard deviation of each target over search_train, 1 for one that is flat; else ()."""
+        return self._targets()[1]
+
+    def _targets(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        if self.problem != "regression":
+            return (), ()
+        return target_statistics(self.y[self.splits.search_train])
+
+    @property
     def classes(self) -> int:
-        """Of the task: 2 for links."""
+        """Outputs of a network for the task: classes (2 for links), labels or targets."""
         return len(self.class_names)
 
     @property

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from workers.datasets.graphs import PART_NUMBERS, Numbers
-from workers.datasets.raw import Array, Labels
+from workers.datasets.raw import Array
 from workers.datasets.splits import Indices, Splits, channel_statistics, complete_splits
+from workers.datasets.strata import known, strata
 
 VAL_LINKS = 0.05
 TEST_LINKS = 0.10
@@ -42,14 +43,14 @@ class LinkSplits(Splits):
         return pairs[:, : pairs.shape[1] // 2]
 
 
-def node_splits(y: Labels, part: Array | None, *, seed: int) -> Splits:
+def node_splits(y: Array, part: Array | None, *, seed: int, problem: str = "classification") -> Splits:
     """The source's parts where it has them, what is missing drawn class by class; nodes without a label are in none."""
     if part is None:
-        return complete_splits({"train": np.flatnonzero(y >= 0)}, y, seed=seed)
+        return complete_splits({"train": np.flatnonzero(known(y, problem))}, strata(y, problem), seed=seed)
     rows = {name: np.flatnonzero(part == number) for name, number in PART_NUMBERS.items()}
     if len(rows["val"]):
         return GivenNodes(search_train=rows["train"], search_val=rows["val"], test=rows["test"])
-    return complete_splits({"train": rows["train"], "test": rows["test"]}, y, seed=seed)
+    return complete_splits({"train": rows["train"], "test": rows["test"]}, strata(y, problem), seed=seed)
 
 
 def link_splits(edges: Numbers, *, nodes: int, seed: int) -> LinkSplits:
@@ -86,9 +87,9 @@ def draw_pairs(edges: Numbers, *, count: int, nodes: int, seed: tuple[int, ...])
     return np.stack(divmod(found[:count], nodes))
 
 
-def graph_splits(y: Labels, *, seed: int) -> Splits:
+def graph_splits(y: Array, *, seed: int, problem: str = "classification") -> Splits:
     """Numbers of whole graphs, class by class."""
-    return complete_splits({"train": np.arange(len(y), dtype=np.int64)}, y, seed=seed)
+    return complete_splits({"train": np.arange(len(y), dtype=np.int64)}, strata(y, problem), seed=seed)
 
 
 def feature_statistics(x: Array, rows: Numbers) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -2,7 +2,8 @@
 
 NAME/x.npy       (N, F) uint8 or float32, features of the nodes
 NAME/edges.npy   (2, E) int64, each undirected edge once
-NAME/y.npy       (N,) or (G,) int64 labels of nodes or graphs; absent without labels
+NAME/y.npy       (N,) or (G,) int64 labels of nodes or graphs; absent without labels; float32 or uint8 (G or N, K) for
+                 regression or several labels
 NAME/graph.npy   (N,) int64, the graph of each node; only of many graphs
 NAME/part.npy    (N,) int8, the source's own split of the nodes; only where it has one
 """
@@ -15,12 +16,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from workers.datasets.answers import answer_warnings, counts
 from workers.datasets.dataset import LINK_CLASSES
 from workers.datasets.graph_splits import feature_statistics, graph_splits, link_splits, node_splits
 from workers.datasets.graphs import PART_NUMBERS, Numbers, RawGraphs
 from workers.datasets.info import DatasetInfo
-from workers.datasets.raw import Array, Labels, chunks, class_warnings, item_bytes
+from workers.datasets.raw import Array, chunks, item_bytes
 from workers.datasets.splits import Splits, duplicates_across
+from workers.datasets.strata import known
 
 ROUNDS = 8
 """Rounds of refinement in `fingerprints`: more hops than most networks on graphs have layers."""
@@ -31,6 +34,8 @@ def write(folder: Path, raw: RawGraphs) -> str:
     arrays = {"edges": raw.edges, "y": raw.y, "graph": raw.graph, "part": raw.part}
     given = {name: array for name, array in arrays.items() if array is not None}
     header = {"kind": "graph", "shape": raw.x.shape, "dtype": raw.x.dtype.name, "arrays": sorted(given)}
+    if raw.problem != "classification":
+        header["problem"] = raw.problem
     digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
     out = np.lib.format.open_memmap(folder / "x.npy", mode="w+", dtype=raw.x.dtype, shape=raw.x.shape)
     for rows in chunks(len(raw.x), item_bytes(raw.x)):
@@ -43,13 +48,15 @@ def write(folder: Path, raw: RawGraphs) -> str:
     return digest.hexdigest()
 
 
-def make_task_splits(task: str, *, x: Array, y: Labels, edges: Numbers, part: Array | None, seed: int) -> Splits:
-    """Raises InvalidDataset (too_few_samples) when a split would be empty."""
+def make_task_splits(
+    task: str, *, x: Array, y: Array, edges: Numbers, part: Array | None, seed: int, problem: str = "classification"
+) -> Splits:
+    """problem: of y. Raises InvalidDataset (too_few_samples) when a split would be empty."""
     if task == "links":
         return link_splits(edges, nodes=len(x), seed=seed)
     if task == "graphs":
-        return graph_splits(y, seed=seed)
-    return node_splits(y, part, seed=seed)
+        return graph_splits(y, seed=seed, problem=problem)
+    return node_splits(y, part, seed=seed, problem=problem)
 
 
 def task_statistics(
@@ -78,7 +85,8 @@ def describe(
         input_shape=(raw.x.shape[1],),
         classes=len(names),
         class_names=names,
-        counts=(raw.edges.shape[1],) * 2 if links or raw.y is None else _counts(raw.y, len(names)),
+        counts=(raw.edges.shape[1],) * 2 if links or raw.y is None else counts(raw.y, raw.problem, len(names)),
+        problem="classification" if links else raw.problem,
         train=sizes["search_train"],
         val=sizes["search_val"],
         test=sizes["test"],
@@ -110,19 +118,15 @@ def _report(raw: RawGraphs, splits: Splits, items: npt.NDArray[np.uint64] | None
     return report
 
 
-def _counts(y: Labels, classes: int) -> tuple[int, ...]:
-    return tuple(np.bincount(y[y >= 0], minlength=classes).tolist())
-
-
 def _warnings(raw: RawGraphs) -> tuple[str, ...]:
     if raw.y is None:
         return ()
-    known = raw.y >= 0
-    trained = known if raw.part is None else raw.part == PART_NUMBERS["train"]
-    y = np.concatenate([raw.y[trained], raw.y[known & ~trained]])
-    found = class_warnings(y, raw.class_names, {"train": (0, int(trained.sum()))})
-    if not known.all():
-        found = (*found, f"{int((~known).sum())} of {len(known)} nodes have no label and are in no split")
+    answered = known(raw.y, raw.problem)
+    trained = answered if raw.part is None else raw.part == PART_NUMBERS["train"]
+    y = np.concatenate([raw.y[trained], raw.y[answered & ~trained]])
+    found = answer_warnings(y, raw.class_names, {"train": (0, int(trained.sum()))}, raw.problem)
+    if not answered.all():
+        found = (*found, f"{int((~answered).sum())} of {len(answered)} nodes have no label and are in no split")
     if raw.graph is None and raw.no_links:
         found = (*found, f"the task 'links' is not available: {raw.no_links}")
     return found

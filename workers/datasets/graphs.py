@@ -32,6 +32,8 @@ class RawGraphs:
     edges: (2, E) each undirected edge once, first < second, ascending, no self-loops.
     graph: (N,) the graph of each node, ascending from 0 without gaps; None when all nodes are of one graph.
     y: with `graph` (G,) labels of the graphs; else (N,) of the nodes, -1 where unknown, or None. classes 0..k-1.
+    problem: of y, one of `workers.conventions.PROBLEMS` but segmentation. multilabel: y (G or N, K) uint8, 255 where a
+    node's labels are unknown; regression: (G or N, K) float32, NaN where a node's numbers are.
     part: (N,) the source's own split of the nodes by PART_NUMBERS, 0 for none; None without one.
     names: of the nodes, where the source has them.
     """
@@ -40,13 +42,14 @@ class RawGraphs:
     x: Array
     edges: Numbers
     graph: Numbers | None = None
-    y: Labels | None = None
+    y: Array | None = None
     class_names: tuple[str, ...] = ()
     part: npt.NDArray[np.int8] | None = None
     warnings: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     names: Sequence[str] = ()
     notes: Mapping[str, Any] = field(default_factory=dict)
+    problem: str = "classification"
 
     @property
     def tasks(self) -> tuple[str, ...]:

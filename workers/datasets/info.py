@@ -17,8 +17,11 @@ class DatasetInfo:
     parts: the source's own split of pictures and volumes, [start, stop) rows; {} for graphs, whose report names it.
     report: warnings, ignored and corrupt files, duplicates.
     check: what `workers.datasets.check` found, None for a data set that was stored before there was one.
-    split_counts: answers per class in train, val and test, of the first task under seed 0; None as for check, and for
-    links.
+    split_counts: answers per class in train, val and test, of the first task under seed 0; None as for check, for
+    links, and where an answer is no single class.
+    problem: one of `workers.conventions.PROBLEMS`, of the first task. classes, class_names, counts are then: ordinal,
+    as for classes, in their order; multilabel, labels and the samples that have each; regression, targets and the
+    answers to each; segmentation, classes of a pixel and the pixels of each.
     """
 
     name: str
@@ -39,6 +42,7 @@ class DatasetInfo:
     tasks: tuple[str, ...] = ("image",)
     check: dict[str, Any] | None = None
     split_counts: dict[str, list[int]] | None = None
+    problem: str = "classification"
 
     def to_json(self) -> dict[str, Any]:
         return json.loads(json.dumps(asdict(self)))  # type: ignore[no-any-return]

@@ -28,7 +28,10 @@ class RawDataset:
     pieces: arrays (N_i, C, H, W), or (N_i, C, D, H, W) for volumes, of any accepted number type, one after the other;
     may be views of files.
     dtype: what the store keeps: uint8, or float32.
-    y: (N,) labels 0..classes-1 of all pieces.
+    problem: one of `workers.conventions.PROBLEMS`.
+    y: answers to all pieces. classification, ordinal: (N,) int64, 0..classes-1. multilabel: (N, K) uint8, 0 or 1.
+    regression: (N, K) float32. segmentation: (N, H, W) uint8, 255 = not judged, perhaps a view of a file.
+    class_names: of the K classes, labels or targets.
     parts: the source's own split as [start, stop) rows: always "train", and "val" and "test" where the source has them.
     groups: (N,) the group of each sample, of which none may cross the splits; None where samples stand alone.
     names: of the rows, where the source has them (files of pictures).
@@ -37,7 +40,7 @@ class RawDataset:
     format: str
     pieces: tuple[Array, ...]
     dtype: np.dtype[Any]
-    y: Labels
+    y: Array
     class_names: tuple[str, ...]
     parts: Parts
     warnings: tuple[str, ...] = ()
@@ -46,6 +49,7 @@ class RawDataset:
     names: Sequence[str] = ()
     notes: Mapping[str, Any] = field(default_factory=dict)
     groups: Labels | None = None
+    problem: str = "classification"
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -55,6 +59,11 @@ class RawDataset:
     @property
     def kind(self) -> str:
         return "volume" if self.pieces[0].ndim == 5 else "image"
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """What may be asked about the samples."""
+        return ("segmentation",) if self.problem == "segmentation" else (self.kind,)
 
     def batches(self) -> Iterator[Array]:
         """The samples in order, as contiguous arrays of `dtype`, a bounded number at a time."""

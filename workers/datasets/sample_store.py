@@ -1,7 +1,7 @@
 """Pictures and volumes on disk, and their description.
 
 NAME/x.npy       (N, C, H, W) or (N, C, D, H, W) uint8 or float32, rows in the order train, val, test of the source
-NAME/y.npy       (N,) int64
+NAME/y.npy       (N,) int64; (N, K) uint8 for several labels, (N, K) float32 for regression, (N, H, W) uint8 for masks
 NAME/items.npy   (N,) uint64, a hash of each sample's bytes
 NAME/groups.npy  (N,) int64, the group of each sample; only where there are groups
 """
@@ -14,14 +14,17 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from workers.datasets.answers import answer_warnings, counts
 from workers.datasets.info import DatasetInfo
-from workers.datasets.raw import RawDataset, class_warnings
+from workers.datasets.raw import RawDataset, chunks, item_bytes
 from workers.datasets.splits import Splits, duplicates_across
 
 
 def write(folder: Path, raw: RawDataset) -> tuple[str, npt.NDArray[np.uint64]]:
     """Writes x, y and the hash of each item; returns the SHA-256 of the content and the item hashes."""
     header = {"shape": raw.shape, "dtype": raw.dtype.name, "parts": {k: list(v) for k, v in raw.parts.items()}}
+    if raw.problem != "classification":
+        header["problem"] = raw.problem
     digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
     items = np.empty(len(raw.y), dtype=np.uint64)
     start = 0
@@ -34,7 +37,9 @@ def write(folder: Path, raw: RawDataset) -> tuple[str, npt.NDArray[np.uint64]]:
             for row, item in enumerate(batch, start=start):
                 items[row] = int.from_bytes(hashlib.blake2b(item.data, digest_size=8).digest(), "little")
             start += len(batch)
-    digest.update(raw.y.astype("<i8").tobytes())
+    stored = np.dtype("<i8") if raw.problem in ("classification", "ordinal") else raw.y.dtype.newbyteorder("<")
+    for rows in chunks(len(raw.y), item_bytes(raw.y)):
+        digest.update(np.ascontiguousarray(raw.y[rows], dtype=stored).data)
     if raw.groups is not None:
         digest.update(raw.groups.astype("<i8").tobytes())
         np.save(folder / "groups.npy", raw.groups)
@@ -45,7 +50,7 @@ def write(folder: Path, raw: RawDataset) -> tuple[str, npt.NDArray[np.uint64]]:
 
 def describe(name: str, raw: RawDataset, splits: Splits, *, sha256: str, items: npt.NDArray[np.uint64]) -> DatasetInfo:
     """splits: of seed 0. Raises InvalidDataset for labels that no classifier can learn from."""
-    warnings = [*raw.warnings, *class_warnings(raw.y, raw.class_names, raw.parts)]
+    warnings = [*raw.warnings, *answer_warnings(raw.y, raw.class_names, raw.parts, raw.problem)]
     duplicates = {"items": int(len(items) - len(np.unique(items))), **duplicates_across(items, splits)}
     if duplicates["items"]:
         warnings.append(f"{duplicates['items']} samples are byte for byte repeats of others")
@@ -53,11 +58,12 @@ def describe(name: str, raw: RawDataset, splits: Splits, *, sha256: str, items: 
         name=name,
         format=raw.format,
         kind=raw.kind,
-        tasks=(raw.kind,),
+        tasks=raw.tasks,
         input_shape=raw.shape[1:],
         classes=len(raw.class_names),
         class_names=raw.class_names,
-        counts=tuple(np.bincount(raw.y, minlength=len(raw.class_names)).tolist()),
+        counts=counts(raw.y, raw.problem, len(raw.class_names)),
+        problem=raw.problem,
         train=len(splits.search_train),
         val=len(splits.search_val),
         test=len(splits.test),

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from workers.datasets.group_splits import carve_groups
 from workers.datasets.raw import Array, Labels, Parts, chunks, fault, item_bytes
+from workers.datasets.strata import strata
 
 Indices = npt.NDArray[np.int64]
 
@@ -40,20 +41,23 @@ def index_hash(indices: Indices) -> str:
     return hashlib.sha256(np.ascontiguousarray(indices, dtype="<i8").tobytes()).hexdigest()
 
 
-def make_splits(y: Labels, parts: Parts, *, seed: int, groups: Labels | None = None) -> Splits:
-    """Keeps the source's own val and test rows; takes what is missing from train, class by class.
+def make_splits(
+    y: Array, parts: Parts, *, seed: int, groups: Labels | None = None, problem: str = "classification"
+) -> Splits:
+    """Keeps the source's own val and test rows; takes what is missing from train, stratum by stratum.
 
+    y: answers, for classes (N,); what the strata are for another problem is said in `strata`.
     groups: (N,) the group of each sample; no group is in two of the splits that are drawn.
 
     Raises InvalidDataset (too_few_samples) when a split would be empty.
     """
     return complete_splits(
-        {name: np.arange(*parts[name], dtype=np.int64) for name in parts}, y, seed=seed, groups=groups
+        {name: np.arange(*parts[name], dtype=np.int64) for name in parts}, strata(y, problem), seed=seed, groups=groups
     )
 
 
 def complete_splits(rows: Mapping[str, Indices], y: Labels, *, seed: int, groups: Labels | None = None) -> Splits:
-    """The same for parts given as row numbers, "train" and perhaps "val" and "test"."""
+    """The same for parts given as row numbers, "train" and perhaps "val" and "test". y: (N,) strata."""
     train, test, val = rows["train"], rows.get("test"), rows.get("val")
     if groups is not None:
         if test is None:

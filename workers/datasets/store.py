@@ -26,11 +26,12 @@ import numpy as np
 from archsmith.errors import AlreadyExists, Fault, InvalidDataset, NotFound
 from workers.atomic import write_whole
 from workers.datasets import checked, digits, graph_store, removal, sample_store
+from workers.datasets.answers import answer_warnings
 from workers.datasets.dataset import Dataset
 from workers.datasets.graph_splits import GivenNodes, LinkSplits
 from workers.datasets.graphs import PART_NUMBERS, RawGraphs
 from workers.datasets.info import DatasetInfo
-from workers.datasets.raw import Array, RawDataset, class_warnings
+from workers.datasets.raw import Array, RawDataset
 from workers.datasets.splits import Splits, channel_statistics, duplicates_across, make_splits
 
 BUILT_IN = {"digits": digits.read}
@@ -76,7 +77,8 @@ class DataStore:
             detail = f"the data set {name!r} has the tasks {', '.join(info.tasks)}, got {task[:40]!r}"
             raise InvalidDataset(Fault(pointer="", rule="task_unsupported", detail=detail, allowed=list(info.tasks)))
         x = np.load(folder / "x.npy", mmap_mode="r", allow_pickle=False)
-        arrays = {key: _optional(folder / f"{key}.npy") for key in ("y", "edges", "graph", "part", "groups")}
+        arrays = {key: _optional(folder / f"{key}.npy") for key in ("edges", "graph", "part", "groups")}
+        arrays["y"] = _optional(folder / "y.npy", mapped=info.problem == "segmentation")
         graphs = info.kind == "graph"
         path = folder / (f"splits-{seed}-{task}.npz" if graphs else f"splits-{seed}.npz")
         stored = _read_splits(path, _kind_of_splits(task, arrays["part"]))
@@ -157,7 +159,7 @@ class DataStore:
 
     def _write(self, name: str, raw: RawDataset | RawGraphs) -> DatasetInfo:
         if isinstance(raw, RawDataset):  # before anything is written
-            class_warnings(raw.y, raw.class_names, raw.parts)
+            answer_warnings(raw.y, raw.class_names, raw.parts, raw.problem)
         splits = _first_splits(raw)
         self._root.mkdir(parents=True, exist_ok=True)
         temp = Path(tempfile.mkdtemp(prefix=".", suffix="-incoming", dir=self._root))
@@ -200,17 +202,19 @@ Stored = tuple[Splits, tuple[float, ...], tuple[float, ...]]
 def _first_splits(raw: RawDataset | RawGraphs) -> Splits:
     """Of the first task under seed 0, for the sizes. Raises InvalidDataset for data that cannot be split."""
     if isinstance(raw, RawDataset):
-        return make_splits(raw.y, raw.parts, seed=0, groups=raw.groups)
+        return make_splits(raw.y, raw.parts, seed=0, groups=raw.groups, problem=raw.problem)
     y = EMPTY if raw.y is None else raw.y
-    return graph_store.make_task_splits(raw.tasks[0], x=raw.x, y=y, edges=raw.edges, part=raw.part, seed=0)
+    return graph_store.make_task_splits(
+        raw.tasks[0], x=raw.x, y=y, edges=raw.edges, part=raw.part, seed=0, problem=raw.problem
+    )
 
 
 def _make_splits(info: DatasetInfo, task: str, x: Array, arrays: dict[str, Any], *, seed: int) -> Stored:
     if info.kind != "graph":
-        splits = make_splits(arrays["y"], info.parts, seed=seed, groups=arrays["groups"])
+        splits = make_splits(arrays["y"], info.parts, seed=seed, groups=arrays["groups"], problem=info.problem)
         return (splits, *channel_statistics(x, splits.search_train))
     splits = graph_store.make_task_splits(
-        task, x=x, y=arrays["y"], edges=arrays["edges"], part=arrays["part"], seed=seed
+        task, x=x, y=arrays["y"], edges=arrays["edges"], part=arrays["part"], seed=seed, problem=info.problem
     )
     return (splits, *graph_store.task_statistics(task, splits, x=x, graph=arrays["graph"]))
 
@@ -222,8 +226,8 @@ def _kind_of_splits(task: str, part: Array | None) -> type[Splits]:
     return GivenNodes if task == "nodes" and val_given else Splits
 
 
-def _optional(path: Path) -> Any:
-    return np.load(path, allow_pickle=False) if path.is_file() else None
+def _optional(path: Path, *, mapped: bool = False) -> Any:
+    return np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False) if path.is_file() else None
 
 
 def _read_splits(path: Path, kind: type[Splits]) -> Stored | None:

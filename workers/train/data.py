@@ -15,7 +15,10 @@ AnySplit = Split | GraphSplit
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Samples:
-    """x: (N, C, H, W) or (N, C, D, H, W), uint8 or float32; y: (N,) int64. Both on one device."""
+    """x: (N, C, H, W) or (N, C, D, H, W), uint8 or float32; y: (N,) int64, or as the problem has it (`RawDataset`).
+
+    Both on one device.
+    """
 
     x: Tensor
     y: Tensor
@@ -45,6 +48,7 @@ class TrainData:
 
     task: "image", "volume", "nodes", "graphs" or "links". val: None for a final training.
     mean, std: per channel, or per feature of nodes, in the units of x; see `workers.train.features` for marks.
+    problem, target_mean, target_std: as in `workers.train.job_data.JobData`.
     """
 
     task: str = "image"
@@ -52,6 +56,9 @@ class TrainData:
     val: Samples | None
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
+    problem: str = "classification"
+    target_mean: tuple[float, ...] = ()
+    target_std: tuple[float, ...] = ()
     _windows: dict[tuple[int, bool], Windows] = field(default_factory=dict, repr=False, compare=False)
     _orders: list[Tensor] = field(default_factory=list, repr=False, compare=False)
     _resized: "dict[int, TrainData]" = field(default_factory=dict, repr=False, compare=False)
@@ -102,12 +109,18 @@ class TrainData:
         mean: tuple[float, ...] = (),
         std: tuple[float, ...] = (),
         task: str = "image",
+        problem: str = "classification",
+        target_mean: tuple[float, ...] = (),
+        target_std: tuple[float, ...] = (),
     ) -> "TrainData":
         seen = Samples.of(train, device)
         other = None if val is None else Samples.of(val, device)
         if other is not None and isinstance(val, GraphSplit) and torch.equal(seen.x, other.x):
             other = replace(other, x=seen.x)  # nodes of one graph, the same in both: kept once
-        return cls(task=task, train=seen, val=other, mean=mean, std=std)
+        return cls(
+            task=task, train=seen, val=other, mean=mean, std=std,
+            problem=problem, target_mean=target_mean, target_std=target_std,
+        )  # fmt: skip
 
 
 def resized(samples: Samples, side: int) -> Samples:

@@ -16,7 +16,8 @@ class JobData:
     """key: identifies the content in the cache of a process. val: None in the final stage. test: None in the search.
 
     task: one of the data set's; Split for "image" and "volume", else GraphSplit. mean, std: in the units of x, per
-    channel or feature, as `Dataset` says. donor: whose weights new networks start from.
+    channel or feature, as `Dataset` says. donor: whose weights new networks start from. problem: one of
+    `workers.conventions.PROBLEMS`. target_mean, target_std: of the targets of regression, in their own units; else ().
     """
 
     key: str
@@ -27,6 +28,9 @@ class JobData:
     std: tuple[float, ...]
     task: str = "image"
     donor: Donor | None = None
+    problem: str = "classification"
+    target_mean: tuple[float, ...] = ()
+    target_std: tuple[float, ...] = ()
 
 
 def search_data(dataset: Dataset) -> JobData:
@@ -40,6 +44,9 @@ def search_data(dataset: Dataset) -> JobData:
         test=None,
         mean=dataset.mean,
         std=dataset.std,
+        problem=dataset.problem,
+        target_mean=dataset.target_mean,
+        target_std=dataset.target_std,
     )
 
 
@@ -57,6 +64,9 @@ def final_data(dataset: Dataset) -> JobData:
         test=_sharing(dataset.test, train),
         mean=dataset.mean,
         std=dataset.std,
+        problem=dataset.problem,
+        target_mean=dataset.target_mean,
+        target_std=dataset.target_std,
     )
 
 

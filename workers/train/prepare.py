@@ -171,8 +171,9 @@ def _on_device(data: JobData, name: str) -> "TrainData":
     if key not in _ON_DEVICE:
         _ON_DEVICE.clear()  # one job at a time in a process
         _ON_DEVICE[key] = TrainData.on(
-            name, task=data.task, train=data.train, val=data.val, mean=data.mean, std=data.std
-        )
+            name, task=data.task, train=data.train, val=data.val, mean=data.mean, std=data.std,
+            problem=data.problem, target_mean=data.target_mean, target_std=data.target_std,
+        )  # fmt: skip
     return _ON_DEVICE[key]
 
 

@@ -15,7 +15,9 @@ class Recipe:
     optimizer: "adamw", "sgd" with Nesterov's momentum of 0.9, or "adam", whose weight decay is part of the gradient.
     learning_rate: the peak of the one-cycle schedule, in the optimizer's own units (about 0.01, for SGD 0.1).
     weight_decay: AdamW's, the share of each weight taken away per unit of learning rate; the others get a hundredth.
-    score: "accuracy", "balanced_accuracy" or "auc"; "auto" is AUC for links and accuracy for all else.
+    score: one of `workers.conventions.PROBLEM_SCORES`; "auto" is AUC for links, else the problem's first.
+    loss: one of `workers.conventions.LOSSES` of the problem. class_weights: of each class (label) in the loss, mean 1;
+    (), all alike.
     precision: "fp32", "bf16" or "fp16" (CUDA only). layout: "nchw" or "nhwc" (channels last in memory).
     augment: share of the training samples that are changed at random in each epoch, 0 to 1; flip: by mirror images too;
     shift: by up to this share of the shortest side each way; zoom: by crops whose sides are at least 1 - zoom of the
@@ -43,6 +45,8 @@ class Recipe:
     augment: float = 1.0
     flip: bool = False
     score: str = "auto"
+    loss: str = "cross_entropy"
+    class_weights: tuple[float, ...] = ()
     precision: str = "fp32"
     layout: str = "nchw"
     device: str = "cpu"
@@ -59,6 +63,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rungs", tuple(self.rungs))  # JSON has lists
+        object.__setattr__(self, "class_weights", tuple(self.class_weights))
         if self.rungs and (self.rungs[0] < 1 or any(low >= high for low, high in pairwise(self.rungs))):
             raise ValueError(f"rungs must be ascending numbers of steps, 1 or more, got {self.rungs}")
         if self.rungs and self.epochs != len(self.rungs):

@@ -91,7 +91,9 @@ LINKS = '''def predict(model: nn.Module, x: Tensor, edges: Tensor, pairs: Tensor
     with torch.inference_mode():
         return model(prepared(x), edges, pairs).softmax(dim=1)
 '''
-PREDICT = {"image": MAPS, "volume": MAPS, "nodes": NODES, "graphs": GRAPHS, "links": LINKS}
+PREDICT = {"image": MAPS, "volume": MAPS, "series": MAPS, "nodes": NODES, "graphs": GRAPHS, "links": LINKS}
+MANY = {"series": "series"}
+"""Kinds of data whose plural has no s."""
 WIDTH = 110
 """Of a line of generated code, as in `space.codegen`."""
 
@@ -129,7 +131,7 @@ def _product(architecture: Architecture, preprocessing: Preprocessing, *, reads_
     if preprocessing.columns:
         constants.append(_listed("COLUMNS", [_quoted(name) for name in preprocessing.columns]))
     predict = PREDICT[architecture.data].format(
-        many=f"{architecture.data}s",
+        many=MANY.get(architecture.data, f"{architecture.data}s"),
         shape="(B, " + ", ".join(str(n) for n in architecture.input_shape) + ")",
         features=channels,
         named="; COLUMNS names them in order" if preprocessing.columns else "",

@@ -13,7 +13,7 @@ from api.budget_schemas import BudgetRequest
 from api.faults import DATASET_NAME, JOB_ID, NAME
 from api.plan_schemas import PlanRequest
 from api.weights_schema import ClassWeights
-from archsmith.formats import FORMATS, PROBLEMS
+from archsmith.formats import FORMATS, PROBLEMS, SAMPLE_KINDS
 from search.compress import DEFAULT
 from search.objective import FORMS, MAXIMIZED, MINIMIZED
 from search.problems import LOSSES, PROBLEM_SCORES, all_of
@@ -84,6 +84,10 @@ Problem = Annotated[
     Field(description="what an answer is; by default what the answers look like, which is told"),
 ]
 Transpose = Annotated[bool, Field(description="exchange rows and columns of the pictures; for idx (EMNIST)")]
+SampleKind = Annotated[
+    Literal[SAMPLE_KINDS] | None,  # type: ignore[valid-type]
+    Field(description="what arrays and tables hold, where their shape does not say it"),
+]
 Length = Annotated[int, Field(ge=1, le=65_536)]
 DatasetFormat = Literal[FORMATS]  # type: ignore[valid-type]
 DatasetName = Annotated[str, Field(pattern=DATASET_NAME)]
@@ -328,7 +332,7 @@ class JobRequest(Strict):
 class SpaceRequest(Strict):
     """A space to check, for a data set or for an input shape and a number of classes.
 
-    input_shape: [C, H, W] of images, [C, D, H, W] of volumes, [F] of the nodes of graphs.
+    input_shape: [C, H, W] of images, [C, D, H, W] of volumes, [C, T] of series, [F] of the nodes of graphs.
     data: the kind of data; by default it follows from the length of the shape, and for [F] from the space.
     """
 
@@ -364,6 +368,7 @@ class DatasetRequest(Strict):
     replace: Replace = False
     force: Force = False
     transpose: Transpose = False
+    kind: SampleKind = None
 
 
 class UploadFields(Strict):
@@ -378,6 +383,7 @@ class UploadFields(Strict):
     replace: Annotated[Replace, BeforeValidator(_flag)] = False
     force: Annotated[Force, BeforeValidator(_flag)] = False
     transpose: Annotated[Transpose, BeforeValidator(_flag)] = False
+    kind: SampleKind = None
 
 
 class DatasetUpload(UploadFields):

@@ -11,6 +11,8 @@ FORMATS = (
 """The one list: the HTTP interface takes these names, and workers/datasets/ingest.py has a reader for each."""
 PROBLEMS = ("classification", "ordinal", "multilabel", "regression", "segmentation")
 """What an answer may be, as the HTTP interface takes it: workers/conventions.py says what each is."""
+SAMPLE_KINDS = ("series", "image", "volume")
+"""What arrays and tables may be said to hold (the upload's `kind`)."""
 _ENDINGS = {
     ".npz": "npz",
     ".zip": "images",
@@ -40,6 +42,7 @@ _ENDINGS = {
     "cifar-100-binary.tar.gz": "cifar",
     "stl10_binary.tar.gz": "stl10",
     ".csv": "table",
+    ".tsv": "table",
     ".parquet": "parquet",
     ".nii": "nifti",
     ".nii.gz": "nifti",

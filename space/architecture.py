@@ -154,7 +154,7 @@ class GraphBuilder:
     """
 
     def __init__(self, input_shape: Sequence[int], classes: int, *, data: str | None = None) -> None:
-        """data: the kind of data; None for images and volumes, which the shape tells apart.
+        """data: the kind of data; None for images, volumes and series, which the shape tells apart.
 
         Raises InvalidArchitecture if the shape does not fit the kind, or the number of classes is out of range.
         """
@@ -269,7 +269,7 @@ class GraphBuilder:
         return operation.rows or given
 
     def shape(self, name: str) -> Shape:
-        """Output shape of a node added before, without the batch: (C, H, W), (C, D, H, W), (F,), or () for an index."""
+        """Output shape of a node added before, without the batch: (C, sides), (F,) for a vector, () for an index."""
         return self._nodes[name].use.shape
 
     def finish(

@@ -7,11 +7,12 @@ from space.architecture import GraphBuilder
 from space.blocks.base import conv, normalise
 from space.decision import Option
 from space.decision_recorder import DecisionRecorder
+from space.kinds import MAPS
 
 Options = Mapping[str, tuple[Option, ...]]
 Answers = Mapping[str, Option]
 
-CAPSULE_SIDE = {2: 6, 3: 3}
+CAPSULE_SIDE = {1: 36, 2: 6, 3: 3}
 """Positions of primary capsules along a side, by the number of sides: 36 in all as in the paper, 27 on volumes."""
 
 
@@ -57,7 +58,7 @@ def grow_head(g: GraphBuilder, source: str, answers: Answers, classes: int) -> s
     if answers.get("head.norm", "none") != "none":
         x = normalise(g, "head.norm", x, str(answers["head.norm"]))
         x = _activate(g, "head.norm_act", x, answers)
-    if g.kind.name in ("image", "volume"):
+    if g.kind.name in MAPS:
         pool = {"global": "global_avg_pool", "max": "global_max_pool"}.get(str(answers["head.pool"]))
         x = g.add("head.pool", pool, {}, x) if pool else x
         x = g.add("head.flatten", "flatten", {}, x)

@@ -27,24 +27,35 @@ class Kind:
 
 MAX_SIDE = 4096
 MAX_CHANNELS = 65_536
+MAX_STEPS = 65_536
+"""Of a series: 16 s of sound at 4 kHz, 4 minutes of an ECG at 250 Hz. 128 such series with 16 channels of float32 are
+512 MiB, as much as 128 maps of 256×256; a network of the preset `series` that keeps all steps needs 20 such tensors in
+training, so series that are longer are better cut or averaged before."""
 
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
         Kind(name="image", axes=("C", "H", "W"), limits=(MAX_CHANNELS, MAX_SIDE, MAX_SIDE)),
         Kind(name="volume", axes=("C", "D", "H", "W"), limits=(MAX_CHANNELS, MAX_SIDE, MAX_SIDE, MAX_SIDE)),
+        Kind(name="series", axes=("C", "T"), limits=(MAX_CHANNELS, MAX_STEPS)),
         Kind(name="nodes", axes=("F",), limits=(MAX_CHANNELS,), indices=("edges",), rows="node"),
         Kind(name="graphs", axes=("F",), limits=(MAX_CHANNELS,), indices=("edges", "graph"), rows="graph"),
         Kind(name="links", axes=("F",), limits=(MAX_CHANNELS,), indices=("edges", "pairs"), rows="pair"),
     )
 }
-"""image: (C, H, W). volume: (C, D, H, W), a volume or a clip of D frames. nodes: classes of the nodes of one graph.
+"""image: (C, H, W). volume: (C, D, H, W), a volume or a clip of D frames. series: (C, T), T steps of C
+channels. nodes: classes of the nodes of one graph.
 graphs: classes of whole graphs. links: for each pair of nodes of one graph the classes "no link" and "link"."""
 
 INDEX_SHAPES = {"edges": "(2, E)", "graph": "(N,)", "pairs": "(2, P)"}
 """edges: from and to, both directions listed. graph: number of each node's graph. pairs: both nodes of each pair."""
 
 
+MAPS = ("image", "volume", "series")
+"""The kinds whose networks work on maps, channels along one, two or three sides; a document that names no kind is for
+all of them."""
+
+
 def kind_of(input_shape: Shape) -> str | None:
-    """The kind of data, if the input shape alone tells it: images and volumes. None for all others."""
-    return {3: "image", 4: "volume"}.get(len(input_shape))
+    """The kind of data, if the input shape alone tells it: images, volumes, series. None for all others."""
+    return {2: "series", 3: "image", 4: "volume"}.get(len(input_shape))

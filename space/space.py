@@ -15,7 +15,7 @@ from space.document.parser import parse_document
 from space.document.reader import read_text
 from space.document.values import SpaceDocument
 from space.grow import grow
-from space.kinds import KINDS, MAX_CHANNELS, Kind, kind_of
+from space.kinds import KINDS, MAPS, MAX_CHANNELS, Kind, kind_of
 from space.size import SizeEstimate, every_walk, measure
 from space.walk import Program
 
@@ -25,7 +25,7 @@ class Space:
     """What can be built for inputs of one shape.
 
     document: the space document as plain JSON. parsed: the same, checked. program: its decisions for this input size.
-    data: the kind of data. input_shape: (C, H, W), (C, D, H, W) or (F,). classes: length of the logits.
+    data: the kind of data. input_shape: (C, H, W), (C, D, H, W), (C, T) or (F,). classes: length of the logits.
     """
 
     document: dict[str, Any]
@@ -46,9 +46,9 @@ class Space:
     ) -> "Space":
         """Check a document (mapping, YAML or JSON text) against itself and against the input's shape.
 
-        tasks: the kinds of data that the data set can be read as, the usual one first; None: by the shape for images
-        and volumes, else by the document. Raises InvalidSpace with all faults; one that depends on the input's size
-        names the stage and the size that is left there.
+        tasks: the kinds of data that the data set can be read as, the usual one first; None: by the shape for maps,
+        else by the document. Raises InvalidSpace with all faults; one that depends on the input's size names the stage
+        and the size that is left there.
         """
         value = read_text(document) if isinstance(document, str) else document
         parsed = parse_document(value)
@@ -126,7 +126,7 @@ def _middle(decision: Decision) -> Option:
 def _data(parsed: SpaceDocument, input_shape: tuple[int, ...], tasks: tuple[str, ...] | None) -> str:
     """The kind of data. Raises InvalidSpace if the document is for another kind."""
     there = tasks or (kind_of(input_shape) or parsed.data or "image",)
-    wanted = (parsed.data,) if parsed.data else ("image", "volume")
+    wanted = (parsed.data,) if parsed.data else MAPS
     for task in there:
         if task in wanted:
             return task

@@ -27,7 +27,7 @@ from space.operations.resize import LIMIT, too_large
 from space.pools import POOLS
 
 Size = tuple[int, ...]
-"""(H, W) or (D, H, W); (1,) of graph data, which has no map."""
+"""(H, W), (D, H, W) or (T,); (1,) of graph data, which has no map."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -228,6 +228,8 @@ def _useful(stage: Stage, name: str, size: Size) -> tuple[Option, ...]:
     options = stage.options[name]
     if name == "kernel_depth" and len(size) < 3:
         return options[:1]  # an image has no depth
+    if name == "kernel_width" and len(size) < 2:
+        return options[:1]  # a series has one side
     reach = {"kernel_width": 2 * max(size) - 1, "kernel_depth": 2 * max(size) - 1, "dilation": max(size) - 1}.get(name)
     return tuple(o for o in options if reach is None or o == options[0] or cast(int, o) <= reach)
 
@@ -281,9 +283,10 @@ def _check_room(stages: tuple[Stage, ...], size: Size) -> None:
     for stage in stages:
         after = tuple(room_after(stage.options, side) for side in left)
         if min(after) == 0:
-            where, wants = _obstacle(stage.options, min(left))
+            where, wants = _obstacle(stage.options, left)
+            unit = "steps" if len(size) == 1 else "pixels"
             detail = (
-                f"{_title(stage)} {wants}, but at most {times(left)} pixels of the {times(size)} input are left there"
+                f"{_title(stage)} {wants}, but at most {times(left)} {unit} of the {times(size)} input are left there"
             )
             raise InvalidSpace(Fault(pointer=f"{stage.pointer}/{where}", rule="impossible_shape", detail=detail))
         if any(POOLS[str(pool)].doubles for pool in stage.options["pool"]) and too_large(after):
@@ -292,15 +295,16 @@ def _check_room(stages: tuple[Stage, ...], size: Size) -> None:
         left = after
 
 
-def _obstacle(options: Options, side: int) -> tuple[str, str]:
-    """The field that does not fit into `side` pixels, and what it asks for, in words."""
+def _obstacle(options: Options, size: Size) -> tuple[str, str]:
+    """The field that does not fit into a map of this size, and what it asks for, in words."""
+    side, rank = min(size), min(2, len(size))  # on volumes the words are those of images
     stride, kernel, depth = (cast(int, options[name][0]) for name in ("stride", "kernel", "depth"))
     if stride > side:
         return "stride", f"asks for a stride of {stride}"
     if room_after({**options, "pool": ("none",)}, side):
-        return "pool", "asks for a 2×2 pooling"
+        return "pool", f"asks for a {times((2,) * rank)} pooling" if rank > 1 else "asks for a pooling of 2 steps"
     blocks = f"{depth} convolution{'s' * (depth > 1)}"
-    return "kernel", f"asks for {blocks} of {kernel}×{kernel} without padding"
+    return "kernel", f"asks for {blocks} of {times((kernel,) * rank)} without padding"
 
 
 def _title(stage: Stage) -> str:

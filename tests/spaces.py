@@ -13,13 +13,15 @@ Shape = tuple[int, ...]
 
 IMAGES: tuple[Shape, ...] = ((1, 8, 8), (1, 28, 28), (3, 32, 32), (3, 17, 23))
 VOLUMES: tuple[Shape, ...] = ((1, 8, 8, 8), (1, 16, 12, 16))
+SERIES: tuple[Shape, ...] = ((1, 96), (3, 37))
 NODES: tuple[Shape, ...] = ((7,), (32,))
 
 
 def shapes_of(name: str) -> tuple[Shape, ...]:
     """Input shapes of every kind of data that a preset is for; small ones, so that a hundred networks take seconds."""
     data = parse_document(presets.load(name)).data
-    return {"image": IMAGES, "volume": VOLUMES, None: (*IMAGES, *VOLUMES[:1])}.get(data, NODES)
+    maps = (*IMAGES, *VOLUMES[:1], *SERIES[1:])
+    return {"image": IMAGES, "volume": VOLUMES, "series": SERIES, None: maps}.get(data, NODES)
 
 
 def preset(name: str, shape: Shape, *, classes: int = 5) -> Space:

@@ -4,8 +4,8 @@ from fastapi import APIRouter, Response
 
 from api.body import After, Limit, StrictRoute, accepts
 from api.context import ContextDep
-from api.routes.jobs import JobDep, trial_cursor, trial_number
 from api.live_views import View
+from api.routes.jobs import JobDep, trial_cursor, trial_number
 from space.architecture import Architecture
 from space.picture.drawing import draw
 

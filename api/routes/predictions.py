@@ -16,8 +16,8 @@ from api import process, uploads
 from api.body import StrictRoute, accepts, media_type
 from api.context import Context, ContextDep
 from api.errors import ProblemError
-from api.routes.jobs import JobDep, bundle_file, not_ready
 from api.live_views import View
+from api.routes.jobs import JobDep, bundle_file, not_ready
 from archsmith.errors import Fault, InvalidInput
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=StrictRoute)

@@ -10,8 +10,8 @@
    `pads` is true its sides are ceil(sides / stride), else what `padding` leaves for the kernel.
 
 In the docstrings of the classes B is the batch, C the channels and N the nodes of a graph; "sides" stands for H, W of
-images and D, H, W of volumes; k is the kernel. `clashes` reports options that a block cannot take; `grow` raises what
-`GraphBuilder.add` raises.
+images, D, H, W of volumes and T of series; k is the kernel. `clashes` reports options that a block cannot take; `grow`
+raises what `GraphBuilder.add` raises.
 """
 
 import math
@@ -77,7 +77,7 @@ class Block(ABC):
     looks_back: ClassVar[bool] = False
     """Whether it reads `Style.before`."""
     family: ClassVar[str] = "map"
-    """What it reads: "map" (images and volumes) or "nodes" (features of a graph's nodes)."""
+    """What it reads: "map" (images, volumes, series) or "nodes" (features of a graph's nodes)."""
     pads: ClassVar[bool] = False
     """Whether it pads its convolutions to "same" whatever the document says, because paths must meet at one size."""
 
@@ -106,7 +106,7 @@ class Block(ABC):
     def grow(self, g: GraphBuilder, place: str, source: str, answers: Answers, style: Style) -> str:
         """Add the nodes of the block below `place`, reading node `source`; returns the name of the last one.
 
-        The source is a map (C, H, W) or (C, D, H, W), or features (F,) of the nodes of a graph.
+        The source is a map (C, H, W), (C, D, H, W) or (C, T), or features (F,) of the nodes of a graph.
         """
 
 
@@ -123,7 +123,7 @@ def conv(
     groups: int = 1,
     bias: bool = True,
 ) -> str:
-    """A convolution (B, C, sides) -> (B, out, sides') as node `place`: conv2d or conv3d, by the rank of the map."""
+    """A convolution (B, C, sides) -> (B, out, sides') as node `place`: conv1d, conv2d or conv3d, by its sides."""
     attrs: dict[str, object] = {
         "out": out,
         "kernel": list(kernel) if isinstance(kernel, tuple) else kernel,

@@ -14,7 +14,7 @@ from space.decision import Option
 
 
 class Conv(Block):
-    """(B, C, sides) -> (B, width, sides'): k · l · C · width weights (times d on volumes)."""
+    """(B, C, sides) -> (B, width, sides'): k · l · C · width weights (times d on volumes, without l on series)."""
 
     name = "conv"
     fields: ClassVar[tuple[str, ...]] = ("kernel", "kernel_width", "kernel_depth", "dilation")

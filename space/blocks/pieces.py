@@ -59,10 +59,10 @@ def norm_act(g: GraphBuilder, place: str, source: str, style: Style) -> str:
 def kernel_of(answers: Answers, *, rank: int) -> int | tuple[int, ...]:
     """The kernel for a map with `rank` sides, of the answers kernel (k), kernel_width (l) and kernel_depth (d).
 
-    k×l on images, d×k×l on volumes; a width or depth of 0 stands for k.
+    k×l on images, d×k×l on volumes, k on series; a width or depth of 0 stands for k.
     """
     kernel, width, depth = (cast(int, answers(name)) for name in ("kernel", "kernel_width", "kernel_depth"))
-    return (depth or kernel, kernel, width or kernel)[-rank:]
+    return kernel if rank == 1 else (depth or kernel, kernel, width or kernel)[-rank:]
 
 
 def square_when_valid(block: Block, options: Mapping[str, tuple[Option, ...]]) -> Iterator[Clash]:

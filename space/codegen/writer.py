@@ -47,7 +47,7 @@ def _header(architecture: Architecture) -> str:
     kind = KINDS[architecture.data]
     given = "".join(f"\n{index:<16} {INDEX_SHAPES[index]}" for index in kind.indices)
     letter = "N" if kind.is_graph else "B"
-    far, each = ("hops", "row") if kind.is_graph else ("pixels", "sample")
+    far, each = ("hops", "row") if kind.is_graph else ("steps" if kind.name == "series" else "pixels", "sample")
     return f'''"""A classifier found by architecture search.
 
 input            ({letter}, {", ".join(map(str, architecture.input_shape))}){given}
@@ -123,7 +123,7 @@ class _Writer:
         if value in self.indices:
             return INDEX_SHAPES[self.indices[value]]
         rows, given = self.shapes[value], self.shapes[self.scope.inputs[0]]
-        letters = "DHW" if len(rows[0]) == 4 else "HW"
+        letters = {2: "T", 4: "DHW"}.get(len(rows[0]), "HW")
         words = [LETTERS[self.rows[value]]]
         for axis, column in enumerate(zip(*rows, strict=True)):
             if axis == 0 and column in self.channels:

@@ -34,7 +34,7 @@ class Field:
     low, high: limits of a number, both inclusive. odd: whether a number must be odd (0 is allowed where `low` is 0).
     default: the value if the field is left out. free: if the field is left out, every name is an option instead.
     ordered: whether its options stand on a scale, see `space.decision.Decision`.
-    family: the data it makes sense for: "map" (images and volumes), "nodes" (graphs), "any".
+    family: the data it makes sense for: "map" (images, volumes, series), "nodes" (graphs), "any".
     description: one line for users, in the schema and in docs/spaces.md.
     """
 

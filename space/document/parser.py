@@ -272,11 +272,10 @@ class _Parser:
             for number, operation in enumerate(stage.options["operation"]):
                 block = BLOCKS[str(operation)]
                 if block.family != family:
-                    reads = "features of a graph's nodes" if block.family == "nodes" else "maps of images and volumes"
+                    maps = "images, volumes and series"
+                    reads = "features of a graph's nodes" if block.family == "nodes" else f"maps of {maps}"
                     pointer = f"{stage.pointer}/operation/{number}"
-                    detail = (
-                        f"{operation} reads {reads}, but this document is for {parsed.data or 'images and volumes'}"
-                    )
+                    detail = f"{operation} reads {reads}, but this document is for {parsed.data or maps}"
                     self.fault(pointer, "combination_unsupported", detail)
                     continue
                 for clash in block.clashes(stage.options, real):

@@ -77,7 +77,7 @@ def _schema() -> Json:
         {
             "schema": {"description": "version of this format", "const": VERSION},
             "name": {"type": "string", "minLength": 1, "maxLength": MAX_NAME, "default": "space"},
-            "data": {"description": "the kind of data; images and volumes if left out", "enum": list(KINDS)},
+            "data": {"description": "the kind of data; images, volumes and series if left out", "enum": list(KINDS)},
             "per": per,
             "stem": {"description": "one plain convolution block before the stages", "anyOf": [stem, {"type": "null"}]},
             "stages": {"type": "array", "items": stage, "minItems": 1, "maxItems": MAX_STAGES},

@@ -51,7 +51,7 @@ class Stage:
 class SpaceDocument:
     """A checked document.
 
-    data: the kind of data it is for; None: images and volumes.
+    data: the kind of data it is for; None: images, volumes and series.
     head, general, training: options of their fields; of `training` only the fields that the document names.
     baseline: answers by decision name; it may leave decisions open.
     """

@@ -30,7 +30,9 @@ class Activation(Layer):
     attributes: ClassVar[Mapping[str, Attribute]] = {"kind": Choice(options=tuple(TARGETS))}
     colour = "#c2603f"
     examples: ClassVar[tuple[Example, ...]] = tuple(
-        Example(inputs=(shape,), attrs={"kind": kind}) for kind in TARGETS for shape in ((4, 9, 7), (4, 3, 5, 4), (12,))
+        Example(inputs=(shape,), attrs={"kind": kind})
+        for kind in TARGETS
+        for shape in ((4, 9, 7), (4, 3, 5, 4), (4, 11), (12,))
     )
 
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:

@@ -16,13 +16,15 @@ class AdaptiveAvgPool(Layer):
     """
 
     name = "adaptive_avg_pool"
-    attributes: ClassVar[Mapping[str, Attribute]] = {"size": Extent(low=1, high=4096)}
+    attributes: ClassVar[Mapping[str, Attribute]] = {"size": Extent(low=1, high=65_536)}
     keeps_zero = True
     colour = "#2f9e7f"
     examples: ClassVar[tuple[Example, ...]] = (
         Example(attrs={"size": 3}),
         Example(attrs={"size": [4, 7]}),
         Example(inputs=((4, 6, 5, 4),), attrs={"size": [3, 2, 4]}),
+        Example(inputs=((4, 11),), attrs={"size": 1}),
+        Example(inputs=((4, 11),), attrs={"size": [6]}),
     )
 
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:

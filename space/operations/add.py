@@ -23,6 +23,7 @@ class Add(Function):
     examples: ClassVar[tuple[Example, ...]] = (
         Example(inputs=((4, 9, 7), (4, 9, 7))),
         Example(inputs=((2, 3, 5, 4), (2, 3, 5, 4))),
+        Example(inputs=((4, 11), (4, 11))),
         Example(inputs=((12,), (12,), (12,))),
     )
 

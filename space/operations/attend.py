@@ -32,6 +32,7 @@ class Attend(Layer):
         Example(inputs=((4, 9, 7),) * 3),
         Example(inputs=((4, 9, 7), (4, 9, 7), (2, 9, 7)), attrs={"pool": 2}),
         Example(inputs=((2, 4, 5, 3), (2, 4, 5, 3), (6, 4, 5, 3)), attrs={"pool": 3}),
+        Example(inputs=((2, 11), (2, 11), (6, 11)), attrs={"pool": 2}),
     )
 
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
@@ -76,7 +77,7 @@ class Attend(Layer):
 
             def forward(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
                 if self.pool > 1:
-                    largest = F.max_pool2d if values.ndim == 4 else F.max_pool3d
+                    largest = {3: F.max_pool1d, 4: F.max_pool2d, 5: F.max_pool3d}[values.ndim]
                     keys, values = largest(keys, self.pool), largest(values, self.pool)
                 (batch, channels), size = values.shape[:2], queries.shape[2:]
                 length = max(queries.shape[1], channels)

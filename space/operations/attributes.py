@@ -53,7 +53,7 @@ class Whole(Attribute):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Extent(Attribute):
-    """A length along each side of a map, from low to high: one number for all sides, or a list of 2 or 3.
+    """A length along each side of a map, from low to high: one number for all sides, or a list of 1 to 3.
 
     Normal form: one number if all sides are equal, else the tuple; `sides` expands it for a map of known rank.
     """
@@ -65,7 +65,7 @@ class Extent(Attribute):
     def check(self, what: str, value: object) -> int | tuple[int, ...]:
         lengths = (value,) if _whole(value) else tuple(value) if isinstance(value, list | tuple) else ()
         if len(lengths) not in (1, 2, 3) or not all(_whole(v) and self.low <= v <= self.high for v in lengths):
-            rule = f"a whole number or a list of 2 or 3 of them from {self.low} to {self.high}"
+            rule = f"a whole number or a list of 1 to 3 of them from {self.low} to {self.high}"
             raise Misfit(f"{what} must be {rule}, got {_shown(value)}")
         return cast(int, lengths[0]) if len(set(lengths)) == 1 else cast("tuple[int, ...]", lengths)
 

@@ -24,6 +24,8 @@ class AvgPool(Pooling):
         Example(inputs=((4, 6, 5, 4),), attrs={"kernel": 3, "padding": "same"}),
         Example(inputs=((4, 2, 5, 4),), attrs={"kernel": 3, "stride": 2, "padding": "same"}),
         Example(inputs=((4, 2, 5, 1),), attrs={"kernel": [3, 5, 3], "padding": "same"}),
+        Example(inputs=((4, 11),), attrs={"kernel": 3, "stride": 2, "padding": "same"}),
+        Example(inputs=((4, 2),), attrs={"kernel": 3, "padding": "same"}),
     )
 
     def call(self, attrs: Attrs, inputs: Sequence[Shape]) -> Call:

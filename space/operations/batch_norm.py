@@ -17,7 +17,12 @@ class BatchNorm(Layer):
 
     name = "batch_norm"
     colour = "#a9873a"
-    examples: ClassVar[tuple[Example, ...]] = (Example(), Example(inputs=((4, 3, 5, 4),)), Example(inputs=((12,),)))
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example(),
+        Example(inputs=((4, 3, 5, 4),)),
+        Example(inputs=((4, 11),)),
+        Example(inputs=((12,),)),
+    )
 
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
         return require_features(self.name, inputs[0])

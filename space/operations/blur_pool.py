@@ -32,6 +32,8 @@ class BlurPool(Layer):
         Example(attrs={"of": "average"}),
         Example(inputs=((4, 5, 4, 3),), attrs={"of": "max"}),
         Example(inputs=((4, 2, 5, 3),), attrs={"of": "average"}),
+        Example(inputs=((4, 11),), attrs={"of": "max"}),
+        Example(inputs=((4, 11),), attrs={"of": "average"}),
     )
 
     def window(self, attrs: Attrs, inputs: Sequence[Shape]) -> Window:
@@ -65,15 +67,15 @@ class BlurPool(Layer):
         class BlurPool(nn.Module):
             """(B, C, sides) -> (B, C, sides / 2): 2×2 pooling at every position, a blur, every second position.
 
-            sides: 2 for maps, 3 for volumes. of: "max" or "average".
+            sides: how many, 1 to 3. of: "max" or "average".
             """
 
             taps: Tensor
 
             def __init__(self, sides: int, of: str) -> None:
                 super().__init__()
-                pools = {"max": (nn.MaxPool2d, nn.MaxPool3d), "average": (nn.AvgPool2d, nn.AvgPool3d)}
-                self.pool = pools[of][sides - 2](2, stride=1)
+                largest, means = (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d), (nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d)
+                self.pool = {"max": largest, "average": means}[of][sides - 1](2, stride=1)
                 self.edges = [1] * (2 * sides)
                 taps = line = torch.tensor([0.25, 0.5, 0.25])
                 for _ in range(sides - 1):
@@ -84,7 +86,7 @@ class BlurPool(Layer):
                 x = F.pad(self.pool(x), self.edges, mode="replicate")
                 channels = x.shape[1]
                 taps = self.taps.expand(channels, *self.taps.shape[1:])
-                blur = F.conv2d if x.dim() == 4 else F.conv3d
+                blur = {3: F.conv1d, 4: F.conv2d, 5: F.conv3d}[x.dim()]
                 return blur(x, taps, stride=2, groups=channels)
 
         return BlurPool

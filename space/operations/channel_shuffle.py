@@ -22,6 +22,7 @@ class ChannelShuffle(Layer):
         Example(attrs={"groups": 2}),
         Example(inputs=((6, 9, 7),), attrs={"groups": 3}),
         Example(inputs=((6, 5, 4, 3),), attrs={"groups": 2}),
+        Example(inputs=((6, 11),), attrs={"groups": 3}),
         Example(attrs={"groups": 1}),
     )
 

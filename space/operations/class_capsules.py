@@ -37,6 +37,7 @@ class ClassCapsules(Layer):
     examples: ClassVar[tuple[Example, ...]] = (
         Example(inputs=((6, 4, 3),), attrs={"out": 3, "size": 3, "wide": 4}),
         Example(inputs=((8, 2, 3, 2),), attrs={"out": 2, "size": 4, "wide": 2, "routing": 1}),
+        Example(inputs=((8, 11),), attrs={"out": 2, "size": 4, "wide": 2}),
     )
 
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:

@@ -25,6 +25,7 @@ class Concat(Function):
         Example(inputs=((4, 9, 7), (2, 9, 7))),
         Example(inputs=((2, 9, 7), (4, 9, 7), (4, 9, 7))),
         Example(inputs=((2, 3, 5, 4), (4, 3, 5, 4))),
+        Example(inputs=((2, 11), (4, 11))),
         Example(inputs=((12,), (3,))),
     )
 

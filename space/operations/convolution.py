@@ -1,4 +1,4 @@
-"""What conv2d and conv3d share: convolution over a map; plain, k×l, strided, dilated, grouped, depthwise."""
+"""What conv1d, conv2d and conv3d share: convolution over a map; plain, k×l, strided, dilated, grouped, depthwise."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -28,8 +28,9 @@ value is used for all machines, so that a constraint on memory allows the same n
 
 
 class Convolution(Layer):
-    """(B, C, sides) -> (B, out, sides'), with out · C / groups · k · l weights (and · d on volumes), and `out` biases.
+    """(B, C, sides) -> (B, out, sides'), with out · C / groups · k · l weights, and `out` biases.
 
+    k · l is the kernel of images; it is k of series and k · l · d of volumes.
     Padding "same" gives sides' = ceil(sides / stride) for odd kernels, "valid" does not pad. A depthwise convolution
     has `groups` = C. Raises Misfit if the map has another number of sides, if the groups do not divide both C and
     `out`, or if the kernel does not fit into the map.

@@ -26,6 +26,7 @@ class DropPath(Layer):
     examples: ClassVar[tuple[Example, ...]] = (
         Example(attrs={"rate": 0.25}),
         Example(inputs=((4, 5, 4, 3),), attrs={"rate": 0}),
+        Example(inputs=((4, 11),), attrs={"rate": 0.5}),
         Example(inputs=((12,),), attrs={"rate": 0.5}),
     )
 

@@ -18,6 +18,7 @@ class Dropout(Layer):
     colour = "#868e96"
     examples: ClassVar[tuple[Example, ...]] = (
         Example(attrs={"rate": 0.25}),
+        Example(inputs=((4, 11),), attrs={"rate": 0.25}),
         Example(inputs=((12,),), attrs={"rate": 0}),
     )
 

@@ -9,11 +9,16 @@ from space.operations.saved import SAME_MEMORY, Saved
 
 
 class Flatten(Layer):
-    """(B, C, H, W) -> (B, C · H · W), likewise for volumes; a vector (B, F) stays as it is."""
+    """(B, C, H, W) -> (B, C · H · W), likewise for volumes and series; a vector (B, F) stays as it is."""
 
     name = "flatten"
     keeps_zero = True
-    examples: ClassVar[tuple[Example, ...]] = (Example(), Example(inputs=((4, 3, 5, 4),)), Example(inputs=((12,),)))
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example(),
+        Example(inputs=((4, 3, 5, 4),)),
+        Example(inputs=((4, 11),)),
+        Example(inputs=((12,),)),
+    )
 
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
         return (math.prod(require_features(self.name, inputs[0])),)

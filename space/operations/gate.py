@@ -26,6 +26,7 @@ class Gate(Function):
     examples: ClassVar[tuple[Example, ...]] = (
         Example(inputs=((4, 9, 7),) * 3),
         Example(inputs=((4, 5, 4, 3),) * 3),
+        Example(inputs=((4, 11),) * 3),
         Example(inputs=((12,),) * 3),
     )
 

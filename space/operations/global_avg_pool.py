@@ -8,12 +8,12 @@ from space.operations.saved import NO_TENSOR, Saved
 
 
 class GlobalAvgPool(Layer):
-    """(B, C, H, W) -> (B, C, 1, 1), likewise (B, C, 1, 1, 1) for volumes."""
+    """(B, C, H, W) -> (B, C, 1, 1), likewise (B, C, 1, 1, 1) for volumes, (B, C, 1) for series."""
 
     name = "global_avg_pool"
     keeps_zero = True
     colour = "#2f9e7f"
-    examples: ClassVar[tuple[Example, ...]] = (Example(), Example(inputs=((4, 3, 5, 4),)))
+    examples: ClassVar[tuple[Example, ...]] = (Example(), Example(inputs=((4, 3, 5, 4),)), Example(inputs=((4, 11),)))
 
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
         channels, *size = require_map(self.name, inputs[0])

@@ -27,6 +27,7 @@ class GroupNorm(Layer):
         Example(attrs={"groups": 2}),
         Example(attrs={"groups": 4}),
         Example(inputs=((4, 3, 5, 4),), attrs={"groups": 2}),
+        Example(inputs=((4, 11),), attrs={"groups": 2}),
         Example(inputs=((12,),), attrs={"groups": 3}),
     )
 

@@ -12,7 +12,7 @@ class Identity(Layer):
 
     name = "identity"
     keeps_zero = True
-    examples: ClassVar[tuple[Example, ...]] = (Example(), Example(inputs=((12,),)))
+    examples: ClassVar[tuple[Example, ...]] = (Example(), Example(inputs=((4, 11),)), Example(inputs=((12,),)))
 
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
         return inputs[0]

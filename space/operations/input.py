@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
 
 class Input(Function):
-    """The batch itself: (B, C, H, W), (B, C, D, H, W) or (N, F). `shape` is given the architecture's input shape."""
+    """The batch itself: (B, C, sides) or (N, F). `shape` is given the architecture's input shape."""
 
     name = "input"
     arity: ClassVar[tuple[int, int]] = (0, 0)
     colour = "#495057"
-    examples: ClassVar[tuple[Example, ...]] = (Example(), Example(inputs=((4, 3, 5, 4),)))
+    examples: ClassVar[tuple[Example, ...]] = (Example(), Example(inputs=((4, 3, 5, 4),)), Example(inputs=((4, 11),)))
 
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
         return inputs[0]

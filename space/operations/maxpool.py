@@ -22,6 +22,7 @@ class MaxPool(Pooling):
         Example(attrs={"kernel": 1, "stride": 2}),
         Example(inputs=((4, 6, 5, 4),), attrs={"kernel": 2, "stride": 2}),
         Example(inputs=((4, 6, 5, 4),), attrs={"kernel": [1, 3, 3], "padding": "same"}),
+        Example(inputs=((4, 11),), attrs={"kernel": 3, "stride": 2, "padding": "same"}),
     )
 
     def saved(self, attrs: Attrs, inputs: Sequence[Shape], output: Shape) -> Saved:

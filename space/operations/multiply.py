@@ -26,6 +26,7 @@ class Multiply(Function):
         Example(inputs=((4, 9, 7), (4, 9, 7))),
         Example(inputs=((4, 9, 7), (4, 1, 1))),
         Example(inputs=((4, 1, 1, 1), (4, 5, 4, 3))),
+        Example(inputs=((4, 11), (4, 1))),
         Example(inputs=((12,), (12,), (12,))),
     )
 

@@ -12,24 +12,25 @@ MAX_POSITIONS = 2**22
 """Of a resized map: 2048×2048 or 161×161×161. With 16 channels of float32 that is 256 MiB for each sample."""
 
 MAX_SIDE = 4096
-"""Of a resized map, the same as for an input."""
+MAX_STEPS = 65_536
+"""Of a resized map and of a resized series, the same as for an input."""
 
-LIMIT = f"a resized map has at most {MAX_POSITIONS:,} positions and sides of {MAX_SIDE}"
+LIMIT = f"a resized map has at most {MAX_POSITIONS:,} positions and sides of {MAX_SIDE}, a series {MAX_STEPS:,} steps"
 
-MODES = {2: "bilinear", 3: "trilinear"}
+MODES = {1: "linear", 2: "bilinear", 3: "trilinear"}
 
 
 def too_large(size: Sequence[int]) -> bool:
     """Whether a map of these sides exceeds the limits of a resized map."""
-    return math.prod(size) > MAX_POSITIONS or max(size) > MAX_SIDE
+    return math.prod(size) > MAX_POSITIONS or max(size) > (MAX_STEPS if len(size) == 1 else MAX_SIDE)
 
 
 class Resize(Layer):
     """(B, C, sides) -> (B, C, factor · sides).
 
     mode "nearest" repeats each position `factor` times along each side; "linear" interpolates between the centres of
-    the positions (bilinear, trilinear on volumes) and repeats the edge. Raises Misfit if the result exceeds
-    MAX_POSITIONS or MAX_SIDE.
+    the positions (linear on series, trilinear on volumes) and repeats the edge. Raises Misfit if the result exceeds
+    MAX_POSITIONS, MAX_SIDE or MAX_STEPS.
     """
 
     name = "resize"
@@ -46,6 +47,8 @@ class Resize(Layer):
         Example(attrs={"mode": "linear", "factor": 4}),
         Example(inputs=((4, 5, 4, 3),), attrs={"mode": "nearest"}),
         Example(inputs=((4, 5, 4, 3),), attrs={"mode": "linear"}),
+        Example(inputs=((4, 11),), attrs={"mode": "nearest"}),
+        Example(inputs=((4, 11),), attrs={"mode": "linear"}),
     )
 
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:

@@ -14,7 +14,12 @@ class Zero(Function):
     """(B, C, sides) or (B, F) -> zeros of the same shape; no gradient passes it."""
 
     name = "zero"
-    examples: ClassVar[tuple[Example, ...]] = (Example(), Example(inputs=((2, 3, 5, 4),)), Example(inputs=((12,),)))
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example(),
+        Example(inputs=((2, 3, 5, 4),)),
+        Example(inputs=((4, 11),)),
+        Example(inputs=((12,),)),
+    )
 
     def shape(self, attrs: Attrs, inputs: Sequence[Shape]) -> Shape:
         return require_features(self.name, inputs[0])

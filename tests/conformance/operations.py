@@ -17,6 +17,7 @@ from space.architecture import Architecture, GraphBuilder
 from space.blocks.base import conv
 from space.build import build
 from space.codegen.writer import generate
+from space.kinds import MAPS
 from space.operations import OPERATIONS
 from space.operations.base import Attrs, Example, Function, Layer, Operation, Shape
 from space.picture.drawing import draw
@@ -35,8 +36,8 @@ from tests.oracle import (
 FEATURES = 6
 """Of each node of the graph data around an example."""
 
-WIDE = {3: 24, 4: 12}
-"""Sides of the square or cube on which windows are measured, by the length of the shape; most factors divide them."""
+WIDE = {2: 48, 3: 24, 4: 12}
+"""Sides of the line, square or cube on which windows are measured, by the length of the shape."""
 
 
 def data_of(operation: Operation, example: Example) -> str:
@@ -48,7 +49,7 @@ def data_of(operation: Operation, example: Example) -> str:
         return "links"
     if indices & {"edges"}:
         return "nodes"
-    return "volume" if max(map(len, example.inputs)) == 4 else "image"
+    return {2: "series", 4: "volume"}.get(max(map(len, example.inputs)), "image")
 
 
 def checked(operation: Operation, example: Example) -> tuple[Attrs, list[Shape]]:
@@ -81,7 +82,7 @@ def _added(examples: Sequence[tuple[Operation, Example]]) -> Architecture:
     return g.finish(total)
 
 
-MAP, VOLUME = (4, 9, 7), (4, 3, 5, 4)
+MAPS_OF = {"image": (4, 9, 7), "volume": (4, 3, 5, 4), "series": (4, 11)}
 
 
 def _ground(operation: Operation, example: Example) -> GraphBuilder:
@@ -90,7 +91,7 @@ def _ground(operation: Operation, example: Example) -> GraphBuilder:
     if data in ("nodes", "graphs", "links"):
         return GraphBuilder((FEATURES,), 3, data=data)
     largest = max(example.inputs, key=math.prod)
-    side = (MAP if data == "image" else VOLUME)[1:] if len(largest) == 1 else largest[1:]
+    side = MAPS_OF[data][1:] if len(largest) == 1 else largest[1:]
     return GraphBuilder(largest if operation.name == "input" else (3, *side), 3, data=data)
 
 
@@ -275,7 +276,7 @@ def check_trains(operation: Operation, example: Example) -> None:
 def check_rows_are_apart(operation: Operation, example: Example) -> None:
     """In use, what a network says of a sample does not depend on the others of the batch."""
     architecture, _ = alone(operation, example)
-    if architecture.data in ("image", "volume"):
+    if architecture.data in MAPS:
         module = build(architecture).eval()
         [x] = batch_of(architecture.data, architecture.input_shape, 3)
         torch.testing.assert_close(module(x)[1:2], module(x[1:2]), atol=1e-5, rtol=1e-5)

@@ -1,4 +1,4 @@
-"""Named arrays as what they hold: a graph where there are edges, else pictures or volumes."""
+"""Named arrays as what they hold: a graph where there are edges, else pictures, volumes or series."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,7 +7,7 @@ from pathlib import Path
 from workers.datasets import graph, samples
 from workers.datasets.graphs import RawGraphs
 from workers.datasets.named import NamedArrays
-from workers.datasets.raw import RawDataset
+from workers.datasets.raw import RawDataset, fault
 
 
 def read(
@@ -18,10 +18,14 @@ def read(
     last: bool = False,
     ignored: Sequence[str] = (),
     problem: str | None = None,
+    asked: str | None = None,
 ) -> RawDataset | RawGraphs:
-    """kind, last, problem: as `samples.read`. ignored: files beside that were not read. Raises InvalidDataset."""
+    """kind, last, problem, asked: as `samples.read`. ignored: files beside that are not read. Raises InvalidDataset."""
     if graph.holds(arrays):
+        if asked:
+            detail = f"{arrays.file} holds edges, so it is a graph, and {asked} was asked for; leave the kind out"
+            raise fault("combination_unsupported", detail, file=arrays.file)
         found = graph.of_arrays(arrays, scratch=scratch, problem=problem)
         return replace(found, ignored=(*found.ignored, *ignored))
-    pictures = samples.read(arrays, kind=kind, scratch=scratch, last=last, problem=problem)
+    pictures = samples.read(arrays, kind=kind, scratch=scratch, last=last, problem=problem, asked=asked)
     return replace(pictures, ignored=(*pictures.ignored, *ignored))

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from archsmith.errors import AlreadyExists, Fault, InvalidDataset, InvalidInput
+from archsmith.formats import SAMPLE_KINDS
 from workers.conventions import PROBLEMS
-from workers.datasets import cifar, graph, hdf5, idx, images, mat, nifti, npy, npz, parquet, stl10, table, tu
+from workers.datasets import cifar, graph, hdf5, idx, images, mat, nifti, npy, npz, parquet, stl10, tables, tu
 from workers.datasets.given_answers import check_problem
 from workers.datasets.graphs import RawGraphs
 from workers.datasets.info import DatasetInfo
@@ -45,19 +46,19 @@ class _Format:
 _ONE_CLASS = ("classification", "ordinal")
 _NO_MASKS = (*_ONE_CLASS, "multilabel", "regression")
 FORMATS = {
-    "idx": _Format(read=idx.read, options=("transpose", "problem"), problems=(*_ONE_CLASS, "regression")),
-    "npz": _Format(read=npz.read, single=True, options=("problem",), problems=PROBLEMS),
+    "idx": _Format(read=idx.read, options=("transpose", "problem", "kind"), problems=(*_ONE_CLASS, "regression")),
+    "npz": _Format(read=npz.read, single=True, options=("problem", "kind"), problems=PROBLEMS),
     "images": _Format(
         read=images.read, single=True, options=("image_size", "image_fit", "group_by", "problem"), problems=PROBLEMS
     ),
     "graph": _Format(read=graph.read, options=("problem",), problems=_NO_MASKS),
     "tu": _Format(read=tu.read, options=("problem",), problems=_NO_MASKS),
-    "npy": _Format(read=npy.read, options=("problem",), problems=PROBLEMS),
-    "hdf5": _Format(read=hdf5.read, single=True, options=("problem",), problems=PROBLEMS),
-    "mat": _Format(read=mat.read, single=True, options=("problem",), problems=PROBLEMS),
+    "npy": _Format(read=npy.read, options=("problem", "kind"), problems=PROBLEMS),
+    "hdf5": _Format(read=hdf5.read, single=True, options=("problem", "kind"), problems=PROBLEMS),
+    "mat": _Format(read=mat.read, single=True, options=("problem", "kind"), problems=PROBLEMS),
     "cifar": _Format(read=cifar.read),
     "stl10": _Format(read=stl10.read),
-    "table": _Format(read=table.read, options=("problem",), problems=_NO_MASKS),
+    "table": _Format(read=tables.read, options=("problem", "kind"), problems=_NO_MASKS),
     "parquet": _Format(read=parquet.read, options=("image_size", "image_fit", "problem"), problems=PROBLEMS),
     "nifti": _Format(read=nifti.read, options=("problem",), problems=(*_ONE_CLASS, "regression")),
 }
@@ -66,6 +67,7 @@ EFFECTS = {
     "image_fit": "it says how picture files become squares",
     "group_by": "it says which part of the names of picture files is a group",
     "problem": "its files have one class a sample",
+    "kind": "it says what arrays and tables hold: series, image, volume",
     "transpose": "it exchanges rows and columns of pictures in files that keep them on their side",
 }
 OPTIONS = tuple(EFFECTS)
@@ -171,6 +173,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--image-fit", help="how pictures become squares: auto, crop or pad")
     parser.add_argument("--group-by", help="the part of file names before this text is a group that no split divides")
     parser.add_argument("--problem", help=f"what an answer is: {', '.join(PROBLEMS)}; by default what the answers are")
+    parser.add_argument(
+        "--kind", choices=SAMPLE_KINDS, help="what arrays and tables hold, where their shape does not say it"
+    )
     parser.add_argument("--transpose", action="store_true", help="exchange rows and columns (EMNIST)")
     args = parser.parse_args(arguments)
     limit_process()

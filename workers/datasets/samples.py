@@ -1,4 +1,4 @@
-"""Named arrays of pictures or volumes with their labels, from any file that holds such, as a data set.
+"""Named arrays of pictures, volumes or series with their labels, from any file that holds such, as a data set.
 
 Accepted names: `x` and `y`; `x_train`, `y_train` with `x_test`, `y_test` and, if there, `x_val`, `y_val`; the way of
 MedMNIST, `train_images`, `train_labels`, `val_images`, …; optionally `class_names`, and a split, see `given_split`.
@@ -42,11 +42,18 @@ WANTED = "x and y; or x_train, y_train with x_test, y_test and perhaps x_val, y_
 
 
 def read(
-    arrays: NamedArrays, *, kind: str, scratch: Path, last: bool = False, problem: str | None = None
+    arrays: NamedArrays,
+    *,
+    kind: str,
+    scratch: Path,
+    last: bool = False,
+    problem: str | None = None,
+    asked: str | None = None,
 ) -> RawDataset:
     """kind: the format's name. last: whether samples may lie along the last axis, as MATLAB has them.
 
-    problem: the option. Raises InvalidDataset. Large arrays are mapped, not held in memory.
+    problem: the option. asked: what the samples are, one of `SAMPLE_KINDS`; None to go by their shape.
+    Raises InvalidDataset. Large arrays are mapped, not held in memory.
     """
     pairs = _pairs(arrays, problem)
     raw = {part: _pair(arrays, *names, last=last) for part, names in pairs.items()}
@@ -54,7 +61,7 @@ def read(
     answers = _answers(arrays, {part: y for part, (_, y, _) in raw.items()}, files, problem, scratch=scratch)
     for part, (x, _, _) in raw.items():
         check_lengths(x, answers.y[part], file=files[part], against=pairs[part][0])
-    found = {part: as_samples(x, file=pairs[part][0]) for part, (x, _, _) in raw.items()}
+    found = {part: as_samples(x, file=pairs[part][0], asked=asked) for part, (x, _, _) in raw.items()}
     remarks = [*answers.warnings, *(text for _, said in found.values() for text in said)]
     remarks += [remark for _, _, remark in raw.values() if remark]
     pieces, y = {part: x for part, (x, _) in found.items()}, dict(answers.y)
@@ -131,7 +138,7 @@ def _pair(arrays: NamedArrays, x_name: str, y_name: str, *, last: bool) -> tuple
     if last and y.ndim == 3 and x.shape[-1] == y.shape[-1] and len(x) != len(y):
         said = f"{x_name} and {y_name} have their {y.shape[-1]} samples along the last axis"
         return np.moveaxis(x, -1, 0), np.moveaxis(y, -1, 0), said
-    if last and x.ndim in (3, 4, 5) and len(x) != count and x.shape[-1] == count:
+    if last and x.ndim in (2, 3, 4, 5) and len(x) != count and x.shape[-1] == count:
         said = f"{x_name} of shape {x.shape} has its {count} samples along the last axis"
         return np.moveaxis(x, -1, 0), y, said
     return x, y, ""

@@ -179,7 +179,7 @@ def _columns(path: Path, remarks: list[str], *, several: bool, problem: str | No
         detail = (
             f"{path.name} has no {missing}; its columns are {', '.join(heads[:8])}{', …' if len(heads) > 8 else ''}"
         )
-        hint = "a table of features is not read: the formats are for pictures, volumes and graphs"
+        hint = "if each row is a series, upload it with --kind series; a table of features is not read"
         raise fault("table_invalid", f"{detail}; {hint}", file=path.name)
     if others:
         remarks.append(f"columns of {path.name} that are no pixels are left out: {', '.join(others[:10])}")

@@ -26,4 +26,5 @@ def picture_shape(values: int, pixels: Sequence[str], *, file: str, remarks: lis
                 remarks.append(f"{said} three of a pixel together (H, W, C)")
             return side, side, channels
     detail = f"{file} has {values} pixels a picture, which are no square, with one or three values a pixel"
+    detail += "; if they are the steps of a series, upload it with --kind series"
     raise fault("shape_invalid", f"{detail}; name the columns 1x1, 1x2, … for other shapes", file=file)

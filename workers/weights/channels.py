@@ -29,7 +29,7 @@ Numbers = NDArray[np.int64]
 FIXED = 0
 """The group of all channels that cannot be removed."""
 
-CONVOLUTIONS = ("conv2d", "conv3d")
+CONVOLUTIONS = ("conv1d", "conv2d", "conv3d")
 WRITERS = (*CONVOLUTIONS, "linear", "gcn_conv", "gat_conv")
 """Operations whose attribute `out` is the number of channels they write."""
 

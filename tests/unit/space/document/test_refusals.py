@@ -98,7 +98,7 @@ CASES: dict[str, tuple[dict[str, Any], tuple[int, ...], str, str, str]] = {
     ),
     "a block for images in a space for graphs": (
         document({"operation": "grouped"}, data="nodes"),
-        (7,), "/stages/0/operation/0", "combination_unsupported", "grouped reads maps of images and volumes",
+        (7,), "/stages/0/operation/0", "combination_unsupported", "grouped reads maps of images, volumes and series",
     ),
 }  # fmt: skip
 

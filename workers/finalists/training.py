@@ -35,10 +35,11 @@ class FinalistTask:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FinalistResult:
-    """test_score: the job's score on the test split, a fraction. weights: a safetensors file's bytes.
+    """test_score: the job's score on the test split. weights: a safetensors file's bytes.
 
     measures: all scores that apply, by name (see `workers.conventions`). reason: of a failure.
     shares: each test sample's contribution to the score, (n,) float32; None where the score is not a mean.
+    answered: see `workers.finalists.answered`.
     """
 
     test_score: float | None
@@ -46,6 +47,7 @@ class FinalistResult:
     seconds: float
     measures: dict[str, float] = field(default_factory=dict)
     shares: npt.NDArray[np.float32] | None = None
+    answered: dict[str, Any] | None = None
     reason: str | None = None
 
 

@@ -12,7 +12,7 @@ from api.body import Strict
 from api.budget_schemas import BudgetRequest
 from api.faults import DATASET_NAME, JOB_ID, NAME
 from api.plan_schemas import PlanRequest
-from archsmith.formats import FORMATS
+from archsmith.formats import FORMATS, SAMPLE_KINDS
 from search.compress import DEFAULT
 from search.objective import FORMS, MAXIMIZED, MINIMIZED
 from search.problems import LOSSES, PROBLEM_SCORES, all_of
@@ -79,6 +79,10 @@ GroupBy = Annotated[
     Field(min_length=1, max_length=16, description="the part of file names before this text is a group"),
 ]
 Transpose = Annotated[bool, Field(description="exchange rows and columns of the pictures; for idx (EMNIST)")]
+SampleKind = Annotated[
+    Literal[SAMPLE_KINDS] | None,  # type: ignore[valid-type]
+    Field(description="what arrays and tables hold, where their shape does not say it"),
+]
 Length = Annotated[int, Field(ge=1, le=65_536)]
 DatasetFormat = Literal[FORMATS]  # type: ignore[valid-type]
 DatasetName = Annotated[str, Field(pattern=DATASET_NAME)]
@@ -326,7 +330,7 @@ class JobRequest(Strict):
 class SpaceRequest(Strict):
     """A space to check, for a data set or for an input shape and a number of classes.
 
-    input_shape: [C, H, W] of images, [C, D, H, W] of volumes, [F] of the nodes of graphs.
+    input_shape: [C, H, W] of images, [C, D, H, W] of volumes, [C, T] of series, [F] of the nodes of graphs.
     data: the kind of data; by default it follows from the length of the shape, and for [F] from the space.
     """
 
@@ -361,6 +365,7 @@ class DatasetRequest(Strict):
     replace: Replace = False
     force: Force = False
     transpose: Transpose = False
+    kind: SampleKind = None
 
 
 class UploadFields(Strict):
@@ -374,6 +379,7 @@ class UploadFields(Strict):
     replace: Annotated[Replace, BeforeValidator(_flag)] = False
     force: Annotated[Force, BeforeValidator(_flag)] = False
     transpose: Annotated[Transpose, BeforeValidator(_flag)] = False
+    kind: SampleKind = None
 
 
 class DatasetUpload(UploadFields):

@@ -208,12 +208,12 @@ class CheckView(View):
 class DatasetView(View):
     """A data set.
 
-    kind: image, volume or graph; tasks: those that it can be used for, the default one first. input_shape: [C, H, W] of
-    images, [C, D, H, W] of volumes, [F] of the nodes of graphs. classes, counts (samples per class), train, val and
-    test (sizes of the splits) refer to the first task. split_counts: samples per class in train, val and test, of the
-    splits that a job with seed 0 gets. columns: names of the features of nodes, in their order; [] where they are told
-    by number only. check: null for a data set that was added by a version without it. warnings: all that should be
-    told, a sentence each: what the check found, and what was odd about the files.
+    kind: image, volume, series or graph; tasks: those that it can be used for, the default one first. input_shape:
+    [C, H, W] of images, [C, D, H, W] of volumes, [C, T] of series, [F] of the nodes of graphs. classes, counts (samples
+    per class), train, val and test (sizes of the splits) refer to the first task. split_counts: samples per class in
+    train, val and test, of the splits that a job with seed 0 gets. columns: names of the features of nodes, in their
+    order; [] where they are told by number only. check: null for a data set that was added by a version without it.
+    warnings: all that should be told, a sentence each: what the check found, and what was odd about the files.
     """
 
     name: str

@@ -289,6 +289,9 @@ def upload(
     transpose: Annotated[
         bool, typer.Option("--transpose", help="For idx: exchange rows and columns (EMNIST).")
     ] = False,
+    kind: Annotated[
+        str | None, typer.Option(help=f"What arrays and tables hold: {', '.join(formats.SAMPLE_KINDS)}.")
+    ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Put it in the place of the one of that name.")] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Replace it although succeeded jobs need the old one.")
@@ -298,18 +301,18 @@ def upload(
     """Add a data set from files or folders, or from a path in one of the data roots, and say what was found in it."""
     if bool(files) == bool(path):
         raise typer.BadParameter("give the files to upload, or --path, but not both")
-    kind = format or formats.guess([Path(path)] if path else files or [])
-    if kind is None:
+    form = format or formats.guess([Path(path)] if path else files or [])
+    if form is None:
         raise typer.BadParameter(
             f"the format cannot be guessed from the files; add --format with one of {', '.join(formats.FORMATS)}"
         )
     fit: dict[str, Any] = {"image_size": image_size, "image_fit": image_fit, "group_by": group_by}
-    fit |= {"transpose": transpose}
+    fit |= {"transpose": transpose, "kind": kind}
     with client_of(context, url) as client:
         if path:
-            made = client.register_dataset(name, kind, path, **fit, replace=replace, force=force)
+            made = client.register_dataset(name, form, path, **fit, replace=replace, force=force)
         else:
-            made = client.upload_dataset(name, kind, files or [], **fit, replace=replace, force=force)
+            made = client.upload_dataset(name, form, files or [], **fit, replace=replace, force=force)
     told(made)
 
 

@@ -9,6 +9,8 @@ FORMATS = (
     *("npy", "hdf5", "mat", "cifar", "stl10", "table", "parquet", "nifti"),
 )
 """The one list: the HTTP interface takes these names, and workers/datasets/ingest.py has a reader for each."""
+SAMPLE_KINDS = ("series", "image", "volume")
+"""What arrays and tables may be said to hold (the upload's `kind`)."""
 _ENDINGS = {
     ".npz": "npz",
     ".zip": "images",
@@ -38,6 +40,7 @@ _ENDINGS = {
     "cifar-100-binary.tar.gz": "cifar",
     "stl10_binary.tar.gz": "stl10",
     ".csv": "table",
+    ".tsv": "table",
     ".parquet": "parquet",
     ".nii": "nifti",
     ".nii.gz": "nifti",

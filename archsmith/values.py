@@ -190,8 +190,8 @@ class Event:
 class Dataset:
     """A data set.
 
-    input_shape: (C, H, W) of images, (C, D, H, W) of volumes, (F,) of the nodes of graphs, None if unknown.
-    kind: "image", "volume" or "graph". tasks: the tasks that it can be used for, the default one first.
+    input_shape: (C, H, W) of images, (C, D, H, W) of volumes, (C, T) of series, (F,) of nodes, None if unknown.
+    kind: "image", "volume", "series" or "graph". tasks: the tasks that it can be used for, the default one first.
     """
 
     name: str

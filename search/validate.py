@@ -56,7 +56,8 @@ class Pool:
 class DataShape:
     """What a space needs to know about a data set.
 
-    input_shape: (C, H, W) of images, (C, D, H, W) of volumes, (F,) of the nodes of graphs.
+    input_shape: (C, H, W) of images, (C, D, H, W) of volumes, (C, T) of series,
+    (F,) of the nodes of graphs.
     tasks: what may be predicted from the data, the usual one first. problem: of the usual one, of
     `search.problems.PROBLEMS`; classes: K classes, labels or targets.
     """

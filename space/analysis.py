@@ -27,10 +27,11 @@ class Analysis:
 
     params: trainable parameters.
     macs: multiply-accumulates of convolutions and linear layers in one sample's forward pass.
-    receptive_field: side, in input pixels (steps of a series), of the square that one position of the last feature map can see, on an input
-        without edges (so it may exceed the input); the longer side if it is not a square. Global pooling, flatten and
-        linear layers read all positions and leave the figure unchanged. After a resize the positions see different
-        widths, and the figure may be off by one position of the smaller map. For graph data: how many hops a row sees.
+    receptive_field: side, in input pixels (of series, steps), of the square that one position of the last feature map
+        can see, on an input without edges (so it may exceed the input); the longer side if it is not a square. Global
+        pooling, flatten and linear layers read all positions and leave the figure unchanged. After a resize the
+        positions see different widths, and the figure may be off by one position of the smaller map. For graph data:
+        how many hops a row sees.
     output_stride: input pixels between two neighbours on the last feature map, along the axis where they are furthest
         apart; 1 for graph data.
     depth: convolutions, message passings and linear layers on the longest path.

@@ -270,7 +270,7 @@ class GraphBuilder:
         return operation.rows or given
 
     def shape(self, name: str) -> Shape:
-        """Output shape of a node added before, without the batch: (C, H, W), (C, D, H, W), (C, T), (F,), or () for an index."""
+        """Output shape of a node added before, without the batch: (C, sides), (F,) for a vector, () for an index."""
         return self._nodes[name].use.shape
 
     def finish(

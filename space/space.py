@@ -46,9 +46,9 @@ class Space:
     ) -> "Space":
         """Check a document (mapping, YAML or JSON text) against itself and against the input's shape.
 
-        tasks: the kinds of data that the data set can be read as, the usual one first; None: by the shape for images,
-        volumes and series, else by the document. Raises InvalidSpace with all faults; one that depends on the input's size
-        names the stage and the size that is left there.
+        tasks: the kinds of data that the data set can be read as, the usual one first; None: by the shape for maps,
+        else by the document. Raises InvalidSpace with all faults; one that depends on the input's size names the stage
+        and the size that is left there.
         """
         value = read_text(document) if isinstance(document, str) else document
         parsed = parse_document(value)

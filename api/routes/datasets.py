@@ -163,6 +163,6 @@ def _replaced(context: Context, body: DatasetRequest | UploadFields, sources: Se
 
 def _read(body: DatasetRequest | UploadFields, sources: Sequence[Path], settings: Settings) -> DatasetInfo:
     """settings: with the state folder below which it is stored."""
-    options = {name: getattr(body, name) for name in ("image_size", "image_fit", "group_by", "transpose")}
+    options = {name: getattr(body, name) for name in ("image_size", "image_fit", "group_by", "transpose", "kind")}
     ingestion.run(name=body.name, kind=body.format, sources=sources, settings=settings, options=options)
     return DataStore(settings.datasets).describe(body.name)

@@ -10,8 +10,8 @@
    `pads` is true its sides are ceil(sides / stride), else what `padding` leaves for the kernel.
 
 In the docstrings of the classes B is the batch, C the channels and N the nodes of a graph; "sides" stands for H, W of
-images, D, H, W of volumes and T of series; k is the kernel. `clashes` reports options that a block cannot take; `grow` raises what
-`GraphBuilder.add` raises.
+images, D, H, W of volumes and T of series; k is the kernel. `clashes` reports options that a block cannot take; `grow`
+raises what `GraphBuilder.add` raises.
 """
 
 import math
@@ -123,7 +123,7 @@ def conv(
     groups: int = 1,
     bias: bool = True,
 ) -> str:
-    """A convolution (B, C, sides) -> (B, out, sides') as node `place`: conv1d, conv2d or conv3d, as the map has sides."""
+    """A convolution (B, C, sides) -> (B, out, sides') as node `place`: conv1d, conv2d or conv3d, by its sides."""
     attrs: dict[str, object] = {
         "out": out,
         "kernel": list(kernel) if isinstance(kernel, tuple) else kernel,

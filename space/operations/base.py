@@ -4,9 +4,9 @@
 
 1. `attributes` lists every attribute with its rule. `check` fills in defaults, refuses unknown or missing attributes
    and returns the normal form: two ways to write the same layer (a 1×1 kernel needs no padding) come out equal.
-2. Shapes have no batch: a map is (C, H, W), (C, D, H, W) or (C, T), a vector is (F,); in graph data the features of a node are
-   (F,) and an index (edges, graph numbers, pairs of nodes) is (). `shape` returns what PyTorch would return, or raises
-   `Misfit`; if a map has become too small, the error carries the sides that are left.
+2. Shapes have no batch: a map is (C, H, W), (C, D, H, W) or (C, T), a vector is (F,); in graph data the features of a
+   node are (F,) and an index (edges, graph numbers, pairs of nodes) is (). `shape` returns what PyTorch would return,
+   or raises `Misfit`; if a map has become too small, the error carries the sides that are left.
 3. `params` is the number of trainable parameters, `macs` the multiply-accumulates of one sample's forward pass.
    Only convolutions and linear layers count MACs, as a forward hook on those layers would.
 4. `window` is the part of the input that one output position reads, for the receptive field. None: the operation leaves
@@ -27,8 +27,8 @@
 Instances hold no state; torch is imported only inside `define`, `module` and `apply`.
 
 In the docstrings of the classes B is the batch, N the nodes, E the edges and P the pairs of graph data; "sides" stands
-for H, W of images, D, H, W of volumes and T of series. A citation gives authors, year and place in the paper; docs/spaces.md has the
-blocks.
+for H, W of images, D, H, W of volumes and T of series. A citation gives authors, year and place in the paper;
+docs/spaces.md has the blocks.
 """
 
 import importlib

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Input(Function):
-    """The batch itself: (B, C, H, W), (B, C, D, H, W), (B, C, T) or (N, F). `shape` is given the architecture's input shape."""
+    """The batch itself: (B, C, sides) or (N, F). `shape` is given the architecture's input shape."""
 
     name = "input"
     arity: ClassVar[tuple[int, int]] = (0, 0)

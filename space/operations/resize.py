@@ -15,7 +15,7 @@ MAX_SIDE = 4096
 MAX_STEPS = 65_536
 """Of a resized map and of a resized series, the same as for an input."""
 
-LIMIT = f"a resized map has at most {MAX_POSITIONS:,} positions and sides of {MAX_SIDE}, a resized series {MAX_STEPS:,} steps"
+LIMIT = f"a resized map has at most {MAX_POSITIONS:,} positions and sides of {MAX_SIDE}, a series {MAX_STEPS:,} steps"
 
 MODES = {1: "linear", 2: "bilinear", 3: "trilinear"}
 

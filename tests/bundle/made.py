@@ -38,7 +38,15 @@ REPORT: dict[str, Any] = {
     },
     "trials": {"completed": 3, "failed": 1, "pruned": 0},
 }
-SHAPES = {"image": (1, 8, 6), "colour": (3, 8, 8), "volume": (1, 4, 6, 5), "nodes": (3,), "graphs": (3,), "links": (3,)}
+SHAPES = {
+    "image": (1, 8, 6),
+    "colour": (3, 8, 8),
+    "volume": (1, 4, 6, 5),
+    "series": (2, 12),
+    "nodes": (3,),
+    "graphs": (3,),
+    "links": (3,),
+}
 
 
 def small(kind: str) -> Architecture:
@@ -46,7 +54,7 @@ def small(kind: str) -> Architecture:
     g = GraphBuilder(SHAPES[kind], 2 if kind == "links" else 3, data="image" if kind == "colour" else kind)
     x = g.input
     if len(SHAPES[kind]) > 1:
-        x = g.add("stem.conv", "conv2d" if len(SHAPES[kind]) == 3 else "conv3d", {"out": 4, "kernel": 3}, x)
+        x = g.add("stem.conv", f"conv{len(SHAPES[kind]) - 1}d", {"out": 4, "kernel": 3}, x)
         x = g.add(
             "head.flatten", "flatten", {}, g.add("head.pool", "global_avg_pool", {}, g.add("norm", "batch_norm", {}, x))
         )

@@ -37,7 +37,7 @@ FEATURES = 6
 """Of each node of the graph data around an example."""
 
 WIDE = {2: 48, 3: 24, 4: 12}
-"""Sides of the line, square or cube on which windows are measured, by the length of the shape; most factors divide them."""
+"""Sides of the line, square or cube on which windows are measured, by the length of the shape."""
 
 
 def data_of(operation: Operation, example: Example) -> str:

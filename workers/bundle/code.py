@@ -95,7 +95,9 @@ LINKS = '''def predict(model: nn.Module, x: Tensor, edges: Tensor, pairs: Tensor
     with torch.inference_mode():
         return answers(model(prepared(x), edges, pairs))
 '''
-PREDICT = {"image": MAPS, "volume": MAPS, "nodes": NODES, "graphs": GRAPHS, "links": LINKS}
+PREDICT = {"image": MAPS, "volume": MAPS, "series": MAPS, "nodes": NODES, "graphs": GRAPHS, "links": LINKS}
+MANY = {"series": "series"}
+"""Kinds of data whose plural has no s."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -166,7 +168,7 @@ def _product(architecture: Architecture, preprocessing: Preprocessing, *, reads_
     constants += [_listed(name, [_shortest(value) for value in values]) for name, values in targets if values]
     meaning = MEANINGS[preprocessing.problem]
     predict = PREDICT[architecture.data].format(
-        many=f"{architecture.data}s",
+        many=MANY.get(architecture.data, f"{architecture.data}s"),
         shape="(B, " + ", ".join(str(n) for n in architecture.input_shape) + ")",
         features=channels,
         named="; COLUMNS names them in order" if preprocessing.columns else "",

@@ -2,6 +2,7 @@
 
     image           a picture file; or arrays
     any             the files that a data set was made of, see `originals`
+    series          a table, .csv, .tsv or .txt, a series a line, with or without labels; or arrays
     volume          arrays: .npy, or .npz with one array or one named x: one sample, or many along a first axis
     nodes, links    .npz with x and edges, of links pairs too       the names and forms of an upload (docs/datasets.md)
     graphs          the same, of many graphs with graph (N,), the number of each node's graph
@@ -18,8 +19,8 @@ import numpy as np
 
 from workers.bundle.given import Given, fault, remark, typed
 from workers.bundle.manifest import Array, Manifest
-from workers.bundle.originals import read_originals
-from workers.datasets import images
+from workers.bundle.originals import is_table, read_originals
+from workers.datasets import images, series_table
 from workers.datasets.arrays import Arrays, open_arrays
 from workers.datasets.columns import assumed
 from workers.datasets.graph import features
@@ -29,6 +30,8 @@ from workers.datasets.pixels import is_picture as begins_as_picture
 
 ORIGINALS = ("ubyte", "ubyte.gz", ".tar", ".tgz", ".tar.gz", ".h5", ".hdf5", ".mat", ".parquet", ".csv", ".bin", ".nii")
 """Ends of the names of files that data sets are made of, beside archives, pictures and arrays."""
+_ENDINGS = {"image": images.EXTENSIONS, "series": series_table.ENDINGS}
+"""Kind of data -> ends of the names of its files, beside those of arrays."""
 _OF_A_SPLIT = re.compile(r"train|test|val|^(X|images|data)$", re.IGNORECASE)
 
 
@@ -58,6 +61,8 @@ def _is_original(path: Path, manifest: Manifest) -> bool:
         ):
             split = [name for name in arrays.names if name != "x" and _OF_A_SPLIT.search(name)]
             return len(arrays.names) > 1 and bool(split)
+    if manifest.data == "series" and is_table(path):
+        return True
     known = ending in images.EXTENSIONS or ending == ".npy"
     return not known and (ending == ".zip" or path.name.endswith(ORIGINALS))
 
@@ -74,8 +79,8 @@ def read(path: Path, manifest: Manifest) -> Given:
     if ending in images.EXTENSIONS or is_picture(path):
         return _picture(path, manifest)
     if ending not in (".npy", ".npz"):
-        wanted = [*(images.EXTENSIONS if manifest.data == "image" else ()), ".npy", ".npz"]
-        detail = f"a model of {manifest.data}s takes files that end in {', '.join(wanted)}"
+        wanted = [*_ENDINGS.get(manifest.data, ()), ".npy", ".npz"]
+        detail = f"a model of {manifest.samples} takes files that end in {', '.join(wanted)}"
         raise fault(path, "kind_unsuitable", detail)
     return _samples(path, manifest)
 
@@ -93,7 +98,9 @@ def _picture(path: Path, manifest: Manifest) -> Given:
     how = manifest.preprocessing.pictures
     deep = manifest.preprocessing.dtype != "uint8"
     if manifest.data != "image" or (deep and how == "exact") or manifest.input_shape[0] not in (1, 3):
-        taken = f"{manifest.data}s of {'×'.join(map(str, manifest.input_shape))} {manifest.preprocessing.dtype} values"
+        taken = (
+            f"{manifest.samples} of {'×'.join(map(str, manifest.input_shape))} {manifest.preprocessing.dtype} values"
+        )
         detail = f"the model takes {taken}, which no picture file holds; give a .npy"
         raise fault(path, "kind_unsuitable", detail)
     channels, height, width = manifest.input_shape
@@ -153,7 +160,7 @@ def _batch(x: Array, manifest: Manifest, path: Path) -> tuple[Array, bool]:
     if channels == 1 and x.size and x.shape[1:] == tuple(sides):
         return x[:, None], True
     detail = (
-        f"the model takes {manifest.data}s of {tuple(manifest.input_shape)}, one or (N, …); this array is {x.shape}"
+        f"the model takes {manifest.samples} of {tuple(manifest.input_shape)}, one or (N, …); this array is {x.shape}"
     )
     raise fault(path, "shape_mismatch", detail)
 

@@ -222,6 +222,11 @@ class Manifest:
         return self.data in GRAPH_TASKS
 
     @property
+    def samples(self) -> str:
+        """What samples of maps are called in messages: images, volumes, series."""
+        return self.data if self.data == "series" else f"{self.data}s"
+
+    @property
     def rows_divided(self) -> bool:
         return self.is_graph and self.preprocessing.marks
 

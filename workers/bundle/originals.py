@@ -7,13 +7,14 @@ columns of features of nodes are put in the model's order by their names, or cou
 import csv
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from workers.bundle.given import Given, fault, remark, typed
 from workers.bundle.manifest import Array, Manifest
-from workers.datasets import idx
+from workers.datasets import idx, series_table
 from workers.datasets.check import names_of_rows
 from workers.datasets.columns import arranged, assumed, names_of
 from workers.datasets.graphs import RawGraphs, both_ways
@@ -53,8 +54,13 @@ def read_originals(paths: Sequence[Path], manifest: Manifest) -> Iterator[Given]
         if manifest.is_graph:
             yield _graphs(paths, manifest, Path(place))
         elif len(paths) == 1 and _is_idx(paths[0]):
-            x = idx.pictures(paths[0], scratch=Path(place), transpose=manifest.preprocessing.transposed)
+            kind = manifest.data if manifest.data == "series" else None
+            x = idx.pictures(paths[0], scratch=Path(place), transpose=manifest.preprocessing.transposed, kind=kind)
             yield from _pieces([x], lambda row: f"{paths[0].name}[{row}]", manifest, paths[0])
+        elif manifest.data == "series" and is_table(paths[0]):
+            for path in paths:
+                x = series_table.rows(path, steps=manifest.input_shape[-1], scratch=Path(place))
+                yield from _pieces([x], partial("{}[{}]".format, path.name), manifest, path)
         else:
             raw = _read(paths, _format(paths[0], manifest), manifest, Path(place))
             yield from _pieces(raw.pieces, _named(raw, paths[0]), manifest, paths[0])
@@ -64,6 +70,11 @@ def _named(raw: RawDataset, path: Path) -> Callable[[int], str]:
     """As the check of a data set names its rows, with the file before a number."""
     named = names_of_rows(raw.parts, raw.names, noun="picture" if raw.kind == "image" else raw.kind)
     return named if raw.names else lambda row: f"{path.name} {named(row)}"
+
+
+def is_table(path: Path) -> bool:
+    """Whether it is a table of series, by its name."""
+    return path.suffix.lower() in series_table.ENDINGS
 
 
 def _is_idx(path: Path) -> bool:
@@ -90,9 +101,10 @@ def _read(paths: Sequence[Path], format: str, manifest: Manifest, scratch: Path)
     given = manifest.preprocessing
     options = {"image_size": manifest.input_shape[-1], "image_fit": FITS.get(given.pictures), "problem": given.problem}
     options |= {"transpose": True} if given.transposed else {}
+    options |= {"kind": manifest.data} if manifest.data == "series" else {}
     found = kind.read(source, scratch=scratch, **{name: options[name] for name in kind.options if name in options})
     if isinstance(found, RawGraphs):
-        raise fault(paths[0], "kind_unsuitable", f"this is a graph, the model takes {manifest.data}s")
+        raise fault(paths[0], "kind_unsuitable", f"this is a graph, the model takes {manifest.samples}")
     return found
 
 
@@ -119,7 +131,7 @@ def _channels(x: Array, manifest: Manifest, path: Path) -> Array:
                 raise fault(path, "mode_unsuitable", "the model takes grey pictures, these have colours")
             return x[:, :1]
     if x.shape[1:] != wanted:
-        detail = f"the model takes {manifest.data}s of {wanted}, these are {tuple(x.shape[1:])}"
+        detail = f"the model takes {manifest.samples} of {wanted}, these are {tuple(x.shape[1:])}"
         raise fault(path, "shape_mismatch", detail)
     return x
 

@@ -1,6 +1,7 @@
 """Which axes of an array of samples are channels, height, width and depth. All of it follows from the lengths.
 
-    3 axes   (N, H, W), pictures of one channel
+    2 axes   series (N, T), only where they are asked for
+    3 axes   (N, H, W), pictures of one channel; series where these are asked for or beyond doubt, see `series_axes`
     4 axes   (N, H, W, C) when the last axis is 1 to 4; else (N, C, H, W) when the second is; else the shortest axis
              decides: 5 to 16 and last, (N, H, W, C); 5 to 16 and second, (N, C, H, W); volumes (N, D, H, W) where
              neither of these two axes is 16 or less, and for cubes
@@ -14,18 +15,33 @@ channels or depth is said where another reading is thinkable.
 import numpy as np
 
 from workers.datasets.raw import MAX_SIDE, MAX_VOLUME_SIDE, Array, fault
+from workers.datasets.series_axes import ASK, SERIES_LAYOUTS, as_series, perhaps, without_doubt
 
 MAX_CHANNELS = 16
 FEW = 4
 """Axes this short are channels without more ado: grey, colours, with transparency."""
 IMAGE_LAYOUTS = "(N, H, W), (N, H, W, C) or (N, C, H, W) with 1 to 16 channels and sides of 1 to 512"
 VOLUME_LAYOUTS = "(N, D, H, W), (N, C, D, H, W) or (N, D, H, W, C) with 1 to 4 channels and sides of 1 to 256"
-LAYOUTS = f"images {IMAGE_LAYOUTS}; volumes {VOLUME_LAYOUTS}"
+LAYOUTS = f"images {IMAGE_LAYOUTS}; volumes {VOLUME_LAYOUTS}; series {SERIES_LAYOUTS}"
 
 
-def as_samples(x: Array, *, file: str) -> tuple[Array, tuple[str, ...]]:
-    """View of `x` as pictures (N, C, H, W) or volumes (N, C, D, H, W), and remarks. Raises `shape_invalid`."""
-    samples, remark = _view(x, file)
+def as_samples(x: Array, *, file: str, asked: str | None = None) -> tuple[Array, tuple[str, ...]]:
+    """View of `x` as pictures (N, C, H, W), volumes (N, C, D, H, W) or series (N, C, T), and remarks.
+
+    asked: one of `archsmith.formats.SAMPLE_KINDS`, None to go by the shape. Raises `shape_invalid`.
+    """
+    if asked == "series" or (asked is None and x.ndim == 3 and without_doubt(x)):
+        series, said = as_series(x, file=file)
+        found = f"{file} of shape {x.shape} is read as series {'×'.join(map(str, series.shape[1:]))}, channels by steps"
+        return series, said or (() if asked else (found,))
+    return _maps(x, file, asked)
+
+
+def _maps(x: Array, file: str, asked: str | None) -> tuple[Array, tuple[str, ...]]:
+    samples, remark = _view(x, file, asked)
+    if asked and (samples.ndim == 5) != (asked == "volume"):
+        detail = f"{file} of shape {x.shape} holds no {asked}s: accepted are {LAYOUTS}"
+        raise fault("shape_invalid", detail, file=file, allowed=LAYOUTS)
     longest = MAX_VOLUME_SIDE if samples.ndim == 5 else MAX_SIDE
     if 0 in samples.shape or max(samples.shape[2:]) > longest:
         detail = f"samples of shape {x.shape} are empty or too large: accepted are {LAYOUTS}"
@@ -33,10 +49,10 @@ def as_samples(x: Array, *, file: str) -> tuple[Array, tuple[str, ...]]:
     return samples, (remark,) if remark else ()
 
 
-def _view(x: Array, file: str) -> tuple[Array, str]:
+def _view(x: Array, file: str, asked: str | None) -> tuple[Array, str]:
     last, second = (n <= FEW for n in (x.shape[-1], x.shape[1] if x.ndim > 1 else 0))
     if x.ndim == 3:
-        return x[:, None], ""
+        return x[:, None], "" if asked else perhaps(x, file=file)
     if x.ndim in (4, 5) and last:
         both = f"{file} of shape {x.shape} is read as {x.shape[-1]} channels last, though its second axis is short too"
         return np.moveaxis(x, -1, 1), both if second and x.shape[1] > 1 else ""
@@ -44,7 +60,8 @@ def _view(x: Array, file: str) -> tuple[Array, str]:
         return x, ""
     if x.ndim == 4:
         return _of_lengths(x, file)
-    hint = " A plain table of features holds neither." if x.ndim == 2 else ""
+    hint = f" If each row is a series of steps, upload it with {ASK}; a plain table of features is not read."
+    hint = hint if x.ndim == 2 else ""
     detail = f"samples of shape {x.shape} cannot be read: accepted are {LAYOUTS}.{hint}"
     raise fault("shape_invalid", detail, file=file, allowed=LAYOUTS)
 

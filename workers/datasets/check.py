@@ -262,7 +262,7 @@ class _Values:
 
 def _scale(info: DatasetInfo, material: Material) -> Iterator[Finding]:
     """Splits of the source in other units than its training split. Drawn splits cannot differ by that much."""
-    if not material.given or info.tasks[0] not in ("image", "volume", "nodes"):
+    if not material.given or info.tasks[0] not in ("image", "volume", "series", "nodes"):
         return
     train = _values(material.x, material.splits.search_train)
     for name in ("search_val", "test"):

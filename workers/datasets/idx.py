@@ -38,10 +38,10 @@ EMNIST_CLASSES = (10, 26, 37, 47, 62)
 """Of its sets digits and MNIST, letters, letters with blanks between, balanced and bymerge, byclass."""
 
 
-def read(sources: Sequence[Path], *, scratch: Path, transpose: bool = False) -> RawDataset:
+def read(sources: Sequence[Path], *, scratch: Path, transpose: bool = False, kind: str | None = None) -> RawDataset:
     """sources: a folder, one zip archive of the files, or the files. Raises InvalidDataset.
 
-    transpose: whether rows and columns of the pictures are exchanged.
+    transpose: whether rows and columns of the pictures are exchanged. kind: what the samples are, of `SAMPLE_KINDS`.
     """
     roles, ignored = _roles(_files(sources, scratch=scratch))
     given = {part: _pair(roles, part, scratch=scratch) for part in sorted({part for part, _ in roles})}
@@ -53,7 +53,7 @@ def read(sources: Sequence[Path], *, scratch: Path, transpose: bool = False) -> 
     found: dict[str, tuple[Array, Labels]] = {}
     for part, (x, _) in given.items():
         check_lengths(x, classes.y[part], file=roles[part, "labels"].name, against=files[part])
-        samples, said = as_samples(x, file=files[part])
+        samples, said = as_samples(x, file=files[part], asked=kind)
         found[part] = (samples.swapaxes(-1, -2) if transpose else samples, classes.y[part])
         remarks += said
     pieces, y, parts = stack_parts(found, file=files["train"])
@@ -70,12 +70,12 @@ def read(sources: Sequence[Path], *, scratch: Path, transpose: bool = False) -> 
     )
 
 
-def pictures(path: Path, *, scratch: Path, transpose: bool = False) -> Array:
-    """One file of images as (N, C, H, W), without its labels; transpose: as for `read`. Raises InvalidDataset."""
+def pictures(path: Path, *, scratch: Path, transpose: bool = False, kind: str | None = None) -> Array:
+    """One file of images as (N, C, H, W), without its labels; transpose, kind: as for `read`. Raises InvalidDataset."""
     x = _array(path, scratch=scratch)
     if x.ndim == 1:
         raise fault("images_missing", f"{path.name} holds labels; give the file of images", file=path.name)
-    samples, _ = as_samples(x, file=path.name)
+    samples, _ = as_samples(x, file=path.name, asked=kind)
     return samples.swapaxes(-1, -2) if transpose else samples
 
 

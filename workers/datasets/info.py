@@ -10,7 +10,7 @@ class DatasetInfo:
     """The description of a data set, without its samples.
 
     kind: one of KINDS. tasks: what may be asked about it, of TASKS; a job without a task of its own gets the first.
-    input_shape: (C, H, W) of pictures, (C, D, H, W) of volumes, (F,) of each node of graphs.
+    input_shape: (C, H, W) of pictures, (C, D, H, W) of volumes, (C, T) of series, (F,) of each node of graphs.
     classes, class_names, counts (answers per class), and train, val, test (sizes of search_train, search_val and test)
     are of the first task. dtype: of x, "uint8" or "float32". sha256: of the content (shape, type, samples, labels,
     source's split), not of the files.

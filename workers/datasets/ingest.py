@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from archsmith.errors import AlreadyExists, Fault, InvalidDataset, InvalidInput
-from workers.datasets import cifar, graph, hdf5, idx, images, mat, nifti, npy, npz, parquet, stl10, table, tu
+from archsmith.formats import SAMPLE_KINDS
+from workers.datasets import cifar, graph, hdf5, idx, images, mat, nifti, npy, npz, parquet, stl10, tables, tu
 from workers.datasets.graphs import RawGraphs
 from workers.datasets.info import DatasetInfo
 from workers.datasets.raw import RawDataset, fault
@@ -39,17 +40,17 @@ class _Format:
 
 
 FORMATS = {
-    "idx": _Format(read=idx.read, options=("transpose",)),
-    "npz": _Format(read=npz.read, single=True),
+    "idx": _Format(read=idx.read, options=("transpose", "kind")),
+    "npz": _Format(read=npz.read, single=True, options=("kind",)),
     "images": _Format(read=images.read, single=True, options=("image_size", "image_fit", "group_by")),
     "graph": _Format(read=graph.read),
     "tu": _Format(read=tu.read),
-    "npy": _Format(read=npy.read),
-    "hdf5": _Format(read=hdf5.read, single=True),
-    "mat": _Format(read=mat.read, single=True),
+    "npy": _Format(read=npy.read, options=("kind",)),
+    "hdf5": _Format(read=hdf5.read, single=True, options=("kind",)),
+    "mat": _Format(read=mat.read, single=True, options=("kind",)),
     "cifar": _Format(read=cifar.read),
     "stl10": _Format(read=stl10.read),
-    "table": _Format(read=table.read),
+    "table": _Format(read=tables.read, options=("kind",)),
     "parquet": _Format(read=parquet.read, options=("image_size", "image_fit")),
     "nifti": _Format(read=nifti.read),
 }
@@ -57,6 +58,7 @@ EFFECTS = {
     "image_size": "it scales picture files; arrays, volumes and graphs stay as they are, scale them before",
     "image_fit": "it says how picture files become squares",
     "group_by": "it says which part of the names of picture files is a group",
+    "kind": "it says what arrays and tables hold: series, image, volume",
     "transpose": "it exchanges rows and columns of pictures in files that keep them on their side",
 }
 CPU_SECONDS = 600
@@ -128,7 +130,7 @@ def answer(args: argparse.Namespace) -> dict[str, Any]:
     """The one JSON line, as a value."""
     try:
         store = DataStore(args.store)
-        options = {name: getattr(args, name) for name in ("image_size", "image_fit", "group_by", "transpose")}
+        options = {name: getattr(args, name) for name in ("image_size", "image_fit", "group_by", "transpose", "kind")}
         info = ingest(args.format, args.source, name=args.name, store=store, **options)
     except InvalidInput as error:
         return _refused(error.faults)
@@ -157,6 +159,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--image-size", type=int, help="side of the stored pictures, pixels")
     parser.add_argument("--image-fit", help="how pictures become squares: auto, crop or pad")
     parser.add_argument("--group-by", help="the part of file names before this text is a group that no split divides")
+    parser.add_argument(
+        "--kind", choices=SAMPLE_KINDS, help="what arrays and tables hold, where their shape does not say it"
+    )
     parser.add_argument("--transpose", action="store_true", help="exchange rows and columns (EMNIST)")
     args = parser.parse_args(arguments)
     limit_process()

@@ -1,4 +1,4 @@
-"""NumPy archives: of images or volumes and labels, see `samples`; of a graph where there are edges, see `graph`."""
+"""NumPy archives: of samples and labels, see `samples`; of a graph where there are edges, see `graph`."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from workers.datasets.graphs import RawGraphs
 from workers.datasets.raw import RawDataset
 
 
-def read(source: Path, *, scratch: Path) -> RawDataset | RawGraphs:
-    """Raises InvalidDataset. Large arrays are unpacked into `scratch` and mapped, not held in memory."""
+def read(source: Path, *, scratch: Path, kind: str | None = None) -> RawDataset | RawGraphs:
+    """kind: what the samples are, of `SAMPLE_KINDS`. Large arrays are mapped. Raises InvalidDataset."""
     with open_arrays(source, scratch=scratch) as arrays:
-        return any_arrays.read(arrays, kind="npz", scratch=scratch)
+        return any_arrays.read(arrays, kind="npz", scratch=scratch, asked=kind)

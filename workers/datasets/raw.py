@@ -25,8 +25,8 @@ CHUNK_BYTES = 16 * 1024**2
 class RawDataset:
     """Samples as a reader found them, checked, in the order train, val, test.
 
-    pieces: arrays (N_i, C, H, W), or (N_i, C, D, H, W) for volumes, of any accepted number type, one after the other;
-    may be views of files.
+    pieces: arrays (N_i, C, H, W), (N_i, C, D, H, W) for volumes or (N_i, C, T) for series, of any accepted number type,
+    one after the other; may be views of files.
     dtype: what the store keeps: uint8, or float32.
     problem: one of `workers.conventions.PROBLEMS`.
     y: answers to all pieces. classification, ordinal: (N,) int64, 0..classes-1. multilabel: (N, K) uint8, 0 or 1.
@@ -53,12 +53,12 @@ class RawDataset:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """(N, C, H, W) or (N, C, D, H, W) of all pieces together."""
+        """(N, C, …) of all pieces together."""
         return len(self.y), *self.pieces[0].shape[1:]
 
     @property
     def kind(self) -> str:
-        return "volume" if self.pieces[0].ndim == 5 else "image"
+        return {3: "series", 5: "volume"}.get(self.pieces[0].ndim, "image")
 
     @property
     def tasks(self) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
-"""Pictures and volumes on disk, and their description.
+"""Pictures, volumes and series on disk, and their description.
 
-NAME/x.npy       (N, C, H, W) or (N, C, D, H, W) uint8 or float32, rows in the order train, val, test of the source
+NAME/x.npy       (N, C, H, W), (N, C, D, H, W) or (N, C, T) uint8 or float32, rows in order: train, val, test
 NAME/y.npy       (N,) int64; (N, K) uint8 for several labels, (N, K) float32 for regression, (N, H, W) uint8 for masks
 NAME/items.npy   (N,) uint64, a hash of each sample's bytes
 NAME/groups.npy  (N,) int64, the group of each sample; only where there are groups

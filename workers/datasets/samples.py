@@ -1,4 +1,4 @@
-"""Named arrays of pictures or volumes with their labels, from any file that holds such, as a data set.
+"""Named arrays of pictures, volumes or series with their labels, from any file that holds such, as a data set.
 
 Accepted names: `x` and `y`; `x_train`, `y_train` with `x_test`, `y_test` and, if there, `x_val`, `y_val`; the way of
 MedMNIST, `train_images`, `train_labels`, `val_images`, …; optionally `class_names`, and a split, see `given_split`.
@@ -36,9 +36,10 @@ LABELS["train"] = (*_STEMS["y"], *LABELS["train"])
 WANTED = "x and y; or x_train, y_train with x_test, y_test and perhaps x_val, y_val; perhaps class_names"
 
 
-def read(arrays: NamedArrays, *, kind: str, scratch: Path, last: bool = False) -> RawDataset:
+def read(arrays: NamedArrays, *, kind: str, scratch: Path, last: bool = False, asked: str | None = None) -> RawDataset:
     """kind: the format's name. last: whether samples may lie along the last axis, as MATLAB has them.
 
+    asked: what the samples are, one of `SAMPLE_KINDS`; None to go by their shape.
     Raises InvalidDataset. Large arrays are mapped, not held in memory.
     """
     pairs = _pairs(arrays)
@@ -47,7 +48,7 @@ def read(arrays: NamedArrays, *, kind: str, scratch: Path, last: bool = False) -
     classes = as_classes({part: y for part, (_, y, _) in raw.items()}, files=files, names=class_names(arrays))
     for part, (x, _, _) in raw.items():
         check_lengths(x, classes.y[part], file=files[part], against=pairs[part][0])
-    found = {part: as_samples(x, file=pairs[part][0]) for part, (x, _, _) in raw.items()}
+    found = {part: as_samples(x, file=pairs[part][0], asked=asked) for part, (x, _, _) in raw.items()}
     remarks = [*classes.warnings, *(text for _, said in found.values() for text in said)]
     remarks += [remark for _, _, remark in raw.values() if remark]
     pieces, y = {part: x for part, (x, _) in found.items()}, dict(classes.y)
@@ -102,7 +103,7 @@ def _pairs(arrays: NamedArrays) -> dict[str, tuple[str, str]]:
 def _pair(arrays: NamedArrays, x_name: str, y_name: str, *, last: bool) -> tuple[Array, Array, str]:
     x, y = arrays.read(x_name), arrays.read(y_name, kinds=NUMBERS + TEXTS)
     count = y.size if y.size == max(y.shape) else len(y)
-    if last and x.ndim in (3, 4, 5) and len(x) != count and x.shape[-1] == count:
+    if last and x.ndim in (2, 3, 4, 5) and len(x) != count and x.shape[-1] == count:
         said = f"{x_name} of shape {x.shape} has its {count} samples along the last axis"
         return np.moveaxis(x, -1, 0), y, said
     return x, y, ""

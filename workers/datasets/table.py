@@ -110,7 +110,7 @@ def _columns(path: Path, remarks: list[str], *, several: bool) -> _Columns | Non
         detail = (
             f"{path.name} has no {missing}; its columns are {', '.join(heads[:8])}{', …' if len(heads) > 8 else ''}"
         )
-        hint = "a table of features is not read: the formats are for pictures, volumes and graphs"
+        hint = "if each row is a series, upload it with --kind series; a table of features is not read"
         raise fault("table_invalid", f"{detail}; {hint}", file=path.name)
     if others:
         remarks.append(f"columns of {path.name} that are no pixels are left out: {', '.join(others[:10])}")
@@ -313,6 +313,7 @@ def _shape(tables: Sequence[_Table], remarks: list[str]) -> tuple[int, int, int]
                 remarks.append(f"{said} three of a pixel together (H, W, C)")
             return side, side, channels
     detail = f"{table.file} has {values} pixels a picture, which are no square, with one or three values a pixel"
+    detail += "; if they are the steps of a series, upload it with --kind series"
     raise fault("shape_invalid", f"{detail}; name the columns 1x1, 1x2, … for other shapes", file=table.file)
 
 

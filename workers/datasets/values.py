@@ -7,14 +7,14 @@ import numpy.typing as npt
 
 from workers.datasets.raw import Array
 
-KINDS = ("image", "volume", "graph")
-TASKS = ("image", "volume", "nodes", "graphs", "links")
+KINDS = ("image", "volume", "series", "graph")
+TASKS = ("image", "volume", "series", "nodes", "graphs", "links")
 """The tasks of a data set. The last three are for graphs."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Split:
-    """x: (N, C, H, W) or (N, C, D, H, W), uint8 or float32, y: (N,) int64, or as `RawDataset.problem` says."""
+    """x: (N, C, …) as stored, uint8 or float32, y: (N,) int64, or as `RawDataset.problem` says."""
 
     x: Array
     y: Array

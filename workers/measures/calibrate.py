@@ -53,29 +53,40 @@ class Calibration:
         return {**asdict(self), "table": [asdict(timing) for timing in self.table]}
 
 
+_LAYERS: dict[int, tuple[Callable[..., nn.Module], ...]] = {
+    1: (nn.Conv1d, nn.BatchNorm1d, nn.MaxPool1d),
+    2: (nn.Conv2d, nn.BatchNorm2d, nn.MaxPool2d),
+    3: (nn.Conv3d, nn.BatchNorm3d, nn.MaxPool3d),
+}
+"""By the number of sides."""
+
+
 def reference_network(input_shape: tuple[int, ...], classes: int) -> nn.Module:
     """Three blocks of convolution (kernel 3), batch norm and ReLU with 16, 32, 64 channels, then a linear layer.
 
-    Each block ends with a max-pool of 2 while its sides allow. input_shape: (C, H, W) or (C, D, H, W), in pixels.
+    Each block ends with a max-pool of 2 while its sides allow. input_shape: (C, H, W), (C, D, H, W) or (C, T).
     The module maps (B, *input_shape) float32 to logits (B, classes).
     """
     channels, *sides = input_shape
-    volume = len(sides) == 3
-    convolution, norm = (nn.Conv3d, nn.BatchNorm3d) if volume else (nn.Conv2d, nn.BatchNorm2d)
+    convolution, norm, pool = _LAYERS[len(sides)]
     layers: list[nn.Module] = []
     for out in (16, 32, 64):
         layers += [convolution(channels, out, 3, padding=1, bias=False), norm(out), nn.ReLU()]
         channels = out
         if min(sides) >= 2:
-            layers.append(nn.MaxPool3d(2) if volume else nn.MaxPool2d(2))
+            layers.append(pool(2))
             sides = [side // 2 for side in sides]
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels * math.prod(sides), classes))
 
 
-def candidates(device: str) -> tuple[tuple[str, str], ...]:
-    """Pairs of (precision, layout), PLAIN first. fp16 needs loss scaling and pays on a GPU only."""
-    pairs = (PLAIN, ("fp32", "nhwc"), ("bf16", "nhwc"))
-    return (*pairs, ("fp16", "nhwc")) if device.startswith("cuda") else pairs
+def candidates(device: str, *, sides: int = 2) -> tuple[tuple[str, str], ...]:
+    """Pairs of (precision, layout), PLAIN first. fp16 needs loss scaling and pays on a GPU only.
+
+    sides: of a sample. torch has no channels-last layout for series, of one side.
+    """
+    last = "nhwc" if sides > 1 else "nchw"
+    pairs = (PLAIN, *((("fp32", last),) if sides > 1 else ()), ("bf16", last))
+    return (*pairs, ("fp16", last)) if device.startswith("cuda") else pairs
 
 
 def calibrate(
@@ -83,10 +94,11 @@ def calibrate(
 ) -> Calibration:
     """Times the candidates by training the reference network on noise, in turns, for about `budget_s` seconds.
 
-    input_shape: (C, H, W) or (C, D, H, W). Raises TrialFailure (`out_of_memory`).
+    input_shape: (C, H, W), (C, D, H, W) or (C, T). Raises TrialFailure (`out_of_memory`).
     """
     deadline = time.perf_counter() + budget_s
-    runs = {numerics: _run(input_shape, numerics, device=device, threads=threads) for numerics in candidates(device)}
+    pairs = candidates(device, sides=len(input_shape) - 1)
+    runs = {numerics: _run(input_shape, numerics, device=device, threads=threads) for numerics in pairs}
     for run in runs.values():
         run()  # not counted: the first pass also prepares kernels
     best = dict.fromkeys(runs, 0.0)
@@ -107,7 +119,7 @@ def choose(table: tuple[Timing, ...]) -> tuple[str, str]:
 
 def _run(input_shape: tuple[int, ...], numerics: tuple[str, str], *, device: str, threads: int) -> Callable[[], float]:
     """A function that trains one epoch of a few batches and returns images per second."""
-    fewest, batches = (8, _BATCHES) if len(input_shape) == 3 else (2, _BATCHES // 4)  # a volume has many more voxels
+    fewest, batches = (2, _BATCHES // 4) if len(input_shape) == 4 else (8, _BATCHES)  # a volume has many more voxels
     batch = max(fewest, _PIXELS // math.prod(input_shape[1:]))
     generator = np.random.default_rng(0)
     x = generator.integers(0, 256, (batch * batches, *input_shape), dtype=np.uint8)

@@ -29,11 +29,12 @@ def calibrated(spec: JobSpec, dataset: Dataset, state: Path) -> Numerics:
     """The numerics that the user fixed; what is left at "auto" is measured for 3 s on the cluster and kept in `state`.
 
     Graphs are trained in fp32 whatever the job says: sums over neighbours are implemented in no other number type.
+    Series have one layout in memory whatever it says: torch has no other for them.
     Raises TrialFailure where the measurement fails.
     """
     if dataset.info.kind == "graph":
         return Numerics(precision="fp32", layout="nchw", source="fixed")
-    wanted = (spec.trial.precision, spec.trial.layout)
+    wanted = (spec.trial.precision, "nchw" if dataset.info.kind == "series" else spec.trial.layout)
     if "auto" not in wanted:
         return Numerics(precision=wanted[0], layout=wanted[1], source="fixed")
     measured = _measured(spec, dataset.info.input_shape, state)

@@ -13,7 +13,7 @@ import numpy as np
 from archsmith.errors import TrialFailure
 from search.streams import Stream, seed_of
 from workers.datasets import GraphSplit, Split
-from workers.simple import graphs, pictures
+from workers.simple import graphs, pictures, series
 from workers.simple.estimators import PROBLEMS, Fitting, Floats, Simple
 from workers.simple.record import NAMES, SimpleScore
 from workers.simple.sampling import Samples
@@ -97,6 +97,8 @@ def features(samples: Samples) -> tuple[Floats, Floats]:
 def _features(samples: Samples) -> tuple[Floats, Floats]:
     first, second = samples.train.data, samples.held_out.data
     if isinstance(first, Split) and isinstance(second, Split):
+        if samples.task == "series":
+            return series.features(first.x), series.features(second.x)
         scale = pictures.value_range(first.x)
         return pictures.features(first.x, *scale), pictures.features(second.x, *scale)
     if not isinstance(first, GraphSplit) or not isinstance(second, GraphSplit):

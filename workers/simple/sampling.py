@@ -22,7 +22,7 @@ MEASURED = 10_000
 """Samples that a model is measured on, at most: the whole test split of most public data sets."""
 
 BYTES = 256 * 1024**2
-"""Of the pictures or volumes in a part, as stored."""
+"""Of the samples in a part, as stored."""
 
 Rows = npt.NDArray[np.int64]
 
@@ -39,7 +39,8 @@ class Part:
 class Samples:
     """What a simple model is fitted to and measured on.
 
-    task: "image", "volume", "nodes", "graphs" or "links". classes: of the task, or its labels or targets.
+    task: "image", "volume", "series", "nodes", "graphs" or "links". classes: of the task, or its labels or
+    targets.
     mean, std: per feature of nodes, as `Dataset` has them. problem: what an answer is.
     """
 
@@ -82,7 +83,7 @@ def _part(dataset: Dataset, name: str, most: int, rng: np.random.Generator) -> P
         if isinstance(split, GraphSplit):
             split = replace(split, index=split.index[..., kept], y=split.y[kept])
         return Part(data=split, of=total)
-    if dataset.task in ("image", "volume"):
+    if dataset.task in ("image", "volume", "series"):
         most = max(1, min(most, BYTES // max(1, dataset.x[:1].nbytes)))
     kept = rows[_drawn(total, most, rng)]
     fewer = replace(dataset, splits=Splits(search_train=kept, search_val=kept[:0], test=kept[:0]))

@@ -26,21 +26,29 @@ def memory_format(x: Tensor) -> torch.memory_format:
 
 
 def crop(x: Tensor, changed: Tensor, *, zoom: float, generator: torch.Generator) -> Tensor:
-    """(B, C, H, W) or (B, C, D, H, W) float -> the same shape: a part of each changed sample, enlarged to the whole.
+    """(B, C, H, W), (B, C, D, H, W) or (B, C, T) float -> the same shape: a part of each changed sample, enlarged.
 
     The part's sides are 1 - zoom to 1 of the whole's, alike on all axes; size and place are uniform (the scale of
     arXiv 1409.4842 without its distortion). Between pixels the value is linear. changed: (B,) bool.
     """
-    count, axes = len(x), x.ndim - 2
+    if x.ndim == 3:  # along time: torch samples grids on maps of two or three sides
+        return _crop(x.unsqueeze(2), changed, zoom=zoom, generator=generator, axes=1).squeeze(2)
+    return _crop(x, changed, zoom=zoom, generator=generator, axes=x.ndim - 2)
+
+
+def _crop(x: Tensor, changed: Tensor, *, zoom: float, generator: torch.Generator, axes: int) -> Tensor:
+    """axes: how many of the last sides are cropped; one before them has a single position and stays."""
+    count, sides = len(x), x.ndim - 2
     scale = torch.where(changed, 1 - zoom * torch.rand(count, generator=generator), 1.0)
     places = (2 * torch.rand(count, axes, generator=generator) - 1) * (1 - scale).unsqueeze(1)
-    maps = torch.cat([torch.diag_embed(scale.unsqueeze(1).expand(count, axes)), places.unsqueeze(2)], dim=2)
+    scales = F.pad(scale.unsqueeze(1).expand(count, axes), (0, sides - axes), value=1.0)  # the last side comes first
+    maps = torch.cat([torch.diag_embed(scales), F.pad(places, (0, sides - axes)).unsqueeze(2)], dim=2)
     grid = F.affine_grid(maps.to(x.device), list(x.shape), align_corners=False)
     return F.grid_sample(x, grid, padding_mode="reflection", align_corners=False)
 
 
 def cut_out(x: Tensor, changed: Tensor, *, side: int, generator: torch.Generator) -> Tensor:
-    """(B, C, H, W) or (B, C, D, H, W) -> the same, zero in a square or cube of `side` pixels around a random pixel.
+    """(B, C, sides) -> the same, zero in a span, square or cube of `side` pixels around a random pixel.
 
     arXiv 1708.04552: at the edge only a part of the square is within the sample. changed: (B,) bool.
     """
@@ -56,7 +64,7 @@ def cut_out(x: Tensor, changed: Tensor, *, side: int, generator: torch.Generator
 
 
 def pad_reflect(x: Tensor, pad: int) -> Tensor:
-    """(N, C, H, W) or (N, C, D, H, W) of any type -> each side longer by 2 pad, mirrored without repeating the edge.
+    """(N, C, sides) of any type -> each side longer by 2 pad, mirrored without repeating the edge.
 
     By index instead of `functional.pad`, which has no uint8 kernel. `pad` must be smaller than every side.
     """
@@ -90,7 +98,7 @@ class Windows:
     """
 
     def __init__(self, x: Tensor, *, shift: int, channels_last: bool) -> None:
-        """x: (N, C, H, W) or (N, C, D, H, W) on its device."""
+        """x: (N, C, sides) on its device."""
         self._shift = shift
         self._channels_last = channels_last
         self._axes = x.ndim - 2
@@ -115,7 +123,7 @@ class Windows:
         )
 
     def batch(self, rows: Tensor, moves: Moves) -> Tensor:
-        """rows: (B,) int64 on the device -> (B, C, H, W) or (B, C, D, H, W) of the stored type.
+        """rows: (B,) int64 on the device -> (B, C, sides) of the stored type.
 
         The memory is channels last where the windows were made so.
         """

@@ -1,4 +1,4 @@
-"""Images and volumes: batches gathered from stored bytes, shifted and mirrored on the way, normalised on the device."""
+"""Images, volumes, series: batches gathered from stored bytes, shifted, mirrored, normalised on the device."""
 
 import math
 from collections.abc import Iterator
@@ -16,18 +16,18 @@ SCORE_PIXELS = 2**20
 
 
 class Maps:
-    """The network is called with x (B, C, H, W) or (B, C, D, H, W), float32."""
+    """The network is called with x (B, C, H, W), (B, C, D, H, W) or (B, C, T), float32."""
 
     def __init__(self, data: TrainData, recipe: Recipe) -> None:
         self._data, self._recipe = data, recipe
-        self._channels_last = recipe.layout == "nhwc"
         sides = data.train.x.shape[2:]
+        self._channels_last = recipe.layout == "nhwc" and len(sides) > 1  # torch has no such format for series
         shift = shift_for(*sides, share=recipe.shift) if recipe.augment else 0
         self._hole = round(recipe.cutout * min(sides)) if recipe.augment else 0
         self._zoom = recipe.zoom if recipe.augment else 0.0
         self._windows = data.windows(shift=shift, channels_last=self._channels_last)
         # A volume has no upright orientation, so it is mirrored along each axis; a photograph has one.
-        self._mirror = () if not recipe.flip else (2, 3, 4) if len(sides) == 3 else (3,)
+        self._mirror = () if not recipe.flip else (2, 3, 4) if len(sides) == 3 else (1 + len(sides),)
         self._rows = data.part(recipe.subset)
         samples = len(self._rows)
         self._length = batch_length(samples, batch_size=recipe.batch_size, min_steps=recipe.min_steps)
@@ -41,7 +41,7 @@ class Maps:
         return self._steps
 
     def batches(self, generator: torch.Generator, *, skip: int = 0) -> Iterator[Batch]:
-        """Augmented batches: x (B, C, H, W) or (B, C, D, H, W), y (B,). The last, smaller batch is left out."""
+        """Augmented batches: x (B, C, sides), y (B,). The last, smaller batch is left out."""
         share = float(self._recipe.augment)
         order = self._rows[torch.randperm(len(self._rows), generator=generator).to(self._recipe.device)]
         for step, rows in enumerate(order[: self._steps * self._length].view(self._steps, self._length)):
@@ -67,7 +67,7 @@ class Maps:
         yield from self.whole(Samples(x=self._data.train.x[rows], y=self._data.train.y[rows]))
 
     def _changed(self, x: Tensor, changed: Tensor, seed: int) -> Tensor:
-        """x: (B, C, H, W) or (B, C, D, H, W) normalised -> with crops and cut-outs where the recipe has them."""
+        """x: (B, C, sides) normalised -> with crops and cut-outs where the recipe has them."""
         generator = torch.Generator().manual_seed(seed)
         if self._zoom:
             x = crop(x, changed, zoom=self._zoom, generator=generator)

@@ -45,6 +45,7 @@ from workers.train.task import Batch, Task
 TASKS: dict[str, type[Maps] | type[Nodes] | type[Graphs] | type[Links]] = {
     "image": Maps,
     "volume": Maps,
+    "series": Maps,
     "nodes": Nodes,
     "graphs": Graphs,
     "links": Links,
@@ -81,7 +82,7 @@ class Trainer:
         self._answering = Answering(data, recipe)
         with memory_guard():
             self._module = module.to(recipe.device)
-            if recipe.layout == "nhwc" and data.train.x.ndim > 2:
+            if recipe.layout == "nhwc" and data.train.x.ndim > 3:
                 layout = torch.channels_last if data.train.x.ndim == 4 else torch.channels_last_3d
                 self._module = self._module.to(memory_format=layout)  # type: ignore[call-overload]
             self._task: Task = TASKS[data.task](self._data, recipe)

@@ -4,8 +4,8 @@ Without a decoder it is a 1×1 convolution to the classes and a resize to the si
 first, one step for each larger map that the network has passed (`space/scales.py`):
 
     up_of features   a step enlarges the map, joins the earlier map of that size (concatenated, or added behind a 1×1
-                     projection), and has up_depth convolutions of 3×3 (Ronneberger, Fischer, Brox 2015, U-Net, figure 1;
-                     with padding, so that nothing is cropped)
+                     projection), and has up_depth convolutions of 3×3 (Ronneberger, Fischer, Brox 2015, U-Net, figure
+                     1; with padding, so that nothing is cropped)
     up_of scores     the last map is scored first; a step enlarges the scores and adds those of the earlier map, a 1×1
                      convolution of it (Long, Shelhamer, Darrell 2015, Fully Convolutional Networks, figure 3)
 

@@ -14,4 +14,4 @@ def passed(maps: tuple[T, ...], before: T, after: Size, sides: Callable[[T], Siz
     pooling make a new scale, what an unpadded kernel takes off the edges does not, and resizing up may undo one.
     sides: those of a map.
     """
-    return tuple(map for map in (*maps, before) if 3 * max(after) <= 2 * max(sides(map)))
+    return tuple(each for each in (*maps, before) if 3 * max(after) <= 2 * max(sides(each)))

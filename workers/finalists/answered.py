@@ -9,14 +9,15 @@ They come from the same outputs as the score, in the process of the training, so
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Outputs = npt.NDArray[np.generic]
-"""As `workers.train.metrics` takes them: logits, or values in the units of the targets."""
-Truth = npt.NDArray[np.generic]
+from workers.datasets import GraphSplit, Split
+
+Array = npt.NDArray[Any]
 Found = dict[str, Any]
 """JSON."""
 
@@ -28,24 +29,34 @@ MOST_TARGETS, MOST_POINTS = 6, 400
 """Targets with points, and points of each: 40 kB of the page."""
 
 
-def answered(problem: str, outputs: Outputs, y: Truth) -> Found | None:
-    """None for a problem without such figures, and for outputs of which some are no numbers."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OnTest:
+    """outputs, y: as `workers.train.metrics` takes them, a row for each answer: logits, or values in the units of the
+    targets. split: the samples."""
+
+    outputs: Array
+    y: Array
+    split: Split | GraphSplit
+
+
+def answered(problem: str, given: OnTest) -> Found | None:
+    """None for a problem without such figures."""
     make = ANSWERED.get(problem)
-    return None if make is None or not np.isfinite(outputs).all() else make(outputs, y)
+    return None if make is None else make(given)
 
 
-def _ordinal(logits: Outputs, y: Truth) -> Found:
+def _ordinal(given: OnTest) -> Found:
     """classes: (K, K) counts, rows by the true class. steps: samples by how many classes the answer is off."""
-    found, classes = logits.argmax(1), logits.shape[1]
-    table = np.bincount(y.astype(np.int64) * classes + found, minlength=classes**2).reshape(classes, classes)
-    off = np.bincount(np.abs(found - y.astype(np.int64)), minlength=classes)
+    found, y, classes = given.outputs.argmax(1), given.y.astype(np.int64), given.outputs.shape[1]
+    table = np.bincount(y * classes + found, minlength=classes**2).reshape(classes, classes)
+    off = np.bincount(np.abs(found - y), minlength=classes)
     return {"steps": off.tolist(), "classes": table.tolist() if classes <= MOST_CLASSES else None}
 
 
-def _multilabel(logits: Outputs, y: Truth) -> Found:
+def _multilabel(given: OnTest) -> Found:
     """The figures of a label are None where they are not defined: no sample has it, or none is answered."""
-    columns = range(min(MOST_COLUMNS, y.shape[1]))
-    return {"samples": len(y), "labels": [_label(logits[:, k].astype(np.float64), y[:, k] > 0) for k in columns]}
+    logits, on = given.outputs.T[:MOST_COLUMNS].astype(np.float64), given.y.T[:MOST_COLUMNS] > 0
+    return {"samples": len(given.y), "labels": [_label(*column) for column in zip(logits, on, strict=True)]}
 
 
 def _label(logit: npt.NDArray[np.float64], on: npt.NDArray[np.bool_]) -> Found:
@@ -70,14 +81,13 @@ def _average_precision(logit: npt.NDArray[np.float64], on: npt.NDArray[np.bool_]
     return float((hits[last] / taken * growth).sum())
 
 
-def _regression(values: Outputs, y: Truth) -> Found:
+def _regression(given: OnTest) -> Found:
     """points: of the first MOST_TARGETS, [true, predicted] of samples at equal distances in the split."""
-    pairs = [
-        (y[:, k].astype(np.float64), values[:, k].astype(np.float64)) for k in range(min(MOST_COLUMNS, y.shape[1]))
-    ]
-    rows = np.unique(np.linspace(0, len(y) - 1, min(len(y), MOST_POINTS)).round().astype(np.int64))
+    true, found = (columns.T[:MOST_COLUMNS].astype(np.float64) for columns in (given.y, given.outputs))
+    pairs, count = list(zip(true, found, strict=True)), len(given.y)
+    rows = np.unique(np.linspace(0, count - 1, min(count, MOST_POINTS)).round().astype(np.int64))
     return {
-        "samples": len(y),
+        "samples": count,
         "targets": [_target(*pair) for pair in pairs],
         "points": [
             [[_short(a), _short(b)] for a, b in zip(one[rows], other[rows], strict=True)]
@@ -104,9 +114,9 @@ def _short(value: float) -> float:
     return float(f"{value:.5g}")
 
 
-ANSWERED: Mapping[str, Callable[[Outputs, Truth], Found]] = {
+ANSWERED: Mapping[str, Callable[[OnTest], Found]] = {
     "ordinal": _ordinal,
     "multilabel": _multilabel,
     "regression": _regression,
 }
-"""Problem -> what is told of its answers. Pictures of masks need the samples as well."""
+"""Problem -> what is told of its answers."""

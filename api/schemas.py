@@ -12,6 +12,7 @@ from api.body import Strict
 from api.budget_schemas import BudgetRequest
 from api.faults import DATASET_NAME, JOB_ID, NAME
 from api.plan_schemas import PlanRequest
+from api.weights_schema import ClassWeights
 from archsmith.formats import FORMATS, SAMPLE_KINDS
 from search.compress import DEFAULT
 from search.objective import FORMS, MAXIMIZED, MINIMIZED
@@ -194,9 +195,6 @@ class ObjectiveRequest(Strict):
         )
 
 
-Weights = Annotated[list[Annotated[float, Field(gt=0, le=1e6)]], Field(min_length=1, max_length=10_000)]
-
-
 class TrialRequest(Strict):
     """The resources and the training of each trial.
 
@@ -216,7 +214,7 @@ class TrialRequest(Strict):
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     layout: Literal["auto", "nchw", "nhwc"] = "auto"
     loss: Literal["auto", *all_of(LOSSES)] = "auto"  # type: ignore[valid-type]
-    class_weights: Literal["none", "balanced"] | Weights = "none"
+    class_weights: ClassWeights = "none"  # type: ignore[assignment]
 
     def spec(self, *, planned: bool) -> TrialSpec:
         scheduler = self.scheduler or ("asha" if planned else "none")

@@ -25,7 +25,14 @@ from space.kinds import KINDS
 from space.peak_memory import BATCH, EDGES, NODES, PAIRS, peak_memory
 from space.space import Space
 
-INPUTS = {"image": (3, 28, 28), "volume": (1, 16, 16, 16), "nodes": (32,), "graphs": (16,), "links": (32,)}
+INPUTS = {
+    "image": (3, 28, 28),
+    "volume": (1, 16, 16, 16),
+    "series": (3, 784),
+    "nodes": (32,),
+    "graphs": (16,),
+    "links": (32,),
+}
 """Of each kind of data, where no other size is asked for."""
 
 

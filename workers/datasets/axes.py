@@ -44,7 +44,8 @@ def _maps(x: Array, file: str, asked: str | None) -> tuple[Array, tuple[str, ...
         raise fault("shape_invalid", detail, file=file, allowed=LAYOUTS)
     longest = MAX_VOLUME_SIDE if samples.ndim == 5 else MAX_SIDE
     if 0 in samples.shape or max(samples.shape[2:]) > longest:
-        detail = f"samples of shape {x.shape} are empty or too large: accepted are {LAYOUTS}"
+        hint = f"; if it holds series, upload it with {ASK}" if x.ndim == 3 else ""
+        detail = f"samples of shape {x.shape} are empty or too large: accepted are {LAYOUTS}{hint}"
         raise fault("shape_invalid", detail, file=file, allowed=LAYOUTS)
     return samples, (remark,) if remark else ()
 

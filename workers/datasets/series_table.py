@@ -76,7 +76,8 @@ def read(sources: Sequence[Path], *, scratch: Path) -> RawDataset:
             remarks.append(f"{path.name} has no column of labels ({', '.join(LABELS)}) and is left out")
     found = _by_part(tables)
     named = {part: ", ".join(dict.fromkeys(t.file for t, _ in rows)) for part, rows in found.items()}
-    classes = as_classes({p: np.concatenate([t.labels[k] for t, k in rows]) for p, rows in found.items()}, files=named)
+    labels = {part: np.concatenate([table.labels[keep] for table, keep in rows]) for part, rows in found.items()}
+    classes = as_classes(_by_value(labels), files=named)
     whole = all(table.whole for table in tables)
     pieces = {part: _joined(part, rows, scratch=scratch, whole=whole)[:, None] for part, rows in found.items()}
     stacked, y, parts = stack_parts({part: (x, classes.y[part]) for part, x in pieces.items()}, file=files[0].name)
@@ -99,6 +100,13 @@ def rows(path: Path, *, steps: int, scratch: Path) -> Array:
         detail = f"{path.name} holds series of {len(columns.steps)} steps, {steps} are wanted"
         raise fault("shape_mismatch", detail, file=path.name, allowed=steps)
     return _table(path, columns, scratch=scratch).x[:, None]
+
+
+def _by_value(labels: Mapping[str, Array]) -> dict[str, Array]:
+    """Labels that are numbers, all of them, as numbers: 1, 1.0 and 01 are one class, as in an array."""
+    if all(_NUMBER.fullmatch(word) for words in labels.values() for word in np.unique(words).tolist()):
+        return {part: words.astype(np.float64) for part, words in labels.items()}
+    return dict(labels)
 
 
 def _files(sources: Sequence[Path], *, scratch: Path) -> tuple[list[Path], tuple[str, ...]]:
@@ -181,11 +189,13 @@ def _steps(path: Path, heads: Sequence[str], remarks: list[str]) -> tuple[str, .
         if match := _NUMBERED.fullmatch(head):
             numbered.setdefault(match[1], {})[int(match[2])] = head
     groups = sorted(numbered.values(), key=len, reverse=True)
+    if len(groups) > 1 and len(groups[0]) == len(groups[1]) > 1:
+        first, second = (next(iter(group.values())) for group in groups[:2])
+        detail = f"{path.name} has several channels, as {first} and {second} begin; channels are read from arrays"
+        raise fault("table_invalid", f"{detail} (N, C, T): .npz, .npy, HDF5 or MATLAB", file=path.name)
+    if not heads:
+        raise fault("table_invalid", f"{path.name} has no columns of steps", file=path.name)
     if not groups or len(groups[0]) < max(2, len(heads) // 2):
-        if len(groups) > 1 and len(groups[0]) == len(groups[1]) > 1:
-            first, second = (next(iter(group.values())) for group in groups[:2])
-            detail = f"{path.name} has several channels, as {first} and {second} begin; channels are read from arrays"
-            raise fault("table_invalid", f"{detail} (N, C, T): .npz, .npy, HDF5 or MATLAB", file=path.name)
         remarks.append(f"the columns {heads[0]} to {heads[-1]} of {path.name} are taken for steps as they stand")
         return tuple(heads)
     chosen = [groups[0][number] for number in sorted(groups[0])]

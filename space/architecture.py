@@ -35,7 +35,8 @@ TRAINING: dict[str, type | tuple[type, ...]] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Architecture:
-    """A network as data. It maps a batch to logits: a row of `classes` for each sample, node, graph or pair.
+    """A network as data. It maps a batch to logits: a row of `classes` for each sample, node, graph or pair; for
+    segmentation a map (classes, H, W) for each sample.
 
     data: the kind of data it reads, a name of `space.kinds.KINDS`, which also gives the arguments of the network.
     nodes: in topological order: the input, the indices of the kind of data, then the others, none of them dead.
@@ -306,10 +307,11 @@ class GraphBuilder:
     def _check_output(self, output: str) -> None:
         if output not in self._nodes:
             raise InvalidArchitecture(f"output {output[:60]!r} is not a node")
-        if self.shape(output) != (self._classes,):
-            wanted = f"one value per class, ({self._classes},)"
+        shape = self.kind.logits(self._input_shape, self._classes)
+        if self.shape(output) != shape:
+            wanted = f"one value per class{' and pixel' if self.kind.dense else ''}, {shape}"
             raise InvalidArchitecture(f"{output} must give {wanted}, got {self.shape(output)}")
-        if self._rows[output] != self.kind.rows:
+        if self._rows[output] != ("sample" if self.kind.dense else self.kind.rows):
             wanted = f"a row per {self.kind.rows}"
             raise InvalidArchitecture(f"{output} must give {wanted}, got one per {self._rows[output]}")
 

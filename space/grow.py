@@ -14,6 +14,7 @@ from space.document.values import SpaceDocument, Stage
 from space.head import grow_head
 from space.operations.base import Shape
 from space.pools import POOLS, pool
+from space.scales import passed
 
 Answers = Mapping[str, Option]
 
@@ -27,22 +28,26 @@ def grow(document: SpaceDocument, answers: Answers, data: str, input_shape: Shap
     x = g.input
     if answers["input_dropout"]:
         x = g.add("input_dropout", "dropout", {"rate": answers["input_dropout"]}, x)
-    before = x
+    before, maps = x, tuple[str, ...]()
     for stage in document.all_stages:
-        x, before = _grow_stage(g, stage, answers, x, before)
+        x, before, maps = _grow_stage(g, stage, answers, x, before, maps)
     training = {name: answers[f"training.{name}"] for name in TRAINING_FIELDS if f"training.{name}" in answers}
-    return g.finish(grow_head(g, x, answers, classes), training=training, drop=answers["dead"] == "drop")
+    logits = grow_head(g, x, answers, classes, maps=maps)
+    return g.finish(logits, training=training, drop=answers["dead"] == "drop")
 
 
-def _grow_stage(g: GraphBuilder, stage: Stage, answers: Answers, x: str, before: str) -> tuple[str, str]:
+def _grow_stage(
+    g: GraphBuilder, stage: Stage, answers: Answers, x: str, before: str, maps: tuple[str, ...]
+) -> tuple[str, str, tuple[str, ...]]:
     """Add a stage that reads `x`. before: the node that the last block before it read (see `Style.before`).
 
-    Returns the stage's last node, and the node that its last block read.
+    maps: the larger maps passed before (`space/scales.py`). Returns the stage's last node, the node that its last block
+    read, and the maps passed after it.
     """
     place = stage.place
     depth = cast(int, answers[f"{place}.depth"])
     if depth == 0:
-        return x, before
+        return x, before, maps
     first = x
     shared = answers[f"{place}.repeats"] == "shared"
     seen: dict[object, str] = {}
@@ -64,13 +69,19 @@ def _grow_stage(g: GraphBuilder, stage: Stage, answers: Answers, x: str, before:
         with g.sharing(here, owner) if shared and owner != here else nullcontext():
             x, before = block.grow(g, here, x, partial(_answer, answers, asked), style), x
     x = _skip(g, f"{place}.skip", first, x, str(answers[f"{place}.skip"]))
-    word = str(answers[f"{place}.pool"])
+    maps = passed(maps, first, g.shape(x)[1:], partial(_sides, g))
+    word, last = str(answers[f"{place}.pool"]), x
     x = pool(g, f"{place}.pool", x, word)
+    maps = passed(maps, last, g.shape(x)[1:], partial(_sides, g))
     if POOLS[word].doubles:
         before = x  # what was before the resize is smaller, and pooling cannot bring it to the new size
     if answers[f"{place}.dropout"]:
         x = g.add(f"{place}.dropout", "dropout", {"rate": answers[f"{place}.dropout"]}, x)
-    return x, before
+    return x, before, maps
+
+
+def _sides(g: GraphBuilder, name: str) -> Shape:
+    return g.shape(name)[1:]
 
 
 def _answer(answers: Answers, place: str, name: str) -> Option:

@@ -7,6 +7,7 @@ from space.architecture import GraphBuilder
 from space.blocks.base import conv, normalise
 from space.decision import Option
 from space.decision_recorder import DecisionRecorder
+from space.decoder import ask_decoder, grow_decoder
 from space.kinds import MAPS
 
 Options = Mapping[str, tuple[Option, ...]]
@@ -16,17 +17,27 @@ CAPSULE_SIDE = {1: 36, 2: 6, 3: 3}
 """Positions of primary capsules along a side, by the number of sides: 36 in all as in the paper, 27 on volumes."""
 
 
-def ask_head(head: Options, data: str, size: Sequence[int], recorder: DecisionRecorder) -> None:
-    """Ask for the decisions of the head. data: the kind of data. size: the sides of the last map."""
+STRUCTURAL = ("kind", "hidden", "norm", "decoder", "up", "up_of", "up_depth")
+"""Decisions on whose answers later ones depend."""
+
+
+def ask_head(head: Options, data: str, size: Sequence[int], recorder: DecisionRecorder, *, scales: int = 0) -> None:
+    """Ask for the decisions of the head. data: the kind of data. size: the sides of the last map.
+
+    scales: how many larger maps a decoder can go back to.
+    """
 
     def ask(name: str, *, ordered: bool = False, options: tuple[Option, ...] | None = None) -> Option:
         return recorder.ask(
             f"head.{name}",
             options or head[name],
             ordered=ordered,
-            idle=name not in ("kind", "hidden", "norm", "decoder"),
+            idle=name not in STRUCTURAL,
         )
 
+    if data == "segmentation":
+        ask_decoder(head, scales, ask)
+        return
     graph = data in ("nodes", "graphs", "links")
     kind = "linear" if graph else ask("kind")
     if kind == "capsule":
@@ -50,8 +61,13 @@ def ask_head(head: Options, data: str, size: Sequence[int], recorder: DecisionRe
         ask("last")
 
 
-def grow_head(g: GraphBuilder, source: str, answers: Answers, classes: int) -> str:
-    """Add the nodes of the head, from (C, sides) or (F,) of `source` to the logits (classes,); returns the last."""
+def grow_head(g: GraphBuilder, source: str, answers: Answers, classes: int, *, maps: Sequence[str] = ()) -> str:
+    """Add the nodes of the head, from (C, sides) or (F,) of `source` to the logits (classes,); returns the last.
+
+    maps: the larger maps that a decoder can go back to. For segmentation the logits are (classes, sides of the input).
+    """
+    if g.kind.dense:
+        return grow_decoder(g, source, maps, answers, classes)
     x = source
     if answers.get("head.kind") == "capsule":
         return _capsules(g, x, answers, classes)

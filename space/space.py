@@ -125,13 +125,20 @@ def _middle(decision: Decision) -> Option:
 
 def _data(parsed: SpaceDocument, input_shape: tuple[int, ...], tasks: tuple[str, ...] | None) -> str:
     """The kind of data. Raises InvalidSpace if the document is for another kind."""
-    there = tasks or (kind_of(input_shape) or parsed.data or "image",)
+    there = tasks or (_by_shape(parsed.data, input_shape),)
     wanted = (parsed.data,) if parsed.data else MAPS
     for task in there:
         if task in wanted:
             return task
     detail = f"the space is for {' and '.join(wanted)}, the data for {' and '.join(there)}"
     raise InvalidSpace(Fault(pointer="/data", rule="data_mismatch", detail=detail, allowed=list(there)))
+
+
+def _by_shape(data: str | None, input_shape: tuple[int, ...]) -> str:
+    """The kind of data where the caller does not name it. data: of the document, for images with labels or masks."""
+    if data is not None and len(KINDS[data].axes) == len(input_shape):
+        return data
+    return kind_of(input_shape) or data or "image"
 
 
 def _check_input(kind: Kind, input_shape: tuple[int, ...], classes: int) -> tuple[int, ...]:

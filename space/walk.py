@@ -22,9 +22,11 @@ from space.decision_recorder import DecisionRecorder
 from space.document.fields import SPACE_FIELDS, STAGE_FIELDS, TRAINING_FIELDS
 from space.document.values import Options, SpaceDocument, Stage
 from space.head import ask_head
+from space.kinds import KINDS
 from space.operations.base import times
 from space.operations.resize import LIMIT, too_large
 from space.pools import POOLS
+from space.scales import passed
 
 Size = tuple[int, ...]
 """(H, W), (D, H, W) or (T,); (1,) of graph data, which has no map."""
@@ -37,6 +39,8 @@ class Cursor:
     stage: index of the stage (the stem counts as one); the number of stages at the head, one more at the end.
     block: -1 before the stage's settings, then the index of the next block, and the stage's depth before its end.
     size: of the map at this point. depth, stride, padding: the stage's settings, once they are known.
+    maps: for segmentation, the sizes of larger maps to go back to (`space/scales.py`); within a stage also, as the last
+        one, the size that it began with.
     """
 
     stage: int
@@ -45,6 +49,7 @@ class Cursor:
     depth: int = 0
     stride: int = 1
     padding: str = "same"
+    maps: tuple[Size, ...] = ()
 
 
 class Program:
@@ -75,7 +80,7 @@ class Program:
     def step(self, cursor: Cursor, recorder: DecisionRecorder) -> Cursor:
         """Ask for the decisions of one step; returns where the next one begins."""
         if cursor.stage == len(self.stages):
-            self._ask_rest(cursor.size, recorder)
+            self._ask_rest(cursor, recorder)
             return Cursor(cursor.stage + 1, -1, cursor.size)
         stage = self.stages[cursor.stage]
         if cursor.block < 0:
@@ -91,7 +96,7 @@ class Program:
             fits = self._leaving(stage, cursor, name, known)
             known[name] = _ask(stage, stage.place, name, name, fits, size, recorder)
             if known["depth"] == 0:
-                return Cursor(cursor.stage + 1, -1, size)
+                return Cursor(cursor.stage + 1, -1, size, maps=cursor.maps)
         for name in ("width", "bias", "norm", "activation"):
             _ask(stage, stage.place, name, name, options[name], size, recorder, idle=True)
         depth, stride, padding = cast(int, known["depth"]), cast(int, known["stride"]), str(known["padding"])
@@ -100,7 +105,8 @@ class Program:
             _ask(stage, stage.place, "repeats", "repeats", repeats, size, recorder, idle=True)
         else:
             recorder.answers[f"{stage.place}.repeats"] = "own"
-        return Cursor(cursor.stage, 0, size, depth, stride, padding)
+        maps = (*cursor.maps, size) if KINDS[self._data].dense else ()
+        return Cursor(cursor.stage, 0, size, depth, stride, padding, maps)
 
     def _leaving(self, stage: Stage, cursor: Cursor, name: str, known: Mapping[str, Option]) -> tuple[Option, ...]:
         """The options of a setting that leave enough for what follows. known: the settings answered before it.
@@ -136,7 +142,7 @@ class Program:
         kernel = recorder.answers[f"{place}.kernel"] if padding == "valid" else 1
         size = tuple(blocks.after(side, kernel, padding) for side in cursor.size)
         block = cursor.block + blocks.together
-        return Cursor(cursor.stage, block, size, cursor.depth, cursor.stride, cursor.padding)
+        return Cursor(cursor.stage, block, size, cursor.depth, cursor.stride, cursor.padding, cursor.maps)
 
     def _kernels(self, blocks: "_Blocks", operation: str) -> tuple[Option, ...]:
         """The kernels that a block of this kind may be offered, found once for each cursor."""
@@ -153,11 +159,15 @@ class Program:
         pool = _ask(stage, stage.place, "pool", "pool", fits, cursor.size, recorder)
         for name in ("skip", "dropout"):
             _ask(stage, stage.place, name, name, stage.options[name], cursor.size, recorder, idle=True)
-        return Cursor(cursor.stage + 1, -1, tuple(_pooled(side, pool) for side in cursor.size))
+        size, maps = tuple(_pooled(side, pool) for side in cursor.size), cursor.maps
+        if maps:
+            maps = passed(maps[:-1], maps[-1], cursor.size, _itself)
+            maps = passed(maps, cursor.size, size, _itself)
+        return Cursor(cursor.stage + 1, -1, size, maps=maps)
 
-    def _ask_rest(self, size: Size, recorder: DecisionRecorder) -> None:
+    def _ask_rest(self, cursor: Cursor, recorder: DecisionRecorder) -> None:
         """The head, and the settings of the whole network; nothing before depends on them."""
-        ask_head(self.document.head, self._data, size, recorder)
+        ask_head(self.document.head, self._data, cursor.size, recorder, scales=len(cursor.maps))
         for name, options in self.document.general.items():
             recorder.ask(name, options, ordered=SPACE_FIELDS[name].ordered, idle=True)
         for name, options in self.document.training.items():
@@ -250,6 +260,10 @@ def _slide(side: int, times: int, kernel: int, stride: int, padding: str) -> int
     if side < max(reach, stride):
         return 0
     return max(0, (side - reach) // stride + 1 - (times - 1) * (reach - 1))
+
+
+def _itself(size: Size) -> Size:
+    return size
 
 
 def _pooled(side: int, pool: Option) -> int:

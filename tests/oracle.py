@@ -59,11 +59,12 @@ def hooked_macs(module: nn.Module, inputs: Sequence[Tensor], *, by_row: bool = F
     """Multiply-accumulates counted by hooks on convolutions and linear layers; by_row: of one row of each output."""
     counted = 0
 
-    def count(layer: nn.Module, _: Any, output: Tensor) -> None:
+    def count(layer: nn.Module, read: tuple[Tensor, ...], output: Tensor) -> None:
         nonlocal counted
         assert isinstance(layer.weight, Tensor)
         rows = output.shape[0] if by_row else 1
-        counted += output.numel() // rows * layer.weight[0].numel()
+        each = read[0] if isinstance(layer, nn.ConvTranspose2d) else output  # its weights: (in, out, k, l)
+        counted += each.numel() // rows * layer.weight[0].numel()
 
     handles = [m.register_forward_hook(count) for m in module.modules() if _multiplies(m)]
     training = module.training
@@ -77,7 +78,8 @@ def hooked_macs(module: nn.Module, inputs: Sequence[Tensor], *, by_row: bool = F
 
 def _multiplies(module: nn.Module) -> bool:
     """Convolutions over maps and linear layers, those of torch_geometric and those that share weights out too."""
-    return isinstance(module, nn.Linear) or type(module).__name__ in ("Conv1d", "Conv2d", "Conv3d", "Linear")
+    convolutions = ("Conv1d", "Conv2d", "Conv3d", "ConvTranspose2d")
+    return isinstance(module, nn.Linear) or type(module).__name__ in (*convolutions, "Linear")
 
 
 def network_macs(architecture: Architecture, module: nn.Module) -> int:

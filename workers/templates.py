@@ -4,6 +4,8 @@ from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from workers.palette import css
+
 
 @cache
 def environment(package: str) -> Environment:
@@ -22,6 +24,7 @@ def environment(package: str) -> Environment:
     )
     found.filters |= {
         "fixed": fixed,
+        "mask_colour": css,
         "number": number,
         "percent": percent,
         "thousands": thousands,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 SAMPLES: Mapping[str, str] = {
     "image": "images",
     "volume": "volumes",
+    "segmentation": "images",
     "nodes": "the nodes of a graph",
     "graphs": "graphs",
     "links": "links between the nodes of a graph",
@@ -58,6 +59,13 @@ WORDING: Mapping[str, Wording] = {
         predicts="estimates the targets for files",
         outputs="standardised values: output · `target_std` + `target_mean`, both in `bundle.json`, is in the units of "
         "the targets",
+    ),
+    "segmentation": Wording(
+        column=_CLASSES.column,
+        columns="classes of pixels",
+        model="A segmentation model for {of}",
+        predicts="writes a mask of classes beside each file",
+        outputs="logits (B, classes, H, W), of which the largest names the class of a pixel",
     ),
 }
 """Problem -> its words."""

@@ -15,7 +15,7 @@ from workers.report.schema import schema as report_schema
 
 router = APIRouter(prefix="/v1", tags=["reports"])
 SANDBOX = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:",
     "X-Content-Type-Options": "nosniff",
 }
 """The page may load nothing and run no scripts."""

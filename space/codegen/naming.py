@@ -11,7 +11,7 @@ from space.codegen.classes import Blueprint, Construct
 
 RESERVED = {"Model", "Tensor", "None", "True", "False"}
 SHORT = {"BatchNorm": "BN", "GroupNorm": "GN", "AdaptiveAvgPool": "Pool"}
-CONVOLUTIONS = ("nn.Conv1d", "nn.Conv2d", "nn.Conv3d", "GCNConv", "GATConv")
+CONVOLUTIONS = ("nn.Conv1d", "nn.Conv2d", "nn.Conv3d", "nn.ConvTranspose2d", "GCNConv", "GATConv")
 PLACES = re.compile(r"first|second|before|last|edge\d+_\d+|node\d+")
 """Words that say where something stands in a cell, not what it is."""
 
@@ -20,6 +20,7 @@ FIELD: dict[str, set[str]] = {
     "ShuffleUnit": {"shuffle", "depthwise", "expand"},
     "InvertedResidual": {"depthwise", "project"},
     "Cell": {"before", "last"},
+    "DecoderStep": {"enlarge"},
 }
 """Blocks that the field has a name for -> the members they are recognised by."""
 

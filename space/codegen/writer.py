@@ -23,7 +23,7 @@ from space.operations import OPERATIONS
 from space.operations.base import Argument, Function
 
 WIDTH = 110
-LETTERS = {"sample": "B", "node": "N", "graph": "G", "pair": "P"}
+LETTERS = {"sample": "B", "pixel": "B", "node": "N", "graph": "G", "pair": "P"}
 """The letter of a batch's first axis, by what a row is."""
 
 
@@ -48,10 +48,12 @@ def _header(architecture: Architecture) -> str:
     given = "".join(f"\n{index:<16} {INDEX_SHAPES[index]}" for index in kind.indices)
     letter = "N" if kind.is_graph else "B"
     far, each = ("hops", "row") if kind.is_graph else ("steps" if kind.name == "series" else "pixels", "sample")
-    return f'''"""A classifier found by architecture search.
+    found = "A segmentation network" if kind.dense else "A classifier"
+    sides = "".join(f", {side}" for side in kind.logits(architecture.input_shape, architecture.classes)[1:])
+    return f'''"""{found} found by architecture search.
 
 input            ({letter}, {", ".join(map(str, architecture.input_shape))}){given}
-output           ({LETTERS[kind.rows]}, {architecture.classes}), logits
+output           ({LETTERS[kind.rows]}, {architecture.classes}{sides}), logits
 parameters       {costs.params:,}
 {f"MACs per {each}":<16} {costs.macs:,}
 receptive field  {costs.receptive_field} {far}

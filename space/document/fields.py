@@ -198,6 +198,21 @@ HEAD_FIELDS: dict[str, Field] = {
     "capsules": _integer(1, 64, 8, "kinds of primary capsules of a capsule head", family="map"),
     "capsule_size": _integer(2, 64, 8, "values in each capsule", family="map"),
     "routing": _integer(1, 5, 3, "iterations of routing by agreement", family="map"),
+    "up": _integer(0, 8, 0, "steps of a decoder back up to the sizes of earlier maps; 0 for none", family="map"),
+    "up_of": _name(
+        ("features", "scores"),
+        "what the decoder enlarges: features, or scores of the classes, to which those of earlier maps are added",
+        family="map",
+    ),
+    "up_by": _name(
+        ("nearest", "linear", "transposed"), "how a step enlarges its map; transposed: by a convolution", family="map"
+    ),
+    "up_skip": _name(("concat", "add", "none"), "how a step joins the earlier map of its size", family="map"),
+    "up_width": _integer(
+        0, 4096, 0, "channels after a step; 0: as many as the earlier map of its size has, at least 16", family="map"
+    ),
+    "up_depth": _integer(0, 4, 1, "convolutions of 3×3 in each step", family="map"),
+    "up_norm": _name((*NORMS,), "normalisation after each of them", family="map"),
     "readout": _name(("mean", "sum", "max"), "how a graph's nodes become one vector", family="nodes"),
     "decoder": _name(("dot", "hadamard", "concat"), "how two nodes become a link's score", family="nodes"),
     "last": _name(
@@ -225,8 +240,16 @@ TRAINING_FIELDS: dict[str, Field] = {
 """Decisions of the training recipe. What a document leaves out is set by the job."""
 
 
-ONLY = {"readout": "graphs", "decoder": "links", "last": "nodes"}
-"""Fields of the head that make sense for one kind of graph data only."""
+_POOLED = (None, "image", "volume", "series")
+_DECODED = (None, "segmentation")
+ONLY: dict[str, tuple[str | None, ...]] = {
+    "readout": ("graphs",),
+    "decoder": ("links",),
+    "last": ("nodes",),
+    **dict.fromkeys(("kind", "pool", "capsules", "capsule_size", "routing"), _POOLED),
+    **dict.fromkeys(("up", "up_of", "up_by", "up_skip", "up_width", "up_depth", "up_norm"), _DECODED),
+}
+"""Fields of the head that make sense for some kinds of data only; None: documents that name no kind."""
 
 
 def of_family(fields: dict[str, Field], family: str, data: str | None = None) -> dict[str, Field]:
@@ -234,7 +257,7 @@ def of_family(fields: dict[str, Field], family: str, data: str | None = None) ->
     return {
         name: field
         for name, field in fields.items()
-        if field.family in ("any", family) and ONLY.get(name, data) == data
+        if field.family in ("any", family) and data in ONLY.get(name, (data,))
     }
 
 

@@ -82,6 +82,8 @@ def test_wrong_attributes_are_refused(name: str) -> None:
     for wrong, key in itertools.product(WRONG, operation.attributes):
         if wrong is True and isinstance(good[key], bool):
             continue
+        if wrong == [0, 3] and isinstance(good[key], int | tuple) and getattr(operation.attributes[key], "low", 1) == 0:
+            continue
         with pytest.raises(Misfit, match=f"{name} {key} must be"):
             operation.check({**good, key: wrong})
 

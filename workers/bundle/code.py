@@ -52,7 +52,7 @@ DIVIDED = """    x = x.float()
 NORMALISED = """    return (x.float() - torch.tensor(MEAN).view({view})) / torch.tensor(STD).view({view})"""
 
 ANSWERS = '''def answers(outputs: Tensor) -> Tensor:
-    """Outputs of the network -> {meaning}, of the same shape."""
+    """Outputs of the network -> {meaning}."""
     return {expression}'''
 MAPS = '''def predict(model: nn.Module, {many}: Tensor) -> Tensor:
     """{given} (B, {classes}) of B {many}; LABELS names the columns.
@@ -95,7 +95,23 @@ LINKS = '''def predict(model: nn.Module, x: Tensor, edges: Tensor, pairs: Tensor
     with torch.inference_mode():
         return answers(model(prepared(x), edges, pairs))
 '''
-PREDICT = {"image": MAPS, "volume": MAPS, "series": MAPS, "nodes": NODES, "graphs": GRAPHS, "links": LINKS}
+PIXELS = '''def predict(model: nn.Module, images: Tensor) -> Tensor:
+    """{given} (B, {sides}) of B images: numbers that LABELS names.
+
+    images: {shape}, {range}.
+    """
+    with torch.inference_mode():
+        return answers(model(prepared(images)))
+'''
+PREDICT = {
+    "image": MAPS,
+    "volume": MAPS,
+    "series": MAPS,
+    "segmentation": PIXELS,
+    "nodes": NODES,
+    "graphs": GRAPHS,
+    "links": LINKS,
+}
 MANY = {"series": "series"}
 """Kinds of data whose plural has no s."""
 
@@ -112,19 +128,28 @@ class Meaning:
     expression: str
 
 
-_CLASSES = Meaning(given="The class probabilities", meaning="class probabilities", expression="outputs.softmax(dim=1)")
+_CLASSES = Meaning(
+    given="The class probabilities",
+    meaning="class probabilities, of the same shape",
+    expression="outputs.softmax(dim=1)",
+)
 MEANINGS: Mapping[str, Meaning] = {
     "classification": _CLASSES,
     "ordinal": _CLASSES,
     "multilabel": Meaning(
         given="The probability of each label by itself",
-        meaning="the probability of each label by itself",
+        meaning="the probability of each label by itself, of the same shape",
         expression="outputs.sigmoid()",
     ),
     "regression": Meaning(
         given="The values of the targets in their own units",
-        meaning="values in the units of the targets",
+        meaning="values in the units of the targets, of the same shape",
         expression="outputs * torch.tensor(TARGET_STD) + torch.tensor(TARGET_MEAN)",
+    ),
+    "segmentation": Meaning(
+        given="The classes of the pixels",
+        meaning="the class of each pixel, (B, classes, H, W) -> (B, H, W)",
+        expression="outputs.argmax(dim=1)",
     ),
 }
 """Problem -> what the outputs mean; `workers.bundle.outputs` computes the same with numpy."""
@@ -173,6 +198,7 @@ def _product(architecture: Architecture, preprocessing: Preprocessing, *, reads_
         features=channels,
         named="; COLUMNS names them in order" if preprocessing.columns else "",
         range=preprocessing.range,
+        sides=", ".join(map(str, spatial)),
         classes=architecture.classes,
         given=meaning.given,
     )

@@ -30,7 +30,7 @@ from workers.datasets.pixels import is_picture as begins_as_picture
 
 ORIGINALS = ("ubyte", "ubyte.gz", ".tar", ".tgz", ".tar.gz", ".h5", ".hdf5", ".mat", ".parquet", ".csv", ".bin", ".nii")
 """Ends of the names of files that data sets are made of, beside archives, pictures and arrays."""
-_ENDINGS = {"image": images.EXTENSIONS, "series": series_table.ENDINGS}
+_ENDINGS = {"image": images.EXTENSIONS, "segmentation": images.EXTENSIONS, "series": series_table.ENDINGS}
 """Kind of data -> ends of the names of its files, beside those of arrays."""
 _OF_A_SPLIT = re.compile(r"train|test|val|^(X|images|data)$", re.IGNORECASE)
 
@@ -97,7 +97,11 @@ def is_picture(path: Path) -> bool:
 def _picture(path: Path, manifest: Manifest) -> Given:
     how = manifest.preprocessing.pictures
     deep = manifest.preprocessing.dtype != "uint8"
-    if manifest.data != "image" or (deep and how == "exact") or manifest.input_shape[0] not in (1, 3):
+    if (
+        manifest.data not in ("image", "segmentation")
+        or (deep and how == "exact")
+        or manifest.input_shape[0] not in (1, 3)
+    ):
         taken = (
             f"{manifest.samples} of {'×'.join(map(str, manifest.input_shape))} {manifest.preprocessing.dtype} values"
         )

@@ -224,7 +224,7 @@ class Manifest:
     @property
     def samples(self) -> str:
         """What samples of maps are called in messages: images, volumes, series."""
-        return self.data if self.data == "series" else f"{self.data}s"
+        return {"series": "series", "segmentation": "images"}.get(self.data, f"{self.data}s")
 
     @property
     def rows_divided(self) -> bool:

@@ -3,6 +3,7 @@
     classification, ordinal   logits -> the probabilities of the classes, by softmax
     multilabel                logits -> the probability of each label by itself, by a sigmoid
     regression                standardised values -> values in the units of the targets
+    segmentation              logits of each pixel -> the number of its class, the one with the largest
 
 `model.py` computes the same with torch (`workers.bundle.code`), and `torch_only` checks that.
 """
@@ -90,6 +91,23 @@ class Values:
         return {"what": self.what, "values": self.values}
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mask:
+    """classes: the share of the pixels that each has, the largest first. mask: (H, W) numbers of the classes."""
+
+    what: str
+    classes: dict[str, float]
+    mask: Array
+    path: str = ""
+
+    def line(self, top: int) -> str:
+        where = f"; mask in {self.path}" if self.path else ""
+        return f"{self.what}: {_numbers(self.classes, top)}{where}"
+
+    def to_json(self) -> dict[str, Any]:
+        return {"what": self.what, "classes": self.classes, "mask": self.path}
+
+
 def _numbers(found: Mapping[str, float], top: int) -> str:
     return ", ".join(f"{name} {p:.4f}" for name, p in list(found.items())[:top])
 
@@ -98,12 +116,12 @@ def _numbers(found: Mapping[str, float], top: int) -> str:
 class Reading:
     """How the outputs for one problem are read.
 
-    values: (rows, …) as the network gives them -> what they mean, float64 of the same shape.
-    answer: of one row: its name, its values and the names of the columns.
+    values: (rows, …) as the network gives them -> what they mean, float64 of the same shape; of masks (rows, H, W)
+    uint8. answer: of one row: its name, its values and the names of the columns.
     """
 
-    values: Callable[[Array, Manifest], Floats]
-    answer: Callable[[str, Floats, tuple[str, ...]], Answer]
+    values: Callable[[Array, Manifest], Array]
+    answer: Callable[[str, Array, tuple[str, ...]], Answer]
 
 
 def _softmax(logits: Array, _: Manifest) -> Floats:
@@ -123,6 +141,15 @@ def _in_units(outputs: Array, manifest: Manifest) -> Floats:
     return found
 
 
+def _largest(logits: Array, _: Manifest) -> Array:
+    return logits.argmax(axis=1).astype(np.uint8)
+
+
+def _mask(what: str, row: Array, names: tuple[str, ...]) -> Mask:
+    shares = np.bincount(row.ravel(), minlength=len(names)) / row.size
+    return Mask(what=what, classes=_falling(shares, names), mask=row)
+
+
 def _falling(values: Floats, names: tuple[str, ...]) -> dict[str, float]:
     return {names[i]: float(values[i]) for i in np.argsort(-values, kind="stable")}
 
@@ -138,5 +165,6 @@ READINGS: Mapping[str, Reading] = {
         values=_in_units,
         answer=lambda what, row, names: Values(what=what, values=dict(zip(names, row.tolist(), strict=True))),
     ),
+    "segmentation": Reading(values=_largest, answer=_mask),
 }
 """Problem -> how its outputs are read."""

@@ -6,6 +6,7 @@ bundle runs, whoever made it. (`model.py` is code, and torch evaluates expressio
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,16 +14,21 @@ from pathlib import Path
 import numpy as np
 
 from archsmith.errors import Fault, InvalidBundle, InvalidInput
+from space.kinds import KINDS
 from space.third_party import ExportFailure
 from workers.bundle.exports import ONNX, network_inputs, run_onnx
 from workers.bundle.given import Given
 from workers.bundle.inputs import read_files
+from workers.bundle.manifest import Array, Manifest
+from workers.bundle.mask_files import is_mask, written
 from workers.bundle.opened import Opened, open_bundle
 from workers.bundle.originals import groups
-from workers.bundle.outputs import READINGS, Answer, Floats
+from workers.bundle.outputs import READINGS, Answer, Mask
 
 BROKEN, WRONG = 1, 2
 BATCH = 256
+MAX_VALUES = 2**26
+"""Of the outputs of a batch: 256 MB."""
 TOP = 3
 
 
@@ -33,25 +39,44 @@ def answers(opened: Opened, given: Given) -> Iterator[Answer]:
         yield reading.answer(what, row, labels)
 
 
-def values(opened: Opened, given: Given) -> Floats:
-    """What the outputs mean: probabilities, or values of targets, (rows, columns). Raises InvalidBundle."""
+def values(opened: Opened, given: Given) -> Array:
+    """What the outputs mean: probabilities, or values of targets, (rows, columns); masks (rows, H, W).
+
+    Raises InvalidBundle.
+    """
     model, reason = opened.files.get(ONNX), opened.manifest.left_out.get(ONNX)
     if model is None:
         detail = f"the bundle has no {ONNX}" + (f": {reason}" if reason else "") + "; use its model.py"
         raise InvalidBundle(Fault(pointer=f"/{ONNX}", rule="file_missing", detail=detail))
     inputs = network_inputs(opened.manifest, given.arrays)
-    whole = opened.manifest.is_graph
-    starts = [0] if whole else range(0, len(inputs["x"]), BATCH)
+    manifest, whole = opened.manifest, opened.manifest.is_graph
+    wanted = _output_shape(manifest)
+    batch = max(1, min(BATCH, MAX_VALUES // math.prod(wanted)))
+    starts = [0] if whole else range(0, len(inputs["x"]), batch)
+    found = []
     try:
-        outputs = [run_onnx(model, inputs if whole else {"x": inputs["x"][start : start + BATCH]}) for start in starts]
+        for start in starts:
+            outputs = run_onnx(model, inputs if whole else {"x": inputs["x"][start : start + batch]})
+            rows = len(given.rows) if whole else min(batch, len(given.rows) - start)
+            if outputs.shape != (rows, *wanted):
+                detail = f"{ONNX} gave outputs of shape {outputs.shape}, expected {(rows, *wanted)}"
+                raise InvalidBundle(Fault(pointer=f"/{ONNX}", rule="model_unsuitable", detail=detail))
+            found.append(READINGS[manifest.problem].values(outputs, manifest))
     except ExportFailure as failure:
         detail = f"{ONNX} does not run: {failure}"
         raise InvalidBundle(Fault(pointer=f"/{ONNX}", rule="model_unsuitable", detail=detail)) from failure
-    found = np.concatenate(outputs)
-    if found.shape != (len(given.rows), opened.manifest.classes):
-        detail = f"{ONNX} gave outputs of shape {found.shape}, expected {(len(given.rows), opened.manifest.classes)}"
-        raise InvalidBundle(Fault(pointer=f"/{ONNX}", rule="model_unsuitable", detail=detail))
-    return READINGS[opened.manifest.problem].values(found, opened.manifest)
+    return np.concatenate(found)
+
+
+def _output_shape(manifest: Manifest) -> tuple[int, ...]:
+    """Of one row. Raises InvalidBundle where kind of data and problem do not belong together."""
+    kind = KINDS.get(manifest.data)
+    if kind is None or kind.dense != (manifest.problem == "segmentation"):
+        detail = (
+            f"the manifest speaks of {manifest.problem} of {manifest.data[:40]!r}, which this version does not know"
+        )
+        raise InvalidBundle(Fault(pointer="/bundle.json", rule="manifest_invalid", detail=detail))
+    return kind.logits(manifest.input_shape, manifest.classes)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,8 +96,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InvalidInput as error:
         sys.stderr.write(f"archsmith: {given.bundle.name} is no whole bundle: {error.words}\n")
         return BROKEN
-    ends = [_file(opened, group, top=given.top, as_json=given.json) for group in groups(given.files)]
-    return max(ends)
+    files = given.files if opened.manifest.problem != "segmentation" else [f for f in given.files if not is_mask(f)]
+    ends = [_file(opened, group, top=given.top, as_json=given.json) for group in groups(files)]
+    return max(ends, default=0)
 
 
 def _file(opened: Opened, paths: Sequence[Path], *, top: int, as_json: bool) -> int:
@@ -84,6 +110,8 @@ def _file(opened: Opened, paths: Sequence[Path], *, top: int, as_json: bool) -> 
                 sys.stderr.write(f"archsmith: {paths[0].name}: {given.remark}\n")
                 warned = True
             for answer in answers(opened, given):
+                if isinstance(answer, Mask):
+                    answer = written(answer, paths[0])
                 shown = json.dumps(answer.to_json()) if as_json else answer.line(top)
                 sys.stdout.write(shown + "\n")
     except InvalidInput as error:

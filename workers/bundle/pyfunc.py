@@ -2,8 +2,8 @@
 
 `mlflow.pyfunc.load_model` calls `_load_pyfunc` with the bundle's folder. The model takes what `predict` of `model.py`
 takes, as NumPy arrays: x as in the data set, or for graphs a dictionary of x, edges, and graph or pairs. It returns
-what `predict` does: the probabilities of classes or labels, or values in the units of the targets, (rows, columns). The
-network is built by the bundle's `model.py`.
+what `predict` does: the probabilities of classes or labels, or values in the units of the targets, (rows, columns); of
+masks the numbers of the classes, (rows, H, W). The network is built by the bundle's `model.py`.
 """
 
 import importlib.util
@@ -32,7 +32,7 @@ class Predictor:
         self.labels: list[str] = json.loads((folder / "labels.json").read_text())
 
     def predict(self, model_input: Any, params: dict[str, Any] | None = None) -> Any:  # noqa: ARG002 - MLflow's signature
-        """(rows, columns) float32."""
+        """(rows, columns) float32, or (rows, H, W) int64."""
         given = model_input if isinstance(model_input, dict) else {"x": model_input}
         x, *indices = (torch.as_tensor(given[name]) for name in ("x", *INDICES) if name in given)
         with torch.inference_mode():

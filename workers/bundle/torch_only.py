@@ -99,8 +99,11 @@ def differences(model: Any, folder: Path) -> dict[str, float]:
     with torch.inference_mode():
         found = {name: form(model.prepared(x), *indices) for name, form in forms.items()}
     found["predict"] = model.predict(network, *called_with(x, stored))
-    answers, unit = meant(logits, json.loads((folder / "bundle.json").read_text()))
+    manifest = json.loads((folder / "bundle.json").read_text())
     apart = {name: _apart(given, logits, 1 + logits.abs()) for name, given in found.items() if name != "predict"}
+    if manifest.get("problem") == "segmentation":
+        return {**apart, "predict": _below(found["predict"], logits)}
+    answers, unit = meant(logits, manifest)
     return {**apart, "predict": _apart(found["predict"], answers, unit)}
 
 
@@ -128,6 +131,14 @@ def called_with(x: Any, stored: dict[str, Any]) -> list[Any]:
         nodes = owner == number
         graphs.append((x[nodes], edges[:, nodes[edges[0]]] - int(nodes.nonzero()[0])))
     return [graphs]
+
+
+def _below(found: Any, logits: Any) -> float:
+    """How far the logit of the class that each pixel is given is below the largest: two that tie may change places."""
+    if found.shape != (len(logits), *logits.shape[2:]):
+        raise SystemExit(f"masks of shape {tuple(found.shape)}, the logits have {tuple(logits.shape)}")
+    largest = logits.amax(dim=1)
+    return float(((largest - logits.gather(1, found.long().unsqueeze(1)).squeeze(1)) / (1 + largest.abs())).max())
 
 
 def _apart(found: Any, expected: Any, unit: Any) -> float:

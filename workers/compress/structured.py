@@ -20,7 +20,7 @@ from torch import Tensor
 
 from workers.compress.fine_tuner import FineTuner, StepOutput, shares
 from workers.compress.state import State
-from workers.weights.channels import Numbers, Ties
+from workers.weights.channels import TRANSPOSED, Numbers, Ties
 from workers.weights.narrow import narrow
 
 BLOCK = 8
@@ -109,7 +109,7 @@ def _filters(state: State, name: str) -> Floats:
     weight = state.weights.get(f"{owner}.weight", state.weights.get(f"{owner}.lin.weight"))
     if weight is None:
         raise ValueError(f"the importance of the channels of {name} cannot be computed: the layer has no weight")
-    return _size(weight)
+    return _size(weight.transpose(0, 1) if node.op in TRANSPOSED else weight)
 
 
 def _size(weight: Tensor) -> Floats:

@@ -2,6 +2,7 @@
 
     ordinal      how many samples of each class are answered by each class
     multilabel   of each label, the samples that have it, its average precision and F1
+    segmentation of each class, its pixels and intersection over union, and some pictures with both masks
     regression   of each target, R² and errors in its units, and some samples' true and predicted values
 
 They come from the same outputs as the score, in the process of the training, so that no outputs have to be kept.
@@ -16,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workers.datasets import GraphSplit, Split
+from workers.finalists.masks import segmented
 
 Array = npt.NDArray[Any]
 Found = dict[str, Any]
@@ -109,6 +111,10 @@ def _target(true: npt.NDArray[np.float64], given: npt.NDArray[np.float64]) -> Fo
     }
 
 
+def _segmentation(given: OnTest) -> Found:
+    return segmented(given.outputs, given.y, given.split.x)
+
+
 def _short(value: float) -> float:
     """Five digits, for a plot."""
     return float(f"{value:.5g}")
@@ -118,5 +124,6 @@ ANSWERED: Mapping[str, Callable[[OnTest], Found]] = {
     "ordinal": _ordinal,
     "multilabel": _multilabel,
     "regression": _regression,
+    "segmentation": _segmentation,
 }
 """Problem -> what is told of its answers."""

@@ -3,6 +3,7 @@
     classification, ordinal   multinomial logistic regression; gradient-boosted trees
     multilabel                the same, for each label against the rest
     regression                ridge regression of all targets; gradient-boosted trees for each
+    segmentation              as for classes, of pixels (`workers.simple.pixels`)
 
 A new problem is one more row of PROBLEMS.
 """
@@ -196,6 +197,7 @@ CLASSES = Simple(models={"linear": _classes(_logistic), "boosted": _classes(_boo
 PROBLEMS: Mapping[str, Simple] = {
     "classification": CLASSES,
     "ordinal": CLASSES,
+    "segmentation": Simple(models=CLASSES.models, alike="all judged pixels are of one class"),
     "multilabel": Simple(
         models={"linear": _labels(_logistic), "boosted": _labels(_boosted_classes)},
         alike="all samples have the same labels",

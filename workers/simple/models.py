@@ -14,7 +14,8 @@ from archsmith.errors import TrialFailure
 from search.streams import Stream, seed_of
 from workers.datasets import GraphSplit, Split
 from workers.simple import graphs, pictures, series
-from workers.simple.estimators import PROBLEMS, Fitting, Floats, Simple
+from workers.simple.estimators import PROBLEMS, Fitting, Floats, Predictor, Simple
+from workers.simple.pixels import Pixels
 from workers.simple.record import NAMES, SimpleScore
 from workers.simple.sampling import Samples
 from workers.simple.scores import score
@@ -47,36 +48,42 @@ def fit_and_score(task: SimpleTask, samples: Samples) -> SimpleScore:
     from threadpoolctl import threadpool_limits
 
     began, known = time.monotonic(), PROBLEMS[samples.problem]
-    y = samples.train.data.y
-    if (y == y[:1]).all():
-        return SimpleScore(score=None, reason=known.alike)
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # an optimiser that would like more iterations than it gets
-        x, held_out = features(samples)
-        fittings = [_fitting(task, x, samples, strength) for strength in _strengths(task, known)]
+        given = Pixels(samples, seed=task.seed) if samples.problem == "segmentation" else Rows(samples)
+        if (given.y == given.y[:1]).all():
+            return SimpleScore(score=None, reason=known.alike)
+        fittings = [_fitting(task, given, samples, strength) for strength in _strengths(task, known)]
         try:
-            found = [(_scored(task, one, held_out, samples), one.strength) for one in fittings]
+            found = [(given.score(task.score, known.models[task.model](one)), one.strength) for one in fittings]
         except TrialFailure as failure:
             return SimpleScore(score=None, reason=str(failure))
     best, strength = max(found, key=lambda pair: pair[0])
     seconds = round(time.monotonic() - began, 3)
-    return SimpleScore(score=best, seconds=seconds, features=x.shape[1], strength=strength)
+    return SimpleScore(score=best, seconds=seconds, features=given.x.shape[1], strength=strength)
 
 
-def _fitting(task: SimpleTask, x: Floats, samples: Samples, strength: float | None) -> Fitting:
+class Rows:
+    """What a model of samples is fitted to and measured on. x: (n, F) features; y: their answers."""
+
+    def __init__(self, samples: Samples) -> None:
+        self.y, self._truth = samples.train.data.y, samples.held_out.data.y
+        alike = bool((self.y == self.y[:1]).all())  # then nothing is fitted
+        self.x, self._held_out = (np.zeros((0, 0), dtype=np.float32),) * 2 if alike else features(samples)
+
+    def score(self, name: str, predict: Predictor) -> float:
+        return score(name, predict(self._held_out), self._truth)
+
+
+def _fitting(task: SimpleTask, given: Rows | Pixels, samples: Samples, strength: float | None) -> Fitting:
     return Fitting(
-        x=x,
-        y=samples.train.data.y,
+        x=given.x,
+        y=given.y,
         problem=samples.problem,
         outputs=samples.classes,
         seed=seed_of(Stream.SIMPLE_MODELS, task.seed, 10),
         strength=strength,
     )
-
-
-def _scored(task: SimpleTask, fitting: Fitting, held_out: Floats, samples: Samples) -> float:
-    predict = PROBLEMS[samples.problem].models[task.model](fitting)
-    return score(task.score, predict(held_out), samples.held_out.data.y)
 
 
 def _strengths(task: SimpleTask, known: Simple) -> tuple[float | None, ...]:

@@ -26,6 +26,9 @@ BYTES = 256 * 1024**2
 
 Rows = npt.NDArray[np.int64]
 
+PIXELS = 2_000_000
+"""Of the masks in a part: each is an answer of its own."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Part:
@@ -82,8 +85,10 @@ def _part(dataset: Dataset, name: str, most: int, rng: np.random.Generator) -> P
         if isinstance(split, GraphSplit):
             split = replace(split, index=split.index[..., kept], y=split.y[kept])
         return Part(data=split, of=total)
-    if dataset.task in ("image", "volume", "series"):
+    if dataset.task in ("image", "volume", "series", "segmentation"):
         most = max(1, min(most, BYTES // max(1, dataset.x[:1].nbytes)))
+    if dataset.task == "segmentation":
+        most = max(1, min(most, PIXELS // dataset.y[0].size))
     kept = rows[_drawn(total, most, rng)]
     fewer = replace(dataset, splits=Splits(search_train=kept, search_val=kept[:0], test=kept[:0]))
     return Part(data=fewer.search_train, of=total)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from workers.train.augment import crop, cut_out, memory_format, shift_for
+from workers.train.augment import Moves, crop, cut_out, memory_format, shift_for
 from workers.train.data import Samples, TrainData
 from workers.train.recipe import Recipe
 from workers.train.task import Batch, batch_length
@@ -42,18 +42,22 @@ class Maps:
 
     def batches(self, generator: torch.Generator, *, skip: int = 0) -> Iterator[Batch]:
         """Augmented batches: x (B, C, sides), y (B,). The last, smaller batch is left out."""
-        y, share = self._data.train.y, float(self._recipe.augment)
+        share = float(self._recipe.augment)
         order = self._rows[torch.randperm(len(self._rows), generator=generator).to(self._recipe.device)]
         for step, rows in enumerate(order[: self._steps * self._length].view(self._steps, self._length)):
             moves = self._windows.draw(self._length, mirror=self._mirror, share=share, generator=generator)
             seed = int(torch.randint(2**62, (), generator=generator)) if self._zoom or self._hole else 0
             if step >= skip:
                 x = self._ready(self._windows.batch(rows, moves))
-                yield Batch(inputs=(self._changed(x, moves.changed, seed),), y=y[rows])
+                yield Batch(inputs=(self._changed(x, moves.changed, seed),), y=self._answers(rows, moves, seed))
 
-    def whole(self, samples: Samples) -> Iterator[Batch]:
-        """Batches of at most SCORE_PIXELS pixels, but two samples (one has no variance), normalised only."""
-        size = max(2, SCORE_PIXELS // math.prod(samples.x.shape[2:]))
+    def _answers(self, rows: Tensor, moves: Moves, seed: int) -> Tensor:  # noqa: ARG002  # masks are moved too
+        """The answers to the samples of a batch. rows: (B,); moves, seed: as they were moved and changed."""
+        return self._data.train.y[rows]
+
+    def whole(self, samples: Samples, *, pixels: int = SCORE_PIXELS) -> Iterator[Batch]:
+        """Batches of at most so many pixels, but two samples (one has no variance), normalised only."""
+        size = max(2, pixels // math.prod(samples.x.shape[2:]))
         for start in range(0, len(samples.y), size):
             x, y = samples.x[start : start + size], samples.y[start : start + size]
             yield Batch(inputs=(self._ready(x),), y=y)

@@ -32,6 +32,7 @@ from workers.train.data import AnySplit, Samples, TrainData, one_of, resized
 from workers.train.graphs import Graphs
 from workers.train.links import Links
 from workers.train.maps import Maps
+from workers.train.masks import Masks
 from workers.train.memory import keep_freed_memory, memory_guard
 from workers.train.metrics import METRICS, measures
 from workers.train.nodes import Nodes
@@ -46,6 +47,7 @@ TASKS: dict[str, type[Maps] | type[Nodes] | type[Graphs] | type[Links]] = {
     "image": Maps,
     "volume": Maps,
     "series": Maps,
+    "segmentation": Masks,
     "nodes": Nodes,
     "graphs": Graphs,
     "links": Links,

@@ -30,7 +30,9 @@ FIXED = 0
 """The group of all channels that cannot be removed."""
 
 CONVOLUTIONS = ("conv1d", "conv2d", "conv3d")
-WRITERS = (*CONVOLUTIONS, "linear", "gcn_conv", "gat_conv")
+TRANSPOSED = ("conv_transpose2d",)
+"""Operations whose weight is (in, out, *kernel) and not (out, in, *kernel)."""
+WRITERS = (*CONVOLUTIONS, *TRANSPOSED, "linear", "gcn_conv", "gat_conv")
 """Operations whose attribute `out` is the number of channels they write."""
 
 

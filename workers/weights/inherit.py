@@ -125,6 +125,7 @@ def _continued(key: str, tensor: "Tensor", old: Node, node: Node, origins: Origi
     """A tensor of the donor's layer widened for this layer; the result has another shape where that is impossible."""
     import torch
 
+    from workers.weights.channels import TRANSPOSED
     from workers.weights.narrow import RULES
 
     read, written = origins[node.inputs[0]], origins[node.name]
@@ -132,13 +133,15 @@ def _continued(key: str, tensor: "Tensor", old: Node, node: Node, origins: Origi
     if rule is None or read is None or written is None:
         return tensor
     made = rule(old, key, tensor, read, written)
+    turned = node.op in TRANSPOSED and made.ndim > 1
+    made = made.transpose(0, 1).contiguous() if turned else made  # (out, in, *kernel), as of all other layers
     if made.ndim > 1 and node.use.channels is Channels.MIXES and made.shape[1] == len(read):
         times = torch.from_numpy(np.bincount(read)[read]).to(made.dtype)
         made = made / times.view(1, -1, *[1] * (made.ndim - 2))
     copies = _copies(written)
     if noise and made.ndim > 1 and copies.any():
         made[torch.from_numpy(copies)] += noise * tensor.std() * torch.randn_like(made[torch.from_numpy(copies)])
-    return made
+    return made.transpose(0, 1) if turned else made
 
 
 def _copies(origin: Numbers) -> NDArray[np.bool_]:

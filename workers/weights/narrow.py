@@ -10,7 +10,7 @@ from torch import Tensor
 from space.architecture import Architecture
 from space.node import Node
 from space.operations.base import Layer
-from workers.weights.channels import CONVOLUTIONS, WRITERS, Numbers, Ties
+from workers.weights.channels import CONVOLUTIONS, TRANSPOSED, WRITERS, Numbers, Ties
 
 Weights = Mapping[str, Tensor]
 """A state dict."""
@@ -74,6 +74,11 @@ def _convolution(node: Node, key: str, tensor: Tensor, read: Numbers, written: N
     return _take(left, read[read < each], 1) if key == "weight" and each > 1 else left
 
 
+def _transposed(node: Node, key: str, tensor: Tensor, read: Numbers, written: Numbers) -> Tensor:
+    """weight: (in, out, *kernel); bias: (out,)."""
+    return _take(_take(tensor, read, 0), written, 1) if key == "weight" else _take(tensor, written, 0)
+
+
 def _matrix(node: Node, key: str, tensor: Tensor, read: Numbers, written: Numbers) -> Tensor:
     """weight, lin.weight: (out, in); bias: (out,)."""
     left = _take(tensor, written, 0)
@@ -94,6 +99,7 @@ def _each(node: Node, key: str, tensor: Tensor, read: Numbers, written: Numbers)
 
 RULES: Mapping[str, Rule] = {
     **dict.fromkeys(CONVOLUTIONS, _convolution),
+    **dict.fromkeys(TRANSPOSED, _transposed),
     "linear": _matrix,
     "gcn_conv": _matrix,
     "gat_conv": _attention,

@@ -63,17 +63,17 @@ class Pace:
 
 def inputs_without_pace(spec: JobSpec, dataset: Dataset, *, slots: int) -> PlanInputs:
     """What follows from the job and its data; the times stand for those that are measured."""
-    train = dataset.search_train
+    answers, sizes = dataset.answers("search_train"), dataset.split_sizes
     size = _space(spec, dataset).size(COUNTED)
     return PlanInputs(
         seconds=spec.budget.seconds,
         slots=slots,
-        samples=len(train),
-        val_samples=len(dataset.search_val),
-        final_samples=len(dataset.final_train),
+        samples=sizes["search_train"],
+        val_samples=sizes["search_val"],
+        final_samples=len(dataset.answers("final_train")),
         input_shape=tuple(dataset.info.input_shape),
         classes=dataset.classes,
-        class_sizes=tuple(int(count) for count in np.bincount(np.asarray(train.y), minlength=dataset.classes)),
+        class_sizes=tuple(int(count) for count in np.bincount(answers, minlength=dataset.classes)),
         task=dataset.task,
         step_s=1.0,
         score_s=0.0,

@@ -296,7 +296,7 @@ class Trainer:
     def _put(self, split: AnySplit) -> Samples:
         with memory_guard():
             samples = Samples.of(split, self._recipe.device)
-            return samples if self._data is self._stored else resized(samples, max(self._data.train.x.shape[2:]))
+            return samples if self._data is self._stored else resized(samples, max(self._data.train.shape[1:]))
 
     def _score(self, samples: Samples) -> float:
         return METRICS[self._score_name](*self._outputs(samples))

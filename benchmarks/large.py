@@ -36,8 +36,8 @@ CLASSES = 10
 PIECE = 5_000
 LOOK_S = 0.5
 KINDS = {
-    "ray::TrialActor": "trial", "ray::ImplicitFunc": "trial", "ray::call": "task on the cluster", "ray::IDLE": "idle worker",
-    "workers.datasets.ingest": "ingest", "workers.driver": "driver", "api.dispatcher": "dispatcher",
+    "ray::TrialActor": "trial", "ray::ImplicitFunc": "trial", "ray::call": "task on the cluster",
+    "ray::IDLE": "idle worker", "workers.datasets.ingest": "ingest", "workers.driver": "driver", "api.dispatcher": "dispatcher",
     "workers.cluster": "cluster", "raylet": "ray", "gcs_server": "ray", "-m api ": "api", "api.serve": "serve",
     "mlflow_server": "mlflow",
 }  # fmt: skip
@@ -50,7 +50,6 @@ def write(folder: Path, *, count: int, side: int) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)
     y = rng.integers(0, CLASSES, count)
-    np.save(folder / "y.npy", y)
     across, down = np.meshgrid(np.arange(side), np.arange(side))
     stripes = [np.sin((across * np.cos(angle) + down * np.sin(angle)) / 3) for angle in np.pi * np.arange(5) / 5]
     colours = np.array([[60, 20, 0], [0, 20, 60]])
@@ -62,6 +61,7 @@ def write(folder: Path, *, count: int, side: int) -> Path:
             own = y[start : start + PIECE]
             noise = rng.integers(0, 192, (len(own), side, side, 3), dtype=np.uint8)
             out.write(np.clip(noise + 32 + kinds[own], 0, 255).astype(np.uint8).tobytes())
+    np.save(folder / "y.npy", y)  # last: it says that all is there
     return folder
 
 

@@ -272,12 +272,17 @@ def half_width(samples: int, *, score: float = 0.5) -> float:
     return 1.96 * math.sqrt(score * (1.0 - score) / samples) if samples else 1.0
 
 
+def margin_in_words(samples: int) -> str:
+    """What a score of 0.5 on so many samples may stand for."""
+    width = half_width(samples)
+    return f"a score of 0.5 on so few may stand for {max(0.0, 0.5 - width):.2f} to {min(1.0, 0.5 + width):.2f} (95 %)"
+
+
 def warnings(given: PlanInputs) -> Iterator[str]:
-    width = half_width(given.val_samples)
-    if width > WIDE:
+    if half_width(given.val_samples) > WIDE:
         yield (
-            f"the validation split has {given.val_samples} samples: a score near 0.5 is known to ± {width:.2f} (95 %),"
-            " so architectures that are closer to each other than that cannot be ranked"
+            f"the validation split has {given.val_samples} samples: {margin_in_words(given.val_samples)}, so"
+            " architectures whose scores are closer to each other than that cannot be ranked"
         )
     sizes = [size for size in given.class_sizes if size]
     if sizes and max(sizes) > UNEQUAL * min(sizes):

@@ -71,7 +71,7 @@ def both(stored: DataStore, name: str, monkeypatch: pytest.MonkeyPatch) -> tuple
 def test_mapped_batches_are_the_same(
     stored: DataStore, name: str, recipe: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    values = Recipe(batch_size=16, min_steps=1, **recipe)
+    values = Recipe(batch_size=8, min_steps=1, **recipe)
     tasks = [Maps(data.at(values.resolution), values) for data in both(stored, name, monkeypatch)]
     one, other = (list(task.batches(torch.Generator().manual_seed(3))) for task in tasks)
     assert len(one) == len(other) > 1
@@ -125,7 +125,13 @@ def test_a_training_and_its_final_score_are_the_same(
         assert split is not None
         assert isinstance(split, Split if data.train.on_host is None else MappedSplit)
         assert trainer.example()[0].shape == (1, 3, 12, 10)
-        found.append((scores, trainer.final_outcome(split)[:2], torch.cat([w.detach().flatten() for w in trainer.module.parameters()])))
+        found.append(
+            (
+                scores,
+                trainer.final_outcome(split)[:2],
+                torch.cat([w.detach().flatten() for w in trainer.module.parameters()]),
+            )
+        )
     assert found[0][:2] == found[1][:2]
     assert torch.equal(found[0][2], found[1][2])
 

@@ -37,9 +37,9 @@ PIECE = 5_000
 LOOK_S = 0.5
 KINDS = {
     "ray::TrialActor": "trial", "ray::ImplicitFunc": "trial", "ray::call": "task on the cluster",
-    "ray::IDLE": "idle worker", "workers.datasets.ingest": "ingest", "workers.driver": "driver", "api.dispatcher": "dispatcher",
-    "workers.cluster": "cluster", "raylet": "ray", "gcs_server": "ray", "-m api ": "api", "api.serve": "serve",
-    "mlflow_server": "mlflow",
+    "ray::IDLE": "idle worker", "workers.datasets.ingest": "ingest", "workers.driver": "driver",
+    "api.dispatcher": "dispatcher", "workers.cluster": "cluster", "raylet": "ray", "gcs_server": "ray",
+    "-m api ": "api", "api.serve": "serve", "mlflow_server": "mlflow",
 }  # fmt: skip
 """Text of a command line -> what the process is."""
 FIELDS = {"Rss": "rss", "Pss": "pss", "Anonymous": "own"}

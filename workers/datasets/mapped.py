@@ -9,6 +9,7 @@ numbers. On another node the same path must lead to the file: the state folder i
 import math
 import os
 from dataclasses import dataclass
+from functools import lru_cache
 from mmap import mmap
 from pathlib import Path
 
@@ -62,7 +63,7 @@ class MappedRows:
     def file(self) -> Array:
         """All rows of the file, mapped to be read. Raises TrialFailure (`data_missing`) where it is not there."""
         try:
-            return np.memmap(self.path, self.dtype, "r", offset=self.offset, shape=self.whole)
+            return _mapped(self.path, os.stat(self.path).st_ino, self.offset, self.dtype, self.whole)
         except (OSError, ValueError) as error:
             why = f"the data set's file {self.path} cannot be read on this node ({error}); "
             why += "all nodes of a cluster need the state folder, on a shared file system"
@@ -82,6 +83,12 @@ class MappedSplit:
 
     def __len__(self) -> int:
         return len(self.y)
+
+
+@lru_cache(maxsize=2)
+def _mapped(path: str, inode: int, offset: int, dtype: np.dtype[np.generic], shape: tuple[int, ...]) -> Array:  # noqa: ARG001  # of the key: another file may have the path later
+    """One map for all splits of a process, which so count once in its resident memory."""
+    return np.memmap(path, dtype, "r", offset=offset, shape=shape)
 
 
 def memory_limit() -> int:

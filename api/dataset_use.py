@@ -1,14 +1,18 @@
 """Which jobs need a data set, and which were made with another one of its name."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 
 from api.context import Context
 from api.errors import ProblemError
 from archsmith.errors import Fault, InvalidInput, NotFound, pointer
 from search.ledger import Job
+from search.ledger.datasets import JobsOn
 from search.spec import JobSpec
 from search.trial import JobState
+from search.validate import DataShape
 from workers.datasets.store import BUILT_IN
 
 OPEN = (JobState.QUEUED, JobState.RUNNING, JobState.PAUSED)
@@ -17,23 +21,48 @@ MAX_JOBS = 10
 """Of the jobs that an answer names."""
 
 
-def check_unused(context: Context, name: str, *, force: bool, doing: str) -> None:
+def check_unused(context: Context, name: str, *, force: bool, doing: str, jobs_on: JobsOn | None = None) -> None:
     """Raises ProblemError (409) where a job needs the data set, or archsmith comes with it.
 
-    force: whether jobs that have succeeded may lose it. doing: "removed" or "replaced".
+    force: whether jobs that have succeeded may lose it. doing: "removed" or "replaced". jobs_on: of the data set, where
+    that is held; else the jobs of this moment.
     """
+    found = jobs_on or partial(context.ledger.jobs_on_dataset, name)
     if name in BUILT_IN:
         detail = f"{name!r} comes with archsmith and cannot be {doing}; add your data under another name"
         raise ProblemError(409, "dataset_built_in", detail)
-    if used := context.ledger.jobs_on_dataset(name, OPEN):
+    if used := found(OPEN):
         detail = f"the data set {name!r} cannot be {doing} while {_jobs(used)} that {_has(used)} not ended "
         detail += f"{'uses' if len(used) == 1 else 'use'} it: {_named(used)}; wait for that, or cancel "
         raise _refused(detail + ("it" if len(used) == 1 else "them"), used, allowed=ENDED)
-    if not force and (needed := context.ledger.jobs_on_dataset(name, (JobState.SUCCEEDED,))):
+    if not force and (needed := found((JobState.SUCCEEDED,))):
         detail = f"{_jobs(needed)} that succeeded {'needs' if len(needed) == 1 else 'need'} the data set {name!r} for "
         detail += f"compress, extend and replay: {_named(needed)}; reports and bundles stay in any case. With "
         detail += f"force=true it is {doing} all the same"
         raise _refused(detail, needed, allowed=[state for state in ENDED if state is not JobState.SUCCEEDED])
+
+
+@contextmanager
+def unused(context: Context, name: str, *, force: bool, doing: str) -> Iterator[None]:
+    """The block may take the data set away: no job needs it, and none is made meanwhile. Raises as `check_unused`."""
+    with context.ledger.dataset_held(name) as jobs_on:
+        check_unused(context, name, force=force, doing=doing, jobs_on=jobs_on)
+        yield
+
+
+def check_there(context: Context, name: str, shape: DataShape | None) -> None:
+    """Raises InvalidInput where the data set was removed, or replaced by one of another shape, since it was looked at.
+
+    shape: of then.
+    """
+    now = context.shape(name)
+    if now is None:
+        names = context.store.names()
+        detail = f"the data set {name[:80]!r} was removed in this moment; there are {', '.join(names)}"
+        raise InvalidInput(Fault(pointer="/dataset", rule="dataset_not_found", detail=detail, allowed=names))
+    if now != shape:
+        detail = f"the data set {name!r} was replaced in this moment by another one; post the job again"
+        raise InvalidInput(Fault(pointer="/dataset", rule="dataset_replaced", detail=detail))
 
 
 def changed(context: Context, job: Job) -> str | None:

@@ -1,8 +1,8 @@
 """The plan of an earlier job, as a request gives it: what its report has as `job.document.plan`."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from api.body import Strict
@@ -10,6 +10,12 @@ from api.body import Strict
 Steps = Annotated[int, Field(ge=1, le=10**9)]
 Seconds = Annotated[float, Field(ge=0, le=10**8)]
 Positive = Annotated[float, Field(gt=0, le=10**8)]
+RULE = (
+    "the whole plan of an earlier job, as its report has it in job.document.plan, and only for a reproducible job; "
+    "without this field a job makes its own"
+)
+FEW = 3
+"""Missing fields that are told one by one."""
 
 
 class PlanRequest(Strict):
@@ -38,6 +44,19 @@ class PlanRequest(Strict):
     step_s: Positive
     score_s: Seconds
     load_s: Seconds = 0.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _whole(cls, plan: Any) -> Any:
+        """What a plan is comes first, in the place of a fault for each of its fields."""
+        if not isinstance(plan, dict):
+            raise PydanticCustomError("type_mismatch", "must be an object: {rule}", {"rule": RULE})
+        missing = [name for name, field in cls.model_fields.items() if field.is_required() and name not in plan]
+        if len(missing) > FEW:
+            context = {"rule": RULE, "count": len(missing), "some": ", ".join(missing[:FEW]), "allowed": missing}
+            text = "must be {rule}; {count} of its fields are missing, {some} among them"
+            raise PydanticCustomError("missing_field", text, context)
+        return plan
 
     @field_validator("rungs")
     @classmethod

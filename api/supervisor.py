@@ -19,6 +19,8 @@ log = logging.getLogger("archsmith.serve")
 START_S = 120.0
 """For Ray and MLflow to answer; 8 s and 12 s alone on 2 cores, much more beside other work."""
 LOOK_S = 0.5
+SAY_S = 2.5
+"""Between two lines while services start."""
 LONGEST_PAUSE_S = 30.0
 STEADY_S = 60.0
 DISPATCHER_GRACE_S = 12.0
@@ -34,6 +36,15 @@ QUIET = {
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # otherwise eight more processes that outlive their parent
 }
 """Set for every child: a token on Ray's ports, no telemetry, no spinning threads."""
+
+
+CALLED = {"ray": "Ray", "mlflow": "MLflow", "dispatcher": "the dispatcher", "api": "the API"}
+
+
+def say(text: str) -> None:
+    """Of the start, on standard error: standard output has the line that says the service is ready."""
+    sys.stderr.write(f"archsmith: {text}\n")
+    sys.stderr.flush()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -146,6 +157,7 @@ class Supervisor:
             for group in (("ray", "mlflow"), ("dispatcher", "api")):
                 if self.stop.is_set():
                     break
+                say(f"starting {' and '.join(CALLED[name] for name in group)}")
                 for name in group:
                     self._start(self.services[name])
                 for name in group:
@@ -172,7 +184,7 @@ class Supervisor:
 
     def _wait(self, service: Service) -> None:
         """Until the service answers or the end is asked for. Raises Unavailable when it died or is too slow."""
-        path = self.options.state / "logs" / f"{service.name}.log"
+        path, said = self.options.state / "logs" / f"{service.name}.log", time.monotonic()
         while not self.stop.is_set():
             if service.child is None or process.ended(service.child):
                 raise Unavailable(f"{service.name} ended while it was starting; see {path}")
@@ -180,6 +192,9 @@ class Supervisor:
                 return
             if time.monotonic() - service.started > START_S:
                 raise Unavailable(f"{service.name} did not answer within {START_S:.0f} s; see {path}")
+            if time.monotonic() - said >= SAY_S:
+                said = time.monotonic()
+                say(f"waiting for {CALLED[service.name]}, {said - service.started:.0f} s")
             self.stop.wait(0.1)
 
     def look(self) -> None:

@@ -25,7 +25,7 @@ from archsmith import (
 )
 from archsmith.bundles import provisional
 from archsmith.client import Client
-from archsmith.dataset_commands import told
+from archsmith.dataset_commands import format_of, not_sent, told
 from archsmith.exceptions import ApiError, ClientError, ConflictError, ConnectError, InvalidInputError, NotFoundError
 from archsmith.options import JobId, Url, client_of, job_of
 from archsmith.progress import duration, view
@@ -311,13 +311,7 @@ def upload(
     url: Url = None,
 ) -> None:
     """Add a data set from files or folders, or from a path in one of the data roots, and say what was found in it."""
-    if bool(files) == bool(path):
-        raise typer.BadParameter("give the files to upload, or --path, but not both")
-    form = format or formats.guess([Path(path)] if path else files or [])
-    if form is None:
-        raise typer.BadParameter(
-            f"the format cannot be guessed from the files; add --format with one of {', '.join(formats.FORMATS)}"
-        )
+    form = format_of(format, path=path, files=files or [])
     fit: dict[str, Any] = {"image_size": image_size, "image_fit": image_fit, "group_by": group_by}
     fit |= {"transpose": transpose, "problem": problem, "kind": kind}
     with client_of(context, url) as client:
@@ -326,6 +320,7 @@ def upload(
         else:
             made = client.upload_dataset(name, form, files or [], **fit, replace=replace, force=force)
     told(made)
+    not_sent(files or [])
 
 
 def _print_price(price: dict[str, Any]) -> None:
@@ -344,7 +339,7 @@ def _print_price(price: dict[str, Any]) -> None:
 def _watch(client: Client, job_id: str) -> int:
     try:
         with view(sys.stdout) as shown:
-            job = client.wait(job_id, on_update=shown.show)
+            job = client.wait(job_id, on_update=shown.show, on_silence=shown.silent)
     except KeyboardInterrupt:
         typer.echo(f"job {job_id} keeps running; `archsmith watch {job_id}` shows it again", err=True)
         return INTERRUPTED

@@ -186,10 +186,12 @@ class Client:
         timeout_s: float | None = None,
         interval_s: float = 0.5,
         on_update: Callable[[Job], None] | None = None,
+        on_silence: Callable[[float], None] | None = None,
     ) -> Job:
         """Poll until the job has ended, and pass each answer to `on_update`. Raises WaitTimeoutError after `timeout_s`.
 
-        If the service stops answering, polling goes on for `PATIENCE_S`, so that a restart does not end the wait.
+        If the service stops answering, polling goes on for `PATIENCE_S`, so that a restart does not end the wait;
+        on_silence: called with the seconds since the last answer.
         """
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         answered = time.monotonic()
@@ -202,8 +204,11 @@ class Client:
                 if job.finished:
                     return job
             except ConnectError:
-                if time.monotonic() - answered > PATIENCE_S:
+                silent_s = time.monotonic() - answered
+                if silent_s > PATIENCE_S:
                     raise
+                if on_silence is not None:
+                    on_silence(silent_s)
             if deadline is not None and time.monotonic() + interval_s > deadline:
                 raise WaitTimeoutError(f"job {job_id} did not end within {timeout_s:g} s; it keeps running")
             time.sleep(interval_s)

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,10 +11,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from archsmith import formats
+from archsmith.folders import hidden
 from archsmith.options import Url, client_of
 from archsmith.values import Dataset, Json
 
 SPLITS = ("train", "val", "test")
+MAX_SHOWN = 5
+"""Names of files in one line."""
 MAX_CLASSES = 30
 """Of a table; the smallest ones are shown where there are more."""
 
@@ -67,14 +72,44 @@ def delete(
     typer.echo(f"removed {name}")
 
 
+def format_of(format: str | None, *, path: str | None, files: Sequence[Path]) -> str:  # noqa: A002  # the option's name
+    """The given format, or that of the files, or of a path on the service's machine. Raises typer.BadParameter."""
+    if bool(files) == bool(path):
+        raise typer.BadParameter("give the files to upload, or --path, but not both")
+    given = [Path(path)] if path else list(files)
+    kind = format or formats.guess(given)
+    if kind is not None:
+        return kind
+    missing = [str(one) for one in given if not one.exists()]
+    if missing and files:
+        raise typer.BadParameter(f"there is no file or folder {', '.join(missing[:MAX_SHOWN])}")
+    choices = f"--format with one of {', '.join(formats.FORMATS)}"
+    if missing:
+        raise typer.BadParameter(
+            f"there is no file or folder {path} on this machine; if the service runs on another one, add {choices}"
+        )
+    raise typer.BadParameter(f"the format cannot be guessed from the files; add {choices}")
+
+
+def not_sent(files: Sequence[Path]) -> None:
+    """Say on standard error how many files of folders were hidden, and so not sent."""
+    names = hidden(files)
+    if names:
+        count = "1 hidden file was" if len(names) == 1 else f"{len(names)} hidden files were"
+        more = f" and {len(names) - MAX_SHOWN} more" if len(names) > MAX_SHOWN else ""
+        typer.echo(f"{count} not sent: {', '.join(names[:MAX_SHOWN])}{more}", err=True)
+
+
 def told(dataset: Dataset) -> None:
-    """Counts, splits and classes of a new data set on standard output, warnings on standard error."""
+    """Counts, splits, classes and scaling of a new data set on standard output, warnings on standard error."""
     document = dataset.document
     typer.echo(f"{dataset.name}: {dataset.classes} classes of {dataset.shape}")
     if sizes := _sizes(document):
         typer.echo(sizes)
     if classes := _classes_in_words(document):
         typer.echo(classes)
+    if scaled := (document.get("report") or {}).get("scaled"):
+        typer.echo(f"{scaled}; --image-size sets another size")
     for warning in _warnings(document):
         typer.echo(f"warning: {warning}", err=True)
     if left := _left_out(document):
@@ -136,6 +171,7 @@ def _facts(dataset: Dataset) -> list[list[str]]:
         "classes": dataset.classes,
         "added": document.get("created_at"),
         "bytes": _number(document.get("bytes") or 0),
+        "scaled": (document.get("report") or {}).get("scaled"),
         "SHA-256": document.get("sha256"),
     }
     return [[name, str(value)] for name, value in facts.items() if value]
@@ -164,9 +200,9 @@ def _found(document: Json) -> Iterator[Table | Text]:
     if findings:
         rows = [[one["rule"].replace("_", " "), _with_examples(one)] for one in findings]
         yield _table(["FOUND", "WHAT"], rows)
-    said = {one["detail"] for one in findings}
+    said = tuple(one["detail"] for one in findings)
     for warning in _warnings(document):
-        if warning not in said:
+        if not warning.startswith(said):
             yield Text(f"warning: {warning}")
     if document.get("check") is not None and not _warnings(document):
         yield Text("the check found nothing")

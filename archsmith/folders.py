@@ -27,6 +27,17 @@ def packed(paths: Sequence[str | Path]) -> Iterator[list[Path]]:
         yield [*(path for path in given if path not in folders), target]
 
 
+def hidden(paths: Sequence[str | Path]) -> list[str]:
+    """Files that `packed` leaves out of the folders among the paths because they are hidden, or in hidden folders."""
+    found = []
+    for folder in (Path(path) for path in paths):
+        for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
+            name = path.relative_to(folder)
+            if any(part.startswith(".") for part in name.parts) and path.is_file():
+                found.append(f"{folder.name}/{name.as_posix()}")
+    return found
+
+
 def _add(archive: zipfile.ZipFile, folder: Path) -> None:
     top = folder.resolve()
     for place, inner, names in os.walk(top):

@@ -74,17 +74,25 @@ class View(Protocol):
 
     def show(self, job: Job) -> None: ...
 
+    def silent(self, seconds: float) -> None:
+        """The service has not answered for so long."""
+        ...
 
+
+NO_ANSWER = "the service has not answered for {:.0f} s; still asking"
 SCORES_S = 5.0
 """Between two lines that tell of epochs alone: short trials have several a second."""
+QUIET_S = 9.0
+"""Longest time without a line; with the seconds between two looks at the job that makes less than 10."""
 
 
 class Lines:
-    """Prints a line whenever a trial has ended or the job's state, phase or best score has changed, and every SCORES_S
-    what running trials score; one line when the first bundle is there, one when a phase begins."""
+    """Prints a line whenever a trial has ended or the job's state, phase or best score has changed, every SCORES_S what
+    running trials score, and every QUIET_S in any case; one when the first bundle is there, one when a phase begins."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
+        self._spoken = 0.0
         self._last: object = None
         self._scored: object = ()
         self._due = 0.0
@@ -105,7 +113,8 @@ class Lines:
         told = scores != self._scored and time.monotonic() >= self._due
         if job.state == "running" and job.phase != self._phase and job.doing:
             print(f"{job.phase.replace('_', ' ')}: {job.doing}", file=self._out, flush=True)
-        if now != self._last or told:
+        if now != self._last or told or time.monotonic() - self._spoken >= QUIET_S:
+            self._spoken = time.monotonic()
             self._last, self._scored, self._due = now, scores, time.monotonic() + SCORES_S
             print(summary(job), file=self._out, flush=True)
         given = None if job.bundle is None else job.bundle.provisional
@@ -120,6 +129,11 @@ class Lines:
             text = f"{what} {given['trial']} is there: `archsmith download {job.id}` gets it"
             print(text, file=self._out, flush=True)
         self._phase = job.phase
+
+    def silent(self, seconds: float) -> None:
+        if time.monotonic() - self._spoken >= QUIET_S:
+            self._spoken = time.monotonic()
+            print(NO_ANSWER.format(seconds), file=self._out, flush=True)
 
 
 class Bar:
@@ -152,6 +166,9 @@ class Bar:
             completed=job.progress.done,
             text=summary(job),
         )
+
+    def silent(self, seconds: float) -> None:
+        self._progress.update(self._task, text=NO_ANSWER.format(seconds))
 
 
 def view(out: TextIO) -> View:

@@ -20,6 +20,9 @@ _STOP_S = 30.0
 
 def become_service(options: Sequence[str]) -> NoReturn:
     """Replace this process with the service, which then has its signals, output and exit code."""
+    if not {"-h", "--help"} & set(options):
+        sys.stderr.write("archsmith: starting the service\n")  # loading it takes seconds
+        sys.stderr.flush()
     sys.stdout.flush()
     os.execv(SERVE[0], [*SERVE, *options])  # noqa: S606  # no shell on purpose
 

@@ -48,6 +48,7 @@ class Stream(IntEnum):
     MIRROR = 27  # none: the samples that tell whether mirror images help
     EXPECTED_MAXIMUM = 28  # none: resamples of a search's random trials, in its report
     HELD_OUT_GROUPS = 29  # 1 for the test split, 2 for the validation split: which groups of samples are held out
+    FOLDS = 35  # none: which fold a sample of the training or validation split is in
 
 
 def sequence(purpose: Stream, seed: int, *numbers: int) -> np.random.SeedSequence:

@@ -21,7 +21,6 @@ from archsmith.errors import (
     ArchsmithError,
     ClusterAway,
     ConfigurationError,
-    InvalidInput,
     JobFailure,
     LeaseLost,
     Unavailable,
@@ -46,6 +45,7 @@ from workers.cluster.searcher import LedgerSearcher
 from workers.cluster.trial import Start, TrialTask
 from workers.datasets import Dataset, DataStore
 from workers.finalists.plan import has_arm, interleaves
+from workers.job import more_time
 from workers.job.context import JobContext
 from workers.job.heartbeat import EXIT_CLUSTER_AWAY, EXIT_LEASE_LOST, EXIT_LEDGER_AWAY, THE_CLUSTER, Heartbeat
 from workers.job.restore import Restored, follow_plan, measured, recall, replayed
@@ -109,8 +109,7 @@ class Driver:
             raise
         except ArchsmithError as error:
             log.error("the job fails: %s", error)
-            reason = error.words if isinstance(error, InvalidInput) else str(error).splitlines()[0]
-            self._ledger.finish_job(self._lease, JobState.FAILED, reason=reason[:500])
+            self._ledger.finish_job(self._lease, JobState.FAILED, reason=more_time.reason(error, self._context.job()))
         finally:
             heartbeat.stop()
             if writer:

@@ -36,4 +36,4 @@ def compress(
     check_compress(section)
     if faults := data_faults(section, str(job.spec.space.get("data") or shape.tasks[0])):
         raise InvalidInput(faults)
-    return created(context, replace(job.spec, compress=section), idempotency_key, answer)
+    return created(context, replace(job.spec, compress=section), idempotency_key, answer, data=shape)

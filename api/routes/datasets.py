@@ -65,8 +65,8 @@ def remove(context: ContextDep, name: str, force: Forced = False) -> None:
     succeeded needs it.
     """
     context.store.describe(name)  # 404 where there is none
-    dataset_use.check_unused(context, name, force=force, doing="removed")
-    context.store.remove(name)
+    with dataset_use.unused(context, name, force=force, doing="removed"):
+        context.store.remove(name)
     context.ledger.remove_dataset(name)
 
 
@@ -159,8 +159,8 @@ def _replaced(context: Context, body: DatasetRequest | UploadFields, sources: Se
     dataset_use.check_unused(context, body.name, force=body.force, doing="replaced")
     with tempfile.TemporaryDirectory(dir=context.store.root, prefix=".", suffix="-incoming") as folder:
         _read(body, sources, replace(context.settings, state=Path(folder)))
-        dataset_use.check_unused(context, body.name, force=body.force, doing="replaced")  # reading may take minutes
-        return context.store.replace(body.name, DataStore(Path(folder) / "datasets"))
+        with dataset_use.unused(context, body.name, force=body.force, doing="replaced"):  # reading may take minutes
+            return context.store.replace(body.name, DataStore(Path(folder) / "datasets"))
 
 
 def _read(body: DatasetRequest | UploadFields, sources: Sequence[Path], settings: Settings) -> DatasetInfo:

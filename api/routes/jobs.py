@@ -21,7 +21,7 @@ from search.objective import Objective
 from search.pareto import pareto
 from search.spec import JobSpec
 from search.trial import JobState
-from search.validate import check_job
+from search.validate import DataShape, check_job
 from space.analysis import analyse
 from space.architecture import Architecture
 
@@ -75,10 +75,10 @@ def submit(
 ) -> views.JobDetail | Response:
     """Queue a search, or estimate its cost. Nothing is stored unless the whole document is valid."""
     spec = request.spec()
-    store = context.store
+    store, data = context.store, context.shape(spec.dataset)
     check_job(
         spec,
-        data=context.shape(spec.dataset),
+        data=data,
         datasets=store.names(),
         pool=context.edge.pool,
         find=lambda job_id: look(context.ledger, job_id),
@@ -86,13 +86,22 @@ def submit(
     dataset_use.check_earlier(context, spec)
     if dry_run:
         return JSONResponse(price(context, spec).model_dump())
-    return created(context, spec, idempotency_key, answer)
+    return created(context, spec, idempotency_key, answer, data=data)
 
 
-def created(context: Context, spec: JobSpec, idempotency_key: str | None, answer: Response) -> views.JobDetail:
-    """The job of a checked spec: a new one, or the one that was made with the same key before."""
+def created(
+    context: Context, spec: JobSpec, idempotency_key: str | None, answer: Response, *, data: DataShape | None
+) -> views.JobDetail:
+    """The job of a checked spec: a new one, or the one that was made with the same key before.
+
+    data: of the data set that it was checked for. Raises InvalidInput where that is gone by now.
+    """
+
+    def check() -> None:
+        dataset_use.check_there(context, spec.dataset, data)
+
     try:
-        job, _ = context.ledger.create_job(spec, key=_key(idempotency_key))
+        job, _ = context.ledger.create_job(spec, key=_key(idempotency_key), check=check)
     except AlreadyExists:
         why = "this Idempotency-Key was used before with another body; use a new one for another job"
         raise InvalidInput(Fault(pointer="", rule="idempotency_key_reused", detail=why)) from None

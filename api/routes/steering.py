@@ -42,14 +42,18 @@ def change(context: ContextDep, job: JobDep, answer: Response, request: JobPatch
     An ended job goes back to the queue, and its bundle can be downloaded until the next one is there.
     """
     changes = request.budget.changes()
-    if job.state.terminal and context.shape(job.spec.dataset) is None:
-        text = f"the data set {job.spec.dataset!r} of this job is gone; add it again"
-        raise InvalidInput(Fault(pointer="", rule="dataset_not_found", detail=text, allowed=context.store.names()))
-    if job.state.terminal:
-        dataset_use.check_same(context, job, doing="going on with its search")
-    job = context.ledger.change_budget(job.id, changes, kept_as=_kept(context, job))
+    kept_as = _kept(context, job)
+    job = context.ledger.change_budget(job.id, changes, kept_as=kept_as, check=lambda: _check_data(context, job))
     answer.status_code = 200 if job.state is JobState.PAUSED else 202
     return detail(context, job)
+
+
+def _check_data(context: Context, job: Job) -> None:
+    """Raises InvalidInput where the data set of an ended job is gone, or another one."""
+    if context.shape(job.spec.dataset) is None:
+        text = f"the data set {job.spec.dataset!r} of this job is gone; add it again"
+        raise InvalidInput(Fault(pointer="", rule="dataset_not_found", detail=text, allowed=context.store.names()))
+    dataset_use.check_same(context, job, doing="going on with its search")
 
 
 def _kept(context: Context, job: Job) -> str | None:

@@ -3,12 +3,14 @@
 import hashlib
 import json
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from archsmith.errors import AlreadyExists, Conflict, NotFound
+from search.ledger.datasets import hold_dataset
 from search.ledger.ending import end_job, move_job
 from search.ledger.engine import Database
 from search.ledger.log import note
@@ -31,15 +33,20 @@ class Jobs:
 
     _database: Database
 
-    def create_job(self, spec: JobSpec, *, key: str | None = None) -> tuple[Job, bool]:
+    def create_job(
+        self, spec: JobSpec, *, key: str | None = None, check: Callable[[], None] = lambda: None
+    ) -> tuple[Job, bool]:
         """Store a job in state queued -> (job, created).
 
         key: the caller's idempotency key; the same key with the same spec returns that job and False.
+        check: called while nobody takes the job's data set away (`dataset_held`); what it raises leaves nothing stored.
         Raises AlreadyExists when the key was used with another spec.
         """
         document = spec.to_json()
         job_id = str(uuid.uuid4())
         with self._database.write() as connection:
+            hold_dataset(connection, spec.dataset)
+            check()
             connection.execute(
                 sa.insert(jobs).values(
                     id=job_id, name=spec.name, spec=document, created_at=Now(),

@@ -1,12 +1,13 @@
 """What a user may change of a job that was posted already, and how its owner learns of it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
 
 from archsmith.errors import Conflict
 from search.extending import Spent, changed, extended
+from search.ledger.datasets import hold_dataset
 from search.ledger.ending import move_job
 from search.ledger.engine import Database
 from search.ledger.log import guard, lost, note, publish
@@ -45,15 +46,26 @@ class Steering:
                 move_job(connection, row, JobState.QUEUED)
             return job_of(job_row(connection, job_id))
 
-    def change_budget(self, job_id: str, changes: Mapping[str, Any], *, kept_as: str | None = None) -> Job:
+    def change_budget(
+        self,
+        job_id: str,
+        changes: Mapping[str, Any],
+        *,
+        kept_as: str | None = None,
+        check: Callable[[], None] = lambda: None,
+    ) -> Job:
         """Set limits of a job's budget. A search that has ended goes on, and a job that has ended is queued for that.
 
         The owner of a running job learns it by `control`, where `stopped_because` is None again.
         changes: see `search.extending`. kept_as: name of a file with the bundle of a job that has succeeded; it is held
-        until the next one is there. Raises NotFound, InvalidInput, Conflict.
+        until the next one is there. check: of an ended job, as in `create_job`.
+        Raises NotFound, InvalidInput, Conflict.
         """
         with self._database.write() as connection:
             row = job_row(connection, job_id, lock=True)
+            if JobState(row["state"]).terminal:
+                hold_dataset(connection, row["spec"]["dataset"])
+                check()
             job, spent = job_of(row), _spent(connection, row)
             _check_search(job)
             if job.state.terminal or job.stopped_because:

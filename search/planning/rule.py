@@ -277,12 +277,17 @@ def half_width_of_r2(samples: int, *, r2: float) -> float:
     return 1.96 * 2.0 * math.sqrt(r2 / samples) * (1.0 - r2) if samples else 1.0
 
 
+def margin_in_words(samples: int) -> str:
+    """What a score of 0.5 on so many samples may stand for."""
+    width = half_width(samples)
+    return f"a score of 0.5 on so few may stand for {max(0.0, 0.5 - width):.2f} to {min(1.0, 0.5 + width):.2f} (95 %)"
+
+
 def warnings(given: PlanInputs) -> Iterator[str]:
-    width = half_width(given.val_samples)
-    if width > WIDE:
+    if half_width(given.val_samples) > WIDE:
         yield (
-            f"the validation split has {given.val_samples} samples: a score near 0.5 is known to ± {width:.2f} (95 %),"
-            " so architectures that are closer to each other than that cannot be ranked"
+            f"the validation split has {given.val_samples} samples: {margin_in_words(given.val_samples)}, so"
+            " architectures whose scores are closer to each other than that cannot be ranked"
         )
     sizes = [size for size in given.class_sizes if size]
     if sizes and max(sizes) > UNEQUAL * min(sizes):

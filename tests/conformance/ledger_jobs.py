@@ -1,6 +1,7 @@
 """Jobs as people meet them: created once, paged, and moved along the law."""
 
 import math
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -101,6 +102,28 @@ class JobConformance(WithLedger):
     def test_a_foreign_cursor_is_refused(self, ledger: Ledger, cursor: str) -> None:
         with pytest.raises(InvalidInput):
             ledger.jobs(after=cursor)
+
+    def test_no_job_is_made_while_its_data_set_is_held(self, ledger: Ledger) -> None:
+        spec, order = job_spec(), list[str]()
+        maker = threading.Thread(target=lambda: ledger.create_job(spec, check=lambda: order.append("made")))
+        with ledger.dataset_held(spec.dataset) as jobs_on:
+            maker.start()
+            maker.join(0.1)
+            assert jobs_on([JobState.QUEUED]) == []
+            order.append("taken")
+        maker.join(10)
+        assert order == ["taken", "made"]
+        with ledger.dataset_held(spec.dataset) as jobs_on:
+            assert [state for _, state in jobs_on([JobState.QUEUED])] == [JobState.QUEUED]
+
+    def test_a_check_that_fails_leaves_no_job(self, ledger: Ledger) -> None:
+        def gone() -> None:
+            raise NotFound("data set", "digits")
+
+        with pytest.raises(NotFound):
+            ledger.create_job(job_spec(), key="k", check=gone)
+        assert ledger.jobs() == []
+        assert ledger.create_job(job_spec(), key="k")[1]
 
     def test_datasets(self, ledger: Ledger) -> None:
         row = DatasetRow(name="fashion", format="idx", report={"classes": 10}, bytes=2**40)

@@ -243,8 +243,12 @@ class Manifest:
 
 
 def _range(x: Array) -> tuple[float, float]:
-    pieces = [x[rows] for rows in chunks(len(x), item_bytes(x))]
-    return min(float(piece.min()) for piece in pieces), max(float(piece.max()) for piece in pieces)
+    low, high = float("inf"), float("-inf")
+    for rows in chunks(len(x), item_bytes(x)):
+        low, high = min(low, float(x[rows].min())), max(high, float(x[rows].max()))
+        if x.dtype == np.uint8 and (low, high) == (0.0, 255.0):
+            break  # pictures reach both in the first chunk, and a large data set need not be read
+    return low, high
 
 
 def _provisional(value: Any) -> Provisional | None:

@@ -2,7 +2,8 @@
 
 from workers.datasets.dataset import Dataset
 from workers.datasets.info import DatasetInfo
+from workers.datasets.mapped import MappedSplit
 from workers.datasets.store import DataStore
 from workers.datasets.values import GraphSplit, Split
 
-__all__ = ["DataStore", "Dataset", "DatasetInfo", "GraphSplit", "Split"]
+__all__ = ["DataStore", "Dataset", "DatasetInfo", "GraphSplit", "MappedSplit", "Split"]

@@ -14,7 +14,7 @@ import numpy as np
 from archsmith.errors import InvalidDataset
 from workers.datasets.archive import (
     ARRAY_RATIO,
-    MAX_BYTES,
+    MAX_STORED,
     Archive,
     check_growth,
     check_not_nested,
@@ -141,7 +141,7 @@ def _checked_size(shape: tuple[int, ...], dtype: np.dtype[Any], *, file: str) ->
     if not 1 <= len(shape) <= 6 or min(shape) < 1:
         raise fault("shape_invalid", f"{file} has shape {shape}: 1 to 6 dimensions of at least 1", file=file)
     size = math.prod(shape) * dtype.itemsize
-    if size > MAX_BYTES or max(shape) > 2**40:
-        detail = f"{file} declares {shape} {dtype}: more than {MAX_BYTES} bytes"
-        raise fault("array_too_large", detail, file=file, allowed=MAX_BYTES)
+    if size > MAX_STORED or max(shape) > 2**40:
+        detail = f"{file} declares {shape} {dtype}: more than {MAX_STORED} bytes"
+        raise fault("array_too_large", detail, file=file, allowed=MAX_STORED)
     return size

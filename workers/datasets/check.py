@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from search.planning.rule import WIDE, half_width
-from workers.datasets.balance import unequal_classes
+from search.planning.rule import WIDE, half_width, margin_in_words
+from workers.datasets.balance import RATIO, unequal_classes
 from workers.datasets.info import DatasetInfo
 from workers.datasets.raw import Array, Labels
 from workers.datasets.splits import Splits
@@ -31,6 +31,8 @@ SPLITS = {"search_train": "training", "search_val": "validation", "test": "test"
 PARTS = {"search_train": "train", "search_val": "val", "test": "test"}
 _COVERED = {
     "has no training samples": "class_missing",
+    "has no test pictures": "class_missing",
+    "none is left for the test split": "small_class",
     "byte for byte repeats of others": "repeats",
     "message passing cannot distinguish": "repeats",
     " is unlike ": "scale_differs",
@@ -91,12 +93,32 @@ def split_counts(y: Labels, splits: Splits, *, classes: int) -> dict[str, list[i
 
 def sentences(info: DatasetInfo) -> list[str]:
     """All that should be told about a data set: findings first, then warnings that none of them covers."""
-    if info.check is None:
-        return list(info.report.get("warnings", ()))
-    rules = {finding["rule"] for finding in info.check["findings"]}
+    return [*_of_findings(info, info.check["findings"] if info.check else ()), *other_warnings(info)]
+
+
+def other_warnings(info: DatasetInfo) -> list[str]:
+    """Those of the import that no finding covers."""
+    rules = {finding["rule"] for finding in info.check["findings"]} if info.check else set()
     said = [part for part, rule in _COVERED.items() if rule in rules]
-    others = [text for text in info.report.get("warnings", ()) if not any(part in text for part in said)]
-    return [*(finding["detail"] for finding in info.check["findings"]), *others]
+    return [text for text in info.report.get("warnings", ()) if not any(part in text for part in said)]
+
+
+def _of_findings(info: DatasetInfo, findings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Their sentences. What follows from classes being small is told with those: a rare class gets one sentence."""
+    small = next((one for one in findings if one["rule"] == "small_class"), None)
+    rare = set(small["examples"]) if small else set()
+    lacking = [
+        one for one in findings
+        if one["rule"] == "class_missing" and not one["detail"].startswith("the training")
+        and len(one["examples"]) < MAX_EXAMPLES and rare.issuperset(one["examples"])
+    ]  # fmt: skip
+    usual = [count for count in info.counts if count > FEW]
+    by_rare = small is not None and bool(usual) and max(usual) <= RATIO * min(usual)
+    for one in findings:
+        if one is small:
+            yield "; ".join([one["detail"], *(other["detail"].partition(", so ")[0] for other in lacking)])
+        elif one not in lacking and not (by_rare and one["rule"] == "unequal_classes"):
+            yield one["detail"]
 
 
 # ---- the same sample twice
@@ -244,8 +266,8 @@ def _few(info: DatasetInfo) -> Iterator[Finding]:
         }[name, hopeless]
         yield Finding(
             rule="few_samples",
-            detail=f"the {SPLITS[name]} split has {sizes[name]} samples: a score near 0.5 is known to ± {width:.2f} "
-            f"(95 %), so {use}; give more samples" + (", a hundred a class or more" if hopeless else ""),
+            detail=f"the {SPLITS[name]} split has {sizes[name]} samples: {margin_in_words(sizes[name])}, so {use}; "
+            "give more samples" + (", a hundred a class or more" if hopeless else ""),
         )
 
 
@@ -294,15 +316,20 @@ def _apart(train: _Values, other: _Values) -> bool:
     return all(max(pair) > SCALE * min(pair) for pair in (reach, spread))
 
 
-def names_of_rows(parts: Mapping[str, tuple[int, int]], names: Sequence[str], *, noun: str) -> Callable[[int], str]:
-    """What people call a row: its name in the source, else its number, counted in its own part where there are some."""
+def names_of_rows(
+    parts: Mapping[str, tuple[int, int]], names: Sequence[str], *, noun: str, first: int = 0
+) -> Callable[[int], str]:
+    """What people call a row: its name in the source, else its number, counted in its own part where there are some.
+
+    first: the number that the source gives its first row.
+    """
 
     def named(row: int) -> str:
         if names:
             return names[row]
         for part, (start, stop) in parts.items():
             if len(parts) > 1 and start <= row < stop:
-                return f"{part} {noun} {row - start}"
-        return f"{noun} {row}"
+                return f"{part} {noun} {row - start + first}"
+        return f"{noun} {row + first}"
 
     return named

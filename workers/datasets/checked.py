@@ -12,6 +12,8 @@ from workers.datasets.splits import Splits
 
 ONE_CLASS = ("classification", "ordinal")
 """Problems whose answer is one class: what is checked of classes is checked of these."""
+FIRST_GRAPH = {"tu": 1}
+"""The number of the first graph, of formats that do not count from 0."""
 NO_CLASSES = np.empty(0, dtype=np.int64)
 
 
@@ -32,8 +34,9 @@ def graphs(info: DatasetInfo, raw: RawGraphs, splits: Splits, *, items: Hashes |
     noun = "node" if raw.graph is None else "graph"
     given = raw.part is not None and info.tasks[0] == "nodes"
     names = raw.names if raw.graph is None else ()
+    first = FIRST_GRAPH.get(raw.format, 0)
     material = Material(
-        x=raw.x, y=y, splits=splits, items=items, given=given, named=names_of_rows({}, names, noun=noun)
+        x=raw.x, y=y, splits=splits, items=items, given=given, named=names_of_rows({}, names, noun=noun, first=first)
     )
     return _with(info, material)
 

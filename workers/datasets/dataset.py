@@ -10,6 +10,7 @@ from workers.datasets.answers import target_statistics
 from workers.datasets.graph_splits import LinkSplits
 from workers.datasets.graphs import Numbers, both_ways
 from workers.datasets.info import DatasetInfo
+from workers.datasets.mapped import MappedRows, MappedSplit, memory_limit
 from workers.datasets.raw import Array
 from workers.datasets.splits import Splits, index_hash
 from workers.datasets.values import GraphSplit, Split
@@ -61,6 +62,24 @@ class Dataset:
     def test(self) -> Split | GraphSplit:
         """For finalists only; search code must not read it."""
         return self._gather(self.splits.test, final=True)
+
+    def split(self, name: str) -> Split | MappedSplit | GraphSplit:
+        """The split of that name; the samples of a large data set stay in their file, see `workers.datasets.mapped`.
+
+        name: "search_train", "search_val", "final_train" or "test".
+        """
+        if self.task in ("image", "volume", "series") and self.x.nbytes > memory_limit():
+            rows = getattr(self.splits, name)
+            stored = MappedRows.of(self.x, rows)
+            if stored is not None:
+                return MappedSplit(x=stored, y=self.y[rows])
+        found: Split | GraphSplit = getattr(self, name)
+        return found
+
+    def answers(self, name: str) -> Array:
+        """Those of the split of that name, without reading its samples."""
+        rows = getattr(self.splits, name)
+        return np.repeat(np.array([1, 0]), rows.shape[1] // 2) if isinstance(self.splits, LinkSplits) else self.y[rows]
 
     @property
     def problem(self) -> str:

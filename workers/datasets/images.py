@@ -10,6 +10,7 @@ The shorter side is scaled to `image_size` and the middle is cut out ("crop"), o
 side that is scaled, at most 64 pixels.
 """
 
+import math
 import statistics
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
@@ -118,7 +119,13 @@ def read(
         ignored=(*found.ignored, *sorted(one.name for one in bad if not one.damaged)),
         corrupt=tuple(sorted(one.name for one in bad if one.damaged)),
         names=tuple(p.entry.name for p in kept),
-        notes={"image_size": scale.side, "image_fit": scale.fit, **places.notes, **(masks.notes if masks else {})},
+        notes={
+            "image_size": scale.side,
+            "image_fit": scale.fit,
+            **_scaled(kept, scale),
+            **places.notes,
+            **(masks.notes if masks else {}),
+        },
         groups=np.unique([p.group for p in kept], return_inverse=True)[1].astype(np.int64) if places.groups else None,
     )
 
@@ -327,6 +334,16 @@ def _told(kept: Sequence[_Picture], scale: _Scale, problem: str) -> Iterator[str
         elif not tested and counts[label] < 3:
             count = f"{counts[label]} pictures" if counts[label] > 1 else "1 picture"
             yield f"class {label} has {count}: none is left for the test split"
+
+
+def _scaled(kept: Sequence[_Picture], scale: _Scale) -> dict[str, str]:
+    """For the report, where pictures were not of the stored size: what became of them."""
+    sizes = sorted((p.header.size for p in kept if p.header.size != (scale.side, scale.side)), key=math.prod)
+    if not sizes:
+        return {}
+    (height, width), (most_height, most_width) = sizes[0], sizes[-1]
+    span = f"{width} x {height}" + (f" to {most_width} x {most_height}" if sizes[0] != sizes[-1] else "")
+    return {"scaled": f"{len(sizes)} pictures of {span} pixels are scaled to {scale.side} x {scale.side} ({scale.fit})"}
 
 
 def _some(names: Sequence[str]) -> str:

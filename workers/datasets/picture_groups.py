@@ -19,9 +19,10 @@ def by_file_name(pictures: Sequence[Entry], placed: Sequence[Placed], text: str)
     """The group of each picture, by its number. A name without `text` is a group of its own."""
     stems = {p.number: PurePosixPath(pictures[p.number].parts[-1]).stem for p in placed}
     if not 0 < len(text) <= MAX_TEXT or not any(text in stem for stem in stems.values()):
-        example = next(iter(stems.values()))
+        some = ", ".join(sorted(stems.values())[:3])
         detail = (
-            f"group_by is a text of up to {MAX_TEXT} letters within file names such as {example}, got {text[:40]!r}"
+            f"no file name holds {text[:40]!r}: looked at were the names of {len(stems)} pictures without folder and "
+            f"ending, as {some}; give a text of up to {MAX_TEXT} letters that stands behind the group in them"
         )
         raise InvalidDataset(Fault(pointer="/group_by", rule="pattern", detail=detail))
     return {number: stem.split(text, 1)[0] for number, stem in stems.items()}

@@ -33,6 +33,8 @@ _OTHER_DATA = {
     ".pth": "Python pickles are never opened; save pictures as PNG",
 }
 MAX_NAMED = 20
+SHOWN = 3
+"""Names that are told of many files with one fault."""
 FEW_FILES = 3
 FEW_SHARE = 0.01
 """Fewer damaged files than the greater of these are left out and named; more are a fault of the data set."""
@@ -163,19 +165,40 @@ def few(count: int, total: int) -> bool:
 
 
 def check_bad(bad: Sequence[Bad], *, total: int) -> None:
-    """Raises InvalidDataset with each file at fault where they are not few."""
+    """Raises InvalidDataset with all files at fault where they are not few; the same fault of many is told once."""
     if few(len(bad), total):
         return
     least = max(FEW_FILES, FEW_SHARE * total)
     more = f" ({len(bad)} of {total} files cannot be read; fewer than {least:.0f} would be left out)"
     faults = [
-        Fault(pointer=f.pointer, rule=f.rule, detail=f.detail + more, allowed=f.allowed)
-        for one in sorted(bad, key=lambda one: one.name)[:MAX_NAMED]
-        for f in one.faults
+        Fault(pointer=f.pointer, rule=f.rule, detail=told_of(alike) + more, allowed=f.allowed)
+        for alike in by_reason(bad)[:MAX_NAMED]
+        for f in alike[0].faults
     ]
     raise InvalidDataset(faults)
 
 
 def told(bad: Sequence[Bad]) -> tuple[str, ...]:
-    """One warning for each file that was left out, all of them if they are few."""
-    return tuple(f"left out: {one.detail}" for one in sorted(bad, key=lambda one: one.name)[:MAX_NAMED])
+    """One warning for each reason why files were left out."""
+    return tuple(f"left out: {told_of(alike)}" for alike in by_reason(bad)[:MAX_NAMED])
+
+
+def by_reason(bad: Sequence[Bad]) -> list[list[Bad]]:
+    """The files in order of their names; those of one reason together where they are more than SHOWN."""
+    groups: dict[tuple[str, str], list[Bad]] = {}
+    for one in sorted(bad, key=lambda one: one.name):
+        groups.setdefault((one.rule, _reason(one)), []).append(one)
+    apart = [[one] for alike in groups.values() if len(alike) <= SHOWN for one in alike]
+    return sorted([*apart, *(alike for alike in groups.values() if len(alike) > SHOWN)], key=lambda some: some[0].name)
+
+
+def told_of(alike: Sequence[Bad]) -> str:
+    """The detail of one, or of many that differ in their names only: how many, three of them, and why."""
+    if len(alike) == 1:
+        return alike[0].detail
+    names = ", ".join(one.name for one in alike[:SHOWN])
+    return f"{len(alike)} files, as {names}: each {_reason(alike[0])}"
+
+
+def _reason(one: Bad) -> str:
+    return one.detail.removeprefix(one.name).strip()

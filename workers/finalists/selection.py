@@ -38,12 +38,16 @@ measured on the test split."""
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Selection:
-    """One training that selects. score: on the validation split; None with a reason where it failed."""
+    """One training that selects. score: on the validation split; None with a reason where it failed.
+
+    folds: of how many trainings this is the mean, see `workers.finalists.folds`; 0 for one training.
+    """
 
     score: float | None
     seconds: float
     epochs: int
     reason: str | None = None
+    folds: int = 0
 
 
 def candidates(spec: JobSpec, finals: Sequence[Final]) -> list[Final]:
@@ -79,13 +83,15 @@ def winner_first(spec: JobSpec, finals: Sequence[Final], selected: Mapping[int, 
     ]
 
 
-def train_candidate(task: FinalistTask, data: JobData) -> Selection:
+def train_candidate(task: FinalistTask, shared: JobData | tuple[JobData, ...]) -> Selection:
     """Train on the training split, recompute the batch norms, score on the validation split.
 
     Runs in a process of its own on the cluster. A training that fails becomes a result with a reason.
+    shared: the search's splits, or those of each fold, of which the task's seed says the one.
     """
     from workers.train.prepare import new_trainer
 
+    data = shared[task.seed - REPETITION - 1] if isinstance(shared, tuple) else shared
     if data.val is None:
         raise ValueError("a selection needs the search's splits, but data.val is None")
     began, epochs = time.monotonic(), task.recipe.epochs
@@ -110,6 +116,7 @@ def described(finals: Sequence[Final], selected: Mapping[int, Selection]) -> lis
             "epochs": selected[final.rank].epochs,
             "seconds": round(selected[final.rank].seconds, 3),
             "reason": selected[final.rank].reason,
+            "folds": selected[final.rank].folds,
         }
         for final in sorted(finals, key=lambda final: final.rank)
         if final.rank in selected

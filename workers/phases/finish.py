@@ -22,7 +22,7 @@ from workers.compress.chain import Winner
 from workers.compress.product import compress
 from workers.conventions import score_name
 from workers.datasets import Dataset, DataStore
-from workers.finalists import spare
+from workers.finalists import folds, spare
 from workers.finalists.plan import Final, random_trials
 from workers.finalists.plan import plan as finals_of
 from workers.finalists.selection import REPETITION, Selection, candidates, described, winner_first
@@ -32,12 +32,12 @@ from workers.job.context import JobContext
 from workers.phases import in_time
 from workers.phases.final_files import FinalFiles
 from workers.phases.final_trainings import FinalTrainings
-from workers.phases.select_winner import select, stored
+from workers.phases.select_winner import fold_sizes, select, stored
 from workers.probes.simple_models import known, simple_models
 from workers.report.contents import Findings, assemble
 from workers.report.page import render
 from workers.report.trained import Trained
-from workers.train.job_data import search_data
+from workers.train.job_data import JobData, search_data
 from workers.train.numerics import Numerics
 from workers.train.prepare import final_recipe, trial_recipe
 from workers.weights.best_weights import BestWeights
@@ -127,22 +127,33 @@ class Finish:
         score = score_name(self._spec.objective.score, dataset.task, dataset.problem)
         near = spare.close_ones(self._spec, finals, inputs.val_samples, score=score)
         close = [replace(final, seeds=1) for final in near]
-        short = self._tasks(close, numerics, dataset, first=REPETITION, plan=spare.shortened(plan))
-        if not short or context.ledger.finalists(context.job_id) or context.stop.hurried:
-            return spare.whole(stored(context, short), short)
+        if not close:
+            return {}
+        ways = self._ways(close, numerics, dataset, spare.shortened(plan))
         expected = expected_seconds(plan, context.ledger.measurements(context.job_id))
-        full = self._tasks(once, numerics, dataset)
-        left_s = plan.finals_end_s - context.clock.seconds()
-        if not spare.is_spare(plan, inputs, short=short, full=full, expected=expected, left_s=left_s):
-            return spare.whole(stored(context, short), short)
-        end_s = plan.finals_end_s - max(map(expected, full))
-        found = select(
-            context,
-            short,
-            replace(search_data(dataset), donor=self._donor),
-            over=lambda: context.stop.hurried or context.clock.seconds() > end_s,
-        )
-        return spare.whole(found, short)
+        if not (context.ledger.finalists(context.job_id) or context.stop.hurried):
+            full = self._tasks(once, numerics, dataset)
+            left_s = plan.finals_end_s - context.clock.seconds()
+            end_s = plan.finals_end_s - max(map(expected, full))
+            for short, data in ways:
+                if spare.is_spare(plan, inputs, short=short, full=full, expected=expected, left_s=left_s):
+                    over = lambda: context.stop.hurried or context.clock.seconds() > end_s  # noqa: E731
+                    return spare.whole(select(context, short, data, over=over), short)
+        known = (spare.whole(stored(context, short, sizes=fold_sizes(data)), short) for short, data in ways)
+        return next(filter(None, known), {})
+
+    def _ways(
+        self, close: Sequence[Final], numerics: Numerics, dataset: Dataset, plan: Plan
+    ) -> list[tuple[list[FinalistTask], JobData | tuple[JobData, ...]]]:
+        """The trainings that may choose, the better way first: by folds where the validation split is small."""
+        found: list[tuple[list[FinalistTask], JobData | tuple[JobData, ...]]] = []
+        if folds.possible(dataset):
+            data = tuple(replace(one, donor=self._donor) for one in folds.fold_data(dataset))
+            each = range(folds.FIRST, folds.FIRST + len(data))
+            tasks = [task for first in each for task in self._tasks(close, numerics, dataset, first=first, plan=plan)]
+            found.append((tasks, data))
+        once = self._tasks(close, numerics, dataset, first=REPETITION, plan=plan)
+        return [*found, (once, replace(search_data(dataset), donor=self._donor))]
 
     def _tasks(
         self,

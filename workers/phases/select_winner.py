@@ -11,35 +11,36 @@ from pathlib import Path
 from archsmith.errors import TrialFailure
 from workers.atomic import write_whole
 from workers.cluster.tasks import run_tasks
+from workers.finalists import folds
 from workers.finalists.selection import Selection, train_candidate
 from workers.finalists.training import FinalistTask
 from workers.job.context import JobContext
 from workers.train.job_data import JobData
 
 
-def stored(context: JobContext, tasks: Sequence[FinalistTask]) -> dict[int, Selection]:
-    """The results by rank that there are already."""
-    found = {task.rank: _read(_file(context, task)) for task in tasks}
-    return {rank: selection for rank, selection in found.items() if selection is not None}
+def stored(context: JobContext, tasks: Sequence[FinalistTask], *, sizes: Sequence[int] = ()) -> dict[int, Selection]:
+    """The results by rank that there are already. sizes: samples of each fold, where tasks are of folds."""
+    found = _stored(context, tasks)
+    return folds.merged(tasks, found, sizes=sizes) if sizes else {rank: one for (rank, _), one in found.items()}
 
 
 def select(
     context: JobContext,
     tasks: Sequence[FinalistTask],
-    data: JobData,
+    data: JobData | tuple[JobData, ...],
     *,
     over: Callable[[], bool] = lambda: False,
 ) -> dict[int, Selection]:
-    """Train each candidate once; results by rank. Returns early, with those there are, when the job must be suspended.
+    """Train each candidate; results by rank. Returns early, with those there are, when the job must be suspended.
 
-    data: with the search's splits. over: whether their time is.
+    data: with the search's splits, or with those of each fold. over: whether their time is.
     """
     if not tasks:
         return {}
-    found = stored(context, tasks)
+    found = _stored(context, tasks)
     results = run_tasks(
         train_candidate,
-        [task for task in tasks if task.rank not in found],
+        [task for task in tasks if (task.rank, task.seed) not in found],
         shared=data,
         cpus=context.spec.trial.cpus,
         gpus=context.spec.trial.gpus,
@@ -48,8 +49,18 @@ def select(
     for task, result in results:
         ended = _failed(task, result) if isinstance(result, TrialFailure) else result
         write_whole(_file(context, task), json.dumps(asdict(ended)).encode())
-        found[task.rank] = ended
-    return found
+    return stored(context, tasks, sizes=fold_sizes(data))
+
+
+def fold_sizes(data: JobData | tuple[JobData, ...]) -> tuple[int, ...]:
+    """Samples of each fold, () where there are none."""
+    return tuple(0 if one.val is None else len(one.val) for one in data) if isinstance(data, tuple) else ()
+
+
+def _stored(context: JobContext, tasks: Sequence[FinalistTask]) -> dict[tuple[int, int], Selection]:
+    """By rank and seed."""
+    found = {(task.rank, task.seed): _read(_file(context, task)) for task in tasks}
+    return {key: selection for key, selection in found.items() if selection is not None}
 
 
 def _failed(task: FinalistTask, failure: TrialFailure) -> Selection:
@@ -59,7 +70,8 @@ def _failed(task: FinalistTask, failure: TrialFailure) -> Selection:
 def _file(context: JobContext, task: FinalistTask) -> Path:
     """Of this trial and length: a job that is continued has others of the same rank."""
     length = task.recipe.rungs[-1] if task.recipe.rungs else task.recipe.epochs
-    return context.folder / "finalists" / f"selection-{task.rank}-{task.number}-{length}.json"
+    fold = f"-fold-{folds.fold_of(task)}" if task.seed >= folds.FIRST else ""
+    return context.folder / "finalists" / f"selection-{task.rank}-{task.number}-{length}{fold}.json"
 
 
 def _read(path: Path) -> Selection | None:

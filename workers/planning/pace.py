@@ -64,17 +64,17 @@ class Pace:
 
 def inputs_without_pace(spec: JobSpec, dataset: Dataset, *, slots: int) -> PlanInputs:
     """What follows from the job and its data; the times stand for those that are measured."""
-    train = dataset.search_train
+    answers, sizes = dataset.answers("search_train"), dataset.split_sizes
     size = _space(spec, dataset).size(COUNTED)
     return PlanInputs(
         seconds=spec.budget.seconds,
         slots=slots,
-        samples=len(train),
-        val_samples=len(dataset.search_val),
-        final_samples=len(dataset.final_train),
+        samples=sizes["search_train"],
+        val_samples=sizes["search_val"],
+        final_samples=len(dataset.answers("final_train")),
         input_shape=tuple(dataset.info.input_shape),
         classes=dataset.classes,
-        class_sizes=_class_sizes(train.y, dataset),
+        class_sizes=_class_sizes(answers, dataset),
         task=dataset.task,
         step_s=1.0,
         score_s=0.0,
@@ -146,10 +146,7 @@ def _timed(architecture: dict[str, Any], data: JobData, task: PaceTask) -> tuple
     """Seconds of a step, and of scoring the validation split."""
     trainer = new_trainer(architecture, data, task.recipe)
     whole = trainer.pace(PACE_S)
-    began = time.perf_counter()
-    if data.val is not None:
-        trainer.score(data.val)
-    score_s = time.perf_counter() - began
+    score_s = trainer.score_seconds(PACE_S)
     return max(1e-5, (whole - score_s) / task.pass_steps), score_s
 
 

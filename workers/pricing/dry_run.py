@@ -78,7 +78,7 @@ def run(settings: Settings, spec: JobSpec, *, slots: int) -> dict[str, Any]:
         timed=timed,
         macs=[analyse(architecture).macs for architecture in ranked],
         start_s=start_s,
-        final_share=len(dataset.final_train) / len(dataset.search_train),
+        final_share=len(dataset.answers("final_train")) / len(dataset.answers("search_train")),
         walks=size.count,
     )
     return {

@@ -30,7 +30,7 @@ from space.space import replay
 from workers.atomic import write_whole
 from workers.cluster import connection
 from workers.cluster.tasks import run_tasks
-from workers.datasets import Dataset, Split
+from workers.datasets import Dataset, MappedSplit, Split
 from workers.stop_signal import StopSignal
 from workers.train.job_data import JobData, search_data
 
@@ -187,8 +187,9 @@ def _one_batch(dataset: Dataset, seed: int) -> JobData:
     """The search's data with one batch of the training split and no validation split, to send less to the workers."""
     data = search_data(dataset)
     train = data.train
-    if isinstance(train, Split):
+    if isinstance(train, Split | MappedSplit):
         rng = generator(Stream.PROXY_BATCH, seed)
         rows = np.sort(rng.choice(len(train), min(BATCH, len(train)), replace=False))
-        train = Split(x=train.x[rows], y=train.y[rows])
+        x = train.x[rows] if isinstance(train, Split) else train.x.read(rows)
+        train = Split(x=x, y=train.y[rows])
     return replace(data, key=f"{data.key}/proxies", train=train, val=None)

@@ -105,7 +105,12 @@ def _result(found: Findings) -> dict[str, Any]:
             "provenance": trial.provenance,
         },
         "shipped": {"seed": winner.trainings[0].row.seed, "final_score": winner.trainings[0].score},
-        "chosen_by": chosen_by(found.objective, finalists=len(found.selection), planned=found.plan is not None),
+        "chosen_by": chosen_by(
+            found.objective,
+            finalists=len(found.selection),
+            planned=found.plan is not None,
+            folds=max((row["folds"] for row in found.selection), default=0),
+        ),
         "selection": list(found.selection),
         "init_from": found.transfer,
         "compression": found.compression,
@@ -308,10 +313,11 @@ def _of_weights(found: Findings, ledger: Ledger) -> Iterator[str]:
             return
 
 
-def chosen_by(objective: Objective, *, finalists: int = 0, planned: bool = False) -> str:
+def chosen_by(objective: Objective, *, finalists: int = 0, planned: bool = False, folds: int = 0) -> str:
     """The rule that chose the winner, in words. finalists: those that were trained to choose among them.
 
-    planned: for a third of a full training (`workers.finalists.spare`), not for all of it.
+    planned: for a third of a full training (`workers.finalists.spare`), not for all of it. folds: by which they were
+    compared, 0 where it was by the validation split.
     """
     rule = "search_score on the validation split"
     if len(objective.names) > 1:
@@ -322,7 +328,8 @@ def chosen_by(objective: Objective, *, finalists: int = 0, planned: bool = False
         rule = f"the lowest {objective.names[0]}"
     if finalists:
         length = "a third of a full training" if planned else "a full training"
-        rule = f"the best of {finalists} finalists on the validation split after {length} without it, where "
+        where = f"over {folds} folds of training and validation split, each" if folds else "on the validation split"
+        rule = f"the best of {finalists} finalists {where} after {length} without it, where "
         rule += "finalists have the best search_score on the validation split"
         if objective.target is not None:
             rule += f", both with a soft target for {objective.target.measure}"

@@ -5,7 +5,7 @@ from typing import Any
 
 from workers.datasets import Dataset
 from workers.datasets.answers import counts
-from workers.datasets.check import PARTS, SPLITS, sentences
+from workers.datasets.check import PARTS, SPLITS, other_warnings
 
 COUNTED = ("classification", "ordinal", "multilabel")
 """Problems of which the samples of each class or label are counted in each split."""
@@ -15,10 +15,9 @@ def data_section(dataset: Dataset) -> dict[str, Any]:
     """findings: null for a data set from before there was a check. warnings: of the import, which no finding covers."""
     info = dataset.info
     findings = None if info.check is None else info.check["findings"]
-    told = {finding["detail"] for finding in findings or ()}
     return {
         "findings": findings,
-        "warnings": [text for text in sentences(info) if text not in told],
+        "warnings": other_warnings(info),
         "split_counts": _split_counts(dataset),
     }
 

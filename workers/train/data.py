@@ -5,27 +5,49 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from workers.datasets import GraphSplit, Split
+from workers.datasets import GraphSplit, MappedSplit, Split
 from workers.train.augment import Windows
+from workers.train.on_host import GatheredWindows, OnHost, fits, sent, viewed
 from workers.train.resize import smaller
 from workers.train.subset import part, strata_of, stratified_order
 
-AnySplit = Split | GraphSplit
+AnySplit = Split | MappedSplit | GraphSplit
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Samples:
     """x: (N, C, H, W) or (N, C, D, H, W), uint8 or float32; y: (N,) int64, or as the problem has it (`RawDataset`).
 
-    Both on one device.
+    Both on one device. on_host: of samples that are too many for that; then x may have more rows, and both are on the
+    host: batches come from `take` and `answers`.
     """
 
     x: Tensor
     y: Tensor
+    on_host: OnHost | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one sample: (C, H, W) or (C, D, H, W)."""
+        return tuple(self.x.shape[1:]) if self.on_host is None else self.on_host.shape(self.x)
+
+    def take(self, places: Tensor | slice) -> Tensor:
+        """places: (B,) int64, where the samples are. Returns them, (B, C, H, W) or (B, C, D, H, W), on the device."""
+        return self.x[places] if self.on_host is None else self.on_host.batch(self.x, places)
+
+    def answers(self, places: Tensor | slice) -> Tensor:
+        """Those of the samples at (B,) places, (B, ...) on the device."""
+        found = self.y[places]
+        return found if self.on_host is None else found.to(self.on_host.device, non_blocking=True)
 
     @classmethod
     def of(cls, split: AnySplit, device: str) -> "Samples":
-        """The split's arrays as tensors on the device, with the same shapes and types."""
+        """The split's arrays as tensors on the device, with the same shapes and types; large ones stay on the host."""
+        if isinstance(split, MappedSplit):
+            return _mapped(split, device)
+        if isinstance(split, Split) and not fits(split.x.nbytes, device):
+            on_host = OnHost(rows=None, device=device)
+            return Samples(x=viewed(split.x), y=torch.tensor(split.y), on_host=on_host)
         # A copy: the split may be a read-only view of a file or of an object store, which torch warns of.
         x, y = torch.tensor(split.x, device=device), torch.tensor(split.y, device=device)
         if isinstance(split, Split):
@@ -81,7 +103,7 @@ class TrainData:
 
         The last smaller copy is kept.
         """
-        if side is None or isinstance(self.train, GraphSamples) or max(self.train.x.shape[2:]) <= side:
+        if side is None or isinstance(self.train, GraphSamples) or max(self.train.shape[1:]) <= side:
             return self
         if side not in self._resized:
             self._resized.clear()
@@ -93,6 +115,9 @@ class TrainData:
 
     def windows(self, *, shift: int, channels_last: bool) -> Windows:
         """The training samples seen through moving windows. shift: in pixels. The padded copy is made once and kept."""
+        if self.train.on_host is not None:
+            axes = len(self.train.shape) - 1
+            return GatheredWindows(self.train.take, axes=axes, shift=shift, channels_last=channels_last)
         key = (shift, channels_last)
         if key not in self._windows:
             self._windows.clear()
@@ -125,7 +150,17 @@ class TrainData:
 
 def resized(samples: Samples, side: int) -> Samples:
     """Images or volumes with a longest side of `side` pixels; as they are where that is not above it."""
+    if samples.on_host is not None:
+        is_larger = max(samples.shape[1:]) > side
+        return replace(samples, on_host=replace(samples.on_host, side=side)) if is_larger else samples
     return replace(samples, x=smaller(samples.x, side))
+
+
+def _mapped(split: MappedSplit, device: str) -> Samples:
+    if device != "cpu" and fits(split.x.nbytes, device):
+        return Samples(x=sent(split.x, device), y=torch.tensor(split.y, device=device))
+    on_host = OnHost(rows=torch.tensor(split.x.rows), device=device)
+    return Samples(x=viewed(split.x.file()), y=torch.tensor(split.y), on_host=on_host)
 
 
 def one_of(samples: Samples, task: str) -> Samples:
@@ -134,7 +169,7 @@ def one_of(samples: Samples, task: str) -> Samples:
     Shapes as of `Samples`, N being 1 or the nodes of that graph.
     """
     if not isinstance(samples, GraphSamples):
-        return Samples(x=samples.x[:1], y=samples.y[:1])
+        return Samples(x=samples.take(slice(1)), y=samples.answers(slice(1)))
     if task != "graphs":
         return samples
     sizes = torch.bincount(samples.index, minlength=len(samples.y))

@@ -20,7 +20,7 @@ class Maps:
 
     def __init__(self, data: TrainData, recipe: Recipe) -> None:
         self._data, self._recipe = data, recipe
-        sides = data.train.x.shape[2:]
+        sides = data.train.shape[1:]
         self._channels_last = recipe.layout == "nhwc" and len(sides) > 1  # torch has no such format for series
         shift = shift_for(*sides, share=recipe.shift) if recipe.augment else 0
         self._hole = round(recipe.cutout * min(sides)) if recipe.augment else 0
@@ -43,7 +43,7 @@ class Maps:
     def batches(self, generator: torch.Generator, *, skip: int = 0) -> Iterator[Batch]:
         """Augmented batches: x (B, C, sides), y (B,). The last, smaller batch is left out."""
         share = float(self._recipe.augment)
-        order = self._rows[torch.randperm(len(self._rows), generator=generator).to(self._recipe.device)]
+        order = self._rows[torch.randperm(len(self._rows), generator=generator).to(self._rows.device)]
         for step, rows in enumerate(order[: self._steps * self._length].view(self._steps, self._length)):
             moves = self._windows.draw(self._length, mirror=self._mirror, share=share, generator=generator)
             seed = int(torch.randint(2**62, (), generator=generator)) if self._zoom or self._hole else 0
@@ -53,18 +53,18 @@ class Maps:
 
     def _answers(self, rows: Tensor, moves: Moves, seed: int) -> Tensor:  # noqa: ARG002  # masks are moved too
         """The answers to the samples of a batch. rows: (B,); moves, seed: as they were moved and changed."""
-        return self._data.train.y[rows]
+        return self._data.train.answers(rows)
 
     def whole(self, samples: Samples, *, pixels: int = SCORE_PIXELS) -> Iterator[Batch]:
         """Batches of at most so many pixels, but two samples (one has no variance), normalised only."""
-        size = max(2, pixels // math.prod(samples.x.shape[2:]))
+        size = max(2, pixels // math.prod(samples.shape[1:]))
         for start in range(0, len(samples.y), size):
-            x, y = samples.x[start : start + size], samples.y[start : start + size]
-            yield Batch(inputs=(self._ready(x),), y=y)
+            places = slice(start, start + size)
+            yield Batch(inputs=(self._ready(samples.take(places)),), y=samples.answers(places))
 
     def few(self, count: int) -> Iterator[Batch]:
-        rows = self._data.order[:count]
-        yield from self.whole(Samples(x=self._data.train.x[rows], y=self._data.train.y[rows]))
+        rows, train = self._data.order[:count], self._data.train
+        yield from self.whole(Samples(x=train.take(rows), y=train.answers(rows)))
 
     def _changed(self, x: Tensor, changed: Tensor, seed: int) -> Tensor:
         """x: (B, C, sides) normalised -> with crops and cut-outs where the recipe has them."""

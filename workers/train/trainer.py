@@ -164,11 +164,22 @@ class Trainer:
                 spent.append(time.perf_counter() - begun)
                 if sum(spent) > limit_s:
                     break
-        begun = time.perf_counter()
-        if self._data.val is not None:
-            self._score(self._data.val)
         each = sum(spent[1:]) / len(spent[1:]) if len(spent) > 1 else spent[0]  # the first one also prepares kernels
-        return each * self._task.steps + time.perf_counter() - begun
+        return each * self._task.steps + self.score_seconds(limit_s)
+
+    @torch.inference_mode()
+    def score_seconds(self, limit_s: float) -> float:
+        """Estimated seconds of a score on the validation split, from the batches that fit in `limit_s` seconds."""
+        self._module.eval()
+        begun, seen = time.perf_counter(), 0
+        with memory_guard():
+            for batch in () if self._data.val is None else self._task.whole(self._data.val):
+                float(self._logits(batch).sum())  # read back, as above
+                seen += len(batch.y)
+                if time.perf_counter() - begun > limit_s:
+                    break
+        whole = 0 if self._data.val is None else len(self._data.val.y)
+        return (time.perf_counter() - begun) * whole / max(1, seen)
 
     def score(self, split: AnySplit) -> float:
         """The recipe's score on `split`."""
@@ -309,7 +320,7 @@ class Trainer:
     def _put(self, split: AnySplit) -> Samples:
         with memory_guard():
             samples = Samples.of(split, self._recipe.device)
-            return samples if self._data is self._stored else resized(samples, max(self._data.train.x.shape[2:]))
+            return samples if self._data is self._stored else resized(samples, max(self._data.train.shape[1:]))
 
     def _score(self, samples: Samples) -> float:
         return METRICS[self._score_name](*self._outputs(samples))

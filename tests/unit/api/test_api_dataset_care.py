@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from api import dataset_use
 from api.dataset_use import changed, check_earlier
 from archsmith.errors import AlreadyExists, InvalidInput
 from search.ledger import DatasetRow
@@ -71,6 +72,33 @@ def test_a_data_set_from_before_the_check_is_shown(service: Service, cats: str) 
     view = service.get(f"/v1/datasets/{cats}").json()
     assert (view["check"], view["split_counts"]) == (None, None)
     assert view["warnings"] == ["1 samples are byte for byte repeats of others"]
+
+
+def test_a_job_posted_while_its_data_set_is_removed_is_refused(
+    service: Service, cats: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dataset_use, "check_earlier", lambda *_: remove(service, cats))  # the last step before
+    [fault] = check_problem(service.post("/v1/jobs", json={"dataset": cats, "space": "tiny"}), 422)["errors"]
+    assert (fault["pointer"], fault["rule"]) == ("/dataset", "dataset_not_found")
+    assert "the data set 'cats' was removed in this moment" in fault["detail"]
+    assert service.ledger.jobs() == []
+
+
+def test_a_job_posted_while_its_data_set_is_replaced_by_another_kind_is_refused(
+    service: Service, cats: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def other(*_: Any) -> None:
+        remove(service, cats)
+        (tmp_path / "large").mkdir()
+        raw = npz.read(
+            write_npz(tmp_path / "b.npz", x=pixels(40, 9, 9), y=np.arange(40) % 2), scratch=tmp_path / "large"
+        )
+        DataStore(service.settings.datasets).add(cats, raw)
+
+    monkeypatch.setattr(dataset_use, "check_earlier", other)
+    [fault] = check_problem(service.post("/v1/jobs", json={"dataset": cats, "space": "tiny"}), 422)["errors"]
+    assert fault["rule"] == "dataset_replaced"
+    assert service.ledger.jobs() == []
 
 
 def test_a_removed_name_is_free(service: Service, cats: str, tmp_path: Path) -> None:

@@ -42,7 +42,9 @@ def test_a_reproducible_job_keeps_the_plan_that_it_is_given(service: Service) ->
         ({"plan": {**DOCUMENT, "final_steps": 1.5}}, "/plan/final_steps", "type_mismatch"),
         ({"plan": {**DOCUMENT, "search_s": 0}}, "/plan/search_s", "out_of_range"),
         ({"plan": {**DOCUMENT, "pace": 1.0}}, "/plan/pace", None),
-        ({"plan": {}}, "/plan/batch_size", None),
+        ({"plan": {}}, "/plan", "missing_field"),
+        ({"plan": "auto"}, "/plan", "type_mismatch"),
+        ({"plan": {key: value for key, value in DOCUMENT.items() if key != "rungs"}}, "/plan/rungs", "missing_field"),
     ],
 )
 def test_a_wrong_plan_is_refused(service: Service, changes: dict[str, Any], where: str, rule: str | None) -> None:
@@ -50,3 +52,10 @@ def test_a_wrong_plan_is_refused(service: Service, changes: dict[str, Any], wher
     faults = {fault["pointer"]: fault["rule"] for fault in problem["errors"]}
     assert where in faults
     assert rule is None or faults[where] == rule
+
+
+def test_the_rule_is_told_instead_of_each_missing_field(service: Service) -> None:
+    for plan in ({}, {"epochs": 3}):
+        [fault] = check_problem(service.post("/v1/jobs", json={**JOB, "plan": plan}), 422)["errors"]
+        assert fault["detail"].startswith("must be the whole plan of an earlier job, as its report has it")
+        assert "18 of its fields are missing" in fault["detail"]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from api import __main__ as service
-from api import serve
+from api import process, serve, supervisor
 from api.supervisor import Options, Service, Supervisor
 from archsmith.errors import ConfigurationError, Unavailable
 from search.ledger import open_ledger
@@ -211,3 +211,17 @@ def test_prepare_creates_a_ledger_and_a_token(tmp_path: Path) -> None:
     os.close(serve.prepare(options))
     assert (tmp_path / "s" / "ray-token").is_file()
     open_ledger(f"sqlite:///{tmp_path / 's' / 'archsmith.db'}").close()
+
+
+def test_the_start_is_told_while_it_lasts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "SAY_S", 0.0)
+    monkeypatch.setattr(process, "ended", lambda _: False)
+    waiter, answers = Toys(tmp_path), iter([False, False, True])
+    slow = Service(name="mlflow", arguments=list, ready=lambda: next(answers), child=object())  # type: ignore[arg-type]
+    slow.started = time.monotonic() - 4
+    waiter._wait(slow)
+    said = capsys.readouterr()
+    assert said.err.splitlines() == ["archsmith: waiting for MLflow, 4 s"] * 2
+    assert said.out == ""

@@ -141,7 +141,9 @@ def test_no_service_is_exit_code_3(archsmith: Archsmith) -> None:
         (["submit", "no-such-file.json"], "no-such-file.json: No such file"),
         (["upload", "mine"], "--path"),
         (["upload", "mine", "a.npz", "--path", "/data"], "--path"),
-        (["upload", "mine", "a.wav"], "--format"),
+        (["upload", "mine", "a.wav"], "there is no file or folder a.wav"),
+        (["upload", "mine", __file__], "cannot be guessed from the files; add --format"),
+        (["upload", "mine", "--path", "/gone/pictures"], "no file or folder /gone/pictures on this machine; if the"),
         (["upload", "mine", "gone.npz"], "gone.npz: No such file"),
     ],
 )

@@ -50,6 +50,28 @@ def test_show_prints_splits_classes_and_findings(service: FakeService, archsmith
     assert ran.out.count(SAME) == 1
 
 
+def test_upload_says_what_was_scaled_and_what_was_not_sent(
+    service: FakeService, archsmith: Archsmith, tmp_path: Path
+) -> None:
+    scaled = "2000 pictures of 80 x 60 to 640 x 480 pixels are scaled to 64 x 64 (auto)"
+    service.on("POST", "/v1/datasets", answer(VIEW | {"report": {"scaled": scaled}}, status=201))
+    for name in ("pets/cat/1.png", "pets/cat/.1.png", "pets/.git/config"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    ran = archsmith("upload", "pets", str(tmp_path / "pets"))
+    assert f"{scaled}; --image-size sets another size" in ran.out
+    assert "2 hidden files were not sent: pets/.git/config, pets/cat/.1.png" in ran.err
+
+
+def test_a_rare_class_is_shown_once(service: FakeService, archsmith: Archsmith) -> None:
+    small = "one class has 5 samples or fewer: 'c' (1)"
+    found = {"findings": [{"rule": "small_class", "detail": small, "examples": ["c"]}]}
+    warnings = [f"{small}; the test split has no sample of 'c'"]
+    service.on("GET", "/v1/datasets/pets", answer(VIEW | {"check": found, "warnings": warnings}))
+    assert archsmith("dataset", "show", "pets").out.count(small) == 1
+
+
 def test_show_of_graphs_and_of_old_and_sound_data_sets(service: FakeService, archsmith: Archsmith) -> None:
     sound = VIEW | {"check": {"findings": []}, "warnings": [], "columns": ["mass", "charge"]}
     service.on("GET", "/v1/datasets/pets", answer(sound))

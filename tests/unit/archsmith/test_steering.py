@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import io
+import itertools
 import json
 import zipfile
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from archsmith import Client, ConflictError, InvalidInputError, Provisional, progress, provisional
+from archsmith import Client, ConflictError, ConnectError, InvalidInputError, Provisional, progress, provisional
 from archsmith.values import Job
 from tests.unit.archsmith.conftest import Ran
 from tests.unit.archsmith.fake_service import JOB, Answer, FakeService, Request, answer, job, problem
@@ -133,3 +134,39 @@ def test_watching_tells_from_the_first_minute(monkeypatch: pytest.MonkeyPatch) -
         f"a provisional bundle of trial 3 is there: `archsmith download {JOB}` gets it",
         f"a provisional bundle of the fully trained winner, trial 3 is there: `archsmith download {JOB}` gets it",
     ]
+
+
+def test_watching_is_never_silent_for_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("archsmith.progress.time.monotonic", lambda: now[0])
+    out = io.StringIO()
+    shown, same, told = progress.Lines(out), Job.from_json(job(doing="trains", best=None)), [0.0]
+    for half in range(1, 100):
+        now[0] = half / 2
+        before = len(out.getvalue())
+        if half < 60:
+            shown.show(same)
+        else:
+            shown.silent(now[0] - 30)
+        if len(out.getvalue()) > before:
+            told.append(now[0])
+    assert max(later - earlier for earlier, later in itertools.pairwise(told)) < 10
+    assert len(told) < 10
+    assert "the service has not answered for 6 s; still asking" in out.getvalue()
+
+
+def test_waiting_tells_of_silence(service: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[float] = []
+    answers = iter([ConnectError("http://x", "refused"), Job.from_json(job(state="succeeded"))])
+
+    def next_answer(_: str) -> Job:
+        found = next(answers)
+        if isinstance(found, ConnectError):
+            raise found
+        return found
+
+    with Client() as c:
+        monkeypatch.setattr(c, "job", next_answer)
+        assert c.wait(JOB, interval_s=0.0, on_silence=heard.append).finished
+    assert len(heard) == 1
+    assert not service.requests

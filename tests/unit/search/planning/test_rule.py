@@ -206,7 +206,7 @@ def test_few_photographs_converge_and_are_warned_about() -> None:
     assert found.final_steps == 100 * found.final_pass_steps == 1200
     small, unequal = found.warnings
     assert "38 samples" in small
-    assert "± 0.16" in small
+    assert "0.34 to 0.66" in small
     assert "11.1 times" in unequal
     assert "balanced_accuracy" in unequal
 

@@ -75,6 +75,16 @@ def test_small_and_unequal_classes(tmp_path: Path) -> None:
     assert "balanced_accuracy" in found["unequal_classes"]["detail"]
     assert [one["examples"] for one in info.check["findings"] if one["rule"] == "class_missing"] == [["c"], ["c"]]  # type: ignore[index]
     assert "the final score says nothing about it" in found["class_missing"]["detail"]
+    about_c = [text for text in sentences(info) if "'c'" in text and "5 samples or fewer" in text]
+    assert about_c[0].endswith("; the validation split has no sample of 'c'; the test split has no sample of 'c'")
+    assert not any("'c'" in text for text in sentences(info) if text not in about_c), "one rare class, one warning"
+
+
+def test_a_class_that_is_unequal_only_by_being_rare_is_told_once(tmp_path: Path) -> None:
+    info = stored(tmp_path, pixels(2001, 1, 3, 3), np.repeat([0, 1, 2], [1000, 1000, 1]))
+    assert findings(info).keys() == {"small_class", "unequal_classes", "class_missing"}
+    [told] = sentences(info)
+    assert told.startswith("one class has 5 samples or fewer: 'c' (1)")
 
 
 def test_classes_that_a_given_split_lacks(tmp_path: Path) -> None:
@@ -94,7 +104,7 @@ def test_few_samples_have_wide_intervals(tmp_path: Path, count: int, says: str) 
     assert len(few) == 2
     assert all(says in text and "(95 %)" in text for text in few)
     if count == 8:
-        assert "the test split has 2 samples: a score near 0.5 is known to ± 0.69" in few[1]
+        assert "the test split has 2 samples: a score of 0.5 on so few may stand for 0.00 to 1.00" in few[1]
 
 
 @pytest.mark.parametrize(("of_test", "told"), [(1.0, False), (1 / 255, True), (0.4, False)])
@@ -121,6 +131,9 @@ def test_graphs_are_checked_too(tmp_path: Path) -> None:
     store = DataStore(tmp_path / "store")
     many = store.add("many", tu.read([write_tu(tmp_path / "a.zip")], scratch=tmp_path / "scratch"))
     assert "few_samples" in findings(many)
+    alike = tu.read([write_tu(tmp_path / "c.zip", node_labels=None)], scratch=tmp_path / "scratch")
+    examples = findings(store.add("alike", alike))["repeats"]["examples"]
+    assert "graph 22 = graph 24" in examples, "of 24, as the files count"
     assert many.split_counts is not None
     assert sum(map(sum, many.split_counts.values())) == sum(many.counts)
     raw = graph.read([write_graph(tmp_path / "b.npz", **masks())], scratch=tmp_path / "scratch")

@@ -1,11 +1,14 @@
 """Archives of pictures as people have them: each is read right, or refused with the true reason."""
 
+import io
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from archsmith.errors import InvalidDataset
 from tests.cases import case
+from tests.unit.workers.sources import class_folders, write_zip
 from workers.datasets import DatasetInfo, DataStore
 from workers.datasets.ingest import ingest
 
@@ -83,3 +86,30 @@ def test_doubled_folders_of_splits_are_kept(store: DataStore) -> None:
 
 def test_equal_names_in_two_forms_of_unicode_are_one_class(store: DataStore) -> None:
     assert read(store, "nfd_nfc").parts == {"train": (0, 16), "test": (16, 22)}
+
+
+def test_the_same_fault_of_many_files_is_told_once(tmp_path: Path, store: DataStore) -> None:
+    good = class_folders(each=6)
+    broken = {f"class0/broken{n}.png": b"no picture" for n in range(9)}
+    with pytest.raises(InvalidDataset) as caught:
+        ingest("images", write_zip(tmp_path / "a.zip", good | broken), name="a", store=store)
+    [fault] = caught.value.faults
+    names = "class0/broken0.png, class0/broken1.png, class0/broken2.png"
+    assert fault.detail.startswith(f"9 files, as {names}: each is not a picture by its content")
+    assert fault.pointer == "/files/class0~1broken0.png"
+    two = dict(list(broken.items())[:2])
+    info = ingest("images", write_zip(tmp_path / "b.zip", good | two), name="b", store=store)
+    assert [text for text in info.report["warnings"] if text.startswith("left out: class0/broken")]
+    assert len(info.report["corrupt_files"]) == 2
+
+
+def test_pictures_of_other_sizes_are_said_to_be_scaled(tmp_path: Path, store: DataStore) -> None:
+    members = {}
+    for n in range(24):
+        out = io.BytesIO()
+        Image.new("RGB", (20 + n, 10 + n), (9 * n, 0, 0)).save(out, "PNG")
+        members[f"c{n % 2}/{n}.png"] = out.getvalue()
+    info = ingest("images", write_zip(tmp_path / "a.zip", members), name="a", store=store, image_size=16)
+    assert info.report["scaled"] == "24 pictures of 20 x 10 to 43 x 33 pixels are scaled to 16 x 16 (auto)"
+    same = ingest("images", write_zip(tmp_path / "b.zip", class_folders(each=6, size=(9, 9))), name="b", store=store)
+    assert "scaled" not in same.report

@@ -14,6 +14,7 @@ from search.planning.values import PlanInputs
 from search.spec import Budget
 from tests import factories
 from tests.unit.workers.finalists.test_plan import searched
+from workers.finalists import folds, spare
 from workers.finalists.plan import Final
 from workers.finalists.selection import REPETITION, Selection
 from workers.finalists.training import FinalistTask
@@ -38,11 +39,14 @@ class Table:
     def __init__(self, settings: Settings, ledger: Ledger, patch: pytest.MonkeyPatch, **changes: Any) -> None:
         self.lease = factories.owned_job(ledger, budget=Budget(seconds=600.0), **changes)
         ledger.set_plan(self.lease, {**PLAN.to_json(), "why": "the start", "inputs": INPUTS.to_json()})
+        self.by_folds = False
         self.now, self.asked = PLAN.arm_ends_s, list[list[FinalistTask]]()
         clock: Any = SimpleNamespace(seconds=lambda: self.now)
         self.context = replace(JobContext.of(settings, ledger, self.lease), plan=PLAN, clock=clock)
         patch.setattr(module, "final_recipe", self._recipe)
         patch.setattr(module, "search_data", lambda _: Data())
+        patch.setattr(folds, "possible", lambda _: self.by_folds)
+        patch.setattr(folds, "fold_data", lambda _: tuple(Data(val=range(size)) for size in (30, 10)))
         patch.setattr(module, "select", self._select)
 
     def _recipe(self, spec: Any, numerics: Any, dataset: Any, plan: Any, *, seed: int) -> Recipe:
@@ -50,11 +54,11 @@ class Table:
 
     def _select(self, context: Any, tasks: Any, data: Any, *, over: Any) -> dict[int, Selection]:
         self.asked.append(list(tasks))
-        for task, score in zip(tasks, (0.8, 0.9), strict=True):
+        for task, score in zip(tasks, (0.8, 0.9, 0.4, 0.0)[: len(tasks)], strict=True):
             path = select_winner._file(context, task)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(asdict(Selection(score=score, seconds=1.0, epochs=1))))
-        return select_winner.stored(context, tasks)
+        return select_winner.stored(context, tasks, sizes=select_winner.fold_sizes(data))
 
     def selected(self) -> dict[int, float | None]:
         trials = [trial for trial in searched() if trial.value is not None][:2]
@@ -73,6 +77,7 @@ class Data:
     """Stands for the data of the trainings."""
 
     donor: None = None
+    val: range = range(288)
 
 
 def test_it_is_chosen_in_spare_time_and_the_next_driver_keeps_to_it(
@@ -87,6 +92,29 @@ def test_it_is_chosen_in_spare_time_and_the_next_driver_keeps_to_it(
     table.now = PLAN.finals_end_s
     assert table.selected() == {1: 0.8, 2: 0.9}
     assert len(table.asked) == 1
+
+
+def test_folds_choose_where_the_validation_split_is_small_and_where_there_is_time(
+    settings: Settings, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = Table(settings, ledger, monkeypatch)
+    table.by_folds = True
+    assert table.selected() == {1: pytest.approx((30 * 0.8 + 10 * 0.4) / 40), 2: pytest.approx(0.75 * 0.9)}
+    [tasks] = table.asked
+    assert [(task.rank, folds.fold_of(task)) for task in tasks] == [(1, 0), (2, 0), (1, 1), (2, 1)]
+    table.now = PLAN.finals_end_s
+    assert table.selected() == {1: pytest.approx(0.7), 2: pytest.approx(0.675)}
+    assert len(table.asked) == 1
+
+
+def test_where_folds_take_too_long_one_training_each_chooses(
+    settings: Settings, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = Table(settings, ledger, monkeypatch)
+    table.by_folds = True
+    monkeypatch.setattr(spare, "is_spare", lambda *_, short, **__: len(short) == 2)
+    assert table.selected() == {1: 0.8, 2: 0.9}
+    assert [[task.seed for task in tasks] for tasks in table.asked] == [[REPETITION, REPETITION]]
 
 
 def test_nothing_is_chosen_without_time_or_once_full_trainings_have_begun(
@@ -115,3 +143,4 @@ def test_a_continued_job_does_not_take_the_choice_of_before(tmp_path: Path) -> N
     longer, other = replace(one, recipe=Recipe(epochs=1, rungs=(99,))), replace(one, number=6)
     names = {select_winner._file(context, task).name for task in (one, longer, other)}
     assert names == {"selection-1-5-90.json", "selection-1-5-99.json", "selection-1-6-90.json"}
+    assert select_winner._file(context, replace(one, seed=folds.FIRST)).name == "selection-1-5-90-fold-0.json"

@@ -18,25 +18,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote
 
 import httpx
 from httpx_sse import SSEError, connect_sse
 
 from archsmith import downloads
 from archsmith.bundles import provisional
+from archsmith.client_data import NO_LIMIT, DataCalls, segment
 from archsmith.exceptions import ApiError, ConnectError, InvalidInputError, NotFoundError, WaitTimeoutError, api_error
-from archsmith.folders import packed
-from archsmith.values import Dataset, Event, Job, Json, Trial
+from archsmith.values import Event, Job, Json, Trial
 
 DEFAULT_URL = "http://127.0.0.1:8080"
 PATIENCE_S = 30.0
 """How long `wait` and `events` bear a service that does not answer, as during a restart."""
 
-_NO_LIMIT = httpx.Timeout(10.0, read=None, write=None)  # minutes for a large data set, to send it and to have it read
 
-
-class Client:
+class Client(DataCalls):
     """A client of one service. Use it as a context manager, or call `close`.
 
     url: base address; the default is `ARCHSMITH_URL`, or http://127.0.0.1:8080.
@@ -76,10 +73,10 @@ class Client:
     def price(self, job: Mapping[str, Any] | None = None, **fields: Any) -> Json:
         """Estimate a job's cost by a dry run of some seconds; each figure has low, expected and high."""
         document = {**(job or {}), **fields}
-        return self._json("POST", "/v1/jobs", params={"dry_run": "true"}, json=document, timeout=_NO_LIMIT)
+        return self._json("POST", "/v1/jobs", params={"dry_run": "true"}, json=document, timeout=NO_LIMIT)
 
     def job(self, job_id: str) -> Job:
-        return Job.from_json(self._json("GET", f"/v1/jobs/{_segment(job_id)}"))
+        return Job.from_json(self._json("GET", f"/v1/jobs/{segment(job_id)}"))
 
     def find_job(self, beginning: str) -> str:
         """The id of the job whose id begins so; a whole id is not looked up.
@@ -103,30 +100,30 @@ class Client:
 
     def trials(self, job_id: str, *, page: int = 100) -> Iterator[Trial]:
         """A job's trials in order of their numbers, without measurements."""
-        return (Trial.from_json(item) for item in self._pages(f"/v1/jobs/{_segment(job_id)}/trials", page, {}))
+        return (Trial.from_json(item) for item in self._pages(f"/v1/jobs/{segment(job_id)}/trials", page, {}))
 
     def trial(self, job_id: str, number: int) -> Trial:
-        return Trial.from_json(self._json("GET", f"/v1/jobs/{_segment(job_id)}/trials/{number}"))
+        return Trial.from_json(self._json("GET", f"/v1/jobs/{segment(job_id)}/trials/{number}"))
 
     def best(self, job_id: str) -> Json:
         """The incumbent's architecture as JSON."""
-        return self._json("GET", f"/v1/jobs/{_segment(job_id)}/best")
+        return self._json("GET", f"/v1/jobs/{segment(job_id)}/best")
 
     def front(self, job_id: str) -> Json:
         """The Pareto front of the job's objectives, and its hypervolume."""
-        return self._json("GET", f"/v1/jobs/{_segment(job_id)}/front")
+        return self._json("GET", f"/v1/jobs/{segment(job_id)}/front")
 
     def report(self, job_id: str) -> Json:
         """The report of a finished job: scores, gains over the random search and the baseline, costs."""
-        return self._json("GET", f"/v1/jobs/{_segment(job_id)}/report")
+        return self._json("GET", f"/v1/jobs/{segment(job_id)}/report")
 
     def report_page(self, job_id: str) -> str:
         """The report of a finished job as a page of HTML that needs no other file."""
-        return self._send("GET", f"/v1/jobs/{_segment(job_id)}/report.html").text
+        return self._send("GET", f"/v1/jobs/{segment(job_id)}/report.html").text
 
     def log(self, job_id: str, *, lines: int = 200) -> str:
         """The last lines that the job's driver wrote."""
-        return self._send("GET", f"/v1/jobs/{_segment(job_id)}/log", params={"lines": str(lines)}).text
+        return self._send("GET", f"/v1/jobs/{segment(job_id)}/log", params={"lines": str(lines)}).text
 
     def delete(self, job_id: str, *, mlflow: bool = False) -> None:
         """Remove an ended job with its trials, report and bundle. mlflow: its runs there too.
@@ -134,7 +131,7 @@ class Client:
         Raises ConflictError before it has ended, and while a job that has not ended starts from it.
         """
         params = {"mlflow": "true"} if mlflow else {}
-        self._send("DELETE", f"/v1/jobs/{_segment(job_id)}", params=params)
+        self._send("DELETE", f"/v1/jobs/{segment(job_id)}", params=params)
 
     def cancel(self, job_id: str) -> Job:
         """Its measurements and its provisional bundle are kept."""
@@ -153,7 +150,7 @@ class Client:
         the last limit counts. Raises ConflictError before a trial has a score, and for a job that has ended.
         """
         params = {} if within_s is None else {"within_seconds": f"{within_s:g}"}
-        return Job.from_json(self._json("POST", f"/v1/jobs/{_segment(job_id)}/finish", params=params))
+        return Job.from_json(self._json("POST", f"/v1/jobs/{segment(job_id)}/finish", params=params))
 
     def extend(
         self, job_id: str, *, trials: int | None = None, seconds: float | None = None, total_epochs: int | None = None
@@ -166,7 +163,7 @@ class Client:
         """
         given = {"trials": trials, "seconds": seconds, "total_epochs": total_epochs}
         budget = {name: value for name, value in given.items() if value is not None}
-        return Job.from_json(self._json("PATCH", f"/v1/jobs/{_segment(job_id)}", json={"budget": budget}))
+        return Job.from_json(self._json("PATCH", f"/v1/jobs/{segment(job_id)}", json={"budget": budget}))
 
     def compress(
         self, job_id: str, *, steps: Sequence[str | Json] = (), max_drop: float | None = None, key: str | None = None
@@ -175,9 +172,7 @@ class Client:
         fields = {"steps": list(steps) or None, "max_drop": max_drop}
         document = {name: value for name, value in fields.items() if value is not None}
         headers = {"Idempotency-Key": key or str(uuid.uuid4())}
-        return Job.from_json(
-            self._json("POST", f"/v1/jobs/{_segment(job_id)}/compress", json=document, headers=headers)
-        )
+        return Job.from_json(self._json("POST", f"/v1/jobs/{segment(job_id)}/compress", json=document, headers=headers))
 
     def wait(
         self,
@@ -248,104 +243,11 @@ class Client:
         no bundle yet.
         """
         target = Path(path) if path is not None else Path(f"archsmith-{job_id[:8]}.zip")
-        url = f"/v1/jobs/{_segment(job_id)}/bundle"
+        url = f"/v1/jobs/{segment(job_id)}/bundle"
         downloads.download(self._http, url, target, tag=job_id, on_bytes=on_bytes)
         if path is None and provisional(target) is not None:
             return target.replace(target.with_stem(f"{target.stem}-provisional"))
         return target
-
-    # Spaces and data sets -----------------------------------------------------------------------------------------
-
-    def spaces(self) -> list[Json]:
-        """The presets, each with `name` and `document`."""
-        return list(self._json("GET", "/v1/spaces")["items"])
-
-    def validate_space(self, space: str | Mapping[str, Any], **fields: Any) -> Json:
-        """Check a space (a preset's name or a document); returns its size and what samples of it cost.
-
-        fields: `dataset`, or `input_shape` and `classes`. Raises InvalidInputError with every fault.
-        """
-        return self._json("POST", "/v1/spaces/validate", json={"space": space, **fields})
-
-    def controllers(self) -> list[Json]:
-        """The controllers, each with `name` and its `options`: type, range and default."""
-        return list(self._json("GET", "/v1/controllers")["items"])
-
-    def datasets(self) -> list[Dataset]:
-        return [Dataset.from_json(item) for item in self._json("GET", "/v1/datasets")["items"]]
-
-    def dataset(self, name: str) -> Dataset:
-        """A data set; its `document` has what the check found. Raises NotFoundError."""
-        return Dataset.from_json(self._json("GET", f"/v1/datasets/{_segment(name)}"))
-
-    def delete_dataset(self, name: str, *, force: bool = False) -> None:
-        """Remove a data set. Its name is free at once; jobs keep their reports and bundles.
-
-        force: although jobs that have succeeded need it for compress, extend and replay.
-        Raises ConflictError while a job uses it, NotFoundError.
-        """
-        params = {"force": "true"} if force else {}
-        self._send("DELETE", f"/v1/datasets/{_segment(name)}", params=params)
-
-    def upload_dataset(
-        self,
-        name: str,
-        format: str,  # noqa: A002
-        files: Sequence[str | Path],
-        *,
-        image_size: int | None = None,
-        transpose: bool = False,
-        image_fit: str | None = None,
-        group_by: str | None = None,
-        problem: str | None = None,
-        kind: str | None = None,
-        replace: bool = False,
-        force: bool = False,
-    ) -> Dataset:
-        """Upload files as a new data set. Folders are sent as one zip archive.
-
-        format: one of `archsmith.formats.FORMATS`. image_size: side in pixels to which "images" are scaled; image_fit:
-        "auto", "crop" or "pad"; group_by: the part of their file names before this text is a group that no split
-        divides. problem: one of `archsmith.formats.PROBLEMS`, by default what the answers look like. kind: what arrays
-        and tables hold, "series", "image" or "volume", where their shape does not say it. transpose: whether rows and
-        columns of the pictures of "idx" are exchanged. replace: put it in the place of the one of that name, if there
-        is one; force: see `delete_dataset`.
-        Raises InvalidInputError, which names the file, and ConflictError if the name is taken, or the old one in use.
-        """
-        given: dict[str, object] = {"image_size": image_size, "image_fit": image_fit, "group_by": group_by}
-        given |= {"problem": problem, "kind": kind}
-        fields = {"name": name, "format": format} | {key: str(v) for key, v in given.items() if v is not None}
-        fields |= {
-            key: "true" for key, wanted in (("transpose", transpose), ("replace", replace), ("force", force)) if wanted
-        }
-        with packed(files) as paths, downloads.opened(paths) as parts:
-            sent = [("file", part) for part in parts]
-            return Dataset.from_json(self._json("POST", "/v1/datasets", data=fields, files=sent, timeout=_NO_LIMIT))
-
-    def register_dataset(
-        self,
-        name: str,
-        format: str,  # noqa: A002
-        path: str,
-        *,
-        image_size: int | None = None,
-        transpose: bool = False,
-        image_fit: str | None = None,
-        group_by: str | None = None,
-        problem: str | None = None,
-        kind: str | None = None,
-        replace: bool = False,
-        force: bool = False,
-    ) -> Dataset:
-        """Make a data set from files in one of the data roots on the service's machine; nothing is sent."""
-        given: dict[str, object] = {"image_size": image_size, "image_fit": image_fit, "group_by": group_by}
-        given |= {"problem": problem, "kind": kind}
-        body: Json = {"name": name, "format": format, "path": path}
-        body |= {key: value for key, value in given.items() if value is not None}
-        body |= {
-            key: True for key, wanted in (("transpose", transpose), ("replace", replace), ("force", force)) if wanted
-        }
-        return Dataset.from_json(self._json("POST", "/v1/datasets", json=body, timeout=_NO_LIMIT))
 
     def ready(self) -> bool:
         """Whether the service accepts jobs now."""
@@ -385,13 +287,13 @@ class Client:
             after = {"after": document["next"]}
 
     def _steer(self, job_id: str, verb: str) -> Job:
-        return Job.from_json(self._json("POST", f"/v1/jobs/{_segment(job_id)}/{verb}"))
+        return Job.from_json(self._json("POST", f"/v1/jobs/{segment(job_id)}/{verb}"))
 
     def _stream(self, job_id: str, after: int) -> Iterator[Event | None]:
         """The events of one connection; None at the end of the job."""
         headers = {"Last-Event-ID": str(after)} if after else {}
         timeout = httpx.Timeout(self._http.timeout.read, read=60.0)  # the service sends something every 15 s
-        url = f"/v1/jobs/{_segment(job_id)}/events"
+        url = f"/v1/jobs/{segment(job_id)}/events"
         with connect_sse(self._http, "GET", url, headers=headers, timeout=timeout) as source:
             if not source.response.is_success:
                 source.response.read()
@@ -401,8 +303,3 @@ class Client:
                     yield None
                 elif message.data:  # a `retry:` line alone is a message without data
                     yield Event.from_json(message.json())
-
-
-def _segment(text: str) -> str:
-    """An id as one segment of a path, so that no id can lead to another route."""
-    return quote(text, safe="") if text.strip(".") else "-"

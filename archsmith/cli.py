@@ -195,10 +195,10 @@ def predict(
     files: Annotated[
         list[Path], typer.Argument(metavar="FILE...", help="Image files; .npy or .npz files for other data.")
     ],
-    top: Annotated[int, typer.Option(min=1, help="Number of classes to print for each sample.")] = 3,
+    top: Annotated[int, typer.Option(min=1, help="Number of classes or labels to print for each sample.")] = 3,
     as_json: AsJson = False,
 ) -> int:
-    """Classify files with a bundle. Needs no service, and runs no code of the bundle."""
+    """Answer for files with a bundle: classes, labels or values. Needs no service, and runs no code of the bundle."""
     options = ["--top", str(top), *(["--json"] if as_json else []), "--"]
     return programs.run("predict", [*options, str(bundle), *map(str, files)]).returncode
 

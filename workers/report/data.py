@@ -1,9 +1,14 @@
-"""The section "data" of the report: what the check of the data set found, and the classes in this job's splits."""
+"""The section "data" of the report: what the check of the data set found, and the classes or labels in this job's
+splits."""
 
 from typing import Any
 
 from workers.datasets import Dataset
-from workers.datasets.check import sentences, split_counts
+from workers.datasets.answers import counts
+from workers.datasets.check import PARTS, SPLITS, sentences
+
+COUNTED = ("classification", "ordinal", "multilabel")
+"""Problems of which the samples of each class or label are counted in each split."""
 
 
 def data_section(dataset: Dataset) -> dict[str, Any]:
@@ -11,10 +16,15 @@ def data_section(dataset: Dataset) -> dict[str, Any]:
     info = dataset.info
     findings = None if info.check is None else info.check["findings"]
     told = {finding["detail"] for finding in findings or ()}
-    one_class = dataset.problem in ("classification", "ordinal") and dataset.task != "links"
-    counts = split_counts(dataset.y, dataset.splits, classes=dataset.classes) if one_class else None
     return {
         "findings": findings,
         "warnings": [text for text in sentences(info) if text not in told],
-        "split_counts": counts,
+        "split_counts": _split_counts(dataset),
     }
+
+
+def _split_counts(dataset: Dataset) -> dict[str, list[int]] | None:
+    if dataset.task == "links" or dataset.problem not in COUNTED:
+        return None
+    rows = {PARTS[name]: getattr(dataset.splits, name) for name in SPLITS}
+    return {part: list(counts(dataset.y[own], dataset.problem, dataset.classes)) for part, own in rows.items()}

@@ -187,7 +187,14 @@ class Trainer:
 
     def final_outcome(self, split: AnySplit) -> tuple[float, dict[str, float], Tensor | None]:
         """As `final_score`, from the same outputs with each sample's contribution, (n,) or None: `metrics.shares`."""
-        outputs, y = self._outputs(self._put(split))
+        return self.judged(*self.outputs(split))
+
+    def outputs(self, split: AnySplit) -> tuple[Tensor, Tensor]:
+        """What scores are taken of, see `Answering.scored`, and y, a row for each answer."""
+        return self._outputs(self._put(split))
+
+    def judged(self, outputs: Tensor, y: Tensor) -> tuple[float, dict[str, float], Tensor | None]:
+        """As `final_outcome`, of what `outputs` returned."""
         score = METRICS[self._score_name](outputs, y)
         found = measures(outputs, y, task=self._data.task, problem=self._data.problem)
         return score, found, shares(self._score_name, outputs, y)
@@ -306,7 +313,7 @@ class Trainer:
 
     @torch.inference_mode()
     def _outputs(self, samples: Samples) -> tuple[Tensor, Tensor]:
-        """What scores are taken of, see `Answering.scored`, and y, a row for each answer."""
+        """As `outputs`, of samples on the device."""
         self._module.eval()
         parts: list[tuple[Tensor, Tensor, Tensor]] = []
         with memory_guard():

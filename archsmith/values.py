@@ -192,6 +192,7 @@ class Dataset:
 
     input_shape: (C, H, W) of images, (C, D, H, W) of volumes, (C, T) of series, (F,) of nodes, None if unknown.
     kind: "image", "volume", "series" or "graph". tasks: the tasks that it can be used for, the default one first.
+    problem: what an answer is, one of `archsmith.formats.PROBLEMS`; classes: how many classes, labels or targets.
     """
 
     name: str
@@ -201,6 +202,7 @@ class Dataset:
     document: Json = field(repr=False)
     kind: str = "image"
     tasks: tuple[str, ...] = ("image",)
+    problem: str = "classification"
 
     @property
     def shape(self) -> str:
@@ -218,4 +220,5 @@ class Dataset:
             document=document,
             kind=document.get("kind", "image"),
             tasks=tuple(document.get("tasks", ("image",))),
+            problem=document.get("problem", "classification"),
         )

@@ -277,10 +277,10 @@ def half_width_of_r2(samples: int, *, r2: float) -> float:
     return 1.96 * 2.0 * math.sqrt(r2 / samples) * (1.0 - r2) if samples else 1.0
 
 
-def margin_in_words(samples: int) -> str:
-    """What a score of 0.5 on so many samples may stand for."""
-    width = half_width(samples)
-    return f"a score of 0.5 on so few may stand for {max(0.0, 0.5 - width):.2f} to {min(1.0, 0.5 + width):.2f} (95 %)"
+def margin_in_words(samples: int, *, what: str = "a score", width: float | None = None) -> str:
+    """What a score of 0.5 on so many samples may stand for. width: half of its interval; None = that of an accuracy."""
+    width = half_width(samples) if width is None else width
+    return f"{what} of 0.5 on so few may stand for {max(0.0, 0.5 - width):.2f} to {min(1.0, 0.5 + width):.2f} (95 %)"
 
 
 def warnings(given: PlanInputs) -> Iterator[str]:

@@ -184,6 +184,7 @@ def _marked(columns: Columns, numbers: Sequence[int], sure: str, told: str) -> R
     names = tuple(columns.titles[number] for number in numbers)
     many_labels.check_names(names, columns.file)
     values = _marks(columns, numbers).astype(np.uint8)
+    many_labels.check_varied(values, columns.file)
     return RowAnswers(problem="multilabel", names=names, values=values, sure=sure, warnings=(told,) if told else ())
 
 
@@ -193,5 +194,6 @@ def _marks(columns: Columns, numbers: Sequence[int]) -> Array:
 
 def _texts(columns: Columns, one: int, sure: str, told: str) -> RowAnswers:
     values, names, said = many_labels.of_texts(columns.cells[one], file=columns.file)
+    many_labels.check_varied(values, columns.file)
     warnings = (told, *said) if told else said
     return RowAnswers(problem="multilabel", names=names, values=values, sure=sure, warnings=warnings)

@@ -84,14 +84,11 @@ def check_sharp(pixels: Mapping[int, int], what: str, *, verb: str = "hold", fil
     """Raises `mask_blurred` for masks of 0 and 255 with rare values between: edges that were smoothed."""
     total = sum(pixels.values())
     strong = {value for value, count in pixels.items() if count >= STRONG * total}
+    ends = {value <= 5 for value in strong if value <= 5 or value >= 250}
+    between = [value for value in strong if 5 < value < 250]
     weak = [value for value in pixels if value not in strong]
     low, high = sum(0 < value < 128 for value in weak), sum(128 <= value < 255 for value in weak)
-    if (
-        max(pixels) <= 255
-        and all(value <= 5 or value >= 250 for value in strong)
-        and min(low, high) >= 2
-        and low + high >= 5
-    ):
+    if max(pixels) <= 255 and len(ends) == 2 and not between and min(low, high) >= 2 and low + high >= 5:
         detail = (
             f"{what} {verb} {len(pixels)} values, most pixels 0 or 255, few between: edges were smoothed, by scaling "
             "or as JPEG; a value between is no class. Save them as 0 and 255 (value > 127), or number classes from 0"

@@ -77,7 +77,7 @@ def read(
     pa.set_memory_pool(pa.system_memory_pool())
     remarks: list[str] = []
     found = [_described(path, remarks, alone=len(files) == 1) for path in files]
-    fit = {"image_size": image_size, "image_fit": image_fit}
+    fit: dict[str, Any] = {"image_size": image_size, "image_fit": image_fit}
     if (problem == "segmentation" or problem is None) and found[0].mask:
         return _with_masks(found, remarks, scratch, told=problem is None, **fit)
     if (answers := _others(found, problem)) is not None:

@@ -140,8 +140,8 @@ def _table(one: _Scaled, how: str) -> Mapping[int, int]:
 
 
 def _translated(codes: Array, one: _Scaled, how: str) -> Array:
-    table = _table(one, how) | {PADDING: PADDING} if _table(one, how) else {}
-    if not table:
+    table = {PADDING: PADDING, **_table(one, how)}
+    if len(table) == 1:
         return codes
     known = np.array(sorted(table))
     values = np.array([table[int(code)] for code in known])

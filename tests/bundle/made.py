@@ -43,6 +43,7 @@ SHAPES = {
     "colour": (3, 8, 8),
     "volume": (1, 4, 6, 5),
     "series": (2, 12),
+    "heartbeats": (1, 12),
     "nodes": (3,),
     "graphs": (3,),
     "links": (3,),
@@ -50,8 +51,10 @@ SHAPES = {
 
 
 def small(kind: str) -> Architecture:
-    """A very small network for a kind of data, without torch_geometric. "colour": an image."""
-    g = GraphBuilder(SHAPES[kind], 2 if kind == "links" else 3, data="image" if kind == "colour" else kind)
+    """A very small network for a kind of data, without torch_geometric. "colour": an image, "heartbeats": a series."""
+    g = GraphBuilder(
+        SHAPES[kind], 2 if kind == "links" else 3, data={"colour": "image", "heartbeats": "series"}.get(kind, kind)
+    )
     x = g.input
     if len(SHAPES[kind]) > 1:
         x = g.add("stem.conv", f"conv{len(SHAPES[kind]) - 1}d", {"out": 4, "kernel": 3}, x)

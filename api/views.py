@@ -1,4 +1,4 @@
-"""The bodies of responses. Scores are fractions from 0 to 1, times RFC 3339 in UTC, durations in seconds."""
+"""The bodies of responses. Scores are at most 1, times RFC 3339 in UTC, durations in seconds."""
 
 import math
 from datetime import datetime

@@ -36,7 +36,7 @@ class Progress:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Best:
-    """The incumbent: the trial with the best search score so far, a fraction from 0 to 1."""
+    """The incumbent: the trial with the best search score so far, at most 1 (R² and kappa may be below 0)."""
 
     trial: int
     search_score: float

@@ -20,12 +20,23 @@ def environment(package: str) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    found.filters |= {"fixed": fixed, "percent": percent, "thousands": thousands, "capitalized": capitalized}
+    found.filters |= {
+        "fixed": fixed,
+        "number": number,
+        "percent": percent,
+        "thousands": thousands,
+        "capitalized": capitalized,
+    }
     return found
 
 
 def fixed(value: float, places: int) -> str:
     return f"{value:.{places}f}"
+
+
+def number(value: float) -> str:
+    """In a unit that is not known: five digits, whatever the size."""
+    return f"{value:.5g}"
 
 
 def capitalized(text: str) -> str:

@@ -278,6 +278,11 @@ def margin_in_words(samples: int) -> str:
     return f"a score of 0.5 on so few may stand for {max(0.0, 0.5 - width):.2f} to {min(1.0, 0.5 + width):.2f} (95 %)"
 
 
+def half_width_of_r2(samples: int, *, r2: float) -> float:
+    """The same of R², 0 to 1 (its large-sample variance 4 R² (1 - R²)² / n, Wishart 1931)."""
+    return 1.96 * 2.0 * math.sqrt(r2 / samples) * (1.0 - r2) if samples else 1.0
+
+
 def warnings(given: PlanInputs) -> Iterator[str]:
     if half_width(given.val_samples) > WIDE:
         yield (
@@ -288,5 +293,5 @@ def warnings(given: PlanInputs) -> Iterator[str]:
     if sizes and max(sizes) > UNEQUAL * min(sizes):
         yield (
             f"the largest class has {max(sizes) / min(sizes):.1f} times the samples of the smallest: consider the score"
-            " balanced_accuracy"
+            " balanced_accuracy and class_weights 'balanced'"
         )

@@ -8,7 +8,8 @@ publish    what the files are, and how they are written as a whole or not at all
   ├── example        inputs with the logits that every form of the model must give for them
   └── exports        model.onnx, model.pt2: made in a process of their own, best effort
 opened     a bundle of unknown origin
-  ├── predict        `archsmith predict`: classes for files (inputs), by model.onnx: no code of the bundle runs
+  ├── predict        `archsmith predict`: answers for files (inputs), by model.onnx: no code of the bundle runs;
+  │                  outputs has what the network's outputs mean, by problem
   └── verify         `archsmith verify`: sums, and the logits of all forms (torch_only runs model.py)
 pyfunc     what MLflow loads a bundle with; copied beside it
 """

@@ -11,18 +11,19 @@ from typing import Any
 from space.analysis import analyse
 from space.architecture import Architecture
 from workers.bundle.manifest import TOLERANCES, Manifest
-from workers.conventions import SCORES
+from workers.conventions import ERRORS, SCORES
 from workers.simple.record import NAMES
 from workers.templates import environment
+from workers.wording import SAMPLES, WORDING, counted
 
 FILES: Mapping[str, str] = {
     "model.py": "the architecture as code, with `build`, `load`, `predict`",
     "weights.safetensors": "its trained weights",
-    "model.onnx": "the model for any ONNX runtime: float32, variable batch size; its logits agree within {tolerance:g}",
-    "model.pt2": "the model for `torch.export.load`: variable batch size; its logits agree within {tolerance:g}",
-    "example.safetensors": "random inputs, and the `logits` that every form of the model must give for them",
+    "model.onnx": "the model for any ONNX runtime: float32, variable batch size; outputs agree within {tolerance:g}",
+    "model.pt2": "the model for `torch.export.load`: variable batch size; outputs agree within {tolerance:g}",
+    "example.safetensors": "random inputs, and the outputs (`logits`) that every form of the model must give for them",
     "labels.json": "the names of the output columns",
-    "bundle.json": "preprocessing and tolerances, for programs",
+    "bundle.json": "preprocessing, meaning of the outputs and tolerances, for programs",
     "architecture.json": "the architecture graph",
     "architecture.svg": "the same as a picture",
     "report.json": "how the model was found, what else was tried, what it cost",
@@ -47,6 +48,10 @@ def card(
             manifest=manifest,
             report=report,
             scores=SCORES,
+            errors=ERRORS,
+            words=WORDING[manifest.problem],
+            samples=SAMPLES.get(architecture.data, architecture.data),
+            columns=counted(manifest.problem, architecture.classes),
             simple_names=NAMES,
             needs="torch and torch_geometric" if "torch_geometric" in code else "torch alone",
             files=list(_files({*FILES} - OPTIONAL | {_shown(name) for name in files})),

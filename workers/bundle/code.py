@@ -1,6 +1,7 @@
 """`model.py`: the generated network, followed by its loader, its preprocessing and `predict`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -50,25 +51,28 @@ DIVIDED = """    x = x.float()
     return x / x.sum(dim=1, keepdim=True).clamp(min=1)"""
 NORMALISED = """    return (x.float() - torch.tensor(MEAN).view({view})) / torch.tensor(STD).view({view})"""
 
+ANSWERS = '''def answers(outputs: Tensor) -> Tensor:
+    """Outputs of the network -> {meaning}, of the same shape."""
+    return {expression}'''
 MAPS = '''def predict(model: nn.Module, {many}: Tensor) -> Tensor:
-    """The class probabilities (B, {classes}) of B {many}; LABELS names the columns.
+    """{given} (B, {classes}) of B {many}; LABELS names the columns.
 
     {many}: {shape}, {range}.
     """
     with torch.inference_mode():
-        return model(prepared({many})).softmax(dim=1)
+        return answers(model(prepared({many})))
 '''
 NODES = '''def predict(model: nn.Module, x: Tensor, edges: Tensor) -> Tensor:
-    """The class probabilities (N, {classes}) of every node of a graph; LABELS names the columns.
+    """{given} (N, {classes}) of every node of a graph; LABELS names the columns.
 
     x: (N, {features}) features of the nodes, {range}{named}.
     edges: (2, E) numbers of nodes, from and to; every edge is listed in both directions.
     """
     with torch.inference_mode():
-        return model(prepared(x), edges).softmax(dim=1)
+        return answers(model(prepared(x), edges))
 '''
 GRAPHS = '''def predict(model: nn.Module, graphs: list[tuple[Tensor, Tensor]]) -> Tensor:
-    """The class probabilities (G, {classes}) of G graphs; LABELS names the columns.
+    """{given} (G, {classes}) of G graphs; LABELS names the columns.
 
     Each graph is (x, edges). x: (N, {features}) features of its nodes, {range}{named}.
     edges: (2, E) numbers of its nodes from 0, from and to; every edge is listed in both directions.
@@ -79,7 +83,7 @@ GRAPHS = '''def predict(model: nn.Module, graphs: list[tuple[Tensor, Tensor]]) -
     edges = torch.cat([edges + start for (_, edges), start in zip(graphs, starts)], dim=1)
     graph = torch.repeat_interleave(torch.arange(len(graphs)), sizes)
     with torch.inference_mode():
-        return model(prepared(x), edges, graph).softmax(dim=1)
+        return answers(model(prepared(x), edges, graph))
 '''
 LINKS = '''def predict(model: nn.Module, x: Tensor, edges: Tensor, pairs: Tensor) -> Tensor:
     """The probabilities (P, {classes}) of "no link" and "link" for pairs of nodes of one graph.
@@ -89,9 +93,39 @@ LINKS = '''def predict(model: nn.Module, x: Tensor, edges: Tensor, pairs: Tensor
     pairs: (2, P) the numbers of the two nodes of each pair.
     """
     with torch.inference_mode():
-        return model(prepared(x), edges, pairs).softmax(dim=1)
+        return answers(model(prepared(x), edges, pairs))
 '''
 PREDICT = {"image": MAPS, "volume": MAPS, "nodes": NODES, "graphs": GRAPHS, "links": LINKS}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Meaning:
+    """What `answers` of `model.py` makes of the network's outputs.
+
+    given: how the text of `predict` begins. meaning: of one output. expression: of the tensor `outputs`.
+    """
+
+    given: str
+    meaning: str
+    expression: str
+
+
+_CLASSES = Meaning(given="The class probabilities", meaning="class probabilities", expression="outputs.softmax(dim=1)")
+MEANINGS: Mapping[str, Meaning] = {
+    "classification": _CLASSES,
+    "ordinal": _CLASSES,
+    "multilabel": Meaning(
+        given="The probability of each label by itself",
+        meaning="the probability of each label by itself",
+        expression="outputs.sigmoid()",
+    ),
+    "regression": Meaning(
+        given="The values of the targets in their own units",
+        meaning="values in the units of the targets",
+        expression="outputs * torch.tensor(TARGET_STD) + torch.tensor(TARGET_MEAN)",
+    ),
+}
+"""Problem -> what the outputs mean; `workers.bundle.outputs` computes the same with numpy."""
 WIDTH = 110
 """Of a line of generated code, as in `space.codegen`."""
 
@@ -128,6 +162,9 @@ def _product(architecture: Architecture, preprocessing: Preprocessing, *, reads_
     constants = [*(f"{name} = {value!r}" for name, value in limits.items()), *constants]
     if preprocessing.columns:
         constants.append(_listed("COLUMNS", [_quoted(name) for name in preprocessing.columns]))
+    targets = (("TARGET_MEAN", preprocessing.target_mean), ("TARGET_STD", preprocessing.target_std))
+    constants += [_listed(name, [_shortest(value) for value in values]) for name, values in targets if values]
+    meaning = MEANINGS[preprocessing.problem]
     predict = PREDICT[architecture.data].format(
         many=f"{architecture.data}s",
         shape="(B, " + ", ".join(str(n) for n in architecture.input_shape) + ")",
@@ -135,12 +172,14 @@ def _product(architecture: Architecture, preprocessing: Preprocessing, *, reads_
         named="; COLUMNS names them in order" if preprocessing.columns else "",
         range=preprocessing.range,
         classes=architecture.classes,
+        given=meaning.given,
     )
     prepared = PREPARED.format(
         preparation="each row divided by its sum" if marks else "(x - mean) / std",
         prepare=DIVIDED if marks else NORMALISED.format(view=", ".join(["1", str(channels), *["1"] * len(spatial)])),
     )
-    return ["\n".join(constants), *([READER] if reads_weights else []), CHECK_UNITS, prepared, predict]
+    answers = ANSWERS.format(meaning=meaning.meaning, expression=meaning.expression)
+    return ["\n".join(constants), *([READER] if reads_weights else []), CHECK_UNITS, prepared, answers, predict]
 
 
 def _shortest(value: float) -> str:

@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from archsmith.errors import Fault, InvalidBundle
-from workers.conventions import GRAPH_TASKS, are_marks
+from workers.conventions import GRAPH_TASKS, PROBLEMS, are_marks
 from workers.datasets.columns import names_of
 from workers.datasets.raw import chunks, item_bytes
+from workers.wording import counted
 
 if TYPE_CHECKING:
     from space.architecture import Architecture
@@ -30,6 +31,8 @@ Array = npt.NDArray[Any]
 class Preprocessing:
     """How the trainer prepared the raw arrays: (x - mean) / std per channel or feature, or marks over their row's sum.
 
+    Of the answers, how those of the network are read.
+
     dtype: of x, "uint8" or "float32". labels: names of the columns of the output.
     pictures: how picture files of the data set were scaled into a square, see `workers.datasets.images`: "fit" for
     its "crop", "auto" or "pad"; with values of float32 their levels were kept as stored;
@@ -37,6 +40,8 @@ class Preprocessing:
     low, high: the range of all values of x, so that an input in other units is noticed.
     columns: names of the features of nodes in their order, () where they have none. source: the data set's format.
     transposed: whether rows and columns of the pictures in its files were exchanged.
+    problem: what an answer is, one of `workers.conventions.PROBLEMS`. target_mean, target_std: of each target of a
+    regression, by which the network's outputs are standardised; else ().
     """
 
     mean: tuple[float, ...]
@@ -49,6 +54,9 @@ class Preprocessing:
     columns: tuple[str, ...] = ()
     source: str = ""
     transposed: bool = False
+    problem: str = "classification"
+    target_mean: tuple[float, ...] = ()
+    target_std: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, dataset: "Dataset") -> "Preprocessing":
@@ -66,6 +74,9 @@ class Preprocessing:
             columns=names_of(dataset.info.report),
             source=dataset.info.format,
             transposed=bool(dataset.info.report.get("transposed", False)),
+            problem=dataset.problem,
+            target_mean=dataset.target_mean,
+            target_std=dataset.target_std,
         )
 
     @property
@@ -157,13 +168,18 @@ class Manifest:
 
     def to_json(self) -> dict[str, Any]:
         """Without the labels, which are in `labels.json`."""
-        values = {**asdict(self.preprocessing), "rows_divided": self.rows_divided}
-        del values["labels"]
+        given = self.preprocessing
+        values = {**asdict(given), "rows_divided": self.rows_divided}
+        for name in ("labels", "problem", "target_mean", "target_std"):
+            del values[name]
+        targets = {"target_mean": list(given.target_mean), "target_std": list(given.target_std)}
         return {
             "schema_version": SCHEMA_VERSION,
             "data": self.data,
             "input_shape": list(self.input_shape),
             "classes": self.classes,
+            "problem": given.problem,
+            **(targets if given.problem == "regression" else {}),
             "architecture": self.architecture,
             "preprocessing": {key: list(v) if isinstance(v, tuple) else v for key, v in values.items()},
             "tolerances": {name: value for name, value in TOLERANCES.items() if name not in self.left_out},
@@ -184,7 +200,7 @@ class Manifest:
                 input_shape=tuple(int(side) for side in _numbers(fields, "input_shape")),
                 classes=int(_number(fields["classes"], "classes")),
                 architecture=str(fields["architecture"]),
-                preprocessing=_preprocessing(_object(fields["preprocessing"], "preprocessing"), names),
+                preprocessing=_preprocessing(fields, names),
                 left_out={name: str(reason) for name, reason in _object(fields["left_out"], "left_out").items()},
                 provisional=_provisional(fields.get("provisional")),
             )
@@ -193,9 +209,13 @@ class Manifest:
         except ValueError as error:
             raise _wrong(str(error)) from error
         if len(names) != made.classes:
-            detail = f"{made.classes} classes need as many labels, got {len(names)}"
+            detail = f"{counted(made.problem, made.classes)} need as many labels, got {len(names)}"
             raise InvalidBundle(Fault(pointer="/labels.json", rule="length_mismatch", detail=detail))
         return made
+
+    @property
+    def problem(self) -> str:
+        return self.preprocessing.problem
 
     @property
     def is_graph(self) -> bool:
@@ -230,7 +250,16 @@ def _provisional(value: Any) -> Provisional | None:
     return None if value is None else Provisional.from_json(_object(value, "provisional"))
 
 
-def _preprocessing(fields: Mapping[str, Any], labels: tuple[str, ...]) -> Preprocessing:
+def _preprocessing(document: Mapping[str, Any], labels: tuple[str, ...]) -> Preprocessing:
+    """Of a whole manifest. Bundles from before there were other problems have none, and are of classifications."""
+    fields, problem = _object(document["preprocessing"], "preprocessing"), str(document.get("problem", PROBLEMS[0]))
+    if problem not in PROBLEMS:
+        raise ValueError(f"problem must be one of {', '.join(PROBLEMS)}, got {problem!r:.100}")
+    targets = {
+        name: _numbers(document, name) if problem == "regression" else () for name in ("target_mean", "target_std")
+    }
+    if any(len(values) != len(labels) for values in targets.values() if problem == "regression"):
+        raise ValueError(f"target_mean and target_std must have {len(labels)} numbers each, one for each target")
     return Preprocessing(
         mean=_numbers(fields, "mean"),
         std=_numbers(fields, "std"),
@@ -242,6 +271,9 @@ def _preprocessing(fields: Mapping[str, Any], labels: tuple[str, ...]) -> Prepro
         columns=tuple(str(name) for name in _list(fields.get("columns", ()), "columns")),
         source=str(fields.get("source", "")),
         transposed=bool(fields.get("transposed", False)),
+        problem=problem,
+        target_mean=targets["target_mean"],
+        target_std=targets["target_std"],
     )
 
 

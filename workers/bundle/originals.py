@@ -88,7 +88,7 @@ def _read(paths: Sequence[Path], format: str, manifest: Manifest, scratch: Path)
     kind = FORMATS[format]
     source = paths[0] if kind.single else list(paths)
     given = manifest.preprocessing
-    options = {"image_size": manifest.input_shape[-1], "image_fit": FITS.get(given.pictures)}
+    options = {"image_size": manifest.input_shape[-1], "image_fit": FITS.get(given.pictures), "problem": given.problem}
     options |= {"transpose": True} if given.transposed else {}
     found = kind.read(source, scratch=scratch, **{name: options[name] for name in kind.options if name in options})
     if isinstance(found, RawGraphs):

@@ -81,6 +81,8 @@ def packages_of(folder: Path) -> tuple[str, ...]:
 def differences(model: Any, folder: Path) -> dict[str, float]:
     """How far what each form gives for the stored example is from the stored logits: |a - b| / (1 + |b|) at most.
 
+    Of `predict`, how far it is from what the stored logits mean.
+
     Nothing where the bundle has no example; the weights are loaded all the same.
     """
     import torch
@@ -97,8 +99,23 @@ def differences(model: Any, folder: Path) -> dict[str, float]:
     with torch.inference_mode():
         found = {name: form(model.prepared(x), *indices) for name, form in forms.items()}
     found["predict"] = model.predict(network, *called_with(x, stored))
-    expected = {name: logits.softmax(dim=1) if name == "predict" else logits for name in found}
-    return {name: _apart(given, expected[name]) for name, given in found.items()}
+    answers, unit = meant(logits, json.loads((folder / "bundle.json").read_text()))
+    apart = {name: _apart(given, logits, 1 + logits.abs()) for name, given in found.items() if name != "predict"}
+    return {**apart, "predict": _apart(found["predict"], answers, unit)}
+
+
+def meant(logits: Any, manifest: Any) -> tuple[Any, Any]:
+    """What `predict` must make of the network's outputs, and the size of a difference that counts as 1 there.
+
+    manifest: `bundle.json`. In regression small outputs stand for the mean of a target, however large its unit is.
+    """
+    problem = manifest.get("problem", "classification")
+    if problem == "regression":
+        mean, std = (logits.new_tensor(manifest[name]) for name in ("target_mean", "target_std"))
+        values = logits * std + mean
+        return values, values.abs() + std * (1 + logits.abs())
+    answers = logits.sigmoid() if problem == "multilabel" else logits.softmax(dim=1)
+    return answers, 1 + answers.abs()
 
 
 def called_with(x: Any, stored: dict[str, Any]) -> list[Any]:
@@ -113,12 +130,12 @@ def called_with(x: Any, stored: dict[str, Any]) -> list[Any]:
     return [graphs]
 
 
-def _apart(found: Any, expected: Any) -> float:
+def _apart(found: Any, expected: Any, unit: Any) -> float:
     if found.shape != expected.shape:
         raise SystemExit(f"logits of shape {tuple(found.shape)}, those stored have {tuple(expected.shape)}")
     if not found.isfinite().all():
         raise SystemExit("logits that are not finite")
-    return float(((found - expected).abs() / (1 + expected.abs())).max())
+    return float(((found - expected).abs() / unit).max())
 
 
 def main(folder: Path) -> None:

@@ -101,7 +101,7 @@ class FineTuner:
         return self.verdicts[-1]
 
     def score(self, state: State, module: nn.Module | None = None) -> float:
-        """On the validation split, 0 to 1, in float32 as the bundle runs. Raises ValueError in the final stage."""
+        """The score on the validation split, in float32 as the bundle runs. Raises ValueError in the final stage."""
         if self.data.val is None:
             raise ValueError("the final stage has no validation split to score on: nothing may be decided there")
         return self.still(state, module).score(self.data.val)

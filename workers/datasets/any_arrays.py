@@ -11,11 +11,17 @@ from workers.datasets.raw import RawDataset
 
 
 def read(
-    arrays: NamedArrays, *, kind: str, scratch: Path, last: bool = False, ignored: Sequence[str] = ()
+    arrays: NamedArrays,
+    *,
+    kind: str,
+    scratch: Path,
+    last: bool = False,
+    ignored: Sequence[str] = (),
+    problem: str | None = None,
 ) -> RawDataset | RawGraphs:
-    """kind, last: as `samples.read`. ignored: files beside that were not read. Raises InvalidDataset."""
+    """kind, last, problem: as `samples.read`. ignored: files beside that were not read. Raises InvalidDataset."""
     if graph.holds(arrays):
-        found = graph.of_arrays(arrays, scratch=scratch)
+        found = graph.of_arrays(arrays, scratch=scratch, problem=problem)
         return replace(found, ignored=(*found.ignored, *ignored))
-    pictures = samples.read(arrays, kind=kind, scratch=scratch, last=last)
+    pictures = samples.read(arrays, kind=kind, scratch=scratch, last=last, problem=problem)
     return replace(pictures, ignored=(*pictures.ignored, *ignored))

@@ -1,12 +1,14 @@
-"""One graph: a NumPy archive of plain arrays, or two tables of text.
+"""A graph, or several: a NumPy archive of plain arrays; or one graph as two tables of text.
 
 Arrays: `edges` or `edge_index`, (E, 2) or (2, E) node numbers; features `x` (N, F), or the same in rows of sparse
 numbers, `x_indptr` (N + 1,), `x_indices`, `x_shape` (2,) and, if not all 1, `x_data`, or none: the number of neighbours
-then; optionally `y` (N,), -1 where unknown; a split, see `given_split`; `class_names`. Texts: `nodes.csv` and
-`edges.csv`, see `graph_csv`.
+then; optionally `y` (N,), -1 where unknown; a split, see `given_split`; `class_names`. With `graph` (or `batch`) (N,),
+the graph of each node, and one row of `y` for each graph these are many graphs. Texts: `nodes.csv` and `edges.csv`, see
+`graph_csv`.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,14 @@ from workers.datasets.arrays import open_arrays
 from workers.datasets.columns import columns_note
 from workers.datasets.degrees import degree_features
 from workers.datasets.files import find
+from workers.datasets.given_answers import TARGET_NAMES, Answers, answer_names, uses_target_names
+from workers.datasets.graph_answers import (
+    GRAPH_OF_NODE,
+    check_graph_problem,
+    graph_answers,
+    graph_of_nodes,
+    node_answers,
+)
 from workers.datasets.graphs import (
     PART_NUMBERS,
     Numbers,
@@ -27,9 +37,10 @@ from workers.datasets.graphs import (
     check_sizes,
     dense,
 )
-from workers.datasets.named import CLASS_NAMES, NUMBERS, TEXTS, NamedArrays, class_names, listed, one_of, without_use
-from workers.datasets.node_labels import as_node_classes
-from workers.datasets.raw import Array, Labels, fault, stored_dtype
+from workers.datasets.many_graphs import together
+from workers.datasets.named import CLASS_NAMES, NUMBERS, TEXTS, NamedArrays, listed, one_of, without_use
+from workers.datasets.raw import Array, fault, stored_dtype
+from workers.datasets.strata import known
 
 EDGES = ("edges", "edge_index")
 SPARSE = ("x_indptr", "x_indices", "x_shape")
@@ -40,27 +51,29 @@ WITHOUT_MEANING = ("has_data",)
 """Left out without a word: Planetoid's note of which nodes have a label, which `y` says as well."""
 
 
-def read(sources: Sequence[Path], *, scratch: Path) -> RawGraphs:
+def read(sources: Sequence[Path], *, scratch: Path, problem: str | None = None) -> RawGraphs:
     """sources: an archive of arrays; a folder, one zip archive, or two files of the tables. Raises InvalidDataset."""
+    check_graph_problem(problem)
     if len(sources) == 1 and sources[0].suffix.lower() == ".npz":
-        return _of_archive(sources[0], scratch=scratch)
+        return _of_archive(sources[0], scratch=scratch, problem=problem)
     found, ignored = find(sources, lambda name: name in graph_csv.FILES, scratch=scratch)
     if not found and sources[0].is_file() and any(name.endswith(".npy") for name in ignored):
-        return _of_archive(sources[0], scratch=scratch)  # an archive of arrays by another name
-    return graph_csv.read(found, ignored=ignored, scratch=scratch)
+        return _of_archive(sources[0], scratch=scratch, problem=problem)  # an archive of arrays by another name
+    return graph_csv.read(found, ignored=ignored, scratch=scratch, problem=problem)
 
 
-def _of_archive(source: Path, *, scratch: Path) -> RawGraphs:
+def _of_archive(source: Path, *, scratch: Path, problem: str | None) -> RawGraphs:
     with open_arrays(source, scratch=scratch) as arrays:
-        return of_arrays(arrays, scratch=scratch)
+        return of_arrays(arrays, scratch=scratch, problem=problem)
 
 
 def holds(arrays: NamedArrays) -> bool:
     return any(name in arrays.names for name in EDGES)
 
 
-def of_arrays(arrays: NamedArrays, *, scratch: Path) -> RawGraphs:
-    """Raises InvalidDataset."""
+def of_arrays(arrays: NamedArrays, *, scratch: Path, problem: str | None = None) -> RawGraphs:
+    """problem: the option. Raises InvalidDataset."""
+    check_graph_problem(problem)
     name = one_of(arrays, EDGES, what="edges")
     if name is None:
         detail = f"{arrays.file} needs an array named edges or edge_index; it holds {listed(arrays)}"
@@ -78,19 +91,28 @@ def of_arrays(arrays: NamedArrays, *, scratch: Path) -> RawGraphs:
         x, names = degree_features(edges, nodes=nodes, file=name)
         columns = columns_note("the number of neighbours, one-hot", names)
         remarks.append("the nodes have no features x: their features are the numbers of their neighbours, one-hot")
-    classes, known, said = _labels(arrays, y, nodes=nodes, file=labels or "")
-    part, more = _part(arrays, classes, nodes=nodes)
-    used = {"x", *SPARSE, "x_data", *EDGES, *LABELS, *CLASS_NAMES, *WITHOUT_MEANING, *NODES, *OF_EDGES}
-    ignored, odd = without_use(arrays, used | set(given_split.names_of(arrays)))
+    graph = graph_of_nodes(arrays, y, nodes=nodes)
+    answers = _answers(arrays, y, nodes=nodes, file=labels or "", many=graph is not None, asked=problem)
+    if graph is None:
+        part, more = _part(arrays, answers, nodes=nodes)
+        split = set(given_split.names_of(arrays))
+    else:
+        x, edges, graph = together(x, edges, graph, file=name)
+        part, more, split = None, (), set(GRAPH_OF_NODE)
+    used = {"x", *SPARSE, "x_data", *EDGES, *LABELS, *CLASS_NAMES, *WITHOUT_MEANING, *NODES, *OF_EDGES, *split}
+    used |= {TARGET_NAMES} if uses_target_names(arrays, answers.problem) else set()
+    ignored, odd = without_use(arrays, used)
     dropped = [n for n in arrays.names if n in OF_EDGES]
     return RawGraphs(
         format="graph",
         x=x,
         edges=edges,
-        y=classes,
-        class_names=known,
+        graph=graph,
+        y=answers.y.get("y"),
+        problem=answers.problem,
+        class_names=answers.names,
         part=part,
-        warnings=(*remarks, *said, *more, *map(edges_are_plain, dropped), *odd),
+        warnings=(*remarks, *answers.warnings, *more, *map(edges_are_plain, dropped), *odd),
         ignored=(*ignored, *dropped),
         notes={"edges": counts, "feature_columns": columns},
     )
@@ -105,6 +127,8 @@ def _count(arrays: NamedArrays, edges: Array, y: Array | None) -> tuple[int, lis
     remarks: list[str] = []
     if (name := one_of(arrays, NODES, what="number of nodes")) and (found := arrays.read(name, kinds="iu")).size == 1:
         nodes = int(found.reshape(-1)[0])
+    elif y is not None and (node_graphs := one_of(arrays, GRAPH_OF_NODE, what="graph of each node")):
+        nodes = max(len(y), arrays.read(node_graphs).size)
     elif y is not None:
         nodes = len(y)
     elif masks := [name for name in given_split.names_of(arrays) if name.lower().endswith("mask")]:
@@ -118,15 +142,17 @@ def _count(arrays: NamedArrays, edges: Array, y: Array | None) -> tuple[int, lis
     return nodes, remarks
 
 
-def _labels(
-    arrays: NamedArrays, y: Array | None, *, nodes: int, file: str
-) -> tuple[Labels | None, tuple[str, ...], tuple[str, ...]]:
+def _answers(arrays: NamedArrays, y: Array | None, *, nodes: int, file: str, many: bool, asked: str | None) -> Answers:
+    """Their y is {"y": …}, {} without any."""
     if y is None:
-        return None, (), ()
-    return as_node_classes(y, nodes=nodes, file=file, names=class_names(arrays))
+        return Answers(problem="classification", y={}, names=())
+    names = partial(answer_names, arrays)
+    if many:
+        return graph_answers(y, file=file, names=names, asked=asked)
+    return node_answers(y, nodes=nodes, file=file, names=names, asked=asked)
 
 
-def _part(arrays: NamedArrays, y: Labels | None, *, nodes: int) -> tuple[Any, tuple[str, ...]]:
+def _part(arrays: NamedArrays, answers: Answers, *, nodes: int) -> tuple[Any, tuple[str, ...]]:
     """The given split as `as_part` wants it, and remarks."""
     named = given_split.names_of(arrays)
     remarks: list[str] = []
@@ -146,7 +172,9 @@ def _part(arrays: NamedArrays, y: Labels | None, *, nodes: int) -> tuple[Any, tu
         else:
             masks[part] = found
     ordered = {part: masks[part] for part in PART_NUMBERS if part in masks}
-    return (as_part(ordered, y, nodes=nodes) if ordered else None), tuple(remarks)
+    y = answers.y.get("y")
+    unknown = None if y is None else np.where(known(y, answers.problem), 0, -1)
+    return (as_part(ordered, unknown, nodes=nodes) if ordered else None), tuple(remarks)
 
 
 def _by_name(arrays: NamedArrays, nodes: int) -> Mapping[str, Array]:

@@ -22,6 +22,7 @@ import numpy.typing as npt
 from workers.datasets.columns import columns_note
 from workers.datasets.degrees import degree_features
 from workers.datasets.files import Found, text_of
+from workers.datasets.graph_answers import label_answers
 from workers.datasets.graphs import (
     MAX_EDGES,
     MAX_NODES,
@@ -33,10 +34,8 @@ from workers.datasets.graphs import (
     check_sizes,
     dense,
 )
-from workers.datasets.labels import class_order
-from workers.datasets.named import MAX_NAME
-from workers.datasets.raw import MAX_CLASSES, Array, Labels, fault
-from workers.datasets.texts import tidy
+from workers.datasets.raw import Array, fault
+from workers.datasets.strata import known
 
 NODES, EDGES = FILES = ("nodes.csv", "edges.csv")
 OWN = ("node", "label", "split", "features")
@@ -44,8 +43,8 @@ LIKE_LABELS = ("labels", "class", "classes", "y", "target", "category")
 MAX_LINE = 2**20
 
 
-def read(found: Found, *, ignored: tuple[str, ...], scratch: Path) -> RawGraphs:
-    """found: the paths of the two files by their names. Raises InvalidDataset."""
+def read(found: Found, *, ignored: tuple[str, ...], scratch: Path, problem: str | None = None) -> RawGraphs:
+    """found: the paths of the two files by their names. problem: the option. Raises InvalidDataset."""
     for name in FILES:
         if name not in found:
             there = ", ".join([*found, *ignored][:20]) or "nothing"
@@ -60,7 +59,9 @@ def read(found: Found, *, ignored: tuple[str, ...], scratch: Path) -> RawGraphs:
         x, neighbours = degree_features(edges, nodes=nodes, file=EDGES)
         columns = columns_note("the number of neighbours, one-hot", neighbours)
         remarks = [f"{NODES} has no features: they are the numbers of neighbours, one-hot"]
-    y, names = _classes(table.labels)
+    answers = label_answers(table.labels, file=NODES, asked=problem)
+    y = answers.y.get("y")
+    unknown = None if y is None else np.where(known(y, answers.problem), 0, -1)
     masks = {part: table.splits == number for part, number in PART_NUMBERS.items() if (table.splits == number).any()}
     said = (
         f"the column {name} of {EDGES} is left out: edges carry neither weights nor labels here" for name in dropped
@@ -70,9 +71,10 @@ def read(found: Found, *, ignored: tuple[str, ...], scratch: Path) -> RawGraphs:
         x=x,
         edges=edges,
         y=y,
-        class_names=names,
-        part=as_part(masks, y, nodes=nodes) if masks else None,
-        warnings=(*remarks, *said),
+        problem=answers.problem,
+        class_names=answers.names,
+        part=as_part(masks, unknown, nodes=nodes) if masks else None,
+        warnings=(*remarks, *answers.warnings, *said),
         ignored=ignored,
         names=tuple(table.numbers),
         notes={"edges": counts, "feature_columns": columns},
@@ -200,17 +202,3 @@ def _pairs(path: Path, numbers: dict[str, int]) -> tuple[npt.NDArray[np.int64], 
         if len(pairs) > 2 * MAX_EDGES:
             raise fault("too_many_edges", f"{EDGES} lists more than {MAX_EDGES} edges", file=EDGES, allowed=MAX_EDGES)
     return np.array(pairs, dtype=np.int64).reshape(-1, 2), others
-
-
-def _classes(labels: Sequence[str]) -> tuple[Labels | None, tuple[str, ...]]:
-    """(N,) class numbers, -1 for an empty label; the names in order of number if all are whole, else of letters."""
-    tidied = [tidy(label) for label in labels]
-    names = set(tidied) - {""}
-    if not names:
-        return None, ()
-    if len(names) > MAX_CLASSES:
-        detail = f"{NODES} has {len(names)} different labels, the limit is {MAX_CLASSES}"
-        raise fault("labels_invalid", detail, file=NODES, allowed=MAX_CLASSES)
-    ordered = class_order(list(names))
-    number = {name: i for i, name in enumerate(ordered)} | {"": -1}
-    return np.array([number[label] for label in tidied], dtype=np.int64), tuple(name[:MAX_NAME] for name in ordered)

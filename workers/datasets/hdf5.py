@@ -28,7 +28,7 @@ UNREADABLE = (OSError, ValueError, RuntimeError, KeyError, TypeError, NotImpleme
 """What h5py raises for damaged files, by what is damaged."""
 
 
-def read(source: Path, *, scratch: Path) -> RawDataset | RawGraphs:
+def read(source: Path, *, scratch: Path, problem: str | None = None) -> RawDataset | RawGraphs:
     """Raises InvalidDataset. Arrays are copied into `scratch` piece by piece and mapped."""
     os.environ["HDF5_PLUGIN_PATH"] = os.devnull  # no filters from elsewhere
     import h5py
@@ -43,7 +43,8 @@ def read(source: Path, *, scratch: Path) -> RawDataset | RawGraphs:
     try:
         with h5py.File(source, "r") as opened:
             arrays = Hdf5Arrays(opened, source.name, scratch=scratch, reverse=matlab)
-            return any_arrays.read(arrays, kind="mat" if matlab else "hdf5", scratch=scratch, last=matlab)
+            kind = "mat" if matlab else "hdf5"
+            return any_arrays.read(arrays, kind=kind, scratch=scratch, last=matlab, problem=problem)
     except UNREADABLE as error:
         detail = (
             f"{source.name} is damaged, or no HDF5 file that can be read: {str(error)[:200] or type(error).__name__}"

@@ -45,6 +45,7 @@ def as_classes(found: Mapping[str, Array], *, files: Mapping[str, str], names: S
     values = np.unique(np.concatenate([np.unique(column) for column in columns.values()]))
     if len(values) > MAX_CLASSES:
         detail = f"{first} holds {len(values)} different labels, the limit is {MAX_CLASSES}: are they classes at all?"
+        detail += "" if values.dtype.kind == "U" else " Quantities are read with --problem regression"
         raise fault("labels_invalid", detail, file=first, allowed=MAX_CLASSES)
     if widths and names is not None and widths != {len(names)}:
         detail = f"{first} has {max(widths)} columns, one a class, and there are {len(names)} class_names"

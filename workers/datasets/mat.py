@@ -26,14 +26,15 @@ _UNREADABLE = (*_PYTHONS, zlib.error, MemoryError, UnicodeDecodeError)
 """What scipy raises for damaged files, by what is damaged."""
 
 
-def read(source: Path, *, scratch: Path) -> RawDataset | RawGraphs:
+def read(source: Path, *, scratch: Path, problem: str | None = None) -> RawDataset | RawGraphs:
     """Raises InvalidDataset."""
     if not source.stat().st_size:
         raise fault("file_empty", f"{source.name} has 0 bytes", file=source.name)
     with source.open("rb") as stream:
         if stream.read(len(hdf5.MATLAB)) == hdf5.MATLAB:
-            return hdf5.read(source, scratch=scratch)
-    return any_arrays.read(_MatArrays(source, scratch=scratch), kind="mat", scratch=scratch, last=True)
+            return hdf5.read(source, scratch=scratch, problem=problem)
+    arrays = _MatArrays(source, scratch=scratch)
+    return any_arrays.read(arrays, kind="mat", scratch=scratch, last=True, problem=problem)
 
 
 class _MatArrays:

@@ -27,13 +27,13 @@ class _Files:
         return mapped(self._found[name], kinds=kinds)
 
 
-def read(sources: Sequence[Path], *, scratch: Path) -> RawDataset | RawGraphs:
+def read(sources: Sequence[Path], *, scratch: Path, problem: str | None = None) -> RawDataset | RawGraphs:
     """sources: the files, their folder, or one zip archive of them. Raises InvalidDataset."""
     if len(sources) == 1 and sources[0].is_file() and is_zip(sources[0]):
         with open_arrays(sources[0], scratch=scratch) as arrays:
-            return any_arrays.read(arrays, kind="npy", scratch=scratch)
+            return any_arrays.read(arrays, kind="npy", scratch=scratch, problem=problem)
     found, ignored = find(sources, lambda name: name.endswith(".npy"), scratch=scratch)
     if not found:
         detail = f"there is no .npy file, only {', '.join(ignored[:20]) or 'nothing'}; wanted are x.npy and y.npy, or "
         raise fault("file_missing", f"{detail}x_train.npy, y_train.npy, x_test.npy and y_test.npy")
-    return any_arrays.read(_Files(found), kind="npy", scratch=scratch, ignored=ignored)
+    return any_arrays.read(_Files(found), kind="npy", scratch=scratch, ignored=ignored, problem=problem)

@@ -8,7 +8,9 @@ from workers.datasets.graphs import RawGraphs
 from workers.datasets.raw import RawDataset
 
 
-def read(source: Path, *, scratch: Path) -> RawDataset | RawGraphs:
-    """Raises InvalidDataset. Large arrays are unpacked into `scratch` and mapped, not held in memory."""
+def read(source: Path, *, scratch: Path, problem: str | None = None) -> RawDataset | RawGraphs:
+    """problem: see `given_answers`. Raises InvalidDataset.
+
+    Large arrays are unpacked into `scratch` and mapped, not held in memory."""
     with open_arrays(source, scratch=scratch) as arrays:
-        return any_arrays.read(arrays, kind="npz", scratch=scratch)
+        return any_arrays.read(arrays, kind="npz", scratch=scratch, problem=problem)

@@ -120,7 +120,7 @@ def _check_finite(x: Array, *, file: str) -> None:
         raise fault("values_not_finite", detail, file=file)
 
 
-def check_lengths(x: Array, y: Labels, *, file: str, against: str) -> None:
+def check_lengths(x: Array, y: Array, *, file: str, against: str) -> None:
     """`file` holds the labels, `against` the samples."""
     if len(x) != len(y):
         detail = f"{file} holds {len(y)} labels, {against} holds {len(x)} samples"
@@ -134,13 +134,15 @@ def class_warnings(y: Labels, class_names: Sequence[str], parts: Parts) -> tuple
         raise fault("too_few_classes", f"at least 2 classes are needed, found {present}", allowed=2)
     if len(y) < 2 * present:
         detail = f"at least 2 samples a class are needed: {len(y)} samples for {present} classes"
+        numbers = all(name.removeprefix("-").isdecimal() for name in class_names)
+        detail += "; if the labels are quantities, give --problem regression" if numbers and present > 2 else ""
         raise fault("too_few_samples", detail, allowed=2 * present)
     trained = np.bincount(y[slice(*parts["train"])], minlength=len(class_names))
     return tuple(f"class {class_names[i]} has no training samples" for i in np.flatnonzero(trained == 0)[:20])
 
 
-def stack_parts(found: Mapping[str, tuple[Array, Labels]], *, file: str) -> tuple[tuple[Array, ...], Labels, Parts]:
-    """Pieces, labels and parts of what a source keeps apart as train, val and test: {"train": (x, y), ...}."""
+def stack_parts(found: Mapping[str, tuple[Array, Array]], *, file: str) -> tuple[tuple[Array, ...], Array, Parts]:
+    """Pieces, answers and parts of what a source keeps apart as train, val and test: {"train": (x, y), ...}."""
     order = [name for name in ("train", "val", "test") if name in found]
     shapes = {name: found[name][0].shape[1:] for name in order}
     if len(set(shapes.values())) > 1:
@@ -151,7 +153,9 @@ def stack_parts(found: Mapping[str, tuple[Array, Labels]], *, file: str) -> tupl
     for name in order:
         stop = start + len(found[name][1])
         parts[name], start = (start, stop), stop
-    return tuple(found[name][0] for name in order), np.concatenate([found[name][1] for name in order]), parts
+    answers = [found[name][1] for name in order]
+    y = answers[0] if len(answers) == 1 else np.concatenate(answers)  # masks may be a file, which stays one
+    return tuple(found[name][0] for name in order), y, parts
 
 
 def common_dtype(pieces: Sequence[Array], *, file: str) -> np.dtype[Any]:

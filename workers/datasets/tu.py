@@ -2,7 +2,8 @@
 
     DS_A.txt                 an edge a line, "1, 2": numbers of nodes, which are counted from 1 through all graphs
     DS_graph_indicator.txt   for each node the number of its graph, from 1
-    DS_graph_labels.txt      for each graph its class, any whole number
+    DS_graph_labels.txt      for each graph its class, any whole number; or one or more numbers for a regression
+    DS_graph_attributes.txt  for each graph the numbers of a regression, read where there are no labels, or on demand
     DS_node_labels.txt       if there, for each node one or more whole numbers: one-hot features, a column a value
     DS_node_attributes.txt   if there, for each node one or more numbers: features as they are
 
@@ -17,9 +18,12 @@ from typing import Any
 
 import numpy as np
 
+from archsmith.errors import InvalidDataset
 from workers.datasets.columns import columns_note
 from workers.datasets.degrees import degree_features, one_hot
 from workers.datasets.files import Found, find, text_of
+from workers.datasets.given_answers import Answers
+from workers.datasets.graph_answers import check_graph_problem, graph_answers
 from workers.datasets.graphs import (
     MAX_EDGES,
     MAX_GRAPHS,
@@ -29,43 +33,54 @@ from workers.datasets.graphs import (
     as_edges,
     as_features,
 )
-from workers.datasets.raw import MAX_CLASSES, Array, Labels, fault
+from workers.datasets.many_graphs import check_within
+from workers.datasets.raw import MAX_CLASSES, Array, fault
+from workers.datasets.text_numbers import has_fraction
 
 NEEDED = ("A", "graph_indicator", "graph_labels")
-USED = (*NEEDED, "node_labels", "node_attributes")
-WITHOUT_USE = ("edge_labels", "edge_attributes", "graph_attributes")
+USED = (*NEEDED, "node_labels", "node_attributes", "graph_attributes")
+WITHOUT_USE = ("edge_labels", "edge_attributes")
 
 
-def read(sources: Sequence[Path], *, scratch: Path) -> RawGraphs:
-    """sources: one zip archive, a folder, or the files. Raises InvalidDataset."""
+def read(sources: Sequence[Path], *, scratch: Path, problem: str | None = None) -> RawGraphs:
+    """sources: one zip archive, a folder, or the files. problem: the option. Raises InvalidDataset."""
+    check_graph_problem(problem)
     found, ignored = find(sources, lambda name: any(name.endswith(f"_{part}.txt") for part in USED), scratch=scratch)
-    files = _by_part(found, ignored)
+    files, left = _by_part(found, ignored, problem)
+    ignored = (*ignored, *left)
     indicator = _numbers(files["graph_indicator"], limit=MAX_NODES)[:, 0]
-    graphs, label_file = _numbers(files["graph_labels"], limit=MAX_GRAPHS), files["graph_labels"][0]
+    graphs = _answers_of_graphs(files, problem)
     order, graph = _graphs(indicator, len(graphs), file=files["graph_indicator"][0])
     nodes, place = len(order), np.argsort(order)  # place: where a node of the files is kept, nodes of a graph together
     edges, counts = as_edges(_pairs(files["A"]), nodes=nodes, file=files["A"][0], base=1)
     edges = np.sort(place[edges], axis=0)
     edges = edges[:, np.lexsort((edges[1], edges[0]))]
-    _check_within(edges, graph, order, file=files["A"][0])
+    check_within(edges, graph, order, file=files["A"][0], base=1)
     x, what = _features(files, order, edges, nodes=nodes)
-    y, names = _classes(graphs, file=label_file)
+    answers = _answers(graphs, file=_answer_file(files)[0], asked=problem)
     unused = [name for name in ignored if any(name.endswith(f"_{part}.txt") for part in WITHOUT_USE)]
     return RawGraphs(
         format="tu",
         x=x,
         edges=edges,
         graph=graph,
-        y=y,
-        class_names=names,
-        warnings=tuple(f"{name} is left out: edges carry no labels here" for name in unused if "edge" in name),
+        y=answers.y["y"],
+        problem=answers.problem,
+        class_names=answers.names,
+        warnings=(
+            *_told(files, problem),
+            *answers.warnings,
+            *(f"{name} is left out: edges carry no labels here" for name in unused if "edge" in name),
+        ),
         ignored=ignored,
         notes={"edges": counts, "features": what, "feature_columns": _columns(what, x.shape[1])},
     )
 
 
-def _by_part(found: Found, ignored: Sequence[str]) -> dict[str, tuple[str, Path]]:
-    """The files by what they hold, (name, path). One data set's files are wanted, so one of each."""
+def _by_part(
+    found: Found, ignored: Sequence[str], problem: str | None
+) -> tuple[dict[str, tuple[str, Path]], tuple[str, ...]]:
+    """The files by what they hold, (name, path), and the names of those without use. Of each one file is wanted."""
     files: dict[str, tuple[str, Path]] = {}
     for name, path in found.items():
         part = next(part for part in USED if name.endswith(f"_{part}.txt"))
@@ -73,12 +88,14 @@ def _by_part(found: Found, ignored: Sequence[str]) -> dict[str, tuple[str, Path]
             detail = f"{files[part][0]} and {name} belong to two data sets; give one"
             raise fault("file_duplicate", detail, file=name)
         files[part] = (name, path)
+    unused = "graph_attributes" if "graph_labels" in files and problem != "regression" else "graph_labels"
+    left = [files.pop(unused)[0]] if {"graph_labels", "graph_attributes"} <= files.keys() else []
     for part in NEEDED:
-        if part not in files:
+        if part not in files and not (part == "graph_labels" and "graph_attributes" in files):
             there = ", ".join([*found, *ignored][:20]) or "nothing"
             detail = f"there is no file that ends in _{part}.txt, only {there}"
             raise fault("file_missing", detail, file=f"DS_{part}.txt", allowed=[f"DS_{name}.txt" for name in NEEDED])
-    return files
+    return files, tuple(left)
 
 
 def _lines(stream: Iterable[str], file: str) -> Iterator[str]:
@@ -139,13 +156,6 @@ def _graphs(indicator: Numbers, graphs: int, *, file: str) -> tuple[Numbers, Num
     return order, indicator[order] - 1
 
 
-def _check_within(edges: Numbers, graph: Numbers, order: Numbers, *, file: str) -> None:
-    apart = graph[edges[0]] != graph[edges[1]]
-    if apart.any():
-        a, b = order[edges[:, int(apart.argmax())]] + 1
-        raise fault("edge_between_graphs", f"{file} joins nodes {a} and {b}, which are of two graphs", file=file)
-
-
 def _features(
     files: dict[str, tuple[str, Path]], order: Numbers, edges: Numbers, *, nodes: int
 ) -> tuple[Array, dict[str, Any]]:
@@ -190,12 +200,49 @@ def _for_nodes(found: Array, *, nodes: int, file: str) -> Array:
     return found
 
 
-def _classes(labels: Array, *, file: str) -> tuple[Labels, tuple[str, ...]]:
-    """The source's labels in ascending order become 0..k-1 and stay as names."""
+def _answer_file(files: dict[str, tuple[str, Path]]) -> tuple[str, Path]:
+    return files["graph_labels"] if "graph_labels" in files else files["graph_attributes"]
+
+
+def _told(files: dict[str, tuple[str, Path]], problem: str | None) -> tuple[str, ...]:
+    if problem is not None or "graph_labels" in files:
+        return ()
+    return (f"there are no labels of graphs: {files['graph_attributes'][0]} is read as targets of a regression",)
+
+
+def _answers_of_graphs(files: dict[str, tuple[str, Path]], problem: str | None) -> Array:
+    """(G, numbers a line); whole numbers of labels where that may be, as they come."""
+    source = _answer_file(files)
+    if "graph_labels" not in files or problem in ("regression", "multilabel"):
+        return _numbers(source, limit=MAX_GRAPHS, dtype=np.float64)
+    try:
+        return _numbers(source, limit=MAX_GRAPHS)
+    except InvalidDataset:
+        try:
+            found = _numbers(source, limit=MAX_GRAPHS, dtype=np.float64)
+        except InvalidDataset:
+            found = np.zeros((0, 1))
+        if not has_fraction(found):
+            raise
+    return found
+
+
+def _answers(graphs: Array, *, file: str, asked: str | None) -> Answers:
+    """The source's labels in ascending order become 0..k-1 and stay as names; else as `given_answers` says."""
+    if graphs.dtype.kind == "i" and asked in (None, "classification"):
+        return _classes(graphs, file=file)
+    asked = "regression" if asked is None and file.endswith("_graph_attributes.txt") else asked
+    return graph_answers(graphs if graphs.shape[1] > 1 else graphs[:, 0], file=file, names=lambda _: None, asked=asked)
+
+
+def _classes(labels: Array, *, file: str) -> Answers:
     if labels.shape[1] != 1:
-        raise fault("labels_invalid", f"{file} has {labels.shape[1]} numbers a line, one class is wanted", file=file)
+        detail = f"{file} has {labels.shape[1]} numbers a line, one class is wanted"
+        detail += "; with --problem regression they are targets"
+        raise fault("labels_invalid", detail, file=file)
     known, y = np.unique(labels[:, 0], return_inverse=True)
     if len(known) > MAX_CLASSES:
         detail = f"{file} has {len(known)} different labels, the limit is {MAX_CLASSES}"
         raise fault("labels_invalid", detail, file=file, allowed=MAX_CLASSES)
-    return y.astype(np.int64), tuple(str(label) for label in known.tolist())
+    names = tuple(str(label) for label in known.tolist())
+    return Answers(problem="classification", y={"y": y.astype(np.int64)}, names=names)

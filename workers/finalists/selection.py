@@ -38,7 +38,7 @@ measured on the test split."""
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Selection:
-    """One training that selects. score: on the validation split, a fraction; None with a reason where it failed.
+    """One training that selects. score: on the validation split; None with a reason where it failed.
 
     folds: of how many trainings this is the mean, see `workers.finalists.folds`; 0 for one training.
     """

@@ -3,8 +3,8 @@
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +14,13 @@ from search.ledger import Role, Trial
 from search.objective import Objective
 from search.pareto import non_dominated, spread
 from search.trial import TrialState
+from workers.datasets import GraphSplit, Split
+from workers.finalists.answered import OnTest, answered
 from workers.train.job_data import JobData
 from workers.train.recipe import Recipe
+
+if TYPE_CHECKING:
+    from workers.train.trainer import Trainer
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,10 +40,11 @@ class FinalistTask:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FinalistResult:
-    """test_score: the job's score on the test split, a fraction. weights: a safetensors file's bytes.
+    """test_score: the job's score on the test split. weights: a safetensors file's bytes.
 
     measures: all scores that apply, by name (see `workers.conventions`). reason: of a failure.
     shares: each test sample's contribution to the score, (n,) float32; None where the score is not a mean.
+    answered: see `workers.finalists.answered`.
     """
 
     test_score: float | None
@@ -46,6 +52,7 @@ class FinalistResult:
     seconds: float
     measures: dict[str, float] = field(default_factory=dict)
     shares: npt.NDArray[np.float32] | None = None
+    answered: dict[str, Any] | None = None
     reason: str | None = None
 
 
@@ -101,15 +108,23 @@ def train_finalist(task: FinalistTask, data: JobData) -> FinalistResult:
         for _ in range(task.recipe.epochs):
             trainer.train_epoch()
         trainer.recompute_norms()
-        score, measures, shares = trainer.final_outcome(data.test)
+        found = measured(trainer, data.test, data.problem)
     except TrialFailure as failure:
         return FinalistResult(test_score=None, weights=b"", seconds=time.monotonic() - began, reason=str(failure))
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in trainer.module.state_dict().items()}
     seconds = time.monotonic() - began
+    return replace(found, weights=save(tensors), seconds=seconds)
+
+
+def measured(trainer: "Trainer", test: Split | GraphSplit, problem: str) -> FinalistResult:
+    """All that is told of the network's answers on the test split, without weights. Raises TrialFailure."""
+    outputs, y = trainer.outputs(test)
+    score, measures, shares = trainer.judged(outputs, y)
     return FinalistResult(
         test_score=score,
-        weights=save(tensors),
-        seconds=seconds,
+        weights=b"",
+        seconds=0.0,
         measures=measures,
         shares=None if shares is None else shares.numpy(),
+        answered=answered(problem, OnTest(outputs=outputs.cpu().numpy(), y=y.cpu().numpy(), split=test)),
     )

@@ -46,10 +46,12 @@ class FinalFiles:
         if result.test_score is not None:
             path = self.weights(task.rank, task.seed)
             files = {path: result.weights, _measures(path): json.dumps(result.measures).encode()}
+            for beside in (_shares(path), _answered(path)):
+                beside.unlink(missing_ok=True)  # of the round before, in a job that was continued
             if result.shares is not None:
                 files[_shares(path)] = _npy(result.shares)
-            else:
-                _shares(path).unlink(missing_ok=True)  # of the round before, in a job that was continued
+            if result.answered is not None:
+                files[_answered(path)] = json.dumps(result.answered, allow_nan=False).encode()
             for file, content in files.items():
                 write_whole(file, content)
         state: FinalistState = "completed" if result.test_score is not None else "failed"
@@ -79,7 +81,8 @@ class FinalFiles:
         path = self.weights(row.rank, row.seed)
         measures = dict(json.loads(_measures(path).read_text())) if _measures(path).is_file() else {}
         shares = np.load(_shares(path), allow_pickle=False) if _shares(path).is_file() else None
-        return Training(row=row, measures=measures, shares=shares)
+        answered = json.loads(_answered(path).read_text()) if _answered(path).is_file() else None
+        return Training(row=row, measures=measures, shares=shares, answered=answered)
 
     def _row(self, task: FinalistTask) -> Finalist:
         return Finalist(
@@ -101,6 +104,11 @@ def _measures(weights: Path) -> Path:
 def _shares(weights: Path) -> Path:
     """File of what each sample of the test split contributed to the score."""
     return weights.with_suffix(".npy")
+
+
+def _answered(weights: Path) -> Path:
+    """File of what the answers on the test split look like."""
+    return weights.with_suffix(".answers.json")
 
 
 def _npy(array: Any) -> bytes:

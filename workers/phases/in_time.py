@@ -15,7 +15,7 @@ from search.ledger import Trial
 from workers.cluster import connection
 from workers.datasets import Dataset
 from workers.finalists.plan import Final, has_arm
-from workers.finalists.training import FinalistResult, FinalistTask
+from workers.finalists.training import FinalistResult, FinalistTask, measured
 from workers.finalists.turns import expected_seconds, in_turns
 from workers.job.context import JobContext
 from workers.train.job_data import JobData
@@ -130,16 +130,10 @@ class OwnWeights:
         try:
             trainer = new_trainer(task.architecture, data, task.recipe)
             trainer.module.load_state_dict(tensors)
-            score, measures, shares = trainer.final_outcome(data.test)
+            found = measured(trainer, data.test, data.problem)
         except TrialFailure as failure:
             return FinalistResult(test_score=None, weights=b"", seconds=0.0, reason=str(failure))
-        return FinalistResult(
-            test_score=score,
-            weights=save(tensors),
-            seconds=0.0,
-            measures=measures,
-            shares=None if shares is None else shares.numpy(),
-        )
+        return replace(found, weights=save(tensors))
 
 
 def own(best: BestWeights, trial: Trial, recipe: Recipe, *, rank: int) -> tuple[Final, FinalistTask]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from search.ledger import Role, Trial
 from search.trial import RANDOM, TrialState
+from workers.conventions import ERRORS, SCORES
 from workers.report.rank_agreement import FEWEST, Agreement, agreement
 from workers.report.statistics import LEVEL, Gain, gain
 from workers.report.trained import Trained
@@ -20,6 +21,19 @@ def gains(
 ) -> dict[str, Any]:
     """references: by role, the trial that the winner is compared with; it may be the winner itself."""
     return {f"over_{role}": _gain(trained, winner, role, trial, seed=seed) for role, trial in references.items()}
+
+
+def in_words(name: str, value: float) -> str:
+    """A score by what people call it; errors have the units of the targets, so their size is not known beforehand."""
+    return f"{SCORES[name]} {value:.5g}" if name in ERRORS else f"{SCORES[name]} {value:.4f}"
+
+
+def _in_units(winner: Trained, other: Trained) -> str:
+    """What a gain is in the units of the target, where the problem has one; several need not have the same units."""
+    if len((winner.trainings[0].answered or {}).get("targets", ())) != 1:
+        return ""
+    both = [(name, winner.measures[name], other.measures[name]) for name in ERRORS if name in other.measures]
+    return "".join(f"; {in_words(name, one)} against {two:.5g}" for name, one, two in both)
 
 
 def _gain(trained: Sequence[Trained], winner: Trained, role: Role, trial: Trial | None, *, seed: int) -> dict[str, Any]:
@@ -38,7 +52,7 @@ def _gain(trained: Sequence[Trained], winner: Trained, role: Role, trial: Trial 
     else:
         pool = [entry.scores for entry in trained]
         found = gain(winner.scores, other.scores, pool, seed=seed)
-        words = found.words(_called(role))
+        words = found.words(_called(role)) + _in_units(winner, other)
     return {
         "verdict": found.verdict,
         "words": words,

@@ -14,6 +14,7 @@ from workers.conventions import score_name
 from workers.datasets import Dataset
 from workers.datasets.balance import unequal_classes
 from workers.finalists.plan import has_arm, is_its_own
+from workers.report.answers import answers_section
 from workers.report.comparison import fidelity, gains, noise
 from workers.report.costs import Seconds, costs, incumbents, trained_seconds
 from workers.report.data import data_section
@@ -92,8 +93,9 @@ def _result(found: Findings) -> dict[str, Any]:
         "search_score": trial.search_score,
         "final_score": winner.scores.mean,
         "final_score_sd": winner.scores.sd,
-        "score": score_name(found.job.spec.objective.score, found.dataset.task),
+        "score": score_name(found.job.spec.objective.score, found.dataset.task, found.dataset.problem),
         "measures": winner.measures,
+        "answers": answers_section(found.dataset, winner),
         "winner": {
             "trial": trial.number,
             "hash": trial.hash,
@@ -245,6 +247,7 @@ def _dataset(found: Findings) -> dict[str, Any]:
         "sha256": dataset.info.sha256,
         "kind": dataset.info.kind,
         "task": dataset.task,
+        "problem": dataset.problem,
         "input_shape": list(dataset.info.input_shape),
         "classes": list(dataset.class_names),
         "sizes": dataset.split_sizes,

@@ -3,10 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from workers.conventions import SCORES
+from workers.conventions import ERRORS, SCORES
+from workers.report.answers import plots_of
+from workers.report.comparison import in_words
 from workers.report.plots import Row, Series, plane, rows, steps
 from workers.simple.record import NAMES
 from workers.templates import environment
+from workers.wording import WORDING, counted
 
 ROLES = {"finalist": "finalist", "baseline": "baseline", "random": "best random", "fidelity": "ranking check"}
 
@@ -22,7 +25,15 @@ def render(report: dict[str, Any]) -> str:
             report=report,
             score=SCORES[report["score"]],
             trainings=sum(row["trial"] == winner for row in report["finalists"]),
-            plots={"scores": _scores(report), "fidelity": _fidelity(report), "incumbents": _incumbents(report)},
+            beside=_beside(report),
+            words=WORDING[_problem(report)],
+            columns=counted(_problem(report), len(report["dataset"]["classes"])),
+            plots={
+                "scores": _scores(report),
+                "fidelity": _fidelity(report),
+                "incumbents": _incumbents(report),
+                "answers": plots_of(report.get("answers")),
+            },
             roles=ROLES,
             simple_names=NAMES,
             remarks=_remarks,
@@ -30,6 +41,25 @@ def render(report: dict[str, Any]) -> str:
             duplicates=_duplicates(report["dataset"]["duplicates"]),
             packages=", ".join(f"{name} {version}" for name, version in report["environment"]["packages"].items()),
         )
+    )
+
+
+def _problem(report: dict[str, Any]) -> str:
+    """Reports of versions that knew no other problem do not name it."""
+    found: str = report["dataset"].get("problem", "classification")
+    return found
+
+
+def _beside(report: dict[str, Any]) -> str:
+    """The scores beside that of the job where its problem has some that belong to it, as a list of words."""
+    if _problem(report) == "classification":
+        return ""
+    targets = len(report["dataset"]["classes"])
+    mean = f" (mean over {targets} targets)" if targets > 1 else ""
+    return ", ".join(
+        in_words(name, value) + (mean if name in ERRORS else "")
+        for name, value in report["measures"].items()
+        if name != report["score"]
     )
 
 

@@ -84,6 +84,19 @@ def plane(series: Sequence[Series], *, title: str, x: str, y: str, height: float
     return _svg([*_frame(across, up, height, x=x, y=y), *dots, *_legend(drawn, height)], height, title)
 
 
+def against(points: Sequence[tuple[float, float]], *, name: str, x: str, y: str, height: float = 360.0) -> str:
+    """A scatter plot of predicted against true values, on one scale, with the line of exact predictions."""
+    both = [value for point in points for value in point]
+    across, up = _scale(both, LEFT, WIDTH - RIGHT), _scale(both, height - BOTTOM, TOP)
+    line = f"M{across.start:.1f} {up.start:.1f}L{across.stop:.1f} {up.stop:.1f}"
+    dots = [
+        f'<circle class="dot search" cx="{across.at(true):.1f}" cy="{up.at(given):.1f}" r="2.5"/>'
+        for true, given in points
+    ]
+    body = [*_frame(across, up, height, x=x, y=y), f'<path class="line exact" d="{line}"/>', *dots]
+    return _svg(body, height, f"Predicted against true values of {name}")
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Scale:
     """Maps values from low to high linearly to pixels from start to stop."""
@@ -102,8 +115,9 @@ def _scale(values: Iterable[float], start: float, stop: float) -> Scale:
     """A scale with round ticks that covers all values."""
     given = list(values) or [0.0, 1.0]
     low, high = min(given), max(given)
-    if high - low < 1e-9:
-        low, high = low - 0.005, high + 0.005
+    if high - low <= 1e-9 * max(1.0, abs(low), abs(high)):
+        around = 0.005 * max(1.0, abs(low), abs(high))
+        low, high = low - around, high + around
     raw = (high - low) / TICKS
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= raw)

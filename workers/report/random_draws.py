@@ -143,4 +143,6 @@ def random_draws(
 
 
 def _score(trial: Trial) -> float:
-    return 0.0 if trial.search_score is None else trial.search_score
+    """Of a trial with a value, which is its score where that is the only objective."""
+    score = trial.value if trial.search_score is None else trial.search_score
+    return 0.0 if score is None else score

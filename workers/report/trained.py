@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from statistics import fmean
+from typing import Any
 
 import numpy as np
 
@@ -12,11 +13,15 @@ from workers.report.statistics import Floats, Scores
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Training:
-    """One completed training: row.test_score is a number. measures: all its scores. shares: see `Scores`."""
+    """One completed training: row.test_score is a number. measures: all its scores. shares: see `Scores`.
+
+    answered: see `workers.finalists.answered`; None where its problem has none, and of earlier versions.
+    """
 
     row: Finalist
     measures: dict[str, float]
     shares: Floats | None
+    answered: dict[str, Any] | None = None
 
     @property
     def score(self) -> float:

@@ -39,8 +39,8 @@ class Part:
 class Samples:
     """What a simple model is fitted to and measured on.
 
-    task: "image", "volume", "nodes", "graphs" or "links". classes: of the task.
-    mean, std: per feature of nodes, as `Dataset` has them.
+    task: "image", "volume", "nodes", "graphs" or "links". classes: of the task, or its labels or targets.
+    mean, std: per feature of nodes, as `Dataset` has them. problem: what an answer is.
     """
 
     task: str
@@ -49,6 +49,7 @@ class Samples:
     held_out: Part
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    problem: str = "classification"
 
 
 def samples(dataset: Dataset, stage: Stage) -> Samples:
@@ -67,6 +68,7 @@ def samples(dataset: Dataset, stage: Stage) -> Samples:
         held_out=held_out,
         mean=dataset.mean,
         std=dataset.std,
+        problem=dataset.problem,
     )
 
 

@@ -196,8 +196,7 @@ class MlflowTracker:
             return  # the bundle's main network is the first job's, which is registered already
         for path, text in mlflow_files(folder, run=run, at=at).items():
             self._client.log_text(run, text, f"bundle/{path}")
-        for name, gain in json.loads((self._folder / "bundle" / "report.json").read_text()).get("gains", {}).items():
-            self._client.set_tag(run, f"archsmith.gain_{name}", gain["words"])
+        self._report(run, at)
         name = f"archsmith-{self._ledger.job(self._job_id).name}"
         with contextlib.suppress(MlflowException):  # it exists already: an earlier job of the same name
             self._client.create_registered_model(name)
@@ -206,6 +205,16 @@ class MlflowTracker:
         if not any(version.tags.get("archsmith.round", "0") == tags["archsmith.round"] for version in made):
             source = f"runs:/{run}/bundle"
             self._client.create_model_version(name, source, run_id=run, tags=tags, await_creation_for=0)
+
+    def _report(self, run: str, at: int) -> None:
+        """What the scores are, all of them on the test split, and the gains in words. Errors are in targets' units."""
+        report = json.loads((self._folder / "bundle" / "report.json").read_text())
+        self._client.set_tag(run, "archsmith.score", report["score"])
+        self._client.set_tag(run, "archsmith.problem", report["dataset"].get("problem", "classification"))
+        measures = [Metric(f"final_{name}", value, at, 0) for name, value in report.get("measures", {}).items()]
+        self._client.log_batch(run, metrics=measures)
+        for name, gain in report.get("gains", {}).items():
+            self._client.set_tag(run, f"archsmith.gain_{name}", gain["words"])
 
     def _end(self, run: str, state: str, at: int) -> None:
         self._client.set_terminated(run, _status(state), end_time=at)

@@ -11,7 +11,7 @@ import torch
 
 from tests.unit.workers.graph_data import many_graphs, node_splits
 from workers.datasets import Dataset, DataStore, GraphSplit, Split
-from workers.simple import graphs, models, pictures, sampling
+from workers.simple import estimators, graphs, pictures, sampling
 from workers.simple.models import MODELS, SimpleTask, fit_and_score
 from workers.simple.sampling import Part, Samples, samples
 from workers.simple.scores import score
@@ -84,7 +84,7 @@ CASES = {
 @pytest.mark.parametrize("kind", CASES)
 @pytest.mark.parametrize("model", MODELS)
 def test_a_simple_model_learns_and_does_so_again(kind: str, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(models, "ROUNDS", (1, 20))
+    monkeypatch.setattr(estimators, "ROUNDS", (1, 20))
     name = "auc" if kind == "links" else "accuracy"
     task = SimpleTask(model=model, score=name, seed=3)
     found, again = (fit_and_score(task, CASES[kind]()) for _ in range(2))

@@ -1,0 +1,86 @@
+"""What is told of the answers on the test split is what scikit-learn says of them, and short for any size."""
+
+import json
+
+import numpy as np
+import pytest
+from sklearn import metrics
+
+from workers.conventions import PROBLEMS
+from workers.datasets import Split
+from workers.finalists import answered as module
+from workers.finalists.answered import MOST_POINTS, OnTest, answered
+
+RNG = np.random.default_rng(0)
+ROWS = 1000
+
+
+def told(problem: str, outputs: np.ndarray, y: np.ndarray) -> dict[str, object]:
+    """As it is stored and read."""
+    split = Split(x=np.zeros((len(y), 1, 1, 1), np.uint8), y=y)
+    found = answered(problem, OnTest(outputs=outputs, y=y, split=split))
+    return json.loads(json.dumps(found, allow_nan=False))  # type: ignore[no-any-return]
+
+
+def test_a_regression_is_told_in_the_units_of_each_target() -> None:
+    y = (RNG.normal(size=(ROWS, 2)) * (1e6, 1e-3) + (0, 50)).astype(np.float32)
+    outputs = (y + RNG.normal(size=y.shape) * (3e5, 2e-4)).astype(np.float32)
+    found = told("regression", outputs, y)
+    for k, row in enumerate(found["targets"]):  # type: ignore[arg-type]
+        true, given = y[:, k].astype(float), outputs[:, k].astype(float)
+        assert row["r2"] == pytest.approx(metrics.r2_score(true, given))
+        assert row["mae"] == pytest.approx(metrics.mean_absolute_error(true, given))
+        assert row["rmse"] == pytest.approx(metrics.root_mean_squared_error(true, given))
+        assert row["mae_of_median"] == pytest.approx(metrics.mean_absolute_error(true, np.full(ROWS, np.median(true))))
+    points = np.array(found["points"])
+    assert points.shape == (2, MOST_POINTS, 2)
+    np.testing.assert_allclose(points[0, [0, -1], 0], y[[0, -1], 0], rtol=1e-4)
+    np.testing.assert_allclose(points[1, [0, -1], 1], outputs[[0, -1], 1], rtol=1e-4)
+
+
+def test_a_flat_target_has_errors_and_no_r2() -> None:
+    found = told("regression", np.array([[1.0], [2.0]], np.float32), np.array([[1.0], [1.0]], np.float32))
+    assert found["targets"] == [{"r2": None, "mae": 0.5, "rmse": 0.5**0.5, "bias": 0.5, "mae_of_median": 0.0}]
+    assert found["points"] == [[[1.0, 1.0], [1.0, 2.0]]]
+
+
+def test_each_label_has_its_own_figures() -> None:
+    y = (RNG.random((ROWS, 4)) < (0.5, 0.05, 0.0, 1.0)).astype(np.uint8)
+    logits = (RNG.normal(size=y.shape) + y).round(1).astype(np.float32)  # with many equal values
+    logits[:, 3] = -1
+    said = logits >= 0
+    found = told("multilabel", logits, y)
+    assert found["samples"] == ROWS
+    for k in (0, 1):
+        row = found["labels"][k]  # type: ignore[index]
+        assert row["positives"] == y[:, k].sum()
+        assert row["average_precision"] == pytest.approx(metrics.average_precision_score(y[:, k], logits[:, k]))
+        assert row["f1"] == pytest.approx(metrics.f1_score(y[:, k], said[:, k]))
+        assert row["precision"] == pytest.approx(metrics.precision_score(y[:, k], said[:, k]))
+        assert row["recall"] == pytest.approx(metrics.recall_score(y[:, k], said[:, k]))
+    never, always = found["labels"][2:]  # type: ignore[index]
+    assert (never["average_precision"], never["recall"], never["f1"]) == (None, None, 0)
+    assert (always["precision"], always["recall"], always["average_precision"]) == (None, 0, pytest.approx(1))
+
+
+def test_ordered_classes_are_told_by_true_class_and_answer() -> None:
+    y, logits = RNG.integers(0, 4, ROWS), RNG.normal(size=(ROWS, 4)).astype(np.float32)
+    found = told("ordinal", logits, y)
+    np.testing.assert_array_equal(found["classes"], metrics.confusion_matrix(y, logits.argmax(1)))
+    assert found["steps"] == np.bincount(np.abs(y - logits.argmax(1)), minlength=4).tolist()
+
+
+def test_many_columns_are_cut_and_many_classes_have_no_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_COLUMNS", 2)
+    monkeypatch.setattr(module, "MOST_TARGETS", 1)
+    monkeypatch.setattr(module, "MOST_CLASSES", 2)
+    values = RNG.normal(size=(5, 3)).astype(np.float32)
+    found = told("regression", values, values)
+    assert (len(found["targets"]), len(found["points"])) == (2, 1)  # type: ignore[arg-type]
+    assert len(told("multilabel", values, (values > 0).astype(np.uint8))["labels"]) == 2  # type: ignore[arg-type]
+    assert told("ordinal", values, values.argmax(1))["classes"] is None
+
+
+def test_a_classification_has_its_scores_alone() -> None:
+    assert "classification" in PROBLEMS
+    assert told("classification", np.zeros((2, 2), np.float32), np.zeros(2, np.int64)) is None

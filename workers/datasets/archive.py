@@ -58,7 +58,7 @@ class Archive:
 
     def __init__(self, path: Path, zipped: zipfile.ZipFile, *, ratio: int = MAX_RATIO) -> None:
         self.name = path.name
-        self._zip = zipped
+        self._path, self._zip = path, zipped
         infos = zipped.infolist()
         self.warning = read_names(infos)
         for info in infos:
@@ -68,6 +68,10 @@ class Archive:
         check_growth(sum(i.file_size for i in infos), sum(i.compress_size for i in infos), file=self.name, ratio=ratio)
         self.members = tuple(sorted((i for i in infos if not _is_folder(i)), key=lambda i: i.filename))
         self.folders = tuple(sorted(i.filename.rstrip("/") for i in infos if _is_folder(i)))
+
+    def reopen(self) -> None:
+        """For a forked process, which would share the place in the file with others."""
+        self._zip.fp = self._path.open("rb")
 
     @contextmanager
     def stream(self, member: zipfile.ZipInfo) -> Iterator[IO[bytes]]:

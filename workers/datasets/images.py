@@ -12,19 +12,19 @@ side that is scaled, at most 64 pixels.
 
 import math
 import statistics
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import numpy as np
 
 from archsmith.errors import Fault, InvalidDataset
 from workers.datasets import picture_masks, picture_survey, pixels
 from workers.datasets.mask_names import names_beside
+from workers.datasets.parallel import in_order
 from workers.datasets.picture_files import HIDDEN, Entry, Files, open_files
 from workers.datasets.picture_places import Places, place
 from workers.datasets.picture_survey import Bad, Survey, survey, unreadable
@@ -36,11 +36,6 @@ EXTENSIONS = tuple(sorted(picture_survey.PICTURE_ENDINGS))
 DEFAULT_SIZE = 64
 MIN_SIZE = 4
 MAX_SHOWN = 3
-THREADS = 2
-WINDOW = 64
-"""Pictures that are decoded ahead of the one that is written."""
-_T = TypeVar("_T")
-_In = TypeVar("_In")
 _Map = Callable[[Callable[[Any], Any], Sequence[Any]], Iterator[Any]]
 
 
@@ -80,7 +75,8 @@ def read(
     Raises InvalidDataset that names the files at fault.
     """
     _check_options(image_size, image_fit)
-    with open_files(source, scratch=scratch) as files, pixels.quiet(), _threads() as each:
+    with open_files(source, scratch=scratch) as files, pixels.quiet():
+        each = partial(in_order, reopen=files.reopen)
         found = survey(files, each)
         places = place(files, found, group_by, problem)
         pictures = tuple(
@@ -204,23 +200,6 @@ def _check_options(image_size: int | None, image_fit: str | None) -> None:
     if image_fit is not None and image_fit not in FITS:
         detail = f"image_fit must be one of {', '.join(FITS)}, got {image_fit[:40]!r}"
         raise InvalidDataset(Fault(pointer="/image_fit", rule="choice_unknown", detail=detail, allowed=list(FITS)))
-
-
-@contextmanager
-def _threads() -> Iterator[_Map]:
-    """A map in order over THREADS threads: Pillow decodes and scales outside of Python's lock."""
-    with ThreadPoolExecutor(THREADS) as pool:
-
-        def each(work: Callable[[_In], _T], items: Sequence[_In]) -> Iterator[_T]:
-            waiting: deque[Future[_T]] = deque()
-            for item in items:
-                waiting.append(pool.submit(work, item))
-                if len(waiting) > WINDOW:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-
-        yield each
 
 
 # ---- pixels

@@ -24,6 +24,7 @@ from workers.datasets import cifar, graph, hdf5, idx, images, mat, nifti, npy, n
 from workers.datasets.given_answers import check_problem
 from workers.datasets.graphs import RawGraphs
 from workers.datasets.info import DatasetInfo
+from workers.datasets.parallel import allow_processes
 from workers.datasets.raw import RawDataset, fault
 from workers.datasets.refused import check_not_refused
 from workers.datasets.store import DataStore
@@ -179,6 +180,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--transpose", action="store_true", help="exchange rows and columns (EMNIST)")
     args = parser.parse_args(arguments)
     limit_process()
+    allow_processes()
     print(json.dumps(answer(args)), flush=True)  # noqa: T201 - the answer
 
 

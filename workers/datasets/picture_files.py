@@ -76,6 +76,9 @@ class Files:
         self.folders = folders
         self.warnings = (warning,) if warning else ()
 
+    def reopen(self) -> None:
+        """In a forked process, before it reads."""
+
     def read(self, entry: Entry) -> bytes:
         return Path(str(entry.source)).read_bytes()
 
@@ -92,6 +95,9 @@ class _Zipped(Files):
         self._archive = archive
         entries = [entry(member.filename, member.file_size, member) for member in archive.members]
         super().__init__(archive.name, entries, folders=archive.folders, warning=archive.warning)
+
+    def reopen(self) -> None:
+        self._archive.reopen()
 
     def read(self, entry: Entry) -> bytes:
         return super().read(entry) if isinstance(entry.source, Path) else self._archive.read(entry.source)

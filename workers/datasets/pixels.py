@@ -146,7 +146,8 @@ def shallow(content: bytes, *, side: int | None, fit: Fit) -> tuple[Array, bool,
     greatest = -1
     if deep:
         greatest = int(np.nan_to_num(np.asarray(picture)).max()) << (0 if picture.mode in _ONE_DEEP else 8)
-    picture = _eight_bits(ImageOps.exif_transpose(picture))
+    ImageOps.exif_transpose(picture, in_place=True)  # otherwise a copy of each that is upright
+    picture = _eight_bits(picture)
     if side is not None:
         picture = _fitted(picture, side, fit)
     return np.asarray(picture, dtype=np.uint8), is_grey, greatest
@@ -160,7 +161,7 @@ def _eight_bits(picture: Image.Image) -> Image.Image:
         picture = picture.convert("RGBA")
         ground = Image.new("RGBA", picture.size, "white")
         return Image.alpha_composite(ground, picture).convert("RGB")
-    return picture.convert("RGB")
+    return picture if picture.mode == "RGB" else picture.convert("RGB")
 
 
 def _fitted(

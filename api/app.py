@@ -12,7 +12,19 @@ from api import errors, openapi_schema
 from api.body import plain_query
 from api.context import Context
 from api.middleware import BodyLimit, Edge, HostCheck, OriginCheck, RequestId
-from api.routes import compress, controllers, datasets, health, job_files, jobs, reports, spaces, steering
+from api.routes import (
+    compress,
+    controllers,
+    datasets,
+    health,
+    job_files,
+    jobs,
+    pages,
+    reports,
+    spaces,
+    steering,
+    trial_table,
+)
 from search.ledger import Ledger
 from workers.datasets import DataStore
 from workers.settings import Settings
@@ -47,7 +59,9 @@ def create_app(settings: Settings, ledger: Ledger, *, edge: Edge | None = None) 
     app.state.context = context
     routers = [
         module.router
-        for module in (jobs, job_files, steering, compress, reports, controllers, spaces, datasets, health)
+        for module in (
+            jobs, job_files, trial_table, steering, compress, reports, controllers, spaces, datasets, health, pages,
+        )  # fmt: skip
     ]
     for router in routers:
         app.include_router(router)

@@ -19,11 +19,13 @@ from api.routes import (
     health,
     job_files,
     jobs,
+    pages,
     pictures,
     predictions,
     reports,
     spaces,
     steering,
+    trial_table,
 )
 from search.ledger import Ledger
 from workers.datasets import DataStore
@@ -60,6 +62,7 @@ def create_app(settings: Settings, ledger: Ledger, *, edge: Edge | None = None) 
     modules = (
         jobs,
         job_files,
+        trial_table,
         pictures,
         predictions,
         steering,
@@ -69,6 +72,7 @@ def create_app(settings: Settings, ledger: Ledger, *, edge: Edge | None = None) 
         spaces,
         datasets,
         health,
+        pages,
     )
     routers = [module.router for module in modules]
     for router in routers:

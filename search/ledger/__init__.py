@@ -17,6 +17,7 @@ The contract, which `tests/conformance/ledger.py` checks for both databases:
 
 from contextlib import ExitStack
 
+from search.ledger.columns import Columns
 from search.ledger.datasets import Datasets
 from search.ledger.engine import Database
 from search.ledger.finals import Finals
@@ -65,7 +66,7 @@ __all__ = [
 ]
 
 
-class Ledger(Jobs, Steering, Leases, Notices, Trials, Finals, Plans, Outbox, Datasets):
+class Ledger(Jobs, Steering, Leases, Notices, Trials, Columns, Finals, Plans, Outbox, Datasets):
     """The contract is the module's text. Made by `open_ledger`."""
 
     def __init__(self, database: Database) -> None:

@@ -24,7 +24,12 @@ BY = ("nearest", "linear", "transposed")
 
 def document(**head: Any) -> dict[str, Any]:
     """Three poolings, so three larger maps."""
-    stages = [{"width": 8, "pool": "max"}, {"width": 16, "pool": "max"}, {"width": 16, "pool": "average"}, {"width": 24}]
+    stages = [
+        {"width": 8, "pool": "max"},
+        {"width": 16, "pool": "max"},
+        {"width": 16, "pool": "average"},
+        {"width": 24},
+    ]
     return {"schema": 1, "data": "segmentation", "stages": stages, "head": head}
 
 

@@ -1,0 +1,2 @@
+import { html } from "../lib.js";
+export function NewJob() { return html`<p>soon</p>`; }

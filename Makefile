@@ -10,7 +10,7 @@ UV_VERSION := 0.13.8
 TORCH ?= torch==2.13.0
 INSTALLED := $(VENV)/.installed
 LOWEST := $(VENV)/lowest
-BENCHMARKS := $(filter-out __init__ load budgets fixed_choices photographs reference_networks do_it_yourself,$(basename $(notdir $(wildcard benchmarks/[a-z]*.py))))
+BENCHMARKS := $(filter-out __init__ load budgets fixed_choices photographs reference_networks do_it_yourself by_command,$(basename $(notdir $(wildcard benchmarks/[a-z]*.py))))
 PYTEST := $(BIN)/python -m pytest
 TWO := -n 2 --no-loadscope-reorder --max-worker-restart 0
 # Quick ones first, the slow ones last; a folder that is not named here is run in the middle, never left out.

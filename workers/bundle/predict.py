@@ -6,6 +6,7 @@ bundle runs, whoever made it. (`model.py` is code, and torch evaluates expressio
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -71,7 +72,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InvalidInput as error:
         sys.stderr.write(f"archsmith: {given.bundle.name} is no whole bundle: {error.words}\n")
         return BROKEN
-    ends = [_file(opened, group, top=given.top, as_json=given.json) for group in groups(given.files)]
+    try:
+        ends = [_file(opened, group, top=given.top, as_json=given.json) for group in groups(given.files)]
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads wants no more, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     return max(ends)
 
 

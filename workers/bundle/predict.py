@@ -7,6 +7,7 @@ bundle runs, whoever made it. (`model.py` is code, and torch evaluates expressio
 import argparse
 import json
 import math
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -97,7 +98,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"archsmith: {given.bundle.name} is no whole bundle: {error.words}\n")
         return BROKEN
     files = given.files if opened.manifest.problem != "segmentation" else [f for f in given.files if not is_mask(f)]
-    ends = [_file(opened, group, top=given.top, as_json=given.json) for group in groups(files)]
+    try:
+        ends = [_file(opened, group, top=given.top, as_json=given.json) for group in groups(files)]
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads wants no more, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     return max(ends, default=0)
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from archsmith.errors import Fault, InvalidDataset
-from workers.datasets.label_columns import Columns, RowAnswers, row_answers, told_of_classes
+from workers.datasets.label_columns import Columns, RowAnswers, quantities_alone, row_answers, told_of_classes
 from workers.datasets.layout import MAX_NAMED, Placed, split_of
 from workers.datasets.raw import fault
 
@@ -133,6 +133,8 @@ def read_table(table: Table, names: Names, problem: str | None = None) -> Labell
     if answers is not None:  # equal texts for equal answers, to compare rows by
         labels: list[str] | None = [" ".join(map(repr, row)) for row in answers.values.tolist()]
         warnings = list(answers.warnings)
+    elif problem is not None and (said := quantities_alone(columns)):
+        labels, warnings = None, [said]
     else:
         labels, warnings = _labels(table, column)
         warnings += told_of_classes(columns, labels) if labels and problem is None else ()

@@ -191,7 +191,7 @@ def test_problems_that_a_format_does_not_know(
     tmp_path: Path,
     format: str,
     problem: str,
-    rule: str,  # noqa: A002
+    rule: str,
 ) -> None:
     path = write_npz(tmp_path / "a.npz", x=pixels(N, 8, 8), y=WHOLE)
     with pytest.raises(InvalidDataset) as caught:

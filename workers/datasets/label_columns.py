@@ -90,7 +90,7 @@ def told_of_classes(columns: Columns, cells: Sequence[str]) -> tuple[str, ...]:
 
 
 def quantities_alone(columns: Columns) -> str:
-    """Why the only column of a table is none of classes although it has no name of another thing; "" where it may be."""
+    """Why the only column of a table, which has no name of answers, is none of classes; "" where it may be."""
     values = numbers_of(columns.cells[0]) if len(columns.titles) == 1 and columns.named is None else None
     if values is None or not has_fraction(values):
         return ""

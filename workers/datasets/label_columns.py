@@ -89,6 +89,14 @@ def told_of_classes(columns: Columns, cells: Sequence[str]) -> tuple[str, ...]:
     return (f"{said}; if they list several labels, give --problem multilabel",)
 
 
+def quantities_alone(columns: Columns) -> str:
+    """Why the only column of a table, which has no name of answers, is none of classes; "" where it may be."""
+    values = numbers_of(columns.cells[0]) if len(columns.titles) == 1 and columns.named is None else None
+    if values is None or not has_fraction(values):
+        return ""
+    return f"the column {columns.titles[0]} of {columns.file} holds numbers that are not whole, so no classes"
+
+
 # ---- one column
 
 

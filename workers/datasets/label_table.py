@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from archsmith.errors import Fault, InvalidDataset
-from workers.datasets.label_columns import Columns, RowAnswers, row_answers, told_of_classes
+from workers.datasets.label_columns import Columns, RowAnswers, quantities_alone, row_answers, told_of_classes
 from workers.datasets.layout import MAX_NAMED, Placed, split_of
 from workers.datasets.raw import fault
 
@@ -130,12 +130,7 @@ def read_table(table: Table, names: Names, problem: str | None = None) -> Labell
         return None
     columns = _answer_columns(table, column)
     answers = None if not columns.titles else row_answers(columns, problem)
-    if answers is not None:  # equal texts for equal answers, to compare rows by
-        labels: list[str] | None = [" ".join(map(repr, row)) for row in answers.values.tolist()]
-        warnings = list(answers.warnings)
-    else:
-        labels, warnings = _labels(table, column)
-        warnings += told_of_classes(columns, labels) if labels and problem is None else ()
+    labels, warnings = _row_labels(table, column, columns, answers, problem)
     split, group = table.named(SPLITS), table.named(GROUPS)
     placed: dict[int, Placed] = {}
     rows: dict[int, int] = {}
@@ -178,6 +173,19 @@ def read_table(table: Table, names: Names, problem: str | None = None) -> Labell
         answers=answers,
         values={} if answers is None else {number: tuple(answers.values[row].tolist()) for number, row in rows.items()},
     )
+
+
+def _row_labels(
+    table: Table, file_column: int, columns: Columns, answers: RowAnswers | None, problem: str | None
+) -> tuple[list[str] | None, list[str]]:
+    """As `_labels`; of other answers a text each, equal for equal answers, by which rows are compared."""
+    if answers is not None:
+        return [" ".join(map(repr, row)) for row in answers.values.tolist()], list(answers.warnings)
+    if problem is not None and (said := quantities_alone(columns)):
+        return None, [said]
+    labels, warnings = _labels(table, file_column)
+    told = told_of_classes(columns, labels) if labels and problem is None else ()
+    return labels, [*warnings, *told]
 
 
 def _answer_columns(table: Table, file_column: int) -> Columns:

@@ -12,7 +12,7 @@ A column split or Usage, or files named train, val and test, give the split.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +130,8 @@ def _answers(
     asked = tables[0].columns.answers
     if not asked:
         cells = {part: np.concatenate([table.labels[keep] for table, keep in rows]) for part, rows in found.items()}
-        return of_cells({part: column.tolist() for part, column in cells.items()}, files=files, asked=problem)
+        one = of_cells({part: column.tolist() for part, column in cells.items()}, files=files, asked=problem)
+        return replace(one, names=(tables[0].columns.label,)) if one.problem == "regression" else one
     for table in tables:
         if table.columns.answers != asked:
             detail = (

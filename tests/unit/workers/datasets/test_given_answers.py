@@ -181,7 +181,7 @@ def test_ordered_classes_of_a_file(store: DataStore, tmp_path: Path) -> None:
     assert plain.sha256 != info.sha256
 
 
-@pytest.mark.parametrize(("format", "problem", "rule"), [
+@pytest.mark.parametrize(("kind", "problem", "rule"), [
     ("npz", "guess", "choice_unknown"),
     ("table", "segmentation", "choice_unknown"),
     ("cifar", "ordinal", "combination_unsupported"),
@@ -189,13 +189,13 @@ def test_ordered_classes_of_a_file(store: DataStore, tmp_path: Path) -> None:
 def test_problems_that_a_format_does_not_know(
     store: DataStore,
     tmp_path: Path,
-    format: str,
+    kind: str,
     problem: str,
     rule: str,
 ) -> None:
     path = write_npz(tmp_path / "a.npz", x=pixels(N, 8, 8), y=WHOLE)
     with pytest.raises(InvalidDataset) as caught:
-        ingest(format, path, name="sample", store=store, problem=problem)
+        ingest(kind, path, name="sample", store=store, problem=problem)
     assert (caught.value.faults[0].pointer, caught.value.faults[0].rule) == ("/problem", rule)
 
 

@@ -183,9 +183,8 @@ def test_the_shape_tells_series_and_words_speak_of_steps() -> None:
         make({"pool": "max"}, shape=(1, 1))
     with pytest.raises(InvalidSpace, match="1 convolution of 5 without padding, but at most 4 steps of the 4 input"):
         make({"kernel": 5, "padding": "valid"}, shape=(1, 4))
-    names = {
-        name for name in make({"kernel_width": [0, 3], "kernel": [3, 5]}, shape=(1, 9)).program.walk(first).choices
-    }
+    space = make({"kernel_width": [0, 3], "kernel": [3, 5]}, shape=(1, 9))
+    names = set(space.program.walk(first).choices)
     assert "stages.0.kernel" in names
     assert "stages.0.kernel_width" not in names, "a series has one side"
 

@@ -114,7 +114,7 @@ def test_series_come_as_tables_and_as_arrays(tmp_path: Path, capsys: Printed) ->
     x = np.random.default_rng(0).random((3, 2, 12)).astype(np.float32)
     np.save(tmp_path / "last.npy", np.moveaxis(x, 1, 2))
     np.savez(tmp_path / "many.npz", x_test=x, y_test=np.array([0, 1, 2]), x_train=x, y_train=np.array([0, 1, 2]))
-    (tmp_path / "one.csv").write_text("1,2,3\n")
+    (tmp_path / "one.csv").write_text("1,5,3\n")
     names = ["last.npy", "many.npz", "one.csv"]
     assert main([str(zipped), *(str(tmp_path / name) for name in names), "--json"]) == 2
     rows, found, err = output(capsys)

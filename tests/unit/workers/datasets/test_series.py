@@ -130,6 +130,14 @@ def test_other_columns_are_told_and_files_and_a_column_give_the_split(tmp_path: 
 
 
 @pytest.mark.heavy
+def test_the_archive_of_ucr_has_the_label_first_whatever_stands_last(tmp_path: Path) -> None:
+    x = X.round()
+    info = read(tmp_path, X_TRAIN__tsv=text(x, mark="\t"), X_TEST__tsv=text(x + 1, mark="\t"))
+    assert (info.class_names, info.input_shape) == (("0", "1", "2"), (1, STEPS))
+    np.testing.assert_array_equal(stored(tmp_path)[:COUNT, 0], x)
+
+
+@pytest.mark.heavy
 def test_an_archive_of_tables(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "X.zip", "w") as archive:
         archive.writestr("X/X_TRAIN.tsv", text(mark="\t"))

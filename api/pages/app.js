@@ -16,7 +16,7 @@ function Page({ at }) {
     case "jobs":
       return html`<${Jobs} />`;
     case "new":
-      return html`<${NewJob} />`;
+      return html`<${NewJob} dataset=${at.name} />`;
     case "datasets":
       return html`<${Datasets} name=${at.name} />`;
     case "job":

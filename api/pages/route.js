@@ -1,7 +1,7 @@
 /** Addresses of the pages, as the part after the #. */
 
 /**
- * @typedef {{page: "jobs"} | {page: "new"} | {page: "none"} | {page: "datasets", name: string | null} | {page: "job", id: string}
+ * @typedef {{page: "jobs"} | {page: "new", name: string | null} | {page: "none"} | {page: "datasets", name: string | null} | {page: "job", id: string}
  *   | {page: "trial", id: string, number: number} | {page: "result", id: string}} Route
  */
 
@@ -9,7 +9,7 @@ const ID = "([0-9a-f-]{36})";
 /** @type {[RegExp, (found: RegExpMatchArray) => Route][]} */
 const ROUTES = [
   [/^\/?$|^\/jobs$/, () => ({ page: "jobs" })],
-  [/^\/new$/, () => ({ page: "new" })],
+  [/^\/new(?:\?(.+))?$/, (found) => ({ page: "new", name: found[1] ? decoded(found[1]) : null })],
   [/^\/datasets$/, () => ({ page: "datasets", name: null })],
   [/^\/datasets\/([^/]+)$/, (found) => ({ page: "datasets", name: decoded(found[1]) })],
   [new RegExp(`^/jobs/${ID}$`), (found) => ({ page: "job", id: found[1] })],

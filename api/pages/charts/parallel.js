@@ -90,11 +90,13 @@ export function Parallel({ table, brushes, only, axes, onBrush }) {
       pen.lineWidth = top ? 1.4 : 1;
       pen.beginPath();
       let open = false;
+      const aside = ((row * 7919) % 13) - 6; // trials with the same options lie side by side
       axes.forEach((axis, number) => {
         const share = number === axes.length - 1 ? value[row] : axis.places[row];
+        const y = up(share) + (number === axes.length - 1 ? 0 : aside);
         if (Number.isNaN(share)) open = false;
-        else if (open) pen.lineTo(at(number), up(share));
-        else (pen.moveTo(at(number), up(share)), (open = true));
+        else if (open) pen.lineTo(at(number), y);
+        else (pen.moveTo(at(number), y), (open = true));
       });
       pen.stroke();
     });

@@ -23,7 +23,7 @@ export function scale(low, high, from, to, log = false) {
   return {
     at: (value) => from + (turn(value) - a) * slope,
     back: (pixel) => undo(a + (pixel - from) / slope),
-    ticks: log ? logTicks(undo(a), undo(b)) : ticks(a, b, Math.max(2, Math.abs(to - from) / 70)),
+    ticks: log ? logTicks(undo(a), undo(b)) : ticks(a, b, Math.max(2, Math.abs(to - from) / (from > to ? 45 : 70))),
     log,
   };
 }

@@ -17,7 +17,7 @@ export function verbs(job) {
   return [...found, "extend", "cancel"];
 }
 
-/** The new limits of a budget with so many minutes more. Jobs that are counted in epochs get trials. @param {JobDetail} job @param {number} more */
+/** The new limits of a budget with so many minutes more. Jobs that are counted in epochs get trials. @param {JobDetail} job @param {number} more @returns {Record<string, number>} */
 export function extended(job, more) {
   const budget = job.spec.budget;
   if (budget.epochs !== null) return { trials: (budget.trials ?? 0) + more };

@@ -45,12 +45,13 @@ function Row({ job, now }) {
   const best = job.final_score ?? job.best?.search_score ?? null;
   return html`<tr>
     <td><a href=${to.job(job.id)}><strong>${job.name}</strong></a><br /><span class="quiet mono">${job.id.slice(0, 8)}</span></td>
-    <td><${State} state=${job.state} />${job.wanted !== "run" && job.state === "running" ? html`<br /><span class="quiet">${job.wanted} asked</span>` : null}</td>
-    <td class="words">${words(job)}</td>
-    <td><a href=${to.dataset(job.dataset)}>${job.dataset}</a></td>
+    <td><${State} state=${job.state} />${job.wanted !== "run" && job.state === "running" ? html`<br /><span class="quiet">${job.wanted} asked</span>` : null}
+      <span class="only-narrow quiet">${words(job)}</span></td>
+    <td class="words not-narrow">${words(job)}</td>
+    <td class="not-narrow"><a href=${to.dataset(job.dataset)}>${job.dataset}</a></td>
     <td class="num">${score(best)}${best === null ? null : html`<br /><span class="quiet">${job.final_score === null ? "search" : "final"}</span>`}</td>
-    <td class="num">${trialsDone(job)}</td>
-    <td class="num">${duration(job.progress.seconds_used)}</td>
+    <td class="num not-narrow">${trialsDone(job)}</td>
+    <td class="num not-narrow">${duration(job.progress.seconds_used)}</td>
     <td class="num">${due(job, now)}</td>
     <td>${job.state === "succeeded" ? html`<a href=${to.result(job.id)}>result</a>` : null}</td>
   </tr>`;
@@ -90,8 +91,8 @@ export function Jobs() {
     ${value.length === 0 ? html`<${Nothing} />` : html`<div class="scroll" tabindex="0" role="region" aria-label="Table of jobs">
       <table class="list jobs">
         <caption class="hidden">${plural(shown.length, "job")}</caption>
-        <thead><tr><th scope="col">Job</th><th scope="col">State</th><th scope="col">Now</th><th scope="col">Data set</th><th scope="col" class="num">Best score</th>
-          <th scope="col" class="num">Trials</th><th scope="col" class="num">Time used</th><th scope="col" class="num">Due / done</th><th scope="col"><span class="hidden">Result</span></th></tr></thead>
+        <thead><tr><th scope="col">Job</th><th scope="col">State</th><th scope="col" class="not-narrow">Now</th><th scope="col" class="not-narrow">Data set</th><th scope="col" class="num">Best score</th>
+          <th scope="col" class="num not-narrow">Trials</th><th scope="col" class="num not-narrow">Time used</th><th scope="col" class="num">Due / done</th><th scope="col"><span class="hidden">Result</span></th></tr></thead>
         <tbody>${shown.map((job) => html`<${Row} key=${job.id} job=${job} now=${now} />`)}</tbody>
       </table></div>
       ${shown.length === 0 && html`<p class="quiet">No job fits. <button type="button" class="link" onClick=${() => (setState(""), setText(""))}>Show all</button></p>`}`}

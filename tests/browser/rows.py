@@ -100,7 +100,9 @@ def _train(ledger: Ledger, lease: Lease, number: int, *, reach: float, rng: np.r
         measured = Measurement(epoch=epoch, score=score, train_loss=2.0 / epoch, seconds=1.5)
         ledger.add_measurement(lease, number, attempt, measured)
     if number == 7:
-        outcome = Outcome(number=number, state=TrialState.FAILED, epochs=epochs, reason="the training loss is not finite")
+        outcome = Outcome(
+            number=number, state=TrialState.FAILED, epochs=epochs, reason="the training loss is not finite"
+        )
         ledger.finish_trial(lease, number, attempt, outcome)
         return
     state = TrialState.COMPLETED if epochs == RUNGS else TrialState.PRUNED

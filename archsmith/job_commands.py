@@ -183,18 +183,16 @@ def report(
         typer.echo(json.dumps(document))
         return
     winner = document["winner"]
-    typer.echo(f"winner: trial {winner['trial']}, final score {document['job'].get('final_score') or _final(document)}")
+    score = str(document["score"]).replace("_", " ")
+    typer.echo(f"winner: trial {winner['trial']}, {score} {document['final_score']:.4f} on the test split")
     for gain in (document.get("gains") or {}).values():
         typer.echo(gain["words"])
+    if simple := document.get("simple_models"):
+        typer.echo(simple["words"])
     for warning in document.get("warnings") or ():
         typer.echo(f"warning: {warning}", err=True)
     if output is not None:
         typer.echo(output)
-
-
-def _final(document: dict[str, Any]) -> str:
-    scores = document["winner"].get("final_score")
-    return f"{scores['mean']:.4f}" if isinstance(scores, dict) else str(scores)
 
 
 def open_command(context: typer.Context, job_id: JobId, url: Url = None) -> None:

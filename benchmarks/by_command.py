@@ -67,7 +67,7 @@ def searched(kind: str, options: argparse.Namespace, url: str, folder: Path) -> 
         "upload_s": round(upload_s, 1),
         "job_s": round(taken_s, 1),
         "score": report["score"],
-        "final_score": report["winner"]["final_score"]["mean"],
+        "final_score": report["final_score"],
         "shipped": shipped,
         "predicted": mine,
         "same": mine is not None and len(found) == len(made.truth) and abs(mine - shipped) <= CLOSE,

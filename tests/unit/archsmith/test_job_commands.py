@@ -119,7 +119,8 @@ def test_the_best_architecture(service: FakeService, archsmith: Run) -> None:
 
 def test_the_report_in_words_and_as_a_page(service: FakeService, archsmith: Run, tmp_path: Path) -> None:
     report = {
-        "job": {"id": JOB}, "winner": {"trial": 3, "final_score": {"mean": 0.91}}, "warnings": ["few samples"],
+        "job": {"id": JOB}, "winner": {"trial": 3}, "final_score": 0.91, "score": "balanced_accuracy",
+        "warnings": ["few samples"], "simple_models": {"words": "the best simple model scores 0.8"},
         "gains": {"over_random": {"words": "gain over random: +0.01"}},
     }  # fmt: skip
     service.on("GET", f"/v1/jobs/{JOB}/report", answer(report))
@@ -127,7 +128,8 @@ def test_the_report_in_words_and_as_a_page(service: FakeService, archsmith: Run,
     page = tmp_path / "report.html"
     ran = archsmith("report", JOB, "-o", str(page))
     assert ran.out.splitlines() == [
-        "winner: trial 3, final score 0.9100", "gain over random: +0.01", str(page)
+        "winner: trial 3, balanced accuracy 0.9100 on the test split", "gain over random: +0.01",
+        "the best simple model scores 0.8", str(page),
     ]  # fmt: skip
     assert ran.err == "warning: few samples\n"
     assert page.read_text() == "<p>page</p>"

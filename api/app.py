@@ -19,6 +19,7 @@ from api.routes import (
     health,
     job_files,
     jobs,
+    metrics,
     pages,
     pictures,
     predictions,
@@ -59,6 +60,7 @@ def create_app(settings: Settings, ledger: Ledger, *, edge: Edge | None = None) 
         generate_unique_id_function=lambda route: route.name + "_" + str((route.tags or [""])[0]),
     )
     app.state.context = context
+    app.state.metrics = metrics.Metrics(context)
     modules = (
         jobs,
         job_files,
@@ -72,6 +74,7 @@ def create_app(settings: Settings, ledger: Ledger, *, edge: Edge | None = None) 
         spaces,
         datasets,
         health,
+        metrics,
         pages,
     )
     routers = [module.router for module in modules]
@@ -91,6 +94,7 @@ def _add_middleware(app: FastAPI, context: Context) -> None:
         (OriginCheck, {}),
         (HostCheck, {"edge": context.edge}),
         (RequestId, {}),
+        (metrics.Measured, {"metrics": app.state.metrics}),
     ]
     for layer, options in layers:
         app.add_middleware(layer, **options)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Response
 
 from api.body import accepts
-from api.context import ContextDep
+from api.context import Context, ContextDep
 from archsmith.errors import Unavailable
 from workers.settings import Settings
 
@@ -36,17 +36,22 @@ async def livez() -> dict[str, str]:
 @router.get("/readyz", responses={503: {"description": "Not ready"}})
 def readyz(context: ContextDep, answer: Response) -> dict[str, Any]:
     """Ready when the ledger answers and the cluster runs tasks. A tracker that is away is told of, but stops no job."""
+    found = details(context)
+    works = found["ledger"] == "ok" and found["ray"] in ("ok", NOT_CONFIGURED)
+    ready = works and not context.closing.is_set()
+    answer.status_code = 200 if ready else 503
+    return {"status": "ok" if ready else "closing" if context.closing.is_set() else "not ready", "details": found}
+
+
+def details(context: Context) -> dict[str, str]:
+    """How each part of the service is; "ok" where it works."""
     settings = context.settings
-    details = {
+    return {
         "ledger": _ledger(context),
         "mlflow": _http(settings.mlflow_url),
         "ray": _ray(settings),
         "dispatcher": _beat(settings.state / BEAT),
     }
-    works = details["ledger"] == "ok" and details["ray"] in ("ok", NOT_CONFIGURED)
-    ready = works and not context.closing.is_set()
-    answer.status_code = 200 if ready else 503
-    return {"status": "ok" if ready else "closing" if context.closing.is_set() else "not ready", "details": details}
 
 
 def _ledger(context: ContextDep) -> str:

@@ -15,10 +15,10 @@ from search.ledger.ending import end_job, move_job
 from search.ledger.engine import Database
 from search.ledger.log import note
 from search.ledger.rows import event_of, finalist_of, job_of, job_row
-from search.ledger.tables import Now, beliefs, events, finalists, idempotency_keys, jobs
+from search.ledger.tables import Now, beliefs, count_column, events, finalists, idempotency_keys, jobs
 from search.ledger.values import ControllerState, Event, Finalist, Job, Wanted, read_cursor
 from search.spec import JobSpec
-from search.trial import JobState
+from search.trial import JobState, TrialState
 
 _ALLOWED: dict[Wanted, tuple[JobState, ...]] = {
     "cancel": (JobState.QUEUED, JobState.RUNNING, JobState.PAUSED),
@@ -97,6 +97,15 @@ class Jobs:
                 target = JobState.PAUSED if wanted == "pause" else JobState.QUEUED
                 move_job(connection, row, target, wanted=wanted)
             return job_of(job_row(connection, job_id))
+
+    def census(self) -> tuple[dict[JobState, int], dict[TrialState, int]]:
+        """How many jobs there are in each state, and trials of all jobs, every state present."""
+        by_state = sa.select(jobs.c.state, sa.func.count()).group_by(jobs.c.state)
+        sums = sa.select(*(sa.func.coalesce(sa.func.sum(jobs.c[count_column(state)]), 0) for state in TrialState))
+        with self._database.read() as connection:
+            found = {JobState(state): count for state, count in connection.execute(by_state)}
+            trials = connection.execute(sums).one()
+        return {state: found.get(state, 0) for state in JobState}, dict(zip(TrialState, map(int, trials), strict=True))
 
     def remove_job(self, job_id: str) -> None:
         """Remove an ended job with all that belongs to it; its idempotency keys may be used again.

@@ -121,6 +121,7 @@ def test_the_price_of_a_planned_job_is_its_budget() -> None:
     assert told["trials"]["expected"] == plan.architectures
     assert 0.95 * 600 <= sum(phase["expected"] for phase in told["phases"].values()) <= 600
     assert told["plan"] == plan.to_json()
-    view = PriceView(**told, space={"size_log10": 3.0, "size_exact": True, "feasible_share": 1.0})
+    space = {"size_log10": 3.0, "size_exact": True, "feasible_share": 1.0}
+    view = PriceView.model_validate({**told, "space": space})
     assert view.warnings == list(plan.warnings)
     assert [text for text in view.warnings if "class_weights 'balanced'" in text]

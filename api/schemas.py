@@ -12,7 +12,7 @@ from api.body import Strict
 from api.budget_schemas import BudgetRequest
 from api.faults import DATASET_NAME, JOB_ID, NAME
 from api.plan_schemas import PlanRequest
-from archsmith.formats import FORMATS
+from archsmith.formats import FORMATS, PROBLEMS
 from search.compress import DEFAULT
 from search.objective import FORMS, MAXIMIZED, MINIMIZED
 from search.problems import LOSSES, PROBLEM_SCORES, all_of
@@ -77,6 +77,10 @@ ImageFit = Annotated[Literal["auto", "crop", "pad"] | None, Field(description="h
 GroupBy = Annotated[
     str | None,
     Field(min_length=1, max_length=16, description="the part of file names before this text is a group"),
+]
+Problem = Annotated[
+    Literal[PROBLEMS] | None,  # type: ignore[valid-type]
+    Field(description="what an answer is; by default what the answers look like, which is told"),
 ]
 Transpose = Annotated[bool, Field(description="exchange rows and columns of the pictures; for idx (EMNIST)")]
 Length = Annotated[int, Field(ge=1, le=65_536)]
@@ -358,6 +362,7 @@ class DatasetRequest(Strict):
     image_size: ImageSize = None
     image_fit: ImageFit = None
     group_by: GroupBy = None
+    problem: Problem = None
     replace: Replace = False
     force: Force = False
     transpose: Transpose = False
@@ -371,6 +376,7 @@ class UploadFields(Strict):
     image_size: Annotated[ImageSize, BeforeValidator(_whole)] = None
     image_fit: ImageFit = None
     group_by: GroupBy = None
+    problem: Problem = None
     replace: Annotated[Replace, BeforeValidator(_flag)] = False
     force: Annotated[Force, BeforeValidator(_flag)] = False
     transpose: Annotated[Transpose, BeforeValidator(_flag)] = False

@@ -4,6 +4,7 @@ import math
 from datetime import datetime
 from typing import Any
 
+from api.check_views import CheckView
 from api.doing import doing
 from api.live_views import BundleView, FinishingView, RunningView, View, bundle_view, running_view
 from archsmith.errors import InvalidArchitecture
@@ -191,23 +192,12 @@ class TrialPage(View):
     next: str | None
 
 
-class FindingView(View):
-    """What the check of a data set found. rule: its machine name; examples: files, row numbers or classes, up to 10."""
-
-    rule: str
-    detail: str
-    examples: list[str]
-
-
-class CheckView(View):
-    """What was found about samples, classes and splits when the data set was added; empty where all is well."""
-
-    findings: list[FindingView]
-
-
 class DatasetView(View):
     """A data set.
 
+    problem: what an answer is, of the first task: classification, ordinal (classes in an order), multilabel,
+    regression or segmentation. classes, class_names and counts are then of classes and their samples; labels and the
+    samples that have each; targets and the answers to each; classes of pixels and their pixels.
     kind: image, volume or graph; tasks: those that it can be used for, the default one first. input_shape: [C, H, W] of
     images, [C, D, H, W] of volumes, [F] of the nodes of graphs. classes, counts (samples per class), train, val and
     test (sizes of the splits) refer to the first task. split_counts: samples per class in train, val and test, of the
@@ -220,6 +210,7 @@ class DatasetView(View):
     format: str
     state: str
     kind: str
+    problem: str
     tasks: list[str]
     input_shape: list[int]
     classes: int

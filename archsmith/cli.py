@@ -286,6 +286,10 @@ def upload(
     group_by: Annotated[
         str | None, typer.Option(help="For images: file names are equal before this text in a group no split divides.")
     ] = None,
+    problem: Annotated[
+        str | None,
+        typer.Option(help=f"What an answer is: {', '.join(formats.PROBLEMS)} [default: what the answers look like]."),
+    ] = None,
     transpose: Annotated[
         bool, typer.Option("--transpose", help="For idx: exchange rows and columns (EMNIST).")
     ] = False,
@@ -304,7 +308,7 @@ def upload(
             f"the format cannot be guessed from the files; add --format with one of {', '.join(formats.FORMATS)}"
         )
     fit: dict[str, Any] = {"image_size": image_size, "image_fit": image_fit, "group_by": group_by}
-    fit |= {"transpose": transpose}
+    fit |= {"transpose": transpose, "problem": problem}
     with client_of(context, url) as client:
         if path:
             made = client.register_dataset(name, kind, path, **fit, replace=replace, force=force)

@@ -257,6 +257,7 @@ class Client:
         transpose: bool = False,
         image_fit: str | None = None,
         group_by: str | None = None,
+        problem: str | None = None,
         replace: bool = False,
         force: bool = False,
     ) -> Dataset:
@@ -264,11 +265,12 @@ class Client:
 
         format: one of `archsmith.formats.FORMATS`. image_size: side in pixels to which "images" are scaled; image_fit:
         "auto", "crop" or "pad"; group_by: the part of their file names before this text is a group that no split
-        divides. transpose: whether rows and columns of the pictures of "idx" are exchanged. replace: put it in the
-        place of the one of that name, if there is one; force: see `delete_dataset`.
+        divides. problem: one of `archsmith.formats.PROBLEMS`, by default what the answers look like. transpose: whether
+        rows and columns of the pictures of "idx" are exchanged. replace: put it in the place of the one of that name,
+        if there is one; force: see `delete_dataset`.
         Raises InvalidInputError, which names the file, and ConflictError if the name is taken, or the old one in use.
         """
-        given = {"image_size": image_size, "image_fit": image_fit, "group_by": group_by}
+        given = {"image_size": image_size, "image_fit": image_fit, "group_by": group_by, "problem": problem}
         fields = {"name": name, "format": format} | {key: str(v) for key, v in given.items() if v is not None}
         fields |= {
             key: "true" for key, wanted in (("transpose", transpose), ("replace", replace), ("force", force)) if wanted
@@ -287,11 +289,12 @@ class Client:
         transpose: bool = False,
         image_fit: str | None = None,
         group_by: str | None = None,
+        problem: str | None = None,
         replace: bool = False,
         force: bool = False,
     ) -> Dataset:
         """Make a data set from files in one of the data roots on the service's machine; nothing is sent."""
-        given = {"image_size": image_size, "image_fit": image_fit, "group_by": group_by}
+        given = {"image_size": image_size, "image_fit": image_fit, "group_by": group_by, "problem": problem}
         body: Json = {"name": name, "format": format, "path": path}
         body |= {key: value for key, value in given.items() if value is not None}
         body |= {

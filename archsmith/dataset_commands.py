@@ -10,12 +10,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from archsmith.dataset_answers import SPLITS, answer_table, in_words, more_facts, noun, number, of_numbers
 from archsmith.options import Url, client_of
 from archsmith.values import Dataset, Json
 
-SPLITS = ("train", "val", "test")
-MAX_CLASSES = 30
-"""Of a table; the smallest ones are shown where there are more."""
+MAX_COLUMNS = 30
+"""Of a table of features."""
 
 app = typer.Typer(name="dataset", help="List, show and remove data sets; `archsmith upload` adds them.")
 Name = Annotated[
@@ -28,7 +28,7 @@ def list_datasets(context: typer.Context, url: Url = None) -> None:
     """List the data sets."""
     with client_of(context, url) as client:
         found = client.datasets()
-    heads = ["NAME", "FORMAT", "SHAPE", "CLASSES", "TASKS", "SAMPLES", "WARNINGS"]
+    heads = ["NAME", "FORMAT", "SHAPE", "CLASSES", "TASKS", "PROBLEM", "SAMPLES", "WARNINGS"]
     rows = [
         [
             dataset.name,
@@ -36,17 +36,18 @@ def list_datasets(context: typer.Context, url: Url = None) -> None:
             dataset.shape or "-",
             str(dataset.classes),
             ", ".join(dataset.tasks),
-            _number(sum(int(dataset.document.get(split) or 0) for split in SPLITS)),
+            dataset.problem,
+            number(sum(int(dataset.document.get(split) or 0) for split in SPLITS)),
             str(len(_warnings(dataset.document)) or "-"),
         ]
         for dataset in found
     ]
-    _print(_table(heads, rows, numbers=(3, 5, 6)))
+    _print(_table(heads, rows, numbers=(3, 6, 7)))
 
 
 @app.command()
 def show(context: typer.Context, name: Name, url: Url = None) -> None:
-    """Show a data set: splits, classes, order of features, and what the check found, with examples."""
+    """Show a data set: splits, classes or other answers, features, and what the check found, with examples."""
     with client_of(context, url) as client:
         dataset = client.dataset(name)
     _print(*_shown(dataset))
@@ -70,10 +71,12 @@ def delete(
 def told(dataset: Dataset) -> None:
     """Counts, splits and classes of a new data set on standard output, warnings on standard error."""
     document = dataset.document
-    typer.echo(f"{dataset.name}: {dataset.classes} classes of {dataset.shape}")
+    typer.echo(
+        f"{dataset.name}: {dataset.classes} {noun(dataset)} {'for' if of_numbers(dataset) else 'of'} {dataset.shape}"
+    )
     if sizes := _sizes(document):
         typer.echo(sizes)
-    if classes := _classes_in_words(document):
+    if classes := in_words(dataset):
         typer.echo(classes)
     for warning in _warnings(document):
         typer.echo(f"warning: {warning}", err=True)
@@ -84,14 +87,8 @@ def told(dataset: Dataset) -> None:
 
 
 def _sizes(document: Json) -> str:
-    parts = [f"{_number(document[split])} {split}" for split in SPLITS if document.get(split) is not None]
-    return f"{_number(sum(document[split] for split in SPLITS))} samples: {', '.join(parts)}" if len(parts) == 3 else ""
-
-
-def _classes_in_words(document: Json, *, most: int = 10) -> str:
-    pairs = list(zip(document.get("class_names") or (), document.get("counts") or (), strict=False))
-    more = f" and {len(pairs) - most} more" if len(pairs) > most else ""
-    return f"classes: {', '.join(f'{name} {_number(count)}' for name, count in pairs[:most])}{more}" if pairs else ""
+    parts = [f"{number(document[split])} {split}" for split in SPLITS if document.get(split) is not None]
+    return f"{number(sum(document[split] for split in SPLITS))} samples: {', '.join(parts)}" if len(parts) == 3 else ""
 
 
 def _left_out(document: Json, *, most: int = 5) -> str:
@@ -116,11 +113,12 @@ def _findings(document: Json) -> Sequence[Json]:
 def _shown(dataset: Dataset) -> Iterator[Table | Text]:
     document = dataset.document
     yield _table(None, _facts(dataset))
-    if classes := _class_table(document):
-        yield classes
+    if heads_and_rows := answer_table(dataset):
+        heads, rows = heads_and_rows
+        yield _table(heads, rows, numbers=range(1, len(heads)))
     if columns := document.get("columns"):
-        rows = [[str(number), name] for number, name in enumerate(columns[:MAX_CLASSES])]
-        more = [["…", f"{len(columns) - MAX_CLASSES} more"]] if len(columns) > MAX_CLASSES else []
+        rows = [[str(number), name] for number, name in enumerate(columns[:MAX_COLUMNS])]
+        more = [["…", f"{len(columns) - MAX_COLUMNS} more"]] if len(columns) > MAX_COLUMNS else []
         yield _table(["COLUMN", "FEATURE"], [*rows, *more], numbers=(0,))
     yield from _found(document)
 
@@ -131,30 +129,16 @@ def _facts(dataset: Dataset) -> list[list[str]]:
         "name": dataset.name,
         "format": dataset.format,
         "tasks": ", ".join(dataset.tasks),
+        "problem": dataset.problem,
         "input shape": dataset.shape,
         "samples": _sizes(document).replace(" samples", ""),
-        "classes": dataset.classes,
+        noun(dataset): dataset.classes,
+        **more_facts(dataset),
         "added": document.get("created_at"),
-        "bytes": _number(document.get("bytes") or 0),
+        "bytes": number(document.get("bytes") or 0),
         "SHA-256": document.get("sha256"),
     }
     return [[name, str(value)] for name, value in facts.items() if value]
-
-
-def _class_table(document: Json) -> Table | None:
-    """A row a class with its samples in each split; the smallest MAX_CLASSES where there are more."""
-    names, counts = document.get("class_names") or [], document.get("counts") or []
-    if not names:
-        return None
-    by_split = document.get("split_counts") or {}
-    order = list(range(len(names)))
-    if len(names) > MAX_CLASSES:
-        order = sorted(sorted(order, key=lambda number: counts[number])[:MAX_CLASSES])
-    splits = [split for split in SPLITS if split in by_split]
-    rows = [[names[i], _number(counts[i]), *(_number(by_split[split][i]) for split in splits)] for i in order]
-    if len(names) > MAX_CLASSES:
-        rows.append([f"… and {len(names) - MAX_CLASSES} larger ones", *[""] * (len(splits) + 1)])
-    return _table(["CLASS", "SAMPLES", *map(str.upper, splits)], rows, numbers=range(1, len(splits) + 2))
 
 
 def _found(document: Json) -> Iterator[Table | Text]:
@@ -176,15 +160,11 @@ def _with_examples(finding: Json) -> str:
     return "\n".join([finding["detail"], *(f"  {example}" for example in finding["examples"])])
 
 
-def _number(value: object) -> str:
-    return f"{value:,}" if isinstance(value, int) else str(value)
-
-
 def _table(heads: Sequence[str] | None, rows: Sequence[Sequence[str]], *, numbers: Sequence[int] = ()) -> Table:
     table = Table(box=box.SIMPLE_HEAD if heads else None, show_header=heads is not None, pad_edge=False)
-    for number in range(len(heads or rows[0])):
-        right = number in numbers
-        table.add_column((heads or [""] * 9)[number], justify="right" if right else "left", overflow="fold")
+    for place in range(len(heads or rows[0])):
+        right = place in numbers
+        table.add_column((heads or [""] * 9)[place], justify="right" if right else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))  # as text: a class may be called [red]
     return table

@@ -9,6 +9,8 @@ FORMATS = (
     *("npy", "hdf5", "mat", "cifar", "stl10", "table", "parquet", "nifti"),
 )
 """The one list: the HTTP interface takes these names, and workers/datasets/ingest.py has a reader for each."""
+PROBLEMS = ("classification", "ordinal", "multilabel", "regression", "segmentation")
+"""What an answer may be, as the HTTP interface takes it: workers/conventions.py says what each is."""
 _ENDINGS = {
     ".npz": "npz",
     ".zip": "images",

@@ -191,7 +191,8 @@ class Dataset:
     """A data set.
 
     input_shape: (C, H, W) of images, (C, D, H, W) of volumes, (F,) of the nodes of graphs, None if unknown.
-    kind: "image", "volume" or "graph". tasks: the tasks that it can be used for, the default one first.
+    kind: "image", "volume" or "graph". tasks: the tasks that it can be used for, the default one first. problem: what
+    an answer is, one of `archsmith.formats.PROBLEMS`; classes: how many classes, labels or targets there are.
     """
 
     name: str
@@ -201,6 +202,7 @@ class Dataset:
     document: Json = field(repr=False)
     kind: str = "image"
     tasks: tuple[str, ...] = ("image",)
+    problem: str = "classification"
 
     @property
     def shape(self) -> str:
@@ -218,4 +220,5 @@ class Dataset:
             document=document,
             kind=document.get("kind", "image"),
             tasks=tuple(document.get("tasks", ("image",))),
+            problem=document.get("problem", "classification"),
         )

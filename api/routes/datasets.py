@@ -27,6 +27,8 @@ router = APIRouter(
     prefix="/v1/datasets", tags=["datasets"], dependencies=[accepts("application/json")], route_class=StrictRoute
 )
 Model = TypeVar("Model", bound=Strict)
+OPTIONS = ("image_size", "image_fit", "group_by", "problem", "transpose")
+"""Of formats, by name."""
 UPLOADS = "uploads"
 """Folder in the state folder for uploads until they are read; emptied when the service starts."""
 
@@ -163,6 +165,6 @@ def _replaced(context: Context, body: DatasetRequest | UploadFields, sources: Se
 
 def _read(body: DatasetRequest | UploadFields, sources: Sequence[Path], settings: Settings) -> DatasetInfo:
     """settings: with the state folder below which it is stored."""
-    options = {name: getattr(body, name) for name in ("image_size", "image_fit", "group_by", "transpose")}
+    options = {name: getattr(body, name) for name in OPTIONS}
     ingestion.run(name=body.name, kind=body.format, sources=sources, settings=settings, options=options)
     return DataStore(settings.datasets).describe(body.name)

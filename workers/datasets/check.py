@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from search.planning.rule import WIDE, half_width
+from workers.datasets import check_answers
 from workers.datasets.balance import unequal_classes
 from workers.datasets.info import DatasetInfo
 from workers.datasets.raw import Array, Labels
@@ -21,6 +22,8 @@ from workers.datasets.splits import Splits
 MAX_EXAMPLES = 10
 FEW = 5
 """Samples of a class up to which it is told: one of them is a fifth of all that is known of the class."""
+FEW_PICTURES = 30
+"""With masks: below, the standard error of a mean over pictures is itself known to more than 13 %."""
 HOPELESS = 0.25
 """Half-width of a score's 95 % interval (15 samples) from which the score says nothing: 0.5 is 0.25 to 0.75."""
 SCALE = 8.0
@@ -54,8 +57,9 @@ class Finding:
 class Material:
     """What is checked.
 
-    x: (N, …) samples, or features of nodes. y: (N,) labels, -1 unknown; empty without any. splits: of seed 0, of rows
-    of y; of links, pairs of nodes. items: (N,) a hash of each sample, None where samples are no items of their own.
+    x: (N, …) samples, or features of nodes. y: (N,) labels, -1 unknown; empty without any, and for other problems than
+    single classes, whose answers `seen` has. splits: of seed 0, of rows of y; of links, pairs of nodes. items: (N,) a
+    hash of each sample, None where samples are no items of their own.
     given: whether the source has its own test split. named: a row -> what people call it.
     """
 
@@ -65,26 +69,35 @@ class Material:
     items: Hashes | None
     given: bool
     named: Callable[[int], str]
+    seen: check_answers.Seen | None = None
 
 
 def check(info: DatasetInfo, material: Material) -> dict[str, Any]:
-    """`DatasetInfo.check`: {"findings": [{"rule", "detail", "examples"}, …]}."""
+    """`DatasetInfo.check`: {"findings": [{"rule", "detail", "examples"}, …]}, and "answers" that are no classes."""
     found = [
         *_two_classes(info, material),
         *_repeats(info, material),
         *_classes(info, material),
+        *(check_answers.findings(material.seen) if material.seen else ()),
         *_few(info),
         *_scale(info, material),
     ]
-    return {
-        "findings": [{"rule": one.rule, "detail": one.detail, "examples": list(one.examples)} for one in found],
-    }
+    said = [{"rule": one.rule, "detail": one.detail, "examples": list(one.examples)} for one in found]
+    return {"findings": said} | ({"answers": check_answers.described(material.seen)} if material.seen else {})
 
 
-def split_counts(y: Labels, splits: Splits, *, classes: int) -> dict[str, list[int]] | None:
-    """Samples of each class in train, val and test; None without labels (links, where both classes are as large)."""
+def split_counts(
+    y: Array, splits: Splits, *, classes: int, problem: str = "classification"
+) -> dict[str, list[int]] | None:
+    """Samples of each class, samples with each label, or pixels of each class, in train, val and test.
+
+    None without labels (links, where both classes are as large), and for numbers.
+    """
     if not len(y):
         return None
+    if problem not in ("classification", "ordinal"):
+        rows = {PARTS[name]: np.asarray(getattr(splits, name)) for name in SPLITS}
+        return check_answers.split_counts(y, rows, classes=classes, problem=problem)
     rows = {PARTS[name]: np.asarray(getattr(splits, name)) for name in SPLITS}
     return {name: np.bincount(y[own], minlength=classes).tolist() for name, own in rows.items()}
 
@@ -103,22 +116,33 @@ def sentences(info: DatasetInfo) -> list[str]:
 
 
 def _two_classes(info: DatasetInfo, material: Material) -> Iterator[Finding]:
-    """The same sample under two classes."""
-    if material.items is None or not len(material.y):
+    """The same sample under two classes, or with other answers."""
+    labels = check_answers.codes(material.seen.y) if material.seen else material.y
+    if material.items is None or not len(labels):
         return
     order, groups = _groups(material.items)
-    first, last = _ends(material.y[order], groups)
+    first, last = _ends(labels[order], groups)
     torn = np.flatnonzero(first != last)
     if not len(torn):
         return
     count = int(np.isin(groups, torn).sum())
     same = "message passing cannot distinguish them" if info.kind == "graph" else "they are the same byte for byte"
+    rule, what, one = _APART[info.problem if material.seen else "classification"]
     yield Finding(
-        rule="same_sample_two_classes",
-        detail=f"{count} samples are in more than one class at once although {same}: no model can get all of them "
-        "right; decide on one class for each, and remove the others",
-        examples=tuple(_pairs_of(order, groups, torn, material, apart=material.y)),
+        rule=rule,
+        detail=f"{count} samples {what} although {same}: no model can get all of them right; decide on one {one} for "
+        "each, and remove the others",
+        examples=tuple(_pairs_of(order, groups, torn, material, apart=labels)),
     )
+
+
+_APART = {
+    "classification": ("same_sample_two_classes", "are in more than one class at once", "class"),
+    "multilabel": ("same_sample_two_answers", "have other labels than their repeats", "set of labels"),
+    "regression": ("same_sample_two_answers", "have other targets than their repeats", "answer"),
+    "segmentation": ("same_sample_two_answers", "have other masks than their repeats", "mask"),
+}
+"""Rule, what is wrong, and what there should be one of."""
 
 
 def _repeats(info: DatasetInfo, material: Material) -> Iterator[Finding]:
@@ -233,7 +257,13 @@ def _listed(words: Sequence[str], *, most: int = 5) -> str:
 def _few(info: DatasetInfo) -> Iterator[Finding]:
     """Validation and test splits too small to rank architectures, or to measure one."""
     sizes = {"search_val": info.val, "test": info.test}
-    wide = {name: half_width(size) for name, size in sizes.items() if half_width(size) > WIDE}
+    if info.problem == "segmentation":
+        yield from _few_pictures(sizes)
+        return
+    numbers = info.problem == "regression"
+    half, score = (check_answers.half_width_r2, "an R²") if numbers else (half_width, "a score")
+    each = "" if numbers else " a class"
+    wide = {name: half(size) for name, size in sizes.items() if half(size) > WIDE}
     for name, width in wide.items():
         hopeless = width >= HOPELESS
         use = {
@@ -244,9 +274,20 @@ def _few(info: DatasetInfo) -> Iterator[Finding]:
         }[name, hopeless]
         yield Finding(
             rule="few_samples",
-            detail=f"the {SPLITS[name]} split has {sizes[name]} samples: a score near 0.5 is known to ± {width:.2f} "
-            f"(95 %), so {use}; give more samples" + (", a hundred a class or more" if hopeless else ""),
+            detail=f"the {SPLITS[name]} split has {sizes[name]} samples: {score} near 0.5 is known to ± {width:.2f} "
+            f"(95 %), so {use}; give more samples" + (f", a hundred{each} or more" if hopeless else ""),
         )
+
+
+def _few_pictures(sizes: Mapping[str, int]) -> Iterator[Finding]:
+    """Of pictures with masks, whose scores differ from picture to picture by an amount that only a training tells."""
+    for name, size in sizes.items():
+        if size < FEW_PICTURES:
+            yield Finding(
+                rule="few_samples",
+                detail=f"the {SPLITS[name]} split has {size} pictures: their mean IoU depends much on which these are; "
+                "give more pictures",
+            )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -262,7 +303,7 @@ class _Values:
 
 def _scale(info: DatasetInfo, material: Material) -> Iterator[Finding]:
     """Splits of the source in other units than its training split. Drawn splits cannot differ by that much."""
-    if not material.given or info.tasks[0] not in ("image", "volume", "nodes"):
+    if not material.given or info.tasks[0] not in ("image", "volume", "nodes", "segmentation"):
         return
     train = _values(material.x, material.splits.search_train)
     for name in ("search_val", "test"):

@@ -12,7 +12,7 @@ contradicts is refused.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ from workers.datasets.labels import Classes, as_classes, one_hot_shape
 from workers.datasets.named import CLASS_NAMES, NamedArrays, class_names
 from workers.datasets.ordered import in_order
 from workers.datasets.raw import Array, fault
+from workers.datasets.text_numbers import has_fraction, numbers_of
 from workers.datasets.unsuitable import unsuitable
 
 MANY_VALUES = 100
@@ -73,6 +74,20 @@ def as_answers(
     else:
         return _of_classes(found, files, names, problem, asked)
     return Answers(problem=problem, y=y, names=shown, warnings=(*told, *said))
+
+
+def of_cells(found: Mapping[str, Sequence[str]], *, files: Mapping[str, str], asked: str | None = None) -> Answers:
+    """The same of the cells of a table's column: numbers that are written there, or texts."""
+    values = {part: numbers_of(cells) for part, cells in found.items()} if asked in (None, "regression") else {}
+    numbers = {part: column for part, column in values.items() if column is not None}
+    if numbers.keys() == found.keys() and (asked is not None or any(map(has_fraction, numbers.values()))):
+        for part, column in numbers.items():
+            targets.check_finite(column, file=files[part], first=1, noun="row")
+        return as_answers(numbers, files=files, asked=asked)
+    answers = as_answers({part: np.array(cells) for part, cells in found.items()}, files=files, asked=asked)
+    if asked is not None or numbers.keys() != found.keys():
+        return answers
+    return replace(answers, warnings=(*answers.warnings, *quantities(numbers, files)))
 
 
 def _of_masks(

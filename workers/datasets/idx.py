@@ -17,10 +17,9 @@ import numpy as np
 
 from workers.datasets.archive import MAX_BYTES, check_growth, is_zip, open_archive
 from workers.datasets.axes import as_samples
-from workers.datasets.labels import as_classes
+from workers.datasets.given_answers import as_answers
 from workers.datasets.raw import (
     Array,
-    Labels,
     RawDataset,
     check_lengths,
     common_dtype,
@@ -38,19 +37,20 @@ EMNIST_CLASSES = (10, 26, 37, 47, 62)
 """Of its sets digits and MNIST, letters, letters with blanks between, balanced and bymerge, byclass."""
 
 
-def read(sources: Sequence[Path], *, scratch: Path, transpose: bool = False) -> RawDataset:
+def read(sources: Sequence[Path], *, scratch: Path, transpose: bool = False, problem: str | None = None) -> RawDataset:
     """sources: a folder, one zip archive of the files, or the files. Raises InvalidDataset.
 
-    transpose: whether rows and columns of the pictures are exchanged.
+    transpose: whether rows and columns of the pictures are exchanged. problem: the option.
     """
     roles, ignored = _roles(_files(sources, scratch=scratch))
     given = {part: _pair(roles, part, scratch=scratch) for part in sorted({part for part, _ in roles})}
     if "train" not in given:
         raise fault("images_missing", f"there are no training files, only {', '.join(given)}", allowed=WANTED)
     files = {part: roles[part, "images"].name for part in given}
-    classes = as_classes({p: y for p, (_, y) in given.items()}, files={p: roles[p, "labels"].name for p in given})
+    labels = {part: roles[part, "labels"].name for part in given}
+    classes = as_answers({part: y for part, (_, y) in given.items()}, files=labels, asked=problem)
     remarks = [*classes.warnings, *_exchanged(files["train"], len(classes.names), transpose)]
-    found: dict[str, tuple[Array, Labels]] = {}
+    found: dict[str, tuple[Array, Array]] = {}
     for part, (x, _) in given.items():
         check_lengths(x, classes.y[part], file=roles[part, "labels"].name, against=files[part])
         samples, said = as_samples(x, file=files[part])
@@ -63,6 +63,7 @@ def read(sources: Sequence[Path], *, scratch: Path, transpose: bool = False) -> 
         dtype=common_dtype(pieces, file=files["train"]),
         y=y,
         class_names=classes.names,
+        problem=classes.problem,
         parts=parts,
         warnings=(*dict.fromkeys(remarks), *scale_warnings({part: x for part, (x, _) in found.items()}, files)),
         ignored=ignored,

@@ -22,12 +22,14 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from archsmith.errors import Fault, InvalidDataset
-from workers.datasets import picture_survey, pixels
+from workers.datasets import picture_masks, picture_survey, pixels
+from workers.datasets.mask_names import names_beside
 from workers.datasets.picture_files import HIDDEN, Entry, Files, open_files
-from workers.datasets.picture_places import place
-from workers.datasets.picture_survey import Bad, survey, unreadable
+from workers.datasets.picture_places import Places, place
+from workers.datasets.picture_survey import Bad, Survey, survey, unreadable
 from workers.datasets.pixels import FITS, FULL_DEPTH, UNREADABLE, Fit, Header, is_extreme
 from workers.datasets.raw import MAX_SIDE, Array, Parts, RawDataset, fault
+from workers.datasets.targets import as_targets
 
 EXTENSIONS = tuple(sorted(picture_survey.PICTURE_ENDINGS))
 DEFAULT_SIZE = 64
@@ -43,13 +45,14 @@ _Map = Callable[[Callable[[Any], Any], Sequence[Any]], Iterator[Any]]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Picture:
-    """One file with its place in the data set. group: "" where there are none."""
+    """One file with its place in the data set. group: "" where there are none. number: of the survey."""
 
     entry: Entry
     header: Header
     part: str
     label: str
     group: str = ""
+    number: int = -1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,16 +71,17 @@ def read(
     image_size: int | None = None,
     image_fit: str | None = None,
     group_by: str | None = None,
+    problem: str | None = None,
 ) -> RawDataset:
     """image_size: pixels of the stored square, 4 to 512. image_fit: of FITS, by default "auto". group_by: see
-    `picture_groups`.
+    `picture_groups`. problem: see `picture_places`.
 
     Raises InvalidDataset that names the files at fault.
     """
     _check_options(image_size, image_fit)
     with open_files(source, scratch=scratch) as files, pixels.quiet(), _threads() as each:
         found = survey(files, each)
-        places = place(files, found, group_by)
+        places = place(files, found, group_by, problem)
         pictures = tuple(
             _Picture(
                 entry=found.pictures[p.number],
@@ -85,33 +89,79 @@ def read(
                 part=p.part,
                 label=p.label,
                 group=places.groups.get(p.number, ""),
+                number=p.number,
             )
             for p in places.placed
         )
-        picture_survey.check_bad(found.bad, total=len(found.pictures) + len(found.bad))
+        picture_survey.check_bad((*found.bad, *places.bad), total=len(found.pictures) + len(found.bad))
         scale = _scale(pictures, image_size, image_fit)
+        masks = _masks(files, found, places, pictures, scale, each, scratch=scratch)
+        pictures = pictures if masks is None else tuple(pictures[row] for row in masks.rows)
         x, kept, bad, notes = _decode(files, pictures, scale, each, scratch=scratch)
-        bad = (*found.bad, *bad)
+        bad = (*found.bad, *places.bad, *(masks.bad if masks else ()), *bad)
         picture_survey.check_bad(bad, total=len(found.pictures) + len(found.bad))
         told = (
-            *files.warnings, *places.warnings, *picture_survey.told(bad), *notes, *_told(kept, scale)
+            *files.warnings, *places.warnings, *(masks.warnings if masks else ()), *picture_survey.told(bad), *notes,
+            *_told(kept, scale, places.problem),
         )  # fmt: skip
         empty = (f"folder {folder} holds no pictures" for folder in _empty_folders(files, found.pictures))
-    number = {name: label for label, name in enumerate(places.names)}
+        y = _answers(places, pictures, kept, masks, scratch=scratch)
     return RawDataset(
         format="images",
         pieces=(x,),
         dtype=x.dtype,
-        y=np.array([number[p.label] for p in kept], dtype=np.int64),
-        class_names=places.names,
+        y=y,
+        problem=places.problem,
+        class_names=masks.names if masks else places.names,
         parts=_parts(kept),
         warnings=(*told, *empty),
         ignored=(*found.ignored, *sorted(one.name for one in bad if not one.damaged)),
         corrupt=tuple(sorted(one.name for one in bad if one.damaged)),
         names=tuple(p.entry.name for p in kept),
-        notes={"image_size": scale.side, "image_fit": scale.fit, **places.notes},
+        notes={"image_size": scale.side, "image_fit": scale.fit, **places.notes, **(masks.notes if masks else {})},
         groups=np.unique([p.group for p in kept], return_inverse=True)[1].astype(np.int64) if places.groups else None,
     )
+
+
+def _masks(
+    files: Files,
+    found: Survey,
+    places: Places,
+    pictures: Sequence[_Picture],
+    scale: _Scale,
+    each: _Map,
+    *,
+    scratch: Path,
+) -> picture_masks.Masks | None:
+    """None where pictures have none."""
+    if not places.masks:
+        return None
+    given = [picture_masks.Masked(picture=p.entry, header=p.header, mask=places.masks[p.number]) for p in pictures]
+    names = names_beside(files, found.beside)
+    return picture_masks.read(files, given, each, side=scale.side, fit=scale.fit, names=names, scratch=scratch)
+
+
+def _answers(
+    places: Places,
+    given: Sequence[_Picture],
+    kept: Sequence[_Picture],
+    masks: picture_masks.Masks | None,
+    *,
+    scratch: Path,
+) -> Array:
+    """As in RawDataset, of the pictures that were kept of those that were given."""
+    if masks is not None:
+        numbers = {picture.number for picture in kept}
+        rows = [row for row, picture in enumerate(given) if picture.number in numbers]
+        return picture_masks.rows_of(masks.y, rows, scratch=scratch)
+    if places.problem in ("regression", "multilabel"):
+        parts = dict.fromkeys(p.part for p in kept)
+        found = {part: np.array([places.values[p.number] for p in kept if p.part == part]) for part in parts}
+        if places.problem == "regression":
+            found, _, _ = as_targets(found, files=dict.fromkeys(parts, "the table"), names=places.names)
+        return np.concatenate([found[part] for part in parts]).astype(found[kept[0].part].dtype)
+    number = {name: label for label, name in enumerate(places.names)}
+    return np.array([number[p.label] for p in kept], dtype=np.int64)
 
 
 def decoded(path: Path, *, side: int | None, fit: Fit = "crop", deep: bool = False) -> Array:
@@ -259,7 +309,7 @@ def _told_depth(scale: _Scale, shallow: Sequence[tuple[str, int]]) -> tuple[str,
 # ---- what is told
 
 
-def _told(kept: Sequence[_Picture], scale: _Scale) -> Iterator[str]:
+def _told(kept: Sequence[_Picture], scale: _Scale, problem: str) -> Iterator[str]:
     """What was changed in the pictures, and classes that the test split will have nothing of."""
     several = [p.entry.name for p in kept if p.header.several]
     if several:
@@ -268,6 +318,8 @@ def _told(kept: Sequence[_Picture], scale: _Scale) -> Iterator[str]:
     if extreme:
         what = "only their middle square is read" if scale.fit == "crop" else "they are padded with black, not cropped"
         yield f"{len(extreme)} pictures are over {pixels.EXTREME:g} times as long as wide; {what}: {_some(extreme)}"
+    if problem not in ("classification", "ordinal"):
+        return
     counts, tested = Counter(p.label for p in kept), {p.label for p in kept if p.part == "test"}
     for label in sorted(counts):
         if tested and label not in tested:

@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from archsmith.errors import AlreadyExists, Fault, InvalidDataset, InvalidInput
+from workers.conventions import PROBLEMS
 from workers.datasets import cifar, graph, hdf5, idx, images, mat, nifti, npy, npz, parquet, stl10, table, tu
+from workers.datasets.given_answers import check_problem
 from workers.datasets.graphs import RawGraphs
 from workers.datasets.info import DatasetInfo
 from workers.datasets.raw import RawDataset, fault
@@ -30,35 +32,43 @@ from workers.datasets.store import DataStore
 class _Format:
     """read: (source, scratch=folder) -> what was found. single: of one path, else of a list of them.
 
-    options: names of what the reader takes besides, those of EFFECTS; others are refused.
+    options: names of what the reader takes besides, those of EFFECTS; others are refused. problems: of the option
+    `problem`.
     """
 
     read: Callable[..., RawDataset | RawGraphs]
     single: bool = False
     options: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ("classification",)
 
 
+_ONE_CLASS = ("classification", "ordinal")
+_NO_MASKS = (*_ONE_CLASS, "multilabel", "regression")
 FORMATS = {
-    "idx": _Format(read=idx.read, options=("transpose",)),
-    "npz": _Format(read=npz.read, single=True),
-    "images": _Format(read=images.read, single=True, options=("image_size", "image_fit", "group_by")),
-    "graph": _Format(read=graph.read),
-    "tu": _Format(read=tu.read),
-    "npy": _Format(read=npy.read),
-    "hdf5": _Format(read=hdf5.read, single=True),
-    "mat": _Format(read=mat.read, single=True),
+    "idx": _Format(read=idx.read, options=("transpose", "problem"), problems=(*_ONE_CLASS, "regression")),
+    "npz": _Format(read=npz.read, single=True, options=("problem",), problems=PROBLEMS),
+    "images": _Format(
+        read=images.read, single=True, options=("image_size", "image_fit", "group_by", "problem"), problems=PROBLEMS
+    ),
+    "graph": _Format(read=graph.read, options=("problem",), problems=_NO_MASKS),
+    "tu": _Format(read=tu.read, options=("problem",), problems=_NO_MASKS),
+    "npy": _Format(read=npy.read, options=("problem",), problems=PROBLEMS),
+    "hdf5": _Format(read=hdf5.read, single=True, options=("problem",), problems=PROBLEMS),
+    "mat": _Format(read=mat.read, single=True, options=("problem",), problems=PROBLEMS),
     "cifar": _Format(read=cifar.read),
     "stl10": _Format(read=stl10.read),
-    "table": _Format(read=table.read),
-    "parquet": _Format(read=parquet.read, options=("image_size", "image_fit")),
-    "nifti": _Format(read=nifti.read),
+    "table": _Format(read=table.read, options=("problem",), problems=_NO_MASKS),
+    "parquet": _Format(read=parquet.read, options=("image_size", "image_fit", "problem"), problems=PROBLEMS),
+    "nifti": _Format(read=nifti.read, options=("problem",), problems=(*_ONE_CLASS, "regression")),
 }
 EFFECTS = {
     "image_size": "it scales picture files; arrays, volumes and graphs stay as they are, scale them before",
     "image_fit": "it says how picture files become squares",
     "group_by": "it says which part of the names of picture files is a group",
+    "problem": "its files have one class a sample",
     "transpose": "it exchanges rows and columns of pictures in files that keep them on their side",
 }
+OPTIONS = tuple(EFFECTS)
 CPU_SECONDS = 600
 HEAP_BYTES = 2 * 1024**3
 """Of memory that is not a mapped file, above what the imports take. Measured need: under 0.3 GiB."""
@@ -113,6 +123,9 @@ def _check_options(name: str, options: Mapping[str, int | bool | str]) -> None:
             faults.append(Fault(pointer=f"/{option}", rule="combination_unsupported", detail=detail))
     if faults:
         raise InvalidDataset(faults)
+    if "problem" in options:
+        allowed = FORMATS[name].problems
+        check_problem(str(options["problem"]), allowed, why="" if allowed == PROBLEMS else f" for the format {name}")
 
 
 def limit_process(*, cpu_seconds: int = CPU_SECONDS, heap_bytes: int = HEAP_BYTES) -> None:
@@ -128,7 +141,7 @@ def answer(args: argparse.Namespace) -> dict[str, Any]:
     """The one JSON line, as a value."""
     try:
         store = DataStore(args.store)
-        options = {name: getattr(args, name) for name in ("image_size", "image_fit", "group_by", "transpose")}
+        options = {name: getattr(args, name) for name in OPTIONS}
         info = ingest(args.format, args.source, name=args.name, store=store, **options)
     except InvalidInput as error:
         return _refused(error.faults)
@@ -157,6 +170,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--image-size", type=int, help="side of the stored pictures, pixels")
     parser.add_argument("--image-fit", help="how pictures become squares: auto, crop or pad")
     parser.add_argument("--group-by", help="the part of file names before this text is a group that no split divides")
+    parser.add_argument("--problem", help=f"what an answer is: {', '.join(PROBLEMS)}; by default what the answers are")
     parser.add_argument("--transpose", action="store_true", help="exchange rows and columns (EMNIST)")
     args = parser.parse_args(arguments)
     limit_process()

@@ -1,8 +1,10 @@
-"""A table beside pictures that says the class of each: labels.csv, train.csv and the like.
+"""A table beside pictures that says the class of each, or other answers: labels.csv, train.csv and the like.
 
     file,label,split,patient          file: name or path, with or without its ending, known by what the column holds
     0001.png,cat,train,p17            label: the class; or one column a class, of which one is 1
     0002.png,dog,test,p03             split (may be left out): train, val or test; group (may be left out): see `groups`
+
+Numbers and several labels a picture: see `label_columns`.
 
 Read by Python's csv module; columns may be separated by commas, semicolons or tabulators.
 """
@@ -11,11 +13,12 @@ import csv
 import io
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from archsmith.errors import Fault, InvalidDataset
+from workers.datasets.label_columns import Columns, RowAnswers, quantities_alone, row_answers, told_of_classes
 from workers.datasets.layout import MAX_NAMED, Placed, split_of
 from workers.datasets.raw import fault
 
@@ -57,9 +60,10 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Labelled:
-    """What a table says. placed: with part "" where it has no split. labels: whether it names classes at all.
+    """What a table says. placed: with part "" where it has no split. labels: whether it has answers at all.
 
     groups: by number of the picture, {} without such a column; group_column: its title.
+    answers: None for classes, which `placed` has; else their values are by number of the picture in `values`.
     """
 
     name: str
@@ -69,6 +73,8 @@ class Labelled:
     groups: dict[int, str]
     group_column: str
     warnings: tuple[str, ...]
+    answers: RowAnswers | None = None
+    values: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
 
 
 def parse(name: str, content: bytes) -> Table | None:
@@ -114,14 +120,20 @@ class Names:
         return self._by_name.get(value.replace("\\", "/").removeprefix("./").strip("/"), [])
 
 
-def read_table(table: Table, names: Names) -> Labelled | None:
-    """None for a table that is not about the pictures. Raises InvalidDataset for one that is and contradicts itself."""
+def read_table(table: Table, names: Names, problem: str | None = None) -> Labelled | None:
+    """None for a table that is not about the pictures. Raises InvalidDataset for one that is and contradicts itself.
+
+    problem: the option.
+    """
     column = _file_column(table, names)
     if column is None:
         return None
-    labels, warnings = _labels(table, column)
+    columns = _answer_columns(table, column)
+    answers = None if not columns.titles else row_answers(columns, problem)
+    labels, warnings = _row_labels(table, column, columns, answers, problem)
     split, group = table.named(SPLITS), table.named(GROUPS)
     placed: dict[int, Placed] = {}
+    rows: dict[int, int] = {}
     groups: dict[int, str] = {}
     faults: list[Fault] = []
     absent: list[str] = []
@@ -133,6 +145,7 @@ def read_table(table: Table, names: Names) -> Labelled | None:
             if placed.get(one.number, one) != one:
                 faults += _fault(table, row, f"{value} is listed twice, with different classes or splits")
             placed[one.number] = one
+            rows[one.number] = row
             if group is not None:
                 groups[one.number] = table.rows[row][group]
         elif found:
@@ -157,6 +170,34 @@ def read_table(table: Table, names: Names) -> Labelled | None:
         groups=groups,
         group_column="" if group is None else table.header[group],
         warnings=tuple(warnings),
+        answers=answers,
+        values={} if answers is None else {number: tuple(answers.values[row].tolist()) for number, row in rows.items()},
+    )
+
+
+def _row_labels(
+    table: Table, file_column: int, columns: Columns, answers: RowAnswers | None, problem: str | None
+) -> tuple[list[str] | None, list[str]]:
+    """As `_labels`; of other answers a text each, equal for equal answers, by which rows are compared."""
+    if answers is not None:
+        return [" ".join(map(repr, row)) for row in answers.values.tolist()], list(answers.warnings)
+    if problem is not None and (said := quantities_alone(columns)):
+        return None, [said]
+    labels, warnings = _labels(table, file_column)
+    told = told_of_classes(columns, labels) if labels and problem is None else ()
+    return labels, [*warnings, *told]
+
+
+def _answer_columns(table: Table, file_column: int) -> Columns:
+    """Without those of files, splits, groups and row numbers."""
+    named = table.named(LABELS)
+    known = {file_column, table.named(SPLITS), table.named(GROUPS)}
+    others = [n for n, title in enumerate(table.header) if n not in known and title.lower() not in _INDEX]
+    return Columns(
+        file=table.name,
+        titles=[table.header[n] for n in others],
+        cells=[table.column(n) for n in others],
+        named=others.index(named) if named in others else None,
     )
 
 
@@ -213,7 +254,7 @@ def _as_names(table: Table, column: int) -> list[str]:
     row = next(n for n, number in enumerate(numbers) if not number.is_integer())
     detail = (
         f"{table.name}, row {row + 2}: {table.header[column]} is {values[row]}, which is no class but a quantity; "
-        "pictures are read for classification"
+        "--problem regression reads quantities"
     )
     raise fault("label_not_class", detail, file=table.name)
 

@@ -24,7 +24,7 @@ _WORDS = {
     "test": "test", "testing": "test", "tst": "test", "eval": "test", "evaluation": "test",
 }  # fmt: skip
 _WORD = re.compile(rf"({'|'.join(_WORDS)})(?:set|data|images|imgs|pics)?\d*")
-_FILLERS = frozenset((
+FILLERS = frozenset((
     "seg", "set", "data", "dataset", "images", "image", "img", "imgs", "pictures", "pics", "photos", "split",
     "folder", "folders", "new", "final",
 ))  # fmt: skip
@@ -33,11 +33,11 @@ _UNLABELLED = frozenset((
     "pred", "prediction", "predictions", "predict", "unlabeled", "unlabelled", "unknown", "submission",
     "sample", "samples", "inference",
 ))  # fmt: skip
-_PICTURES = frozenset((
+PICTURES = frozenset((
     "image", "images", "img", "imgs", "picture", "pictures", "photo", "photos", "rgb", "input", "inputs",
     "jpegimages",
 ))  # fmt: skip
-_MASKS = frozenset((
+MASKS = frozenset((
     "mask", "masks", "label", "labels", "annotation", "annotations", "gt", "ground_truth", "groundtruth", "seg",
     "segmentation", "segmentations", "target", "targets", "segmentationclass", "segmentationobject",
 ))  # fmt: skip
@@ -77,11 +77,11 @@ class _Folder:
 
 def split_of(name: str) -> str | None:
     """The part of a split that a folder or a value is named after, in any case: "Training_Set" is train."""
-    found = _split_and_rest(name)
-    return found[0] if found and set(found[1]) <= _FILLERS else None
+    found = split_and_rest(name)
+    return found[0] if found and set(found[1]) <= FILLERS else None
 
 
-def _split_and_rest(name: str) -> tuple[str, tuple[str, ...]] | None:
+def split_and_rest(name: str) -> tuple[str, tuple[str, ...]] | None:
     words = [word for word in re.split(r"[^a-z0-9]+", name.lower()) if word]
     matches = [match for word in words if (match := _WORD.fullmatch(word))]
     if len(matches) != 1:
@@ -137,16 +137,16 @@ def _top(folder: _Folder) -> _Folder:
 
 def _splits(names: Sequence[str]) -> dict[str, str]:
     """Folder -> part, of those named like splits. Other words are allowed when all have the same: pets_train."""
-    found = {name: both for name in names if (both := _split_and_rest(name))}
+    found = {name: both for name in names if (both := split_and_rest(name))}
     same = len(found) > 1 and len({rest for _, rest in found.values()}) == 1
-    return {name: part for name, (part, rest) in found.items() if same or set(rest) <= _FILLERS}
+    return {name: part for name, (part, rest) in found.items() if same or set(rest) <= FILLERS}
 
 
 def _inside(folder: _Folder, part: str) -> _Folder:
     """seg_train/seg_train/CLASS and train/images/CLASS: the folder that holds the classes."""
     while not folder.files and len(folder.folders) == 1:
         (inner,) = folder.folders.values()
-        if split_of(inner.name) != part and inner.name != folder.name and inner.name.lower() not in _PICTURES:
+        if split_of(inner.name) != part and inner.name != folder.name and inner.name.lower() not in PICTURES:
             break
         folder = inner
     return folder
@@ -255,10 +255,10 @@ def _check_clear(root: _Folder) -> None:
         )
         raise fault("layout_ambiguous", detail, file=first[0])
     names = {name.lower() for name in root.folders}
-    if names & _MASKS and names <= _MASKS | _PICTURES:
+    if names & MASKS and names <= MASKS | PICTURES:
         detail = (
             f"the folders {', '.join(sorted(root.folders))} look like pictures with their masks, not like classes; "
-            "this format is for classification"
+            "--problem segmentation reads these, and says what is missing"
         )
         raise fault("task_unsupported", detail, file=min(root.folders))
 

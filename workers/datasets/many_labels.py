@@ -96,6 +96,13 @@ def check_names(names: Sequence[str], file: str) -> None:
         raise fault("labels_invalid", detail, file=file, allowed=[2, MAX_CLASSES])
 
 
+def check_varied(y: Array, file: str) -> None:
+    """Raises `too_few_classes` where no label is on some samples and off on others. y: (N, K)."""
+    if ((y == y[0]).all(axis=0)).all():
+        detail = f"{file}: no label is on some samples and off on others: there is nothing to learn"
+        raise fault("too_few_classes", detail, file=file)
+
+
 def separator(cells: Sequence[str], among: Sequence[str] = SEPARATORS) -> str:
     """The first of `among` that stands between texts in any cell, "" for none."""
     return next((mark for mark in among if any(len(parts_of(cell, mark)) > 1 for cell in cells)), "")

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from archsmith.errors import InvalidDataset
 from workers.datasets.raw import Array, fault
 from workers.datasets.strata import UNKNOWN
 
@@ -61,9 +60,10 @@ def classes_of(
         values, not_judged = found, None
         if len(found) > MAX_COLOURS:
             detail = f"{what} hold {len(found)} different colours; masks hold a colour a class, at most {MAX_COLOURS}"
-            raise _blurred(f"{detail}. Scaled with smooth edges, or once JPEG? Save them from the source again")
+            detail += ". Scaled with smooth edges, or once JPEG? Save them from the source again"
+            raise fault("mask_blurred", detail)
     else:
-        _check_sharp(pixels, what)
+        check_sharp(pixels, what)
         values, not_judged = _judged(found, what)
     if len(values) > MAX_VALUES:
         detail = f"{what} hold {len(values)} different values, and a pixel's class is one of at most {MAX_VALUES}"
@@ -80,27 +80,20 @@ def colour_name(value: int) -> str:
     return f"#{value:06x}"
 
 
-def _blurred(detail: str) -> InvalidDataset:
-    return fault("mask_blurred", detail)
-
-
-def _check_sharp(pixels: Mapping[int, int], what: str) -> None:
+def check_sharp(pixels: Mapping[int, int], what: str, *, verb: str = "hold", file: str = "") -> None:
     """Raises `mask_blurred` for masks of 0 and 255 with rare values between: edges that were smoothed."""
     total = sum(pixels.values())
     strong = {value for value, count in pixels.items() if count >= STRONG * total}
+    ends = {value <= 5 for value in strong if value <= 5 or value >= 250}
+    between = [value for value in strong if 5 < value < 250]
     weak = [value for value in pixels if value not in strong]
     low, high = sum(0 < value < 128 for value in weak), sum(128 <= value < 255 for value in weak)
-    if (
-        max(pixels) <= 255
-        and all(value <= 5 or value >= 250 for value in strong)
-        and min(low, high) >= 2
-        and low + high >= 5
-    ):
+    if max(pixels) <= 255 and len(ends) == 2 and not between and min(low, high) >= 2 and low + high >= 5:
         detail = (
-            f"{what} hold {len(pixels)} values, most pixels 0 or 255 and few between: edges were smoothed, by scaling or "
-            "as JPEG, and a value between is no class. Save them as 0 and 255 (value > 127), or number classes from 0"
+            f"{what} {verb} {len(pixels)} values, most pixels 0 or 255, few between: edges were smoothed, by scaling "
+            "or as JPEG; a value between is no class. Save them as 0 and 255 (value > 127), or number classes from 0"
         )
-        raise _blurred(detail)
+        raise fault("mask_blurred", detail, file=file)
 
 
 def _judged(found: Sequence[int], what: str) -> tuple[list[int], int | None]:

@@ -36,7 +36,7 @@ def as_masks(
         for rows in pieces(y):
             pixels.update(counted(_codes(y, rows, file=files[part])))
     classes = classes_of(pixels, what=f"the masks {first}", colours=colours.pop(), names=names)
-    stored = {}
+    stored: dict[str, Array] = {}
     for part, y in found.items():
         shape = _plane(y).shape[:3]
         out = np.lib.format.open_memmap(scratch / f"masks-{part}.npy", mode="w+", dtype=np.uint8, shape=shape)

@@ -21,8 +21,8 @@ import numpy as np
 from archsmith.errors import InvalidDataset
 from workers.datasets.archive import MAX_BYTES, check_growth, is_zip, open_archive
 from workers.datasets.files import text_of
+from workers.datasets.given_answers import of_cells
 from workers.datasets.given_split import PARTS
-from workers.datasets.labels import as_classes
 from workers.datasets.raw import MAX_VOLUME_SIDE, Array, RawDataset, fault, stored_dtype
 
 ENDINGS = (".nii", ".nii.gz")
@@ -47,16 +47,16 @@ class _Volume:
     part: str
 
 
-def read(sources: Sequence[Path], *, scratch: Path) -> RawDataset:
-    """sources: a folder, or one zip archive. Raises InvalidDataset."""
+def read(sources: Sequence[Path], *, scratch: Path, problem: str | None = None) -> RawDataset:
+    """sources: a folder, or one zip archive. problem: the option. Raises InvalidDataset."""
     files, ignored = _files(sources, scratch=scratch)
     volumes = sorted(_places(files), key=lambda v: (("train", "val", "test").index(v.part), v.name))
     if all(volume.part != "train" for volume in volumes):
         raise fault("layout_invalid", f"there are no training volumes; wanted is {LAYOUT}", allowed=LAYOUT)
     volumes, corrupt = _readable(volumes, scratch=scratch)
     x, remarks = _stacked(volumes, scratch=scratch)
-    labels = np.array([volume.label for volume in volumes])
-    classes = as_classes({"all": labels}, files={"all": LABELS if LABELS in _names(files) else "the folders"})
+    labels = {"all": [volume.label for volume in volumes]}
+    classes = of_cells(labels, files={"all": LABELS if LABELS in _names(files) else "the folders"}, asked=problem)
     parts = {}
     for part in dict.fromkeys(volume.part for volume in volumes):
         rows = [row for row, volume in enumerate(volumes) if volume.part == part]
@@ -67,8 +67,9 @@ def read(sources: Sequence[Path], *, scratch: Path) -> RawDataset:
         dtype=stored_dtype(x, file="the volumes"),
         y=classes.y["all"],
         class_names=classes.names,
+        problem=classes.problem,
         parts=parts,
-        warnings=remarks,
+        warnings=(*remarks, *classes.warnings),
         ignored=ignored,
         corrupt=corrupt,
     )

@@ -23,6 +23,8 @@ EXTREME = 3.0
 FULL_DEPTH = 2**15
 """Where the upper half of 16 bits is in use, the upper 8 bits are the picture; below, 10, 12 or 14 bits were stored."""
 HEAD_BYTES = 256 * 1024
+ORIENTATION = 0x0112
+"""The tag of EXIF."""
 
 Fit = Literal["auto", "crop", "pad"]
 FITS: tuple[str, ...] = get_args(Fit)
@@ -161,16 +163,35 @@ def _eight_bits(picture: Image.Image) -> Image.Image:
     return picture.convert("RGB")
 
 
-def _fitted(picture: Image.Image, side: int, fit: Fit) -> Image.Image:
-    """crop: the shorter side becomes `side` and the middle is cut out. pad: the longer side does, on black."""
+def _fitted(
+    picture: Image.Image, side: int, fit: Fit, method: Image.Resampling = Image.Resampling.BICUBIC
+) -> Image.Image:
+    """crop: the shorter side becomes `side` and the middle is cut out. pad: the longer side does, on black (0)."""
     if fit == "crop" or (fit == "auto" and not is_extreme((picture.height, picture.width))):
-        return ImageOps.fit(picture, (side, side), method=Image.Resampling.BICUBIC)
+        return ImageOps.fit(picture, (side, side), method=method)
     scale = side / max(picture.size)
     width, height = (max(1, round(scale * length)) for length in picture.size)
     ground = Image.new(picture.mode, (side, side), 0)
-    scaled = picture.resize((width, height), Image.Resampling.BICUBIC)
+    scaled = picture.resize((width, height), method)
     ground.paste(scaled, ((side - width) // 2, (side - height) // 2))
     return ground
+
+
+def fitted_codes(codes: Array, *, side: int, fit: Fit) -> tuple[Array, Array]:
+    """(side, side) int32 of (H, W) int32, cut or padded as the picture is, never mixed; and which are no padding."""
+    picture = Image.fromarray(codes)
+    inside = _fitted(Image.new("L", picture.size, 1), side, fit, Image.Resampling.NEAREST)
+    scaled = _fitted(picture, side, fit, Image.Resampling.NEAREST)
+    return np.asarray(scaled, dtype=np.int32), np.asarray(inside) > 0
+
+
+def turned(content: bytes) -> int:
+    """EXIF's orientation of a picture, 1 for one that is stored upright. content: at least the file's beginning."""
+    try:
+        orientation = Image.open(io.BytesIO(content), formats=FORMATS).getexif().get(ORIENTATION, 1)
+    except UNREADABLE:
+        return 1
+    return orientation if orientation in range(1, 9) else 1
 
 
 # ---- more than 8 bits

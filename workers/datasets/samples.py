@@ -128,10 +128,23 @@ def _pairs(arrays: NamedArrays, problem: str | None) -> dict[str, tuple[str, str
 def _pair(arrays: NamedArrays, x_name: str, y_name: str, *, last: bool) -> tuple[Array, Array, str]:
     x, y = arrays.read(x_name), arrays.read(y_name, kinds=NUMBERS + TEXTS)
     count = y.size if y.size == max(y.shape) else len(y)
-    if last and y.ndim == 3 and x.shape[-1] == y.shape[-1] and len(x) != len(y):
+    if last and y.ndim == 3 and _masks_last(x, y, y_name):
         said = f"{x_name} and {y_name} have their {y.shape[-1]} samples along the last axis"
         return np.moveaxis(x, -1, 0), np.moveaxis(y, -1, 0), said
     if last and x.ndim in (3, 4, 5) and len(x) != count and x.shape[-1] == count:
         said = f"{x_name} of shape {x.shape} has its {count} samples along the last axis"
         return np.moveaxis(x, -1, 0), y, said
     return x, y, ""
+
+
+def _masks_last(x: Array, y: Array, file: str) -> bool:
+    """Whether samples lie along the last axis of (H, W, N) or (H, W, C, N), and of masks (H, W, N).
+
+    Raises `shape_invalid` where pictures of one channel are no squares, so that it cannot be told.
+    """
+    if x.shape[:2] != y.shape[:2] or x.shape[-1] != y.shape[-1]:
+        return False
+    if x.ndim == 4 or len({y.shape[0] == y.shape[1], y.shape[1] == y.shape[2]}) > 1:
+        return x.ndim == 4 or y.shape[0] == y.shape[1]
+    detail = f"whether the samples of {file}, of shape {y.shape}, lie along its first or last axis cannot be told"
+    raise fault("shape_invalid", f"{detail}: give pictures an axis for their channel, (H, W, 1, N)", file=file)

@@ -6,27 +6,31 @@
 
 Pictures are square, rows one after the other, of one channel, or of three where only a third of the values is a square:
 then the three values of a pixel lie together (H, W, C), which is said. The label's column is label, class, target,
-emotion or y. A column split or Usage, or files named train, val and test, give the split.
+emotion or y; without one the other columns are the targets of a regression, or labels of 0 and 1, see `label_columns`.
+A column split or Usage, or files named train, val and test, give the split.
 """
 
-import math
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from workers.datasets.given_answers import Answers, of_cells
 from workers.datasets.given_split import PARTS
-from workers.datasets.labels import as_classes
-from workers.datasets.raw import MAX_SIDE, Array, RawDataset, fault, stack_parts
+from workers.datasets.label_columns import Columns, row_answers
+from workers.datasets.raw import Array, RawDataset, fault, stack_parts
 from workers.datasets.scale import scale_warnings
+from workers.datasets.table_shape import PLACE, picture_shape
+from workers.datasets.targets import as_targets
 from workers.datasets.texts import tidy
 
 LABELS = ("label", "labels", "class", "target", "emotion", "y")
 SPLITS = ("split", "usage", "subset")
 USAGES = PARTS | {"publictest": "val", "privatetest": "test"}
+INDEX = ("", "index", "unnamed: 0", "id", "imageid", "image_id", "row", "row_id")
 ONE = ("pixels", "image", "pixel_values")
 MAX_COLUMNS = 3 * 224 * 224 + 100
 MIN_NAMELESS = 64
@@ -35,12 +39,14 @@ BLOCK = 32 * 1024**2
 """Bytes of text at a time; a line must fit in."""
 MAX_VALUES = 2**30
 _PIXEL = re.compile(r"(?:pixel|pix|px|p)?[ _.-]?(\d+)", re.IGNORECASE)
-_PLACE = re.compile(r"(\d+)x(\d+)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Columns:
-    """names: of all columns. label, split: names, split perhaps "". pixels: names in the order of the picture."""
+    """names: of all columns. label, split: names, "" for none. pixels: names in the order of the picture.
+
+    answers: names of several columns of answers, () where `label` is the only one.
+    """
 
     names: tuple[str, ...]
     label: str
@@ -48,53 +54,110 @@ class _Columns:
     pixels: tuple[str, ...]
     others: tuple[str, ...]
     nameless: bool
+    answers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Table:
-    """x: (N, P) float32, a file. labels, splits: (N,) texts."""
+    """x: (N, P) float32, a file. labels, splits: (N,) texts. cells: (N, columns) texts of `columns.answers`."""
 
     file: str
     x: Array
     labels: Array
     splits: Array
+    cells: Array
     columns: _Columns
     whole: bool
 
 
-def read(sources: Sequence[Path], *, scratch: Path) -> RawDataset:
-    """sources: one file, or files of the parts. Raises InvalidDataset."""
+def read(sources: Sequence[Path], *, scratch: Path, problem: str | None = None) -> RawDataset:
+    """sources: one file, or files of the parts. problem: the option. Raises InvalidDataset."""
     files = sorted(sources[0].glob("*.csv")) if len(sources) == 1 and sources[0].is_dir() else list(sources)
     if not files:
         raise fault("file_missing", f"there is no .csv file in {sources[0].name}")
     tables: list[_Table] = []
     remarks: list[str] = []
     for path in files:
-        columns = _columns(path, remarks, several=len(files) > 1)
+        columns = _columns(path, remarks, several=len(files) > 1, problem=problem)
         if columns is not None:
             tables.append(_table(path, columns, scratch=scratch))
+    tables = _answered(tables, remarks)
     found = _by_part(tables)
     files_of = {part: ", ".join(dict.fromkeys(t.file for t, _ in rows)) for part, rows in found.items()}
     whole = all(table.whole for table in tables)
     x = {part: _stacked(part, rows, scratch=scratch, whole=whole) for part, rows in found.items()}
-    labels = {part: np.concatenate([table.labels[keep] for table, keep in rows]) for part, rows in found.items()}
-    classes = as_classes(labels, files=files_of)
-    shape = _shape(tables, remarks)
+    answers = _answers(tables, found, files_of, problem)
+    first = tables[0]
+    shape = picture_shape(first.x.shape[1], first.columns.pixels, file=first.file, remarks=remarks)
     order = ("train", "val", "test")
-    given = {part: (_pictures(x[part], shape), classes.y[part]) for part in order if part in x}
+    given = {part: (_pictures(x[part], shape), answers.y[part]) for part in order if part in x}
     stacked, y, parts = stack_parts(given, file=files[0].name)
     return RawDataset(
         format="table",
         pieces=stacked,
         dtype=np.dtype(np.uint8 if whole else np.float32),
         y=y,
-        class_names=classes.names,
+        class_names=answers.names,
+        problem=answers.problem,
         parts=parts,
-        warnings=(*dict.fromkeys(remarks), *scale_warnings({part: a for part, (a, _) in given.items()}, files_of)),
+        warnings=(
+            *dict.fromkeys(remarks),
+            *answers.warnings,
+            *scale_warnings({part: a for part, (a, _) in given.items()}, files_of),
+        ),
     )
 
 
-def _columns(path: Path, remarks: list[str], *, several: bool) -> _Columns | None:
+def _answered(tables: Sequence[_Table], remarks: list[str]) -> list[_Table]:
+    """Without those that have no column of labels where others have one."""
+    labelled = [table for table in tables if not table.columns.answers]
+    if labelled:
+        remarks += [_left_out(table.file) for table in tables if table.columns.answers]
+    return labelled or list(tables)
+
+
+def _left_out(file: str) -> str:
+    return f"{file} has no column of labels ({', '.join(LABELS)}) and is left out"
+
+
+def _answers(
+    tables: Sequence[_Table],
+    found: Mapping[str, Sequence[tuple[_Table, Array]]],
+    files: Mapping[str, str],
+    problem: str | None,
+) -> Answers:
+    """Of each part, of the one column of labels, or of several columns."""
+    asked = tables[0].columns.answers
+    if not asked:
+        cells = {part: np.concatenate([table.labels[keep] for table, keep in rows]) for part, rows in found.items()}
+        one = of_cells({part: column.tolist() for part, column in cells.items()}, files=files, asked=problem)
+        return replace(one, names=(tables[0].columns.label,)) if one.problem == "regression" else one
+    for table in tables:
+        if table.columns.answers != asked:
+            detail = (
+                f"{table.file} has other columns of answers than {tables[0].file}: {', '.join(table.columns.answers)}"
+            )
+            raise fault("table_invalid", detail, file=table.file)
+    rows = np.concatenate([table.cells[keep] for own in found.values() for table, keep in own])
+    named = asked.index(tables[0].columns.label) if tables[0].columns.label else None
+    columns = Columns(
+        file=tables[0].file, titles=asked, cells=[rows[:, n].tolist() for n in range(len(asked))], named=named
+    )
+    answered = row_answers(columns, problem)
+    if answered is not None and answered.broken is not None:
+        raise answered.broken
+    if answered is None:
+        missing = f"columns of numbers, or of 0 and 1, or one of {', '.join(LABELS)}"
+        detail = f"{tables[0].file} has no answers: {missing}; its other columns are {', '.join(asked[:8])}"
+        raise fault("table_invalid", detail, file=tables[0].file)
+    ends = np.cumsum([sum(len(keep) for _, keep in own) for own in found.values()])[:-1]
+    y = dict(zip(found, np.split(answered.values, ends), strict=True))
+    if answered.problem == "regression":
+        y, _, _ = as_targets(y, files=files, names=answered.names)
+    return Answers(problem=answered.problem, y=y, names=answered.names, warnings=answered.warnings)
+
+
+def _columns(path: Path, remarks: list[str], *, several: bool, problem: str | None) -> _Columns | None:
     """What the first line says. None, with a remark, for a file without labels beside others (Kaggle's test.csv)."""
     heads = _first_line(path)
     if all(re.fullmatch(r"-?[0-9.]+(e-?\d+)?", head) for head in heads):
@@ -102,8 +165,15 @@ def _columns(path: Path, remarks: list[str], *, several: bool) -> _Columns | Non
     label = next((head for want in LABELS for head in heads if head.lower() == want), "")
     split = next((head for head in heads if head.lower() in SPLITS), "")
     pixels, others = _pixels(path, [head for head in heads if head not in (label, split)])
+    answers = tuple(head for head in others if head.lower() not in INDEX)
+    if pixels and answers and (problem in ("regression", "multilabel") or (not label and problem is None)):
+        answers = (label, *answers) if label else answers
+        unused = tuple(head for head in others if head not in answers)
+        return _Columns(
+            names=tuple(heads), label=label, split=split, pixels=pixels, others=unused, nameless=False, answers=answers
+        )
     if not label and several and pixels:
-        remarks.append(f"{path.name} has no column of labels ({', '.join(LABELS)}) and is left out")
+        remarks.append(_left_out(path.name))
         return None
     if not label or not pixels:
         missing = "column of labels, " + ", ".join(LABELS) if not label else "columns pixel0, pixel1, … or 1x1, 1x2, …"
@@ -152,7 +222,7 @@ def _pixels(path: Path, heads: Sequence[str]) -> tuple[tuple[str, ...], tuple[st
     """The columns of pixels in the order of the picture, and the other columns."""
     if one := [head for head in heads if head.lower() in ONE]:
         return (one[0],), tuple(head for head in heads if head != one[0])
-    places = {head: (int(m[1]), int(m[2])) for head in heads if (m := _PLACE.fullmatch(head))}
+    places = {head: (int(m[1]), int(m[2])) for head in heads if (m := PLACE.fullmatch(head))}
     numbers = {head: (0, int(m[1])) for head in heads if (m := _PIXEL.fullmatch(head))}
     found = places or numbers
     ordered = sorted(found, key=lambda head: found[head])
@@ -170,23 +240,31 @@ def _table(path: Path, columns: _Columns, *, scratch: Path) -> _Table:
     """Two passes in one: values go to a growing file, labels are kept."""
     labels: list[str] = []
     splits: list[str] = []
+    cells: list[list[str]] = [[] for _ in columns.answers]
+    count = 0
     target = scratch / f"table-{len(list(scratch.iterdir()))}.bin"
     width, whole = 0, True
     with target.open("wb") as out:
         for batch in _batches(path, columns):
-            values = _values(path, batch, columns, len(labels))
+            values = _values(path, batch, columns, count)
+            count += len(values)
             width = width or values.shape[1]
-            if values.shape[1] != width or (len(labels) + len(values)) * width > MAX_VALUES:
+            if values.shape[1] != width or count * width > MAX_VALUES:
                 detail = f"{path.name} holds pictures of different sizes, or more than {MAX_VALUES} values"
                 raise fault("table_invalid", detail, file=path.name)
             whole = whole and bool(((values >= 0) & (values <= 255) & (values == np.floor(values))).all())
             out.write(values.tobytes())
-            labels += _words(batch, columns.label)
+            labels += _words(batch, columns.label) if columns.label else []
+            for column, name in zip(cells, columns.answers, strict=True):
+                column.extend(_words(batch, name))
             splits += _words(batch, columns.split) if columns.split else []
-    if not labels:
+    if not count:
         raise fault("file_empty", f"{path.name} holds no line below the names of its columns", file=path.name)
-    x = np.memmap(target, dtype=np.float32, mode="r", shape=(len(labels), width))
-    return _Table(file=path.name, x=x, labels=np.array(labels), splits=np.array(splits), columns=columns, whole=whole)
+    x = np.memmap(target, dtype=np.float32, mode="r", shape=(count, width))
+    return _Table(
+        file=path.name, x=x, labels=np.array(labels), splits=np.array(splits), cells=np.array(cells).T, columns=columns,
+        whole=whole,
+    )  # fmt: skip
 
 
 def _words(batch: Any, name: str) -> list[str]:
@@ -200,9 +278,12 @@ def _batches(path: Path, columns: _Columns) -> Iterator[Any]:
 
     pa.set_memory_pool(pa.system_memory_pool())  # bounded as a whole by `ingest.limit_process`
     spread = len(columns.pixels) > 1
-    types = {columns.label: pa.string(), **dict.fromkeys(columns.pixels, pa.float32() if spread else pa.string())}
-    wanted = [columns.label, *([columns.split] if columns.split else []), *columns.pixels]
-    types |= {columns.split: pa.string()} if columns.split else {}
+    texts = tuple(dict.fromkeys(name for name in (columns.label, columns.split, *columns.answers) if name))
+    types = {
+        **dict.fromkeys(texts, pa.string()),
+        **dict.fromkeys(columns.pixels, pa.float32() if spread else pa.string()),
+    }
+    wanted = [*texts, *columns.pixels]
     try:
         with csv.open_csv(
             path,
@@ -268,7 +349,7 @@ def _by_part(tables: Sequence[_Table]) -> dict[str, list[tuple[_Table, Array]]]:
         else:
             name = table.file.lower()
             part = "test" if "test" in name else "val" if "val" in name else "train"
-            parts = np.full(len(table.labels), part if len(tables) > 1 else "train")
+            parts = np.full(len(table.x), part if len(tables) > 1 else "train")
         for part in dict.fromkeys(parts.tolist()):
             found.setdefault(part, []).append((table, np.flatnonzero(parts == part)))
     if "train" not in found:
@@ -293,27 +374,6 @@ def _stacked(part: str, rows: Sequence[tuple[_Table, Array]], *, scratch: Path, 
             out[start : start + len(piece)] = table.x[piece]
             start += len(piece)
     return out
-
-
-def _shape(tables: Sequence[_Table], remarks: list[str]) -> tuple[int, int, int]:
-    """(H, W, C) of the values of a picture. Raises `shape_invalid`."""
-    table = tables[0]
-    values, last = table.x.shape[1], table.columns.pixels[-1]
-    if (m := _PLACE.fullmatch(last)) and values > 1:
-        first = _PLACE.fullmatch(table.columns.pixels[0])
-        base = int(first[1]) if first else 0
-        sides = int(m[1]) - base + 1, int(m[2]) - base + 1
-        if math.prod(sides) == values and max(sides) <= MAX_SIDE:
-            return (*sides, 1)
-    for channels in (1, 3):
-        side = math.isqrt(values // channels)
-        if side * side * channels == values and 1 < side <= MAX_SIDE:
-            if channels == 3:
-                said = f"{table.file}: {values} values a picture are read as {side}×{side} pixels of three values, the"
-                remarks.append(f"{said} three of a pixel together (H, W, C)")
-            return side, side, channels
-    detail = f"{table.file} has {values} pixels a picture, which are no square, with one or three values a pixel"
-    raise fault("shape_invalid", f"{detail}; name the columns 1x1, 1x2, … for other shapes", file=table.file)
 
 
 def _pictures(x: Array, shape: tuple[int, int, int]) -> Array:

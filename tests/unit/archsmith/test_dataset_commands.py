@@ -71,7 +71,8 @@ def test_show_of_graphs_and_of_old_and_sound_data_sets(service: FakeService, arc
 def test_list_has_sizes_and_numbers_of_warnings(service: FakeService, archsmith: Archsmith) -> None:
     service.on("GET", "/v1/datasets", answer({"items": [VIEW]}))
     ran = archsmith("dataset", "list")
-    assert ["pets", "images", "3×64×64", "2", "image", "2,000", "2"] in [line.split() for line in ran.out.splitlines()]
+    row = ["pets", "images", "3×64×64", "2", "image", "classification", "2,000", "2"]
+    assert row in [line.split() for line in ran.out.splitlines()], "of a service before there were problems"
 
 
 def test_delete_is_refused_with_the_reason(service: FakeService, archsmith: Archsmith) -> None:

@@ -14,13 +14,18 @@ from hypothesis import strategies as st
 
 from archsmith.errors import InvalidDataset
 from tests.effort import share
+from tests.unit.workers.answer_sources import ANSWER_SOURCES
 from tests.unit.workers.array_sources import SOURCES
 from tests.unit.workers.graph_sources import graph_tables, write_graph, write_tu
 from tests.unit.workers.sources import write_zip
 from workers.datasets import DatasetInfo, DataStore
 from workers.datasets.ingest import ingest
 
-CHECKED = ("npz", "nifti", "graph npz", "graph csv", "tu")
+CHECKED = (
+    *("npz", "nifti", "graph npz", "graph csv", "tu"),
+    *("npz numbers", "npz labels", "npz masks", "pictures with numbers", "pictures with labels", "tu numbers"),
+    *("npz graphs", "pictures with masks"),
+)
 """In zip archives, whose bytes have check sums, but for the names of their members: an array of another name is not
 used, which is told."""
 GRAPHS = {
@@ -28,7 +33,7 @@ GRAPHS = {
     "graph csv": ("graph", lambda folder: [write_zip(folder / "a.zip", graph_tables())]),
     "tu": ("tu", lambda folder: [write_tu(folder / "a.zip")]),
 }
-ALL = {**SOURCES, **GRAPHS}
+ALL = {**SOURCES, **ANSWER_SOURCES, **GRAPHS}
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +92,7 @@ def attempt(name: str, sources: list[Path], seed: int) -> DatasetInfo | None:
         data = store.open("sample", seed=0)
         assert np.isfinite(np.asarray(data.x, dtype=np.float64)).all()
         assert info.classes == len(info.class_names) == len(info.counts)
+        assert np.isfinite(np.asarray(data.y, dtype=np.float64)).all()
         return info
 
 
@@ -102,6 +108,6 @@ def test_damaged_files_are_read_right_or_refused(sources: dict[str, list[Path]],
         info = attempt(name, sources[name], seed)
         told = ("corrupt_files", "ignored_files", "warnings")
         if info is not None and name in CHECKED and all(info.report[kind] == good.report[kind] for kind in told):
-            assert (info.sha256, info.class_names) == (good.sha256, good.class_names)
+            assert (info.sha256, info.class_names, info.problem) == (good.sha256, good.class_names, good.problem)
 
     check()

@@ -104,13 +104,12 @@ def test_class_folders_stay_where_a_table_says_the_same(tmp_path: Path, store: D
 
 
 BAD = {
-    "a quantity": (table(*(f"p{n:02},{n}.5" for n in range(COUNT))), "label_not_class"),
     "twice": (table(*plain(), "p00.png,cat"), "table_invalid"),
     "many absent": (table(*plain(), "x.png,cat", "y.png,cat", "z.png,cat"), "file_missing"),
     "an unknown split": (table(*(f"{r},fold1" for r in plain()), head="file,label,split"), "table_invalid"),
     "one class": (table(*(f"p{n:02},cat" for n in range(COUNT))), "too_few_classes"),
     "uneven": (table(*plain(), "p00.png"), "columns_invalid"),
-    "two marks": (table(*(f"p{n:02},1,1" for n in range(COUNT)), head="file,a,b"), "table_invalid"),
+    "two marks in each row": (table(*(f"p{n:02},1,1" for n in range(COUNT)), head="file,a,b"), "too_few_classes"),
     "no word for the class": (table(*(f"p{n:02},x,{n}" for n in range(COUNT)), head="file,a,b"), "table_invalid"),
     "latin 1": (table(*(f"p{n:02},f{n % 2}\xfc" for n in range(COUNT))).decode().encode("latin-1"), "text_invalid"),
 }

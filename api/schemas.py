@@ -12,6 +12,7 @@ from api.body import Strict
 from api.budget_schemas import BudgetRequest
 from api.faults import DATASET_NAME, JOB_ID, NAME
 from api.plan_schemas import PlanRequest
+from api.weights_schema import ClassWeights
 from archsmith.formats import FORMATS, PROBLEMS
 from search.compress import DEFAULT
 from search.objective import FORMS, MAXIMIZED, MINIMIZED
@@ -194,16 +195,14 @@ class ObjectiveRequest(Strict):
         )
 
 
-Weights = Annotated[list[Annotated[float, Field(gt=0, le=1e6)]], Field(min_length=1, max_length=10_000)]
-
-
 class TrialRequest(Strict):
     """The resources and the training of each trial.
 
     scheduler: null = asha in a planned job, none in any other. batch_size: null = by the plan, 128 without one.
     loss: what is minimised, one that suits the data set's problem; "auto" is cross_entropy for classes and masks,
-    binary_cross_entropy for labels, mse for numbers. class_weights: what each class counts in the loss; "balanced" =
-    all classes together alike, or a number for each class (label), in the order of the data set's class_names.
+    squared_steps for classes in an order, binary_cross_entropy for labels, mse for numbers. class_weights: what each
+    class counts in the loss; "balanced" = all classes together alike, or a number for each class (label), in the order
+    of the data set's class_names.
     """
 
     cpus: Annotated[float, Field(ge=0.5, le=4096)] = TrialSpec().cpus
@@ -216,7 +215,7 @@ class TrialRequest(Strict):
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     layout: Literal["auto", "nchw", "nhwc"] = "auto"
     loss: Literal["auto", *all_of(LOSSES)] = "auto"  # type: ignore[valid-type]
-    class_weights: Literal["none", "balanced"] | Weights = "none"
+    class_weights: ClassWeights = "none"  # type: ignore[assignment]
 
     def spec(self, *, planned: bool) -> TrialSpec:
         scheduler = self.scheduler or ("asha" if planned else "none")

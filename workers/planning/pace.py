@@ -21,6 +21,7 @@ from space.constraint import Constraint
 from space.space import Space, replay
 from workers.datasets import Dataset
 from workers.datasets.raw import Array
+from workers.datasets.strata import BINS
 from workers.finalists.plan import is_its_own
 from workers.train.job_data import JobData
 from workers.train.numerics import Numerics
@@ -73,7 +74,7 @@ def inputs_without_pace(spec: JobSpec, dataset: Dataset, *, slots: int) -> PlanI
         val_samples=len(dataset.search_val),
         final_samples=len(dataset.final_train),
         input_shape=tuple(dataset.info.input_shape),
-        classes=dataset.classes,
+        classes=max(dataset.classes, BINS) if dataset.problem == "regression" else dataset.classes,
         class_sizes=_class_sizes(train.y, dataset),
         task=dataset.task,
         step_s=1.0,

@@ -1,6 +1,7 @@
 """What is told of the answers on the test split is what scikit-learn says of them, and short for any size."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,18 +16,18 @@ RNG = np.random.default_rng(0)
 ROWS = 1000
 
 
-def told(problem: str, outputs: np.ndarray, y: np.ndarray) -> dict[str, object]:
+def told(problem: str, outputs: np.ndarray, y: np.ndarray) -> Any:
     """As it is stored and read."""
     split = Split(x=np.zeros((len(y), 1, 1, 1), np.uint8), y=y)
     found = answered(problem, OnTest(outputs=outputs, y=y, split=split))
-    return json.loads(json.dumps(found, allow_nan=False))  # type: ignore[no-any-return]
+    return json.loads(json.dumps(found, allow_nan=False))
 
 
 def test_a_regression_is_told_in_the_units_of_each_target() -> None:
     y = (RNG.normal(size=(ROWS, 2)) * (1e6, 1e-3) + (0, 50)).astype(np.float32)
     outputs = (y + RNG.normal(size=y.shape) * (3e5, 2e-4)).astype(np.float32)
     found = told("regression", outputs, y)
-    for k, row in enumerate(found["targets"]):  # type: ignore[arg-type]
+    for k, row in enumerate(found["targets"]):
         true, given = y[:, k].astype(float), outputs[:, k].astype(float)
         assert row["r2"] == pytest.approx(metrics.r2_score(true, given))
         assert row["mae"] == pytest.approx(metrics.mean_absolute_error(true, given))
@@ -52,13 +53,13 @@ def test_each_label_has_its_own_figures() -> None:
     found = told("multilabel", logits, y)
     assert found["samples"] == ROWS
     for k in (0, 1):
-        row = found["labels"][k]  # type: ignore[index]
+        row = found["labels"][k]
         assert row["positives"] == y[:, k].sum()
         assert row["average_precision"] == pytest.approx(metrics.average_precision_score(y[:, k], logits[:, k]))
         assert row["f1"] == pytest.approx(metrics.f1_score(y[:, k], said[:, k]))
         assert row["precision"] == pytest.approx(metrics.precision_score(y[:, k], said[:, k]))
         assert row["recall"] == pytest.approx(metrics.recall_score(y[:, k], said[:, k]))
-    never, always = found["labels"][2:]  # type: ignore[index]
+    never, always = found["labels"][2:]
     assert (never["average_precision"], never["recall"], never["f1"]) == (None, None, 0)
     assert (always["precision"], always["recall"], always["average_precision"]) == (None, 0, pytest.approx(1))
 
@@ -76,8 +77,8 @@ def test_many_columns_are_cut_and_many_classes_have_no_table(monkeypatch: pytest
     monkeypatch.setattr(module, "MOST_CLASSES", 2)
     values = RNG.normal(size=(5, 3)).astype(np.float32)
     found = told("regression", values, values)
-    assert (len(found["targets"]), len(found["points"])) == (2, 1)  # type: ignore[arg-type]
-    assert len(told("multilabel", values, (values > 0).astype(np.uint8))["labels"]) == 2  # type: ignore[arg-type]
+    assert (len(found["targets"]), len(found["points"])) == (2, 1)
+    assert len(told("multilabel", values, (values > 0).astype(np.uint8))["labels"]) == 2
     assert told("ordinal", values, values.argmax(1))["classes"] is None
 
 

@@ -33,7 +33,7 @@ class Context:
         if name not in self.store.names():
             return None
         info = self.store.describe(name)
-        return DataShape(input_shape=info.input_shape, classes=info.classes, tasks=info.tasks)
+        return DataShape(input_shape=info.input_shape, classes=info.classes, tasks=info.tasks, problem=info.problem)
 
 
 def _context(request: Request) -> Context:

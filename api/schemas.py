@@ -12,9 +12,11 @@ from api.body import Strict
 from api.budget_schemas import BudgetRequest
 from api.faults import DATASET_NAME, JOB_ID, NAME
 from api.plan_schemas import PlanRequest
+from api.weights_schema import ClassWeights
 from archsmith.formats import FORMATS, PROBLEMS
 from search.compress import DEFAULT
 from search.objective import FORMS, MAXIMIZED, MINIMIZED
+from search.problems import LOSSES, PROBLEM_SCORES, all_of
 from search.spec import (
     COMPARISONS,
     SCHEDULERS,
@@ -172,14 +174,15 @@ class ObjectiveRequest(Strict):
     """The objectives, and constraints on every architecture, such as "params <= 500000".
 
     maximize, minimize: a measure or a list of measures, together at least one. target: a soft limit on a measure,
-    combined with the score instead of a second objective. score: how trials are scored; "auto" is the AUC for links
-    and the accuracy for everything else.
+    combined with the score instead of a second objective. score: how trials are scored, one that suits the data set's
+    problem; "auto" is accuracy for classes (the AUC for links), quadratic_kappa for classes in an order,
+    mean_average_precision for labels, r2 for numbers, mean_iou for masks.
     """
 
     maximize: Maximized = Field(["score"])
     minimize: Minimized = Field([])
     target: TargetRequest | None = None
-    score: Literal["auto", "accuracy", "balanced_accuracy", "auc"] = "auto"
+    score: Literal["auto", *all_of(PROBLEM_SCORES)] = "auto"  # type: ignore[valid-type]
     constraints: Annotated[list[Annotated[str, Field(min_length=1, max_length=500)]], Field(max_length=16)] = Field([])
 
     def spec(self) -> ObjectiveSpec:
@@ -196,6 +199,10 @@ class TrialRequest(Strict):
     """The resources and the training of each trial.
 
     scheduler: null = asha in a planned job, none in any other. batch_size: null = by the plan, 128 without one.
+    loss: what is minimised, one that suits the data set's problem; "auto" is cross_entropy for classes and masks,
+    squared_steps for classes in an order, binary_cross_entropy for labels, mse for numbers. class_weights: what each
+    class counts in the loss; "balanced" = all classes together alike, or a number for each class (label), in the order
+    of the data set's class_names.
     """
 
     cpus: Annotated[float, Field(ge=0.5, le=4096)] = TrialSpec().cpus
@@ -207,6 +214,8 @@ class TrialRequest(Strict):
     learning_rate: Annotated[float, Field(gt=0, le=10)] = TrialSpec().learning_rate
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     layout: Literal["auto", "nchw", "nhwc"] = "auto"
+    loss: Literal["auto", *all_of(LOSSES)] = "auto"  # type: ignore[valid-type]
+    class_weights: ClassWeights = "none"  # type: ignore[assignment]
 
     def spec(self, *, planned: bool) -> TrialSpec:
         scheduler = self.scheduler or ("asha" if planned else "none")

@@ -94,6 +94,15 @@ def submit(
         str | None, typer.Option(help="asha or hyperband stop weak trials early; none does not.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Random seed of the search.")] = None,
+    score: Annotated[
+        str | None, typer.Option(help="What is maximised, such as balanced_accuracy [default: by the data's problem].")
+    ] = None,
+    loss: Annotated[
+        str | None, typer.Option(help="What trainings minimise, such as huber [default: by the data's problem].")
+    ] = None,
+    class_weights: Annotated[
+        str | None, typer.Option(help="balanced, or a number for each class, such as 1,5,2 [default: none].")
+    ] = None,
     watch: Watch = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only estimate the cost, from a calibration trial of some seconds.")
@@ -111,8 +120,9 @@ def submit(
     }
     document.update({key: value for key, value in plain.items() if value is not None})
     inputs.override(document, "budget", {"trials": trials, "seconds": seconds, "epochs": epochs})
-    inputs.override(document, "objective", {"constraints": constraint or None})
-    inputs.override(document, "trial", {"scheduler": scheduler})
+    inputs.override(document, "objective", {"constraints": constraint or None, "score": score})
+    weights = inputs.read_weights(class_weights)
+    inputs.override(document, "trial", {"scheduler": scheduler, "loss": loss, "class_weights": weights})
     with client_of(context, url) as client:
         if dry_run:
             _print_price(client.price(document))

@@ -45,3 +45,14 @@ def override(document: dict[str, Any], section: str, options: Mapping[str, Any])
     if given:
         before = document.get(section)
         document[section] = {**(before if isinstance(before, dict) else {}), **given}
+
+
+def read_weights(text: str | None) -> str | list[float] | None:
+    """Class weights as they are written on the command line: a word, or numbers between commas. Raises BadParameter."""
+    if text is None or text.isalpha():
+        return text
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        wanted = "balanced, none, or numbers between commas such as 1,5,2"
+        raise typer.BadParameter(f"--class-weights {text!r} cannot be read: give {wanted}") from None

@@ -33,7 +33,7 @@ import numpy.typing as npt
 import torch
 from scipy import stats
 
-from benchmarks import random_trials
+from benchmarks import answer_worlds, random_trials
 from workers.report.rank_agreement import agreement
 from workers.report.statistics import LEVEL, Gain, Scores, gain
 from workers.train.metrics import METRICS
@@ -87,6 +87,7 @@ WORLDS = (
     World(score="auc", classes=2, samples=2000),
     World(score="auc", classes=5, samples=300),
     World(score="average_precision", classes=2, samples=500),
+    World(score="quadratic_kappa", classes=5, samples=300),
 )
 
 
@@ -123,7 +124,7 @@ class Rates:
         )
 
 
-def of_scores(world: World, jobs: int, *, seed: int = 0) -> tuple[Rates, Rates]:
+def of_scores(world: World | answer_worlds.World, jobs: int, *, seed: int = 0) -> tuple[Rates, Rates]:
     """(before, today) of one score."""
     rng = np.random.default_rng([seed, world.samples, world.classes])
     pairs = [world.job(rng) for _ in range(jobs)]
@@ -253,7 +254,7 @@ def row(name: str, *cells: Any) -> str:
 
 def _scores(options: argparse.Namespace) -> None:
     print(row("scores: before -> today", '"gain"', "missed"))
-    for world in WORLDS:
+    for world in (*WORLDS, *answer_worlds.WORLDS):
         old, new = of_scores(world, options.jobs, seed=options.seed)
         name = f"{world.score}, {world.classes} classes, {world.samples} samples"
         print(row(name, f"{old.gains:.3f} -> {new.gains:.3f}", f"{old.missed:.3f} -> {new.missed:.3f}"), flush=True)

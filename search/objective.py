@@ -117,12 +117,13 @@ def soft_target_score(target: TargetSpec, score: float, measure: float) -> float
 
     absolute: score + weight * |measure / target - 1|, TuNAS (Bender et al. 2020): attracts from both sides, so that a
     search ends at the target without tuning. product: score * (measure / target) ^ weight, MnasNet (Tan et al. 2019,
-    equation 2): less is always better.
+    equation 2): less is always better. A score below 0 (R², kappa) is divided by the factor instead, or more would be.
     """
     ratio = measure / target.value
     if target.form == "absolute":
         return score + target.weight * abs(ratio - 1.0)
-    return float(score * max(ratio, SMALLEST) ** target.weight)
+    factor = max(ratio, SMALLEST) ** target.weight
+    return float(score * factor if score >= 0 else score / factor)
 
 
 def faults(spec: ObjectiveSpec, *, reproducible: bool = False) -> list[Fault]:

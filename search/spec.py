@@ -43,7 +43,7 @@ class ObjectiveSpec:
     """What is maximised and minimised, and the constraints, as expressions, that every architecture must keep.
 
     maximize, minimize: names of measures, see `search/objective.py`; together at least one.
-    score: what a trial's score is, one of those of the data set's problem (`workers.conventions.PROBLEM_SCORES`, the
+    score: what a trial's score is, one of those of the data set's problem (`search.problems.PROBLEM_SCORES`, the
     default first); "auto" is the default, for links the AUC.
     """
 

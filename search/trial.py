@@ -94,8 +94,8 @@ class Measurement:
     """One epoch of one trial, on the validation split.
 
     epoch: 1 for the first.
-    score: the objective's raw value, a fraction 0 to 1 for accuracy.
-    train_loss: mean cross entropy of the epoch, nats.
+    score: the objective's raw value, a fraction 0 to 1 for most; R² and kappa may be below 0.
+    train_loss: mean loss of the epoch, nats for cross entropy.
     seconds: wall-clock time of the epoch.
     measures: other raw measures by name; those that the job's objectives need are there from epoch 1 on.
     """

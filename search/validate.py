@@ -18,6 +18,7 @@ from search.factory import CONTROLLERS, check_options
 from search.limits import known
 from search.objective import faults as objective_faults
 from search.planning.checks import plan_faults
+from search.problems import faults as problem_faults
 from search.proposing import enqueue
 from search.proposing.constraints import most_violated
 from search.proposing.repair import repair
@@ -56,12 +57,14 @@ class DataShape:
     """What a space needs to know about a data set.
 
     input_shape: (C, H, W) of images, (C, D, H, W) of volumes, (F,) of the nodes of graphs.
-    tasks: what may be predicted from the data, the usual one first.
+    tasks: what may be predicted from the data, the usual one first. problem: of the usual one, of
+    `search.problems.PROBLEMS`; classes: K classes, labels or targets.
     """
 
     input_shape: tuple[int, ...]
     classes: int
     tasks: tuple[str, ...] = ("image",)
+    problem: str = "classification"
 
 
 def check_job(
@@ -95,6 +98,12 @@ def check_job(
             faults += below(pointer("objective", "constraints", index), error.faults)
     space = None
     if data is not None:
+        links = spec.space.get("data") == "links"
+        faults += problem_faults(
+            spec,
+            problem="classification" if links else data.problem,
+            classes=LINK_CLASSES if links else data.classes,
+        )
         try:
             space = parse_space(spec.space, data)
         except InvalidSpace as error:

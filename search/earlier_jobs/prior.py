@@ -97,7 +97,7 @@ def _training(spec: JobSpec, *, timed: bool) -> tuple[object, ...]:
     settings = (trial.batch_size or BATCH, trial.learning_rate, trial.precision, trial.layout, trial.gpus > 0)
     threads = trial.cpus if timed else None
     task = (spec.dataset, spec.space.get("data"), spec.objective.score, spec.budget.epochs)
-    return *task, threads, spec.init_from, *settings
+    return *task, threads, spec.init_from, *settings, trial.loss, trial.class_weights
 
 
 def gather(spec: JobSpec, space: SearchSpace, earlier: Sequence[Earlier]) -> list[tuple[Prior, "Trial"]]:

@@ -272,6 +272,11 @@ def half_width(samples: int, *, score: float = 0.5) -> float:
     return 1.96 * math.sqrt(score * (1.0 - score) / samples) if samples else 1.0
 
 
+def half_width_of_r2(samples: int, *, r2: float) -> float:
+    """The same of R², 0 to 1 (its large-sample variance 4 R² (1 - R²)² / n, Wishart 1931)."""
+    return 1.96 * 2.0 * math.sqrt(r2 / samples) * (1.0 - r2) if samples else 1.0
+
+
 def warnings(given: PlanInputs) -> Iterator[str]:
     width = half_width(given.val_samples)
     if width > WIDE:
@@ -283,5 +288,5 @@ def warnings(given: PlanInputs) -> Iterator[str]:
     if sizes and max(sizes) > UNEQUAL * min(sizes):
         yield (
             f"the largest class has {max(sizes) / min(sizes):.1f} times the samples of the smallest: consider the score"
-            " balanced_accuracy"
+            " balanced_accuracy and class_weights 'balanced'"
         )

@@ -13,7 +13,7 @@ def unequal_classes(score: str, info: DatasetInfo, task: str) -> str | None:
     score: of the job's objective, perhaps "auto". Links have as many pairs without a link, and the area under the ROC
     curve and balanced accuracy do not depend on the sizes of classes.
     """
-    if score_name(score, task) != "accuracy" or task != info.tasks[0] or task == "links":
+    if score_name(score, task, info.problem) != "accuracy" or task != info.tasks[0] or task == "links":
         return None
     sizes = [(count, name) for count, name in zip(info.counts, info.class_names, strict=True) if count]
     (least, small), (most, large) = min(sizes), max(sizes)
@@ -22,5 +22,5 @@ def unequal_classes(score: str, info: DatasetInfo, task: str) -> str | None:
     return (
         f"the classes are unequal: {large!r} has {most:,} samples and {small!r} {least:,} ({most / least:.1f} to 1): "
         f"never to answer {small!r} costs little accuracy; set objective.score to 'balanced_accuracy' if every class "
-        "counts alike"
+        "counts alike, and trial.class_weights to 'balanced' so that it does in the training too"
     )

@@ -20,7 +20,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from search.planning.rule import half_width, longest_final
+from search.planning.rule import half_width, half_width_of_r2, longest_final
 from search.planning.values import Plan, PlanInputs
 from search.spec import JobSpec
 from workers.finalists.plan import Final
@@ -31,17 +31,19 @@ SHARE, MOST = 1 / 3, 3
 """Of the winner's full training, for the one that chooses; and most finalists among which is chosen."""
 
 
-def close_ones(spec: JobSpec, finals: Sequence[Final], val_samples: int) -> list[Final]:
+def close_ones(spec: JobSpec, finals: Sequence[Final], val_samples: int, *, score: str = "accuracy") -> list[Final]:
     """The finalists that cannot be told apart: equally long trained, values within the 95 % interval of the best.
 
-    The interval is that of an accuracy on so many samples. [] where there is no choice.
+    The interval is that of an accuracy, or of R², on so many samples. score: its name. [] where there is no choice.
     """
     found = candidates(spec, finals)
     if not found or found[0].trial.value is None:
         return []
     first = found[0].trial
     best = first.value or 0.0
-    width = max(half_width(val_samples, score=min(1.0, max(0.0, best))), 1.0 / max(1, val_samples))
+    within = min(1.0, max(0.0, best))
+    of_score = half_width_of_r2(val_samples, r2=within) if score == "r2" else half_width(val_samples, score=within)
+    width = max(of_score, 1.0 / max(1, val_samples))
     kept = [final for final in found[:MOST] if final.trial.epochs == first.epochs and final.trial.value is not None]
     kept = [final for final in kept if best - (final.trial.value or 0.0) <= width]
     return kept if len(kept) > 1 else []

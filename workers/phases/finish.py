@@ -20,6 +20,7 @@ from workers import bundle
 from workers.cluster.tasks import run_tasks
 from workers.compress.chain import Winner
 from workers.compress.product import compress
+from workers.conventions import score_name
 from workers.datasets import Dataset, DataStore
 from workers.finalists import spare
 from workers.finalists.plan import Final, random_trials
@@ -123,7 +124,9 @@ class Finish:
             return {}
         inputs = PlanInputs.from_json((context.ledger.plan(context.job_id) or {})["inputs"])
         once = [replace(final, seeds=1) for final in finals if final.role != "fidelity"]
-        close = [replace(final, seeds=1) for final in spare.close_ones(self._spec, finals, inputs.val_samples)]
+        score = score_name(self._spec.objective.score, dataset.task, dataset.problem)
+        near = spare.close_ones(self._spec, finals, inputs.val_samples, score=score)
+        close = [replace(final, seeds=1) for final in near]
         short = self._tasks(close, numerics, dataset, first=REPETITION, plan=spare.shortened(plan))
         if not short or context.ledger.finalists(context.job_id) or context.stop.hurried:
             return spare.whole(stored(context, short), short)

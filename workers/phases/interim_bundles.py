@@ -88,7 +88,7 @@ class InterimBundles(threading.Thread):
         job = self._context.job()
         if job.state is not JobState.RUNNING or not found.is_new(job.interim_bundle):
             return False
-        provisional = found.provisional(job, score_name(job.spec.objective.score, self._dataset.task))
+        provisional = found.provisional(job, self._score_name(job))
         self._interim(job, found.trial, found.weights, provisional, {})
         return True
 
@@ -114,12 +114,15 @@ class InterimBundles(threading.Thread):
             return None
         return trial if trial.epochs >= best.epoch else None
 
+    def _score_name(self, job: Job) -> str:
+        return score_name(job.spec.objective.score, self._dataset.task, self._dataset.problem)
+
     def _publish(self, best: BestWeights, trial: Trial, job: Job) -> None:
         provisional = bundle.Provisional(
             trial=best.number,
             epochs=best.epoch,
             epochs_total=self._total,
-            score=score_name(job.spec.objective.score, self._dataset.task),
+            score=self._score_name(job),
             search_score=best.score,
             missing=tuple(missing(job, best, self._total)),
         )

@@ -20,6 +20,8 @@ from space.architecture import Architecture
 from space.constraint import Constraint
 from space.space import Space, replay
 from workers.datasets import Dataset
+from workers.datasets.raw import Array
+from workers.datasets.strata import BINS
 from workers.finalists.plan import is_its_own
 from workers.train.job_data import JobData
 from workers.train.numerics import Numerics
@@ -72,8 +74,8 @@ def inputs_without_pace(spec: JobSpec, dataset: Dataset, *, slots: int) -> PlanI
         val_samples=len(dataset.search_val),
         final_samples=len(dataset.final_train),
         input_shape=tuple(dataset.info.input_shape),
-        classes=dataset.classes,
-        class_sizes=tuple(int(count) for count in np.bincount(np.asarray(train.y), minlength=dataset.classes)),
+        classes=max(dataset.classes, BINS) if dataset.problem == "regression" else dataset.classes,
+        class_sizes=_class_sizes(train.y, dataset),
         task=dataset.task,
         step_s=1.0,
         score_s=0.0,
@@ -88,6 +90,12 @@ def inputs_without_pace(spec: JobSpec, dataset: Dataset, *, slots: int) -> PlanI
         random_arm=spec.finalists.random_arm and not is_its_own(spec),
         full_comparison=spec.comparison == "full",
     )
+
+
+def _class_sizes(y: Array, dataset: Dataset) -> tuple[int, ...]:
+    if dataset.problem not in ("classification", "ordinal"):
+        return ()
+    return tuple(int(count) for count in np.bincount(y, minlength=dataset.classes))
 
 
 def pace_task(spec: JobSpec, dataset: Dataset, numerics: Numerics, given: PlanInputs, batch: int) -> PaceTask:

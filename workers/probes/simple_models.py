@@ -95,7 +95,7 @@ def _measured(context: JobContext, dataset: Dataset, stage: Stage) -> StageScore
 def _tasks(context: JobContext, dataset: Dataset, stage: Stage) -> list[SimpleTask]:
     """In the final stage with what the validation split has chosen."""
     spec = context.spec
-    score = score_name(spec.objective.score, dataset.task)
+    score = score_name(spec.objective.score, dataset.task, dataset.problem)
     tasks = [SimpleTask(model=name, score=score, seed=spec.seed) for name in MODELS]
     if stage == "search":
         return tasks

@@ -12,7 +12,7 @@ import logging
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +92,9 @@ def _inputs(data: JobData, where: str) -> Sequence[Any]:
     from workers.train.recipe import Recipe
     from workers.train.trainer import TASKS
 
-    seen = TrainData.on(where, task=data.task, train=data.train, val=None, mean=data.mean, std=data.std)
+    seen = TrainData.on(
+        where, task=data.task, train=data.train, val=None, mean=data.mean, std=data.std, problem=data.problem
+    )
     task = TASKS[data.task](seen, Recipe(device=where, augment=0.0))
     return next(iter(task.whole(seen.train))).inputs
 
@@ -189,6 +191,4 @@ def _one_batch(dataset: Dataset, seed: int) -> JobData:
         rng = generator(Stream.PROXY_BATCH, seed)
         rows = np.sort(rng.choice(len(train), min(BATCH, len(train)), replace=False))
         train = Split(x=train.x[rows], y=train.y[rows])
-    return JobData(
-        key=f"{data.key}/proxies", task=data.task, train=train, val=None, test=None, mean=data.mean, std=data.std
-    )
+    return replace(data, key=f"{data.key}/proxies", train=train, val=None)

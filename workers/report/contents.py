@@ -92,7 +92,7 @@ def _result(found: Findings) -> dict[str, Any]:
         "search_score": trial.search_score,
         "final_score": winner.scores.mean,
         "final_score_sd": winner.scores.sd,
-        "score": score_name(found.job.spec.objective.score, found.dataset.task),
+        "score": score_name(found.job.spec.objective.score, found.dataset.task, found.dataset.problem),
         "measures": winner.measures,
         "winner": {
             "trial": trial.number,

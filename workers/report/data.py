@@ -11,9 +11,10 @@ def data_section(dataset: Dataset) -> dict[str, Any]:
     info = dataset.info
     findings = None if info.check is None else info.check["findings"]
     told = {finding["detail"] for finding in findings or ()}
-    links = dataset.task == "links"
+    one_class = dataset.problem in ("classification", "ordinal") and dataset.task != "links"
+    counts = split_counts(dataset.y, dataset.splits, classes=dataset.classes) if one_class else None
     return {
         "findings": findings,
         "warnings": [text for text in sentences(info) if text not in told],
-        "split_counts": None if links else split_counts(dataset.y, dataset.splits, classes=dataset.classes),
+        "split_counts": counts,
     }

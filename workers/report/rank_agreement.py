@@ -50,7 +50,7 @@ class Agreement:
 def agreement(short: Sequence[float], full: Sequence[float], everyone: Sequence[float]) -> Agreement:
     """short, full: (n,) search and final scores of the same architectures; everyone: (N,) search scores of all trials.
 
-    Final scores are fractions from 0 to 1.
+    Final scores are at most 1; R² and kappa may be below 0.
     """
     n = len(short)
     if n < 2 or len(set(short)) < 2 or len(set(full)) < 2:

@@ -8,7 +8,7 @@ from torch import Tensor
 from workers.datasets import GraphSplit, Split
 from workers.train.augment import Windows
 from workers.train.resize import smaller
-from workers.train.subset import part, stratified_order
+from workers.train.subset import part, strata_of, stratified_order
 
 AnySplit = Split | GraphSplit
 
@@ -67,14 +67,14 @@ class TrainData:
     def order(self) -> Tensor:
         """(N,) int64: the training samples in an order of which every beginning is stratified; made once."""
         if not self._orders:
-            self._orders.append(stratified_order(self.train.y))
+            self._orders.append(stratified_order(strata_of(self.train.y, self.problem)))
         return self._orders[0]
 
     def part(self, share: float) -> Tensor:
         """(n,) int64, ascending: the training samples that belong to a share of the split, see `subset.part`."""
         if share >= 1:
             return torch.arange(len(self.train.y), device=self.train.y.device)
-        return part(self.order, share, classes=len(torch.unique(self.train.y)))
+        return part(self.order, share, classes=len(torch.unique(strata_of(self.train.y, self.problem))))
 
     def at(self, side: int | None) -> "TrainData":
         """The same images or volumes with a longest side of `side` pixels; as they are if None or not above that.

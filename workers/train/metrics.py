@@ -1,6 +1,7 @@
-"""Scores of a classifier: exact, on the device of the outputs, as fractions 0 to 1.
+"""Scores: exact, on the device of the outputs. Here those of classes, as fractions 0 to 1; `of_orders`, `of_labels`,
+`of_numbers` and `of_pixels` have those of other problems.
 
-logits is (n, classes) float32 and y (n,) int64 throughout. Equal to scikit-learn's `accuracy_score`,
+logits is (n, classes) float32 and y (n,) int64 here. Equal to scikit-learn's `accuracy_score`,
 `balanced_accuracy_score`, `roc_auc_score` (macro, one against the rest) and `average_precision_score`; tests compare
 them.
 """
@@ -9,6 +10,13 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
+
+from workers.conventions import ERRORS, PROBLEM_SCORES
+from workers.train.of_labels import f1, mean_average_precision
+from workers.train.of_numbers import mae, r2, rmse
+from workers.train.of_orders import quadratic_kappa
+from workers.train.of_pixels import mean_iou, pixel_accuracy
+from workers.train.precision import area
 
 CHANCE = 0.5
 """The AUC of a split with a single class, where it is not defined."""
@@ -42,15 +50,7 @@ def average_precision(logits: Tensor, y: Tensor) -> float:
 
     logits: (n, 2), y: (n,) with at least one sample of class 1, else NaN.
     """
-    order = margin(logits).argsort(descending=True)
-    ranked, positive = margin(logits)[order], (y[order] == 1).double()
-    last = torch.ones_like(ranked, dtype=torch.bool)  # of equal values only the last is a threshold
-    last[:-1] = ranked[1:] != ranked[:-1]
-    hits = positive.cumsum(0)[last]
-    taken = torch.arange(1, len(y) + 1, device=y.device)[last]
-    recall = hits / hits[-1]
-    growth = torch.diff(recall, prepend=recall.new_zeros(1))
-    return float((hits / taken * growth).sum())
+    return area(margin(logits), y == 1)
 
 
 METRICS: dict[str, Callable[[Tensor, Tensor], float]] = {
@@ -58,15 +58,33 @@ METRICS: dict[str, Callable[[Tensor, Tensor], float]] = {
     "balanced_accuracy": balanced_accuracy,
     "auc": auc,
     "average_precision": average_precision,
+    "quadratic_kappa": quadratic_kappa,
+    "mean_average_precision": mean_average_precision,
+    "f1": f1,
+    "r2": r2,
+    "mae": mae,
+    "rmse": rmse,
+    "mean_iou": mean_iou,
+    "pixel_accuracy": pixel_accuracy,
 }
-"""Name -> function of logits (n, classes) float32 and y (n,) int64."""
+"""Name -> function of a network's outputs and y, with the shapes of the problem (`workers.datasets.raw.RawDataset`).
+
+For a regression both are in the units of the targets."""
 
 
-def measures(logits: Tensor, y: Tensor, *, task: str) -> dict[str, float]:
-    """All scores that apply to a task, by name; AUC only where y has two classes or more.
+def measures(outputs: Tensor, y: Tensor, *, task: str, problem: str = "classification") -> dict[str, float]:
+    """All scores that apply to a task and a problem, by name; AUC only where y has two classes or more.
 
-    logits: (n, classes), y: (n,).
+    outputs, y: as for METRICS.
     """
+    names = list(PROBLEM_SCORES[problem])
+    if problem == "classification":
+        return _of_classes(outputs, y, task=task)
+    names += ERRORS if problem == "regression" else ()
+    return {name: METRICS[name](outputs, y) for name in names}
+
+
+def _of_classes(logits: Tensor, y: Tensor, *, task: str) -> dict[str, float]:
     several = bool((y != y[0]).any())
     names = ["accuracy", "balanced_accuracy"]
     names += ["auc"] if several else []

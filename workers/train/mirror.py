@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from search.streams import Stream, generator
 from workers.datasets import Dataset
+from workers.datasets.strata import strata
 
 Floats = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
@@ -52,11 +53,15 @@ class MirrorTest:
 
 
 def mirrors(dataset: Dataset) -> bool:
-    """Whether pictures may be mirrored left to right, judged on the splits of the search; kept for the process."""
+    """Whether pictures may be mirrored left to right, judged on the splits of the search; kept for the process.
+
+    Classes are strata where an answer is no class: tenths of a target, so that one which depends on the side (a place,
+    an angle) says no; the rarest label.
+    """
     key = (dataset.sha256, dataset.seed)
     if key not in _KNOWN:
         train, val = (_some(rows, count) for rows, count in zip(_rows(dataset), (NEIGHBOURS, ASKED), strict=True))
-        x, y = dataset.x, dataset.y
+        x, y = dataset.x, strata(dataset.y, dataset.problem)
         _KNOWN[key] = mirror_test(_gathered(x, train), y[train], _gathered(x, val), y[val]).helps
     return _KNOWN[key]
 

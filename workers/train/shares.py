@@ -13,7 +13,8 @@ the score over other choices of n samples. For the accuracy the share is 1 or 0;
 with DeLong's components V10 and V01 (DeLong, DeLong & Clarke-Pearson 1988). `python -m benchmarks.intervals` has what
 intervals miss with and without them.
 
-logits is (n, classes) float32 and y (n,) int64 throughout. Shares are (n,) float64 on the device of the outputs.
+For classes logits is (n, classes) float32 and y (n,) int64; other problems have their scores and shares together, in
+`of_orders`, `of_labels`, `of_numbers` and `of_pixels`. Shares are (n,) float64 on the device of the outputs.
 """
 
 from collections.abc import Callable
@@ -22,12 +23,17 @@ import torch
 from torch import Tensor
 
 from workers.train.metrics import CHANCE, curves, margin
+from workers.train.of_labels import f1_shares, mean_average_precision_shares
+from workers.train.of_numbers import mae_shares, r2_shares, rmse_shares
+from workers.train.of_orders import quadratic_kappa_shares
+from workers.train.of_pixels import mean_iou_shares, pixel_accuracy_shares
+from workers.train.precision import area_shares
 
 
 def shares(name: str, logits: Tensor, y: Tensor) -> Tensor:
     """Each sample's share of the score `name`, one of `METRICS`: (n,) float32 on the CPU, whose mean is the score.
 
-    logits: (n, classes), y: (n,). Raises KeyError for another name.
+    logits, y: as for `METRICS`. Raises KeyError for another name.
     """
     return SHARES[name](logits, y).float().cpu()
 
@@ -64,20 +70,8 @@ def auc_shares(logits: Tensor, y: Tensor) -> Tensor:
 
 
 def average_precision_shares(logits: Tensor, y: Tensor) -> Tensor:
-    """Those of the average precision of class 1. logits: (n, 2), y: (n,) with at least one sample of class 1.
-
-    With P(t) of the H(t) positives among the N(t) samples at or above threshold t, the score is the mean of H / N over
-    the positives' thresholds. Its derivative by the weight of a sample s sums over the positives at or below s.
-    """
-    score, positive = margin(logits), (y == 1).double()
-    _, place = torch.unique(-score, return_inverse=True)  # place 0 has the largest value
-    hits, taken = torch.bincount(place, weights=positive).double(), torch.bincount(place).double()
-    above, upto = hits.cumsum(0), taken.cumsum(0)
-    precision, whole = above / upto, hits.sum()
-    area = float((hits * precision).sum() / whole)
-    by_hit, by_sample = (_from_here(term) / whole for term in (hits / upto, hits * above / upto**2))
-    moved = positive * ((precision[place] - area) / whole + by_hit[place]) - by_sample[place]
-    return area + len(y) * moved
+    """Those of the average precision of class 1. logits: (n, 2), y: (n,) with at least one sample of class 1."""
+    return area_shares(margin(logits), y == 1)
 
 
 SHARES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
@@ -85,6 +79,14 @@ SHARES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "balanced_accuracy": balanced_accuracy_shares,
     "auc": auc_shares,
     "average_precision": average_precision_shares,
+    "quadratic_kappa": quadratic_kappa_shares,
+    "mean_average_precision": mean_average_precision_shares,
+    "f1": f1_shares,
+    "r2": r2_shares,
+    "mae": mae_shares,
+    "rmse": rmse_shares,
+    "mean_iou": mean_iou_shares,
+    "pixel_accuracy": pixel_accuracy_shares,
 }
 """One for each of `workers.train.metrics.METRICS`."""
 
@@ -101,8 +103,3 @@ def _share_below(score: Tensor, others: Tensor) -> Tensor:
     """(n,), (m,) sorted -> (n,): the share of `others` below each score, equal ones counted half."""
     below, upto = (torch.searchsorted(others, score.contiguous(), side=side) for side in ("left", "right"))
     return (below + upto).double() / (2 * len(others))
-
-
-def _from_here(terms: Tensor) -> Tensor:
-    """(k,) -> (k,): the sum of each term and those after it."""
-    return terms.flip(0).cumsum(0).flip(0)

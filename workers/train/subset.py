@@ -1,4 +1,4 @@
-"""Parts of a training split: of each class alike, and each part within all larger ones."""
+"""Parts of a training split: of each class (stratum) alike, and each part within all larger ones."""
 
 import math
 
@@ -7,10 +7,18 @@ import torch
 from torch import Tensor
 
 from search.streams import Stream, generator
+from workers.datasets.strata import strata
+
+
+def strata_of(y: Tensor, problem: str) -> Tensor:
+    """(N,) int64 on the device of y: what `workers.datasets.strata.strata` says of answers of any shape."""
+    if problem == "segmentation":  # masks are large, and have no strata
+        return torch.zeros(len(y), dtype=torch.int64, device=y.device)
+    return torch.from_numpy(strata(y.cpu().numpy(), problem)).to(y.device)
 
 
 def stratified_order(y: Tensor) -> Tensor:
-    """y: (N,) int64 class numbers -> (N,) int64, an order of the samples of which every beginning is stratified.
+    """y: (N,) int64 classes or strata -> (N,) int64, an order of the samples of which every beginning is stratified.
 
     One sample of each class comes first; then each class is spread evenly over the whole. The draws depend on the
     labels alone, so all trainings on one split share the order.

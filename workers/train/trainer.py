@@ -20,13 +20,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from archsmith.errors import TrialFailure
 from search.streams import Stream, seed_of
 from search.trial import Measurement
 from workers.conventions import score_name
+from workers.train.answering import Answering
 from workers.train.average import Average
 from workers.train.data import AnySplit, Samples, TrainData, one_of, resized
 from workers.train.graphs import Graphs
@@ -68,7 +68,8 @@ class Trainer:
     def __init__(self, module: nn.Module, data: TrainData, recipe: Recipe) -> None:
         """module: with its initial weights, so seed torch before building it; it is moved to the recipe's device.
 
-        It maps the inputs of the task (`workers.train.maps`, `nodes`, `graphs`, `links`) to logits (n, classes).
+        It maps the inputs of the task (`workers.train.maps`, `nodes`, `graphs`, `links`) to what the problem asks for
+        (`workers.train.losses`), of classes logits (n, classes).
         """
         if recipe.device == "cpu":
             torch.set_num_threads(recipe.threads)
@@ -76,7 +77,8 @@ class Trainer:
         else:
             torch.cuda.reset_peak_memory_stats(recipe.device)
         self._recipe, self._stored, self._data = recipe, data, data.at(recipe.resolution)
-        self._score_name = score_name(recipe.score, data.task)
+        self._score_name = score_name(recipe.score, data.task, data.problem)
+        self._answering = Answering(data, recipe)
         with memory_guard():
             self._module = module.to(recipe.device)
             if recipe.layout == "nhwc" and data.train.x.ndim > 2:
@@ -121,7 +123,7 @@ class Trainer:
         return self._task.steps
 
     def epoch(self) -> Measurement:
-        """Trains up to the next rung, then takes the score on the validation split, a fraction 0 to 1.
+        """Trains up to the next rung, then takes the score on the validation split.
 
         For the score batch norms are recomputed on a few batches: with moving averages digits had 0.65 after one pass
         and 0.88 after two, recomputed 0.85 and 0.92. Training does not depend on these statistics.
@@ -135,7 +137,7 @@ class Trainer:
         return Measurement(epoch=self._epoch, score=score, train_loss=loss, seconds=time.perf_counter() - start)
 
     def train_epoch(self) -> float:
-        """Trains up to the next rung; returns the mean loss (cross entropy with label smoothing, nats).
+        """Trains up to the next rung; returns the mean of the recipe's loss, as a rule in nats.
 
         At the last rung the module is left as for a score, see `epoch`; before, with the weights of the training.
         Raises ValueError after the last rung of the recipe.
@@ -166,7 +168,7 @@ class Trainer:
         return each * self._task.steps + time.perf_counter() - begun
 
     def score(self, split: AnySplit) -> float:
-        """The recipe's score on `split`, a fraction 0 to 1."""
+        """The recipe's score on `split`."""
         return self._score(self._put(split))
 
     def recompute_norms(self) -> None:
@@ -179,15 +181,16 @@ class Trainer:
             recompute(self._module, (batch.inputs for batch in batches))
 
     def final_score(self, split: AnySplit) -> tuple[float, dict[str, float]]:
-        """The recipe's score on `split`, and all scores that apply, by name; fractions 0 to 1."""
+        """The recipe's score on `split`, and all scores that apply, by name; errors in the units of the targets."""
         score, beside, _ = self.final_outcome(split)
         return score, beside
 
     def final_outcome(self, split: AnySplit) -> tuple[float, dict[str, float], Tensor | None]:
         """As `final_score`, from the same outputs with each sample's contribution, (n,) or None: `metrics.shares`."""
-        logits, y = self._outputs(self._put(split))
-        score = METRICS[self._score_name](logits, y)
-        return score, measures(logits, y, task=self._data.task), shares(self._score_name, logits, y)
+        outputs, y = self._outputs(self._put(split))
+        score = METRICS[self._score_name](outputs, y)
+        found = measures(outputs, y, task=self._data.task, problem=self._data.problem)
+        return score, found, shares(self._score_name, outputs, y)
 
     def state_dict(self) -> State:
         """What `load_state_dict` of a trainer with the same network, data and recipe needs to continue.
@@ -277,7 +280,7 @@ class Trainer:
         """rate: share of the peak learning rate."""
         for group in self._optimizer.param_groups:
             group["lr"] = self._recipe.learning_rate * rate
-        loss = F.cross_entropy(self._logits(batch), batch.y, label_smoothing=self._recipe.label_smoothing)
+        loss = self._answering.loss(self._logits(batch), batch.y)
         self._optimizer.zero_grad(set_to_none=True)
         self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         self._scaler.step(self._optimizer)
@@ -287,7 +290,7 @@ class Trainer:
         return loss.detach()
 
     def _logits(self, batch: Batch) -> Tensor:
-        """(n, classes) float32, a row for each y of the batch."""
+        """The network's outputs, (n, classes) or (n, classes, ...) float32, a row for each y of the batch."""
         dtype = PRECISIONS[self._recipe.precision]
         with torch.autocast(self._recipe.device.split(":")[0], dtype, enabled=dtype != torch.float32):
             logits: Tensor = self._module(*batch.inputs)
@@ -303,14 +306,17 @@ class Trainer:
 
     @torch.inference_mode()
     def _outputs(self, samples: Samples) -> tuple[Tensor, Tensor]:
-        """Logits (n, classes) float32 and y (n,)."""
+        """What scores are taken of, see `Answering.scored`, and y, a row for each answer."""
         self._module.eval()
+        parts: list[tuple[Tensor, Tensor, Tensor]] = []
         with memory_guard():
-            parts = [(self._logits(batch), batch.y) for batch in self._task.whole(samples)]
-            logits, y = (torch.cat(column) for column in zip(*parts, strict=True))
-        if not logits.isfinite().all():
+            for batch in self._task.whole(samples):
+                outputs = self._logits(batch)
+                parts.append((self._answering.scored(outputs), batch.y, outputs.isfinite().all().view(1)))
+            scored, y, finite = (torch.cat(column) for column in zip(*parts, strict=True))
+        if not finite.all():
             raise TrialFailure(f"outputs are not finite after epoch {self._epoch}", cause="diverged")
-        return logits, y
+        return scored, y
 
     def _check(self, loss: float) -> None:
         if not math.isfinite(loss):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search.objective import MAXIMIZED, MINIMIZED, Objective, faults
+from search.objective import MAXIMIZED, MINIMIZED, Objective, faults, soft_target_score
 from search.spec import JobSpec, ObjectiveSpec, TargetSpec
 from search.trial import Outcome, TrialState
 from tests.effort import share
@@ -136,3 +136,11 @@ def test_a_wrong_vector_cannot_be_built(value: float | None, values: tuple[float
     with pytest.raises(ValueError, match="value"):
         Outcome(number=0, state=state, value=value, values=values, reason=reason)
     assert Outcome(number=0, state=TrialState.COMPLETED, value=0.5).values == (0.5,)
+
+
+@pytest.mark.parametrize("score", [0.9, 0.0, -0.5, -40.0])
+def test_a_product_is_worse_for_a_higher_cost_below_0_too(score: float) -> None:
+    target = TargetSpec(measure="params", value=10.0, form="product")
+    cheap, at, dear = (soft_target_score(target, score, measure) for measure in (5.0, 10.0, 20.0))
+    assert at == score
+    assert cheap > at > dear or score == 0.0

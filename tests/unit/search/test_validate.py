@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from archsmith.errors import InvalidInput
+from search.problems import LOSSES, PROBLEM_SCORES
 from search.spec import JobSpec, ObjectiveSpec, TrialSpec
 from search.validate import DataShape, Pool, check_feasible, check_job, parse_space, sample
 from space.constraint import Constraint
@@ -73,6 +74,58 @@ def faults_of(**changes: Any) -> list[tuple[str, str]]:
     except InvalidInput as error:
         return [(fault.pointer, fault.rule) for fault in error.faults]
     return []
+
+
+def answers_faults(problem: str, *, data: str | None = None, **changes: Any) -> list[tuple[str, str]]:
+    """(pointer, detail) of a job on data with three classes, labels or targets."""
+    space = {"schema": 1, "stages": [{"width": [4, 8]}]} | ({"data": data} if data else {})
+    objective = ObjectiveSpec(score=changes.pop("score", "auto"))
+    spec = JobSpec(dataset="squares", space=space, objective=objective, trial=TrialSpec(**changes))
+    tasks = (data, "nodes") if data else ("image",)
+    shape = DataShape(input_shape=(5,) if data else (1, 8, 8), classes=3, tasks=tasks, problem=problem)
+    try:
+        check_job(spec, data=shape, datasets=["squares"], pool=Pool(cpus=2, gpus=1))
+    except InvalidInput as error:
+        return [(fault.pointer, fault.detail) for fault in error.faults]
+    return []
+
+
+@pytest.mark.parametrize("problem", ["classification", "ordinal", "multilabel", "regression"])
+def test_scores_and_losses_of_the_problem_are_taken(problem: str) -> None:
+    for score in ("auto", *PROBLEM_SCORES[problem]):
+        for loss in ("auto", *LOSSES[problem]):
+            assert answers_faults(problem, score=score, loss=loss) == []
+
+
+@pytest.mark.parametrize(
+    ("problem", "asked", "pointer", "part"),
+    [
+        ("classification", {"score": "r2"}, "/objective/score", "is for numbers, and the data set 'squares' holds cla"),
+        ("regression", {"score": "accuracy"}, "/objective/score", "holds numbers: use r2"),
+        ("regression", {"score": "mae"}, "/objective/score", "the score to maximise is r2"),
+        ("regression", {"loss": "cross_entropy"}, "/trial/loss", "use mse or mae or huber"),
+        ("multilabel", {"loss": "squared_steps"}, "/trial/loss", "is for classes in an order, and"),
+        ("ordinal", {"loss": "hinge"}, "/trial/loss", "does not exist"),
+        ("regression", {"class_weights": "balanced"}, "/trial/class_weights", "no classes to weigh"),
+        ("classification", {"class_weights": (1.0, 2.0)}, "/trial/class_weights", "2 numbers, and the data set"),
+        ("multilabel", {"class_weights": (1.0,) * 4}, "/trial/class_weights", "has 3 labels: give one for each"),
+    ],
+)
+def test_what_does_not_suit_the_answers_is_refused(problem: str, asked: Any, pointer: str, part: str) -> None:
+    [(where, detail)] = answers_faults(problem, **asked)
+    assert where == pointer
+    assert part in detail
+
+
+def test_weights_of_the_right_length_are_taken() -> None:
+    for problem in ("classification", "ordinal", "multilabel"):
+        assert answers_faults(problem, class_weights=(1.0, 2.0, 0.5)) == []
+        assert answers_faults(problem, class_weights="balanced") == []
+
+
+def test_whether_nodes_are_linked_is_a_classification_whatever_the_nodes_answers() -> None:
+    assert answers_faults("regression", data="links", score="auc", class_weights=(1.0, 2.0)) == []
+    assert [where for where, _ in answers_faults("regression", data="links", score="r2")] == ["/objective/score"]
 
 
 def test_a_reproducible_job_trains_on_no_gpu() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from benchmarks import answer_worlds
 from benchmarks.intervals import NOISES, WORLDS, World, of_noise, of_scores
 from tests.effort import share
 
@@ -19,6 +20,17 @@ def test_equal_architectures_have_no_gain_by_any_score(world: World) -> None:
     assert today.missed <= 0.05 + 3 * (0.05 / jobs) ** 0.5
     if world.score in ("auc", "average_precision"):
         assert before.missed > today.missed
+
+
+@pytest.mark.sweep
+@pytest.mark.heavy
+@pytest.mark.parametrize("world", answer_worlds.WORLDS, ids=lambda one: f"{one.score}-{one.classes}")
+def test_equal_architectures_have_no_gain_by_scores_of_other_answers(world: answer_worlds.World) -> None:
+    """As above."""
+    jobs = share(200)
+    _, today = of_scores(world, jobs)
+    assert today.gains <= 0.025 + 3 * (0.025 / jobs) ** 0.5
+    assert today.missed <= 0.05 + 3 * (0.05 / jobs) ** 0.5
 
 
 @pytest.mark.sweep

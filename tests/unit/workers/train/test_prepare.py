@@ -29,7 +29,7 @@ def _mirror_images_help(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def values(*, task: str = "image", helped: bool = False, **changes: Any) -> Recipe:
-    dataset: Any = SimpleNamespace(task=task, helped=helped)
+    dataset: Any = SimpleNamespace(task=task, helped=helped, problem="classification")
     return recipe(JobSpec(dataset="digits", space={}, **changes), PLAIN, dataset, epochs=3, seed=1)
 
 

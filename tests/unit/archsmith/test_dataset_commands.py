@@ -199,3 +199,12 @@ def test_answers_that_are_no_single_class(
     lines = [line.split() for line in ran.out.splitlines()]
     assert row in lines
     assert ["problem", problem] in lines
+
+
+def test_upload_says_what_arrays_hold_if_it_is_told(service: FakeService, archsmith: Archsmith, tmp_path: Path) -> None:
+    (tmp_path / "ecg.npz").write_bytes(b"PK")
+    service.on("POST", "/v1/datasets", answer(VIEW))
+    assert archsmith("upload", "ecg", str(tmp_path / "ecg.npz"), "--kind", "series").code == 0
+    assert b'name="kind"\r\n\r\nseries' in service.requests[-1].body
+    assert archsmith("upload", "ecg", "--path", "/data/ecg.npz", "--kind", "series").code == 0
+    assert service.requests[-1].json()["kind"] == "series"

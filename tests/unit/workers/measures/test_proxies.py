@@ -18,7 +18,15 @@ from workers.measures.proxies import ACTIVATIONS, PROXIES, jacob_cov, measured, 
 
 Build = Callable[[], nn.Module]
 
-INPUTS = {"image": (3, 16, 16), "volume": (1, 8, 8, 8), "nodes": (32,), "graphs": (16,), "links": (32,)}
+INPUTS = {
+    "image": (3, 16, 16),
+    "volume": (1, 8, 8, 8),
+    "series": (2, 64),
+    "segmentation": (3, 16, 16),
+    "nodes": (32,),
+    "graphs": (16,),
+    "links": (32,),
+}
 
 
 @pytest.fixture(autouse=True)

@@ -29,6 +29,7 @@ INPUTS = {
     "image": (3, 28, 28),
     "volume": (1, 16, 16, 16),
     "series": (3, 784),
+    "segmentation": (3, 28, 28),
     "nodes": (32,),
     "graphs": (16,),
     "links": (32,),
@@ -52,8 +53,9 @@ def measured_peak(architecture: Architecture, *, batch: int) -> int:
 def _step(module: torch.nn.Module, optimizer: torch.optim.Optimizer, architecture: Architecture, batch: int) -> None:
     """As the trainer does it: the last gradients are dropped between the passes."""
     inputs, rows = _batch(architecture, batch)
-    y = torch.zeros(rows, dtype=torch.int64)
-    loss = F.cross_entropy(module(*inputs), y, label_smoothing=0.1)
+    logits = module(*inputs)
+    y = torch.zeros((rows, *logits.shape[2:]), dtype=torch.int64)
+    loss = F.cross_entropy(logits, y, label_smoothing=0.1)
     optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     optimizer.step()

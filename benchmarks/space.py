@@ -17,7 +17,7 @@ from space import presets
 from space.analysis import analyse
 from space.space import Space
 
-SHAPES = {"image": (3, 32, 32), "volume": (1, 16, 16, 16)}
+SHAPES = {"image": (3, 32, 32), "segmentation": (3, 32, 32), "volume": (1, 16, 16, 16)}
 FEATURES = (64,)
 """Of a node of graph data."""
 

@@ -33,7 +33,8 @@ def check_training_step(architecture: Architecture, module: nn.Module) -> None:
     optimiser = torch.optim.SGD(module.parameters(), lr=0.01)
     before = [p.detach().clone() for p in module.parameters()]
     logits = module(*batch_of(architecture.data, architecture.input_shape))
-    loss = F.cross_entropy(logits, torch.arange(len(logits)) % architecture.classes)
+    y = (torch.arange(len(logits)) % architecture.classes).view(-1, *[1] * (logits.ndim - 2))
+    loss = F.cross_entropy(logits, y.expand(-1, *logits.shape[2:]))
     loss.backward()
     optimiser.step()
     assert loss.isfinite()

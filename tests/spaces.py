@@ -21,7 +21,8 @@ def shapes_of(name: str) -> tuple[Shape, ...]:
     """Input shapes of every kind of data that a preset is for; small ones, so that a hundred networks take seconds."""
     data = parse_document(presets.load(name)).data
     maps = (*IMAGES, *VOLUMES[:1], *SERIES[1:])
-    return {"image": IMAGES, "volume": VOLUMES, "series": SERIES, None: maps}.get(data, NODES)
+    masks = (IMAGES[0], *IMAGES[2:])
+    return {"image": IMAGES, "volume": VOLUMES, "series": SERIES, "segmentation": masks, None: maps}.get(data, NODES)
 
 
 def preset(name: str, shape: Shape, *, classes: int = 5) -> Space:

@@ -42,6 +42,7 @@ SHAPES = {
     "image": (1, 8, 6),
     "colour": (3, 8, 8),
     "volume": (1, 4, 6, 5),
+    "segmentation": (1, 8, 6),
     "series": (2, 12),
     "heartbeats": (1, 12),
     "nodes": (3,),
@@ -56,6 +57,9 @@ def small(kind: str) -> Architecture:
         SHAPES[kind], 2 if kind == "links" else 3, data={"colour": "image", "heartbeats": "series"}.get(kind, kind)
     )
     x = g.input
+    if kind == "segmentation":
+        x = g.add("stem.conv", "conv2d", {"out": 4, "kernel": 3, "stride": 2}, x)
+        return g.finish(g.add("head.enlarge", "conv_transpose2d", {"out": 3, "kernel": 2, "stride": 2}, x))
     if len(SHAPES[kind]) > 1:
         x = g.add("stem.conv", f"conv{len(SHAPES[kind]) - 1}d", {"out": 4, "kernel": 3}, x)
         x = g.add(
@@ -88,7 +92,9 @@ def preprocessing(architecture: Architecture, **changes: Any) -> bundle.Preproce
     channels, *sides = architecture.input_shape
     mean, std = ((4.1,) * channels, (2 / 3,) * channels) if sides else ((0.0,) * channels, (1.0,) * channels)
     labels = tuple(f"class {number}" for number in range(architecture.classes))
+    problem = "segmentation" if architecture.data == "segmentation" else "classification"
     fields = {"mean": mean, "std": std, "dtype": "uint8", "labels": labels, "high": 16.0 if sides else 1.0}
+    fields |= {"problem": problem}
     return bundle.Preprocessing(**{**fields, **changes})
 
 

@@ -23,7 +23,7 @@ def fenced(text: str, language: str) -> list[str]:
 @pytest.mark.parametrize("text", fenced(SPACES, "yaml"))
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 64, 64)])
 def test_documents_of_the_page_are_spaces(text: str, shape: tuple[int, ...]) -> None:
-    graph = "\ndata:" in text
+    graph = re.search("^data: (nodes|graphs|links)", text, re.MULTILINE) is not None
     space = Space.parse(text, input_shape=shape[:1] if graph else shape, classes=4)
     assert space.sample(lambda decision: decision.options[-1]).classes == 4
     assert space.feasible(analyse(space.sample(lambda decision: decision.options[0])))

@@ -44,7 +44,7 @@ def test_samples_build_and_give_logits(name: str, shape: tuple[int, ...]) -> Non
     for architecture in (space.sample(replay(space.baseline())), *(sample(space, seed) for seed in range(share(3)))):
         module = build(architecture)
         logits = module(*batch_of(architecture.data, shape))
-        assert logits.shape == (rows_of(architecture), space.classes)
+        assert logits.shape == (rows_of(architecture), *architecture.shapes[architecture.output])
         assert sum(p.numel() for p in module.parameters()) == analyse(architecture).params
 
 

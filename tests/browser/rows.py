@@ -40,17 +40,17 @@ PLAN = Plan(
 RUNGS = len(PLAN.rungs)
 
 
-def fill(ledger: Ledger, settings: Settings, *, trials: int = 60) -> dict[str, str]:
-    """One job that has succeeded, one that failed, one that runs, one that is paused and one that waits -> their ids."""
-    ids = {
-        "done": _done(ledger, settings, trials),
-        "failed": _failed(ledger),
-        "running": _running(ledger, settings, trials),
-    }
+def fill(ledger: Ledger, settings: Settings, *, trials: int = 60) -> tuple[dict[str, str], Lease]:
+    """One job that has succeeded, one that failed, one that runs, one that is paused and one that waits.
+
+    Returns their ids by these words, and the lease of the one that runs.
+    """
+    lease = _running(ledger, settings, trials)
+    ids = {"running": lease.job_id, "done": _done(ledger, settings, trials), "failed": _failed(ledger)}
     paused, _ = ledger.create_job(_spec("paused"))
     ledger.request(paused.id, "pause")
     queued, _ = ledger.create_job(_spec("next"))
-    return {**ids, "paused": paused.id, "queued": queued.id}
+    return {**ids, "paused": paused.id, "queued": queued.id}, lease
 
 
 def _spec(name: str, **changes: Any) -> Any:
@@ -116,7 +116,7 @@ def _failed(ledger: Ledger) -> str:
     return lease.job_id
 
 
-def _running(ledger: Ledger, settings: Settings, trials: int) -> str:
+def _running(ledger: Ledger, settings: Settings, trials: int) -> Lease:
     lease = _claimed(ledger, "shirts")
     ledger.set_plan(lease, PLAN.to_json())
     phases = {"plan": {"seconds": 32.0}, "search": {"seconds": 150.0}}
@@ -131,7 +131,7 @@ def _running(ledger: Ledger, settings: Settings, trials: int) -> str:
     folder = settings.job_folder(lease.job_id)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "driver.log").write_text("2026-01-01 12:00:00 INFO workers.driver: the plan is made\n" * 8)
-    return lease.job_id
+    return lease
 
 
 def _done(ledger: Ledger, settings: Settings, trials: int) -> str:

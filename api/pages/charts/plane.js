@@ -116,11 +116,13 @@ export function Plane({ label, x, y, layers, height = 260, points, words, open }
   };
   const shown = pixels && at >= 0 && at < pixels.x.length;
   return html`<div class="plane" ref=${place}>
+    <svg class="below" width=${width} height=${height} aria-hidden="true">
+      ${width > 0 && html`<${Axes} x=${x} y=${y} sx=${sx} sy=${sy} width=${width} height=${height} />`}
+    </svg>
     <canvas ref=${canvas} class="plane-canvas" width="10" height=${height} aria-hidden="true"></canvas>
     <svg width=${width} height=${height} role="img" aria-label=${label}
       class=${shown && open ? "can-open" : ""}
       onPointerMove=${move} onPointerLeave=${() => setAt(-1)} onClick=${() => shown && open?.(at)}>
-      ${width > 0 && html`<${Axes} x=${x} y=${y} sx=${sx} sy=${sy} width=${width} height=${height} />`}
       ${shown && html`<${Tip} x=${pixels.x[at]} y=${pixels.y[at]} lines=${words?.(at) ?? []} width=${width} />`}
     </svg>
   </div>`;

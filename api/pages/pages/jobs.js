@@ -53,7 +53,7 @@ function Row({ job, now }) {
     <td class="num not-narrow">${trialsDone(job)}</td>
     <td class="num not-narrow">${duration(job.progress.seconds_used)}</td>
     <td class="num">${due(job, now)}</td>
-    <td>${job.state === "succeeded" ? html`<a href=${to.result(job.id)}>result</a>` : null}</td>
+    <td class="not-narrow">${job.state === "succeeded" ? html`<a href=${to.result(job.id)}>result</a>` : null}</td>
   </tr>`;
 }
 
@@ -92,7 +92,7 @@ export function Jobs() {
       <table class="list jobs">
         <caption class="hidden">${plural(shown.length, "job")}</caption>
         <thead><tr><th scope="col">Job</th><th scope="col">State</th><th scope="col" class="not-narrow">Now</th><th scope="col" class="not-narrow">Data set</th><th scope="col" class="num">Best score</th>
-          <th scope="col" class="num not-narrow">Trials</th><th scope="col" class="num not-narrow">Time used</th><th scope="col" class="num">Due / done</th><th scope="col"><span class="hidden">Result</span></th></tr></thead>
+          <th scope="col" class="num not-narrow">Trials</th><th scope="col" class="num not-narrow">Time used</th><th scope="col" class="num">Due / done</th><th scope="col" class="not-narrow"><span class="hidden">Result</span></th></tr></thead>
         <tbody>${shown.map((job) => html`<${Row} key=${job.id} job=${job} now=${now} />`)}</tbody>
       </table></div>
       ${shown.length === 0 && html`<p class="quiet">No job fits. <button type="button" class="link" onClick=${() => (setState(""), setText(""))}>Show all</button></p>`}`}

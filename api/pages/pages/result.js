@@ -149,8 +149,8 @@ function Take({ job }) {
   const name = `${job.name}-${job.id.slice(0, 8)}${job.bundle?.provisional ? "-provisional" : ""}.zip`;
   const text = `archsmith download ${job.id} -o ${name}\narchsmith verify ${name}\narchsmith predict ${name} PICTURE.png`;
   return html`<${Panel} title="Use the bundle">
-    <p>The bundle has the network as readable code (<code>model.py</code>), its weights, ONNX and torch.export files, a model card and the report. It needs torch alone.
-      <code>verify</code> checks every file and that all forms of the model agree.</p>
+    <p>The bundle has the network as readable code (<code>model.py</code>), its weights, ONNX and torch.export files, a model card and the report. It needs torch alone.</p>
+    <p><code>verify</code> checks every file and that all forms of the model agree.</p>
     <${Code} text=${text} label="Commands for the bundle" />
     ${job.bundle && html`<p class="quiet">SHA-256 <span class="mono wrap">${job.bundle.sha256}</span></p>`}<//>`;
 }

@@ -84,6 +84,6 @@ function Layers({ trial }) {
   const shaped = nodes.some((node) => node.shape);
   return html`<${Panel} title=${`Layers (${nodes.length})`}><div class="scroll tall" tabindex="0" role="region" aria-label="Table of layers"><table class="list">
     <thead><tr><th scope="col">Name</th><th scope="col">Operation</th><th scope="col">Attributes</th>${shaped && html`<th scope="col">Output shape</th>`}<th scope="col">Reads</th></tr></thead>
-    <tbody>${nodes.map((node) => html`<tr><td class="mono">${node.name}</td><td>${node.op}</td><td>${attributes(node)}${node.weights ? ` weights of ${node.weights}` : ""}</td>
+    <tbody>${nodes.map((node) => html`<tr><td class="mono">${node.name}</td><td>${node.op}</td><td class="words">${attributes(node)}${node.weights ? ` weights of ${node.weights}` : ""}</td>
       ${shaped && html`<td class="mono">${shape(node.shape)}</td>`}<td class="mono quiet">${(node.inputs ?? []).join(", ")}</td></tr>`)}</tbody></table></div><//>`;
 }

@@ -1,0 +1,124 @@
+"""The pages in a real browser: from the jobs to a job to its result, with keyboard and eyes on what must not happen."""
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from search.trial import Measurement, Outcome, TrialState
+from tests.browser.conftest import Running, Seen
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = pytest.mark.e2e
+
+
+def focused(page: "Page", *, most: int = 60) -> list[str]:
+    """What the Tab key reaches, in order, as the text or label of each element."""
+    told = "e => (e.getAttribute('aria-label') || e.labels?.[0]?.firstChild.textContent || e.innerText || e.tagName).trim()"
+    names = []
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        names.append(str(page.evaluate(f"({told})(document.activeElement)")))
+    return names
+
+
+def test_from_the_jobs_to_a_result(running: Running, seen: Seen) -> None:
+    page, jobs = seen.page, running.jobs
+    page.goto(running.url)
+    page.wait_for_selector("table.jobs tbody tr")
+    assert page.locator("table.jobs tbody tr").count() == len(jobs)
+    names = focused(page, most=9)
+    assert names[0] == "To the content"
+    assert {"Jobs", "New job", "Data sets"} <= set(names)
+    assert {"Colours", "State"} <= set(names), names
+
+    page.get_by_placeholder("name, data set, id").fill("shirts")
+    assert page.locator("table.jobs tbody tr").count() == 1
+    page.get_by_role("link", name="shirts").click()
+    page.wait_for_selector(".uplot canvas")
+    assert page.get_by_role("heading", level=1).inner_text() == "shirts"
+    assert "trains architectures for a short time each" in page.locator(".now").inner_text()
+    _job(running, seen)
+
+    page.goto(f"{running.url}/#/jobs/{jobs['done']}")
+    page.get_by_role("link", name="Result", exact=True).click()
+    page.wait_for_selector("text=How sure is that?")
+    assert "0.9708" in page.locator(".figures").first.inner_text()
+    assert "class 8 has only 17 samples" in page.locator(".note").inner_text().lower()
+    assert "95 % interval" in page.locator("main").inner_text()
+    link = page.get_by_role("link", name=re.compile("Download the bundle"))
+    assert link.get_attribute("href") == f"/v1/jobs/{jobs['done']}/bundle"
+    page.get_by_role("link", name=re.compile("^trial")).first.click()
+    page.wait_for_selector("text=Decisions")
+    assert page.locator("text=conv2d").count() > 0
+
+    assert seen.wrong == []
+    assert seen.outside == []
+    assert page.evaluate("violations") == []
+
+
+def _job(running: Running, seen: Seen) -> None:
+    """On the page of the running job: keyboard, table, dialog, log, and what happens meanwhile."""
+    page = seen.page
+    names = set(focused(page))
+    assert {"Pause", "Finish early", "Extend", "Cancel", "by time", "macs", "Table of trials"} <= names, names
+    page.get_by_role("button", name=re.compile("^Score")).click()
+    page.wait_for_selector("th[aria-sort=descending] >> text=Score")
+    first = page.locator(".trials tbody tr:not(.gap) td:nth-child(4)").first.inner_text()
+    trials = running.ledger.trials(running.jobs["running"], after=None, limit=500)
+    assert first == f"{max(trial.search_score or 0.0 for trial in trials):.4f}"
+    page.get_by_role("button", name="Finish early").click()
+    page.wait_for_selector("dialog[open]")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("dialog", state="detached")
+    page.locator("summary", has_text="Log").click()
+    page.wait_for_selector("text=the plan is made")
+    _lives(running, page)
+
+
+def _lives(running: Running, page: "Page") -> None:
+    """A trial that ends is seen without a reload."""
+    ledger, lease = running.ledger, running.lease
+    number = 24
+    page.get_by_role("button", name=re.compile("^Trial")).click()
+    row = page.locator(".trials tbody tr", has=page.get_by_role("link", name=str(number), exact=True))
+    assert "running" in row.inner_text()
+    ledger.add_measurement(lease, number, 1, Measurement(epoch=2, score=0.995, train_loss=0.1, seconds=1.0))
+    outcome = Outcome(number=number, state=TrialState.COMPLETED, value=0.995, epochs=2)
+    ledger.finish_trial(lease, number, 1, outcome, 0.995)
+    page.wait_for_selector("text=0.9950 >> nth=0", timeout=5_000)
+    page.wait_for_function("document.querySelector('.figures').innerText.includes('0.9950')", timeout=10_000)
+    assert "completed" in row.inner_text()
+
+
+def test_the_theme_is_remembered(running: Running, seen: Seen) -> None:
+    page = seen.page
+    page.emulate_media(color_scheme="light")
+    page.goto(running.url)
+    page.wait_for_selector("table.jobs")
+    light = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.get_by_label("Colours").select_option("dark")
+    dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert light != dark
+    page.reload()
+    page.wait_for_selector("table.jobs")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == dark
+    assert seen.wrong == []
+
+
+def test_no_page_is_wider_than_the_window(running: Running, seen: Seen) -> None:
+    page, jobs = seen.page, running.jobs
+    job = f"#/jobs/{jobs['running']}"
+    result = f"#/jobs/{jobs['done']}/result"
+    for name in ("#/jobs", job, f"{job}/trials/2", result, "#/new", "#/datasets", "#/datasets/digits"):
+        page.goto("about:blank")
+        page.goto(f"{running.url}/{name}")
+        page.wait_for_selector(".uplot" if name == job else "main h1")
+        for width in (1600, 900, 400):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.wait_for_timeout(50)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, (name, width)
+    assert seen.wrong == []
+    assert seen.outside == []

@@ -64,7 +64,15 @@ def test_a_browser_that_has_the_file_is_told_so(service: Service) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["", "none.js", "../routes/pages.py", "%2e%2e/routes/pages.py", "vendor/vendored.json", "vendor/preact.d.ts", "charts"],
+    [
+        "",
+        "none.js",
+        "../routes/pages.py",
+        "%2e%2e/routes/pages.py",
+        "vendor/vendored.json",
+        "vendor/preact.d.ts",
+        "charts",
+    ],
 )
 def test_no_other_file_is_served(service: Service, name: str) -> None:
     check_problem(service.get(f"/pages/{name}"), 404)

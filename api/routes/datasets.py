@@ -27,7 +27,7 @@ router = APIRouter(
     prefix="/v1/datasets", tags=["datasets"], dependencies=[accepts("application/json")], route_class=StrictRoute
 )
 Model = TypeVar("Model", bound=Strict)
-OPTIONS = ("image_size", "image_fit", "group_by", "problem", "transpose")
+OPTIONS = ("image_size", "image_fit", "group_by", "problem", "transpose", "kind")
 """Of formats, by name."""
 UPLOADS = "uploads"
 """Folder in the state folder for uploads until they are read; emptied when the service starts."""

@@ -58,8 +58,8 @@ class _Ledger(Collector):
                 family.add_metric([str(state)], count)
             yield family
         parts = GaugeMetricFamily("archsmith_part_up", "1 where a part of the service works.", labels=["part"])
-        for part, state in details(self._context).items():
-            parts.add_metric([part], float(state == "ok"))
+        for part, seen in details(self._context).items():
+            parts.add_metric([part], float(seen == "ok"))
         yield parts
         disk = GaugeMetricFamily("archsmith_disk_free_bytes", "Free bytes on the disk of the state folder.")
         disk.add_metric([], shutil.disk_usage(self._context.settings.state).free)

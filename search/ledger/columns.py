@@ -27,7 +27,7 @@ class Columns:
         Times are seconds since 1970. measures: a column for each. choices: for each decision its options and, for each
         trial, the place of the chosen one in them, null where the trial did not make the decision. Raises NotFound.
         """
-        wanted = [trials.c[name] for name in (*PLAIN, *_MAPS)]
+        wanted: list[sa.ColumnElement[Any]] = [trials.c[name] for name in (*PLAIN, *_MAPS)]
         # As whole microseconds: 100,000 values of the type `Instant` took longer to make than all the rest.
         wanted += [sa.type_coerce(trials.c[name], sa.BigInteger).label(name) for name in TIMES]
         query = sa.select(*wanted).where(trials.c.job_id == job_id).order_by(trials.c.number)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from workers.datasets import GraphSplit, Split
+from workers.datasets import GraphSplit, MappedSplit, Split
 from workers.finalists.masks import segmented
 
 Array = npt.NDArray[Any]
@@ -38,7 +38,7 @@ class OnTest:
 
     outputs: Array
     y: Array
-    split: Split | GraphSplit
+    split: Split | MappedSplit | GraphSplit
 
 
 def answered(problem: str, given: OnTest) -> Found | None:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workers.datasets.drawn import mask_png, picture_png
+from workers.datasets.mapped import MappedRows
 from workers.datasets.raw import Array, chunks, item_bytes
 from workers.datasets.strata import UNKNOWN
 
@@ -21,7 +22,7 @@ SHOWN = 128
 Counts = npt.NDArray[np.int64]
 
 
-def segmented(found: Array, y: Array, x: Array) -> dict[str, Any]:
+def segmented(found: Array, y: Array, x: Array | MappedRows) -> dict[str, Any]:
     """found, y: (N, H, W) answers and truth, 255 where a pixel is not judged. x: (N, C, H, W) the pictures.
 
     samples, pixels: that are judged. classes: of each class up to the largest that occurs, pixels that are of it, the
@@ -56,14 +57,16 @@ def _class(truth: Counts, answered: Counts, both: Counts) -> dict[str, Any]:
     }
 
 
-def _examples(found: Array, y: Array, x: Array, right: npt.NDArray[np.float64]) -> list[dict[str, Any]]:
+def _examples(found: Array, y: Array, x: Array | MappedRows, right: npt.NDArray[np.float64]) -> list[dict[str, Any]]:
     """right: (N,) the share of each picture's judged pixels that are right."""
     order = np.argsort(right, kind="stable")
     places = np.unique(np.linspace(0, len(order) - 1, min(EXAMPLES, len(order))).round().astype(np.int64))
     rows = order[places]
-    shown = np.asarray(x[np.sort(rows)])
+    ordered = np.sort(rows)
+    shown = x.read(ordered) if isinstance(x, MappedRows) else np.asarray(x[ordered])
     low, high = (0.0, 255.0) if shown.dtype == np.uint8 else (float(shown.min()), float(shown.max()))
-    return [_example(int(row), found[row], y[row], x[row], low, high, float(right[row])) for row in rows]
+    pictures = dict(zip(ordered.tolist(), shown, strict=True))
+    return [_example(row, found[row], y[row], pictures[row], low, high, float(right[row])) for row in rows.tolist()]
 
 
 def _example(row: int, found: Array, y: Array, x: Array, low: float, high: float, right: float) -> dict[str, Any]:

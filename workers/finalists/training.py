@@ -14,7 +14,7 @@ from search.ledger import Role, Trial
 from search.objective import Objective
 from search.pareto import non_dominated, spread
 from search.trial import TrialState
-from workers.datasets import GraphSplit, Split
+from workers.datasets import GraphSplit, MappedSplit, Split
 from workers.finalists.answered import OnTest, answered
 from workers.train.job_data import JobData
 from workers.train.recipe import Recipe
@@ -116,7 +116,7 @@ def train_finalist(task: FinalistTask, data: JobData) -> FinalistResult:
     return replace(found, weights=save(tensors), seconds=seconds)
 
 
-def measured(trainer: "Trainer", test: Split | GraphSplit, problem: str) -> FinalistResult:
+def measured(trainer: "Trainer", test: Split | MappedSplit | GraphSplit, problem: str) -> FinalistResult:
     """All that is told of the network's answers on the test split, without weights. Raises TrialFailure."""
     outputs, y = trainer.outputs(test)
     score, measures, shares = trainer.judged(outputs, y)

@@ -10,6 +10,8 @@ import pytest
 from api import ingestion
 from api.app import create_app
 from api.middleware import Edge
+from api.routes.datasets import OPTIONS
+from api.schemas import DatasetRequest, UploadFields
 from archsmith import formats
 from archsmith.errors import InvalidDataset
 from search.validate import Pool
@@ -32,6 +34,12 @@ def _upload(service: Service, data: bytes, *, name: str = "mine", kind: str = "n
 
 def _left(service: Service) -> list[Path]:
     return list((service.settings.state / "uploads").glob("*"))
+
+
+def test_every_option_that_is_taken_is_passed_on() -> None:
+    about = {"name", "format", "path", "replace", "force"}
+    for model in (UploadFields, DatasetRequest):
+        assert set(OPTIONS) == model.model_fields.keys() - about
 
 
 def test_the_built_in_data_set(service: Service) -> None:

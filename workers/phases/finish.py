@@ -137,7 +137,7 @@ class Finish:
             end_s = plan.finals_end_s - max(map(expected, full))
             for short, data in ways:
                 if spare.is_spare(plan, inputs, short=short, full=full, expected=expected, left_s=left_s):
-                    over = lambda: context.stop.hurried or context.clock.seconds() > end_s  # noqa: E731
+                    over = lambda: self._context.stop.hurried or context.clock.seconds() > end_s  # noqa: E731
                     return spare.whole(select(context, short, data, over=over), short)
         known = (spare.whole(stored(context, short, sizes=fold_sizes(data)), short) for short, data in ways)
         return next(filter(None, known), {})

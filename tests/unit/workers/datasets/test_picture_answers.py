@@ -35,7 +35,7 @@ def read(store: DataStore, folder: Path, content: bytes, problem: str | None = N
     return ingest("images", path, name="sample", store=store, problem=problem)
 
 
-MARKS = [[number % 2 for number in range(COUNT)], [number % 3 == 0 for number in range(COUNT)]]
+MARKS: list[list[int]] = [[n % 2 for n in range(COUNT)], [int(n % 3 == 0) for n in range(COUNT)]]
 WORDS = [";".join(word for word, on in zip("ab", row, strict=True) if on) for row in zip(*MARKS, strict=True)]
 NUMBERS: dict[str, tuple[bytes, str | None, tuple[str, ...], Any]] = {
     "decimals": (table("file,label", VALUES), None, ("label",), VALUES),

@@ -69,15 +69,20 @@ def _grow_stage(
         with g.sharing(here, owner) if shared and owner != here else nullcontext():
             x, before = block.grow(g, here, x, partial(_answer, answers, asked), style), x
     x = _skip(g, f"{place}.skip", first, x, str(answers[f"{place}.skip"]))
-    maps = passed(maps, first, g.shape(x)[1:], partial(_sides, g))
+    maps = _passed(g, maps, first, x)
     word, last = str(answers[f"{place}.pool"]), x
     x = pool(g, f"{place}.pool", x, word)
-    maps = passed(maps, last, g.shape(x)[1:], partial(_sides, g))
+    maps = _passed(g, maps, last, x)
     if POOLS[word].doubles:
         before = x  # what was before the resize is smaller, and pooling cannot bring it to the new size
     if answers[f"{place}.dropout"]:
         x = g.add(f"{place}.dropout", "dropout", {"rate": answers[f"{place}.dropout"]}, x)
     return x, before, maps
+
+
+def _passed(g: GraphBuilder, maps: tuple[str, ...], before: str, after: str) -> tuple[str, ...]:
+    """The maps passed after a step from one node to another, where a decoder may go back to them."""
+    return passed(maps, before, g.shape(after)[1:], partial(_sides, g)) if g.kind.dense else ()
 
 
 def _sides(g: GraphBuilder, name: str) -> Shape:

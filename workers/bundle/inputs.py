@@ -97,11 +97,8 @@ def is_picture(path: Path) -> bool:
 def _picture(path: Path, manifest: Manifest) -> Given:
     how = manifest.preprocessing.pictures
     deep = manifest.preprocessing.dtype != "uint8"
-    if (
-        manifest.data not in ("image", "segmentation")
-        or (deep and how == "exact")
-        or manifest.input_shape[0] not in (1, 3)
-    ):
+    flat = manifest.data in _ENDINGS and manifest.data != "series"
+    if not flat or (deep and how == "exact") or manifest.input_shape[0] not in (1, 3):
         taken = (
             f"{manifest.samples} of {'×'.join(map(str, manifest.input_shape))} {manifest.preprocessing.dtype} values"
         )

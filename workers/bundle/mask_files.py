@@ -16,8 +16,9 @@ ENDING = ".mask.png"
 def written(answer: Mask, source: Path) -> Mask:
     """Writes the mask as a PNG whose pixels are the numbers of the classes, and says where.
 
-    Of the height and width of the model's input. Beside `source`: photo.png gives photo.mask.png, row 3 of data.npz gives data.3.mask.png, and a picture in an archive
-    has its own path in the name. A file that is replaced is named on stderr. Raises InvalidBundle where none can be.
+    It has the height and width of the model's input. Beside `source`: photo.png gives photo.mask.png, row 3 of data.npz
+    gives data.3.mask.png, and a picture in an archive has its own path in the name. A file that is replaced is named on
+    stderr. Raises InvalidBundle where none can be written.
     """
     path = source.with_name(f"{_name(answer.what, source)}{ENDING}")
     if path.exists():

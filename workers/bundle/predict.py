@@ -115,9 +115,8 @@ def _file(opened: Opened, paths: Sequence[Path], *, top: int, as_json: bool) -> 
             if given.remark and not warned:
                 sys.stderr.write(f"archsmith: {paths[0].name}: {given.remark}\n")
                 warned = True
-            for answer in answers(opened, given):
-                if isinstance(answer, Mask):
-                    answer = written(answer, paths[0])
+            for found in answers(opened, given):
+                answer = written(found, paths[0]) if isinstance(found, Mask) else found
                 shown = json.dumps(answer.to_json()) if as_json else answer.line(top)
                 sys.stdout.write(shown + "\n")
     except InvalidInput as error:

@@ -1,6 +1,7 @@
 """Segmentation in a space: the maps that a decoder goes back to, its steps, and logits for every pixel."""
 
 import random
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -24,12 +25,8 @@ BY = ("nearest", "linear", "transposed")
 
 def document(**head: Any) -> dict[str, Any]:
     """Three poolings, so three larger maps."""
-    stages = [
-        {"width": 8, "pool": "max"},
-        {"width": 16, "pool": "max"},
-        {"width": 16, "pool": "average"},
-        {"width": 24},
-    ]
+    pooled = [{"width": 8, "pool": "max"}, {"width": 16, "pool": "max"}, {"width": 16, "pool": "average"}]
+    stages = [*pooled, {"width": 24}]
     return {"schema": 1, "data": "segmentation", "stages": stages, "head": head}
 
 
@@ -150,7 +147,7 @@ def test_logits_must_be_as_large_as_the_input() -> None:
 )
 def test_which_maps_are_larger_scales(sizes: list[int], left: list[int]) -> None:
     maps: tuple[tuple[int, int], ...] = ()
-    for before, after in zip(sizes, sizes[1:], strict=False):
+    for before, after in pairwise(sizes):
         maps = passed(maps, (before, before), (after, after), lambda size: size)
     assert [side for side, _ in maps] == left
 

@@ -1,4 +1,4 @@
-"""A mask moves with its picture, and is not judged where nothing is known of it; scores count pixels of all pictures."""
+"""A mask moves with its picture and is not judged where nothing is known; scores count pixels of all pictures."""
 
 import numpy as np
 import pytest

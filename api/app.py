@@ -57,12 +57,8 @@ def create_app(settings: Settings, ledger: Ledger, *, edge: Edge | None = None) 
         generate_unique_id_function=lambda route: route.name + "_" + str((route.tags or [""])[0]),
     )
     app.state.context = context
-    routers = [
-        module.router
-        for module in (
-            jobs, job_files, trial_table, steering, compress, reports, controllers, spaces, datasets, health, pages,
-        )  # fmt: skip
-    ]
+    modules = (jobs, job_files, trial_table, steering, compress, reports, controllers, spaces, datasets, health, pages)
+    routers = [module.router for module in modules]
     for router in routers:
         app.include_router(router)
     app.state.routes = [route for router in routers for route in router.routes]

@@ -39,9 +39,7 @@ class Columns:
             rows = connection.execute(query).all()
         columns = dict(zip((*PLAIN, *_MAPS, *TIMES), zip(*rows, strict=True), strict=True)) if rows else {}
         plain: Json = {name: list(columns.get(name, ())) for name in PLAIN}
-        times = {
-            name: [None if at is None else round(at / 1e6, 3) for at in columns.get(name, ())] for name in TIMES
-        }
+        times = {name: [None if at is None else round(at / 1e6, 3) for at in columns.get(name, ())] for name in TIMES}
         return {
             "event": newest,
             "rows": len(rows),

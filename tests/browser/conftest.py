@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-WATCH = "window.violations = []; addEventListener('securitypolicyviolation', e => violations.push(e.violatedDirective));"
+WATCH = (
+    "window.violations = []; addEventListener('securitypolicyviolation', e => violations.push(e.violatedDirective));"
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

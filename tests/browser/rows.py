@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -68,6 +69,7 @@ def _claimed(ledger: Ledger, name: str) -> Lease:
     return lease
 
 
+@cache
 def draws() -> list[Draw]:
     """Architectures of the preset `tiny` on the digits."""
     space = parse_space(presets.load("tiny"), DataShape(input_shape=(1, 8, 8), classes=10, tasks=("image",)))
@@ -100,7 +102,9 @@ def _train(ledger: Ledger, lease: Lease, number: int, *, reach: float, rng: np.r
         measured = Measurement(epoch=epoch, score=score, train_loss=2.0 / epoch, seconds=1.5)
         ledger.add_measurement(lease, number, attempt, measured)
     if number == 7:
-        outcome = Outcome(number=number, state=TrialState.FAILED, epochs=epochs, reason="the training loss is not finite")
+        outcome = Outcome(
+            number=number, state=TrialState.FAILED, epochs=epochs, reason="the training loss is not finite"
+        )
         ledger.finish_trial(lease, number, attempt, outcome)
         return
     state = TrialState.COMPLETED if epochs == RUNGS else TrialState.PRUNED

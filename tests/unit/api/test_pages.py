@@ -1,4 +1,4 @@
-"""The web pages as files: what is served, with which headers; what is vendored; that they load nothing from elsewhere."""
+"""The web pages as files: what is served and how, what is vendored, and that nothing is loaded from elsewhere."""
 
 import gzip
 import hashlib
@@ -64,7 +64,15 @@ def test_a_browser_that_has_the_file_is_told_so(service: Service) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["", "none.js", "../routes/pages.py", "%2e%2e/routes/pages.py", "vendor/vendored.json", "vendor/preact.d.ts", "charts"],
+    [
+        "",
+        "none.js",
+        "../routes/pages.py",
+        "%2e%2e/routes/pages.py",
+        "vendor/vendored.json",
+        "vendor/preact.d.ts",
+        "charts",
+    ],
 )
 def test_no_other_file_is_served(service: Service, name: str) -> None:
     check_problem(service.get(f"/pages/{name}"), 404)

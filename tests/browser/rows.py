@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -68,6 +69,7 @@ def _claimed(ledger: Ledger, name: str) -> Lease:
     return lease
 
 
+@cache
 def draws() -> list[Draw]:
     """Architectures of the preset `tiny` on the digits."""
     space = parse_space(presets.load("tiny"), DataShape(input_shape=(1, 8, 8), classes=10, tasks=("image",)))

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.e2e
 
 def focused(page: "Page", *, most: int = 60) -> list[str]:
     """What the Tab key reaches, in order, as the text or label of each element."""
-    told = "e => (e.getAttribute('aria-label') || e.labels?.[0]?.firstChild.textContent || e.innerText || e.tagName).trim()"
+    told = "e => (e.getAttribute('aria-label') || e.labels?.[0]?.firstChild.textContent || e.innerText || '').trim()"
     names = []
     for _ in range(most):
         page.keyboard.press("Tab")
@@ -89,7 +89,7 @@ def _lives(running: Running, page: "Page") -> None:
     outcome = Outcome(number=number, state=TrialState.COMPLETED, value=0.995, epochs=2)
     ledger.finish_trial(lease, number, 1, outcome, 0.995)
     page.wait_for_selector("text=0.9950 >> nth=0", timeout=5_000)
-    page.wait_for_function("document.querySelector('.figures').innerText.includes('0.9950')", timeout=10_000)
+    page.locator(".figures", has_text="0.9950").first.wait_for(timeout=10_000)
     assert "completed" in row.inner_text()
 
 

@@ -36,7 +36,7 @@ function Classes({ data }) {
   if (data.counts.length === 0) return null;
   const most = Math.max(...data.counts, 1);
   const shown = data.counts.slice(0, MOST);
-  return html`<h3>Samples per class</h3><div class="bars classes">
+  return html`<h2 class="sub">Samples per class</h2><div class="bars classes">
     ${shown.map((count, at) => html`<span class="name" title=${data.class_names[at]}>${data.class_names[at] ?? at}</span>
       <svg viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true"><rect width=${(count / most) * 100} height="10" /></svg>
       <span class="num">${whole(count)}</span>`)}</div>

@@ -1,4 +1,4 @@
-"""The web pages as files: what is served, with which headers; what is vendored; that they load nothing from elsewhere."""
+"""The web pages as files: what is served and how, what is vendored, and that nothing is loaded from elsewhere."""
 
 import gzip
 import hashlib

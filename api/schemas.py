@@ -200,8 +200,9 @@ class TrialRequest(Strict):
 
     scheduler: null = asha in a planned job, none in any other. batch_size: null = by the plan, 128 without one.
     loss: what is minimised, one that suits the data set's problem; "auto" is cross_entropy for classes and masks,
-    binary_cross_entropy for labels, mse for numbers. class_weights: what each class counts in the loss; "balanced" =
-    all classes together alike, or a number for each class (label), in the order of the data set's class_names.
+    squared_steps for classes in an order, binary_cross_entropy for labels, mse for numbers. class_weights: what each
+    class counts in the loss; "balanced" = all classes together alike, or a number for each class (label), in the order
+    of the data set's class_names.
     """
 
     cpus: Annotated[float, Field(ge=0.5, le=4096)] = TrialSpec().cpus

@@ -28,6 +28,6 @@ def _word_or_numbers(value: Any, numbers: ValidatorFunctionWrapHandler) -> Any:
 
 ClassWeights = Annotated[
     Weights,
-    WrapValidator(_word_or_numbers, json_schema_input_type=Literal[WORDS] | Weights),  # type: ignore[valid-type]
+    WrapValidator(_word_or_numbers, json_schema_input_type=Literal[WORDS] | Weights),
     PlainSerializer(_as_it_is),
 ]

@@ -36,7 +36,7 @@ PROBLEM_SCORES: dict[str, tuple[str, ...]] = {
 
 LOSSES: dict[str, tuple[str, ...]] = {
     "classification": ("cross_entropy",),
-    "ordinal": ("cross_entropy", "squared_steps"),
+    "ordinal": ("squared_steps", "cross_entropy"),
     "multilabel": ("binary_cross_entropy",),
     "regression": ("mse", "mae", "huber"),
     "segmentation": ("cross_entropy", "dice"),

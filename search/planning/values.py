@@ -14,7 +14,7 @@ class PlanInputs:
     seconds: the whole job, from its start to its bundle. slots: trainings at a time.
     samples, val_samples, final_samples: of search training, of validation, and of a final training.
     input_shape: (C, H, W), (C, D, H, W) or (F,). class_sizes: samples of each class in the training split;
-    () where an answer is no single class.
+    () where an answer is no single class. classes: of a regression, bins of its first target.
     step_s: one gradient step of an average architecture with a batch of `batch_size(…)`; score_s: scoring it once on
     the validation split. start_s: until the first trial starts; load_s: a process that loads torch and the data.
     bundle_s: report, exports and zip. pass_steps: steps of one pass where that does not follow from the batches (nodes

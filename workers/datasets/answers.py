@@ -60,9 +60,13 @@ def _label_warnings(y: Array, seen: Array, names: Sequence[str]) -> tuple[str, .
     if ((share == 0) | (share == 1)).all():
         detail = "no label is on some samples and off on others: there is nothing to learn"
         raise fault("too_few_classes", detail)
-    on = seen.sum(axis=0, dtype=np.int64)
-    never = [f"no training sample has the label {names[i]}" for i in np.flatnonzero(on == 0)]
-    always = [f"every training sample has the label {names[i]}" for i in np.flatnonzero((on == len(seen)) & (on > 0))]
+    on = seen.sum(axis=0, dtype=np.int64).tolist()
+    never = [f"no training sample has the label {name}" for name, count in zip(names, on, strict=True) if not count]
+    always = [
+        f"every training sample has the label {name}"
+        for name, count in zip(names, on, strict=True)
+        if count == len(seen) and count
+    ]
     return tuple([*never, *always][:20])
 
 

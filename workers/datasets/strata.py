@@ -48,11 +48,13 @@ def _bins(values: Array) -> Labels:
     if count == 1:
         return np.zeros(len(values), dtype=np.int64)
     edges = np.quantile(values.astype(np.float64), np.arange(1, count) / count)
-    return np.searchsorted(np.unique(edges), values, side="right").astype(np.int64)
+    numbers: Labels = np.searchsorted(np.unique(edges), np.asarray(values), side="right")
+    return numbers
 
 
 def _rarest(y: Array) -> Labels:
     """(n, K) of 0 and 1 -> (n,) the label with the fewest samples of those that a row has, K for none."""
     has = y.astype(np.bool_)
     sizes = np.where(has, has.sum(axis=0), len(y) + 1)
-    return np.where(has.any(axis=1), sizes.argmin(axis=1), y.shape[1]).astype(np.int64)
+    rarest: Labels = np.where(has.any(axis=1), sizes.argmin(axis=1), y.shape[1])
+    return rarest

@@ -46,6 +46,19 @@ def test_options_of_submit_override_the_document(service: FakeService, archsmith
     }
 
 
+def test_submit_says_what_is_maximised_and_minimised(service: FakeService, archsmith: Archsmith) -> None:
+    service.on("POST", "/v1/jobs", answer(job("queued"), 202), answer(job("queued"), 202))
+    ran = archsmith("submit", "--dataset", "d", "--score", "balanced_accuracy", "--class-weights", "1,2.5,1e3")
+    assert ran.code == 0
+    assert archsmith("submit", "--dataset", "d", "--loss", "huber", "--class-weights", "balanced").code == 0
+    assert [request.json() for request in service.requests] == [
+        {"dataset": "d", "objective": {"score": "balanced_accuracy"}, "trial": {"class_weights": [1.0, 2.5, 1000.0]}},
+        {"dataset": "d", "trial": {"loss": "huber", "class_weights": "balanced"}},
+    ]
+    wrong = archsmith("submit", "--dataset", "d", "--class-weights", "1;2")
+    assert (wrong.code, "'1;2' cannot be read: give balanced" in wrong.err) == (2, True)
+
+
 def test_predict_and_verify_run_as_processes(archsmith: Archsmith, monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[list[str]] = []
 

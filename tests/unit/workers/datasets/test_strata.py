@@ -128,12 +128,13 @@ def raw(problem: str, y: Array, names: tuple[str, ...]) -> RawDataset:
 
 def test_the_store_keeps_answers_of_each_problem(tmp_path: Path) -> None:
     store = DataStore(tmp_path)
-    for problem, y in {
+    answers: dict[str, Array] = {
         "regression": SKEWED[:200],
         "multilabel": (RNG.random((200, 2)) < 0.3).astype(np.uint8),
         "ordinal": np.arange(200) % 2,
         "segmentation": RNG.integers(0, 2, (200, 4, 5)).astype(np.uint8),
-    }.items():
+    }
+    for problem, y in answers.items():
         info = store.add(problem, raw(problem, y, ("a", "b")))
         opened = store.open(problem, seed=2)
         assert store.describe(problem) == info

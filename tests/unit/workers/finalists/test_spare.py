@@ -47,6 +47,13 @@ def test_only_finalists_that_the_validation_split_cannot_tell_apart_are_chosen_a
     assert ranks(finalists(0.9, 0.9, 0.9, 0.9, 0.9), 288) == [1, 2, 3]
 
 
+def test_the_interval_of_r2_is_its_own() -> None:
+    """1.96 * 2 * sqrt(R²) * (1 - R²) / sqrt(n): 0.022 of 0.9 and 288 samples; 0.004, one sample, below 0."""
+    for values, kept in (((0.90, 0.88, 0.87), [1, 2]), ((-2.0, -2.01), []), ((-2.0, -2.003), [1, 2])):
+        near = close_ones(job(), finalists(*values), 288, score="r2")
+        assert [final.rank for final in near] == kept
+
+
 def test_there_is_no_choice_without_comparable_values() -> None:
     assert ranks(finalists(0.9), 288) == []
     assert ranks(finalists(None, None), 288) == []

@@ -42,6 +42,15 @@ def test_perfect_scores_and_perfect_agreement_have_numbers() -> None:
     assert found.interval[1] <= 1.0
 
 
+def test_scores_below_0_are_ranked_too() -> None:
+    """R² of networks that are worse than the mean."""
+    short, full = [-3.0, -0.5, 0.1, 0.4, 0.6], [-40.0, -0.9, 0.3, 0.5, 0.8]
+    found = agreement(short, full, [*short, -100.0, 0.2])
+    assert found.seen == 1.0
+    assert found.tau is not None
+    assert found.tau > 0.5
+
+
 @pytest.mark.sweep
 @pytest.mark.heavy
 @pytest.mark.parametrize("rho", [0.0, 0.5, 0.77])

@@ -57,7 +57,7 @@ def test_pixels_that_are_not_judged_do_not_count() -> None:
 def test_a_batch_without_a_judged_pixel_has_a_loss_without_slope(name: str) -> None:
     logits = torch.randn(2, 3, 2, 2, requires_grad=True)
     found = LOSSES[name](logits, torch.full((2, 2, 2), 255, dtype=torch.uint8))
-    found.backward()  # type: ignore[no-untyped-call]
+    found.backward()
     assert float(found.detach()) == 0.0
     assert logits.grad is not None
     assert float(logits.grad.abs().max()) == 0.0
@@ -133,6 +133,7 @@ def numbers() -> TrainData:
     return data("regression", y, mean=tuple(mean.tolist()), std=tuple(std.tolist()))
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("loss", NAMES["regression"])
 def test_numbers_are_learned_in_any_units(loss: str) -> None:
     torch.manual_seed(0)
@@ -148,17 +149,20 @@ def test_numbers_are_learned_in_any_units(loss: str) -> None:
     assert beside["rmse"] == pytest.approx(math.sqrt(1 - score) * 500 * LIGHT[96:].std(), rel=0.4), "in units"
 
 
+@pytest.mark.heavy
 def test_labels_are_learned() -> None:
     y = np.stack([LIGHT > 130, LIGHT < 120, X[:, 0, 0, 0] > 200], axis=1).astype(np.uint8)
     run = trainer(data("multilabel", y), 3, label_smoothing=0.0)
     assert rising(run)[-1] > 0.65, "shares of the labels are 0.4, 0.3 and 0.2"
 
 
+@pytest.mark.heavy
 def test_classes_in_an_order_are_learned() -> None:
     y = np.digitize(LIGHT, np.quantile(LIGHT, [0.25, 0.5, 0.75]))
     assert rising(trainer(data("ordinal", y), 4))[-1] > 0.4
 
 
+@pytest.mark.heavy
 def test_a_large_weight_makes_its_class_found() -> None:
     y = np.digitize(LIGHT, [np.quantile(LIGHT, 0.9)])
 

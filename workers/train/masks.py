@@ -39,7 +39,7 @@ class Masks(Maps):
             seen = torch.ones(masks.shape, device=masks.device)
             hidden = cut_out(seen, moves.changed, side=self._hole, generator=generator) == 0
             masks = masks.masked_fill(hidden, NOT_JUDGED)
-        return masks.squeeze(1)
+        return masks.squeeze(1).to(self._recipe.device, non_blocking=True)
 
 
 class MaskWindows(Windows):

@@ -28,6 +28,10 @@ from search.planning.values import Plan, PlanInputs
 SMALLEST_BATCH, LARGEST_BATCH, STEPS_OF_A_PASS = 16, 128, 32
 """Digits (1,149 samples), 8 epochs: 0.971 with batches of 128, 0.982 with 38."""
 
+MASK_PIXELS = 2**21
+"""Of a batch of pictures with masks: 32 of 256×256, or 8 of 512×512. A network for them computes at the pictures' size
+on its way down and up; 20 such maps of 16 channels take 2.7 GB in a step."""
+
 PASSES, AT_SAMPLES, FALL, FEWEST_PASSES, MOST_PASSES = 24.0, 50_000, 0.4, 8.0, 100.0
 FEWEST_STEPS, GRAPH_STEPS = 300, 400
 """Steps of a converged training at least; and of one on nodes or links (Cora: 0.821 after 384)."""
@@ -98,6 +102,17 @@ def batch_size(samples: int, *, fixed: int | None = None) -> int:
     return min(samples, wanted if fixed else min(LARGEST_BATCH, max(SMALLEST_BATCH, wanted)))
 
 
+def batch_of(given: PlanInputs) -> int:
+    """Samples of a batch of a job: as `batch_size`, of pictures with masks no more than `most_masks` unless it says."""
+    size = batch_size(given.samples, fixed=given.batch)
+    return min(size, most_masks(given.input_shape)) if given.task == "segmentation" and not given.batch else size
+
+
+def most_masks(input_shape: tuple[int, ...]) -> int:
+    """Pictures of (C, H, W) with MASK_PIXELS pixels together, at least two."""
+    return max(2, MASK_PIXELS // math.prod(input_shape[1:]))
+
+
 def wanted_steps(given: PlanInputs) -> int:
     """Steps after which a training on this data has converged."""
     if given.pass_steps is not None:
@@ -108,7 +123,7 @@ def wanted_steps(given: PlanInputs) -> int:
 
 def pass_steps(given: PlanInputs, samples: int) -> int:
     """Steps of one pass over so many samples."""
-    return given.pass_steps or max(1, samples // batch_size(given.samples, fixed=given.batch))
+    return given.pass_steps or max(1, samples // batch_of(given))
 
 
 def rung_steps(whole: int) -> tuple[int, ...]:
@@ -164,7 +179,7 @@ def _plan(given: PlanInputs) -> Plan | None:
     once = given.load_s + final * given.step_s + 2 * given.score_s
     return Plan(
         seconds=given.seconds,
-        batch_size=batch_size(given.samples, fixed=given.batch),
+        batch_size=batch_of(given),
         pass_steps=pass_steps(given, given.samples),
         final_pass_steps=pass_steps(given, given.final_samples),
         rungs=rungs,
@@ -261,7 +276,7 @@ def _rungs(whole: int, count: int) -> tuple[int, ...]:
 
 def _share(given: PlanInputs, steps: int) -> float:
     """Of the training split: all of it unless a whole trial is less than one pass; at least 20 samples a class."""
-    seen = steps * batch_size(given.samples, fixed=given.batch)
+    seen = steps * batch_of(given)
     if given.pass_steps is not None or seen >= given.samples:
         return 1.0
     return min(1.0, math.ceil(100 * max(seen, 20 * given.classes) / given.samples) / 100)
@@ -284,7 +299,13 @@ def margin_in_words(samples: int, *, what: str = "a score", width: float | None 
 
 
 def warnings(given: PlanInputs) -> Iterator[str]:
-    if half_width(given.val_samples) > WIDE:
+    width = half_width(given.val_samples)
+    if width > WIDE and given.task == "segmentation":
+        yield (
+            f"the validation split has {given.val_samples} pictures, and these are what is drawn, not their pixels:"
+            " architectures whose scores are close to each other cannot be ranked"
+        )
+    elif width > WIDE:
         yield (
             f"the validation split has {given.val_samples} samples: {margin_in_words(given.val_samples)}, so"
             " architectures whose scores are closer to each other than that cannot be ranked"

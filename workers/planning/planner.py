@@ -12,7 +12,7 @@ from dataclasses import replace
 from archsmith.errors import InvalidInput, TrialFailure
 from search.ledger import Trial
 from search.planning.given import given_plan
-from search.planning.rule import ALONE, batch_size, final_steps, halves, make_plan, slots, trial_seconds
+from search.planning.rule import ALONE, batch_of, final_steps, halves, make_plan, slots, trial_seconds
 from search.planning.trial_costs import trial_costs
 from search.planning.values import Plan, PlanInputs
 from search.spec import Budget, JobSpec
@@ -170,7 +170,7 @@ class Planner:
     def _measured(self, dataset: Dataset, numerics: Numerics) -> PlanInputs:
         spec, context = self._asked, self.context
         given = inputs_without_pace(spec, dataset, slots=self._slots())
-        batch = batch_size(given.samples, fixed=given.batch)
+        batch = batch_of(given)
         task = pace_task(spec, dataset, numerics, given, batch)
         before_s = context.clock.seconds()
         [(_, pace)] = run_tasks(

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from search.planning.given import given_plan
-from search.planning.rule import batch_size, make_plan
+from search.planning.rule import batch_of, make_plan
 from search.planning.values import Plan
 from search.spec import JobSpec
 from search.validate import sample
@@ -30,7 +30,7 @@ def planned(settings: Settings, spec: JobSpec, dataset: Dataset, *, slots: int) 
     if spec.plan is not None:
         return answer(given_plan(spec.plan, given), spec, slots=slots) | _space(spec, dataset)
     numerics = Numerics(precision="fp32", layout="nchw", source="fixed")
-    task = pace_task(spec, dataset, numerics, given, batch_size(given.samples, fixed=given.batch))
+    task = pace_task(spec, dataset, numerics, given, batch_of(given))
     load_s = min(MOST_LOAD_S, age_s())
     pace = measure(task, search_data(dataset))
     plan = make_plan(

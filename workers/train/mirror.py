@@ -23,6 +23,7 @@ from workers.datasets.strata import strata
 
 Floats = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
+Masks = npt.NDArray[np.uint8]
 
 SIDE, NEIGHBOURS, ASKED = 16, 5000, 1500
 NEARER = 0.3
@@ -56,14 +57,40 @@ def mirrors(dataset: Dataset) -> bool:
     """Whether pictures may be mirrored left to right, judged on the splits of the search; kept for the process.
 
     Classes are strata where an answer is no class: tenths of a target, so that one which depends on the side (a place,
-    an angle) says no; the rarest label.
+    an angle) says no; the rarest label. Of masks see `mask_test`.
     """
     key = (dataset.sha256, dataset.seed)
     if key not in _KNOWN:
         train, val = (_some(rows, count) for rows, count in zip(_rows(dataset), (NEIGHBOURS, ASKED), strict=True))
-        x, y = dataset.x, strata(dataset.y, dataset.problem)
-        _KNOWN[key] = mirror_test(_gathered(x, train), y[train], _gathered(x, val), y[val]).helps
+        near, ask = _gathered(dataset.x, train), _gathered(dataset.x, val)
+        if dataset.problem == "segmentation":
+            _KNOWN[key] = mask_test(near, dataset.y[train], ask, dataset.y[val]).helps
+        else:
+            y = strata(dataset.y, dataset.problem)
+            _KNOWN[key] = mirror_test(near, y[train], ask, y[val]).helps
     return _KNOWN[key]
+
+
+def mask_test(x: Floats, y: Masks, asked: Floats, truth: Masks) -> MirrorTest:
+    """The same of pictures whose masks are mirrored with them. x, asked: (N, C, H, W); y, truth: (N, H, W) masks.
+
+    Right is the share of a picture's pixels that the mask of its nearest neighbour has right, and a picture wins or
+    loses by it: where mirrored organs are other organs, masks of mirrored neighbours are worse.
+    """
+    ask = _flat(_small(asked))
+    plain, other = (ask @ _flat(one).T for one in (_small(x), np.flip(_small(x), -1)))
+    step = -(-max(y.shape[1:]) // (2 * SIDE))
+    y, truth = y[:, ::step, ::step], truth[:, ::step, ::step]
+    found, turned = y[plain.argmax(1)], np.flip(y, -1)[other.argmax(1)]
+    right, mirrored = ((masks == truth).mean((1, 2)) for masks in (found, turned))
+    nearer = other.max(1) > plain.max(1)
+    return MirrorTest(
+        largest=0.0,
+        plain=float(right.mean()),
+        nearer=float(nearer.mean()),
+        wins=int((nearer & (mirrored > right)).sum()),
+        losses=int((nearer & (mirrored < right)).sum()),
+    )
 
 
 def mirror_test(

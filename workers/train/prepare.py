@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from search.planning.rule import most_masks
 from search.planning.values import Plan
 from search.spec import BATCH, JobSpec
 from workers.conventions import loss_name
@@ -59,10 +60,10 @@ def recipe(spec: JobSpec, numerics: Numerics, dataset: Dataset, *, epochs: int, 
     """
     return Recipe(
         epochs=epochs,
-        batch_size=spec.trial.batch_size or BATCH,
+        batch_size=spec.trial.batch_size or _usual_batch(dataset),
         learning_rate=spec.trial.learning_rate,
         seed=seed,
-        flip=dataset.task == "image" and mirrors(dataset),
+        flip=dataset.task in ("image", "segmentation") and mirrors(dataset),
         score=spec.objective.score,
         loss=loss_name(spec.trial.loss, dataset.problem),
         class_weights=class_weights(spec.trial.class_weights, dataset),
@@ -71,6 +72,10 @@ def recipe(spec: JobSpec, numerics: Numerics, dataset: Dataset, *, epochs: int, 
         device=spec.trial.device,
         threads=spec.trial.threads,
     )
+
+
+def _usual_batch(dataset: Dataset) -> int:
+    return min(BATCH, most_masks(dataset.info.input_shape)) if dataset.task == "segmentation" else BATCH
 
 
 def trial_recipe(spec: JobSpec, numerics: Numerics, dataset: Dataset, plan: Plan | None, *, seed: int) -> Recipe:

@@ -6,11 +6,13 @@ import torch
 from sklearn.metrics import accuracy_score, jaccard_score
 from torch import nn
 
+from search.planning.rule import most_masks
 from tests.masks import shapes
 from workers.datasets import Split
 from workers.train.augment import crop
 from workers.train.data import TrainData
 from workers.train.masks import Masks, crop_masks
+from workers.train.mirror import NEARER, mask_test
 from workers.train.of_pixels import NOT_JUDGED, mean_iou, mean_iou_shares, pixel_accuracy, pixel_accuracy_shares
 from workers.train.recipe import Recipe
 from workers.train.trainer import Trainer
@@ -126,3 +128,17 @@ def test_logits_of_many_classes_are_made_for_fewer_pictures_at_a_time() -> None:
         task = Masks(given, Recipe(batch_size=4, min_steps=1))
         sizes.append(len(next(iter(task.whole(given.train, pixels=800))).y))
     assert sizes == [8, 2]
+
+
+def test_masks_are_mirrored_where_pictures_come_from_either_side_and_classes_do_not_depend_on_it() -> None:
+    x, y = shapes(300, 16, seed=2, edge=False)
+    assert mask_test(x[:240], y[:240], x[240:], y[240:]).helps
+    upright = x.copy()
+    upright[..., :8] = upright[..., :8] // 4  # darker on the left: no picture looks like a mirrored one
+    assert mask_test(upright[:240], y[:240], upright[240:], y[240:]).nearer < NEARER
+    sides = np.where(np.arange(16) < 8, 1, 2) * np.ones((300, 16, 1), np.uint8)  # left and right are classes
+    assert not mask_test(x[:240], sides[:240], x[240:], sides[240:]).helps
+
+
+def test_batches_of_large_pictures_are_smaller() -> None:
+    assert [most_masks((3, side, side)) for side in (64, 256, 512, 4096)] == [512, 32, 8, 2]

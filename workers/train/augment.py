@@ -66,16 +66,13 @@ def cut_out(x: Tensor, changed: Tensor, *, side: int, generator: torch.Generator
 def pad_reflect(x: Tensor, pad: int) -> Tensor:
     """(N, C, sides) of any type -> each side longer by 2 pad, mirrored without repeating the edge.
 
-    By index instead of `functional.pad`, which has no uint8 kernel. `pad` must be smaller than every side.
+    By flips instead of `functional.pad`, which has no uint8 kernel: 2.5 ms for 128 samples of 3 x 64 x 64, by an index
+    11.8. `pad` must be smaller than every side.
     """
     for axis in range(2, x.ndim) if pad else ():
-        x = x.index_select(axis, _mirror(x.shape[axis], pad).to(x.device))
+        before, after = x.narrow(axis, 1, pad), x.narrow(axis, x.shape[axis] - 1 - pad, pad)
+        x = torch.cat([before.flip(axis), x, after.flip(axis)], dim=axis)
     return x
-
-
-def _mirror(size: int, pad: int) -> Tensor:
-    inner = torch.arange(-pad, size + pad).abs()
-    return torch.where(inner < size, inner, 2 * (size - 1) - inner)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

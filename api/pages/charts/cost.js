@@ -36,8 +36,9 @@ export function CostPlane({ table, cost, only, open }) {
   const { rows, x, y } = found;
   const { layers, xRange, yRange, log } = useMemo(() => {
     const front = pareto(x, y);
-    const random = rows.map((row, at) => (RANDOM.has(table.columns.provenance[row]) ? at : -1)).filter((at) => at >= 0);
-    const own = rows.map((row, at) => (RANDOM.has(table.columns.provenance[row]) ? -1 : at)).filter((at) => at >= 0);
+    /** @type {number[]} */ const random = [];
+    /** @type {number[]} */ const own = [];
+    rows.forEach((row, at) => (RANDOM.has(table.columns.provenance[row]) ? random : own).push(at));
     const pick = (/** @type {number[]} */ at) => ({ x: at.map((i) => x[i]), y: at.map((i) => y[i]) });
     const span = range(x) ?? [1, 10];
     const wide = span[0] > 0 && span[1] / span[0] > 8;

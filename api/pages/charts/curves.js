@@ -6,7 +6,7 @@ import { scoreRange } from "./scale.js";
 
 /** @import { TrialTable } from "../trials.js" */
 
-/** Curves beyond this many would be one grey field: the newest are drawn. Measured: 4,000 curves take 30 ms. */
+/** Curves beyond this many would be one grey field: those of the newest trials are drawn. */
 export const MOST = 4000;
 
 /**

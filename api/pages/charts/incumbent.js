@@ -11,7 +11,7 @@ import { colour, useTheme, useWidth } from "./screen.js";
 /**
  * What is drawn: x, scores of the controller's trials, of random trials, the best so far.
  *
- * @param {TrialTable} table @param {number[]} rows  as of `scored` @param {boolean} byTime @param {number} start  seconds since 1970
+ * @param {TrialTable} table @param {readonly number[]} rows  as of `scored` @param {boolean} byTime @param {number} start  seconds since 1970
  * @returns {[number[], (number | null)[], (number | null)[], (number | null)[]]}
  */
 export function series(table, rows, byTime, start) {

@@ -15,7 +15,7 @@ import { clean, colour, useTheme, useWidth } from "./screen.js";
 
 /** Most axes that can be told apart side by side. */
 export const MOST_AXES = 12;
-/** Lines beyond this many hide each other; the best are drawn. Measured: 3,000 lines over 12 axes take 60 ms. */
+/** Lines beyond this many hide each other; the best are drawn. 3,000 lines over 9 axes took 80 ms on a busy machine. */
 export const MOST_LINES = 3000;
 const [TOP, BOTTOM] = [54, 22];
 
@@ -73,10 +73,8 @@ export function Parallel({ table, brushes, only, axes, onBrush }) {
   const at = (/** @type {number} */ axis) => 60 + axis * step;
   const up = (/** @type {number} */ share) => height - BOTTOM - share * (height - TOP - BOTTOM);
   const lines = useMemo(() => {
-    const scored = table.scored();
     const scores = table.columns.search_score;
-    scored.sort((a, b) => Number(scores[a]) - Number(scores[b]));
-    return scored.slice(-MOST_LINES);
+    return [...table.scored()].sort((a, b) => Number(scores[a]) - Number(scores[b])).slice(-MOST_LINES);
   }, [table.version]);
   useEffect(() => {
     const pen = clean(canvas.current, wide, height);

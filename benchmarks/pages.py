@@ -6,7 +6,8 @@ Needs the Python package `playwright` and the system's Chromium. A ledger is fil
 (two measurements a trial), `python -m api` serves it, and a new browser context opens the job's page.
 Usable: from the navigation until the table has its rows and the curve of the best score is painted. Sorted: from a
 click on the head of the scores until the table is painted in their order. Shown: from the commit of a trial's end until
-its row says so.
+its row says so. On a machine with other work, processor_s, the seconds of all
+processors that the API and the browser used until then, tells what the times would be without.
 """
 
 import argparse
@@ -48,7 +49,10 @@ SHOWN_TIMES = 20
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Served:
+    """api: its process."""
+
     url: str
+    api: int
     ledger: Ledger
     lease: Lease
     trials: int
@@ -126,7 +130,7 @@ def served(count: int) -> Iterator[Served]:
         api = subprocess.Popen([sys.executable, "-m", "api"], env={**os.environ, **names}, stderr=subprocess.DEVNULL)
         try:
             _wait(port)
-            yield Served(url=f"http://127.0.0.1:{port}", ledger=ledger, lease=lease, trials=count)
+            yield Served(url=f"http://127.0.0.1:{port}", api=api.pid, ledger=ledger, lease=lease, trials=count)
         finally:
             api.terminate()
             api.wait(20)
@@ -141,23 +145,36 @@ def _wait(port: int) -> None:
     raise RuntimeError("the API did not start within a minute")
 
 
+def _processor_seconds(api: int) -> float:
+    """Of the API and of all processes of the browser, which are those below this one."""
+    below, ticks = {os.getpid(), api}, 0
+    stats = sorted((int(path.parent.name), path) for path in Path("/proc").glob("[0-9]*/stat"))
+    for process, path in stats:
+        with contextlib.suppress(OSError):
+            fields = path.read_text().rpartition(")")[2].split()
+            if process in below or int(fields[1]) in below:
+                below.add(process)
+                ticks += (int(fields[11]) + int(fields[12])) * (process != os.getpid())
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def usable(browser: Any, on: Served) -> dict[str, float]:
     """Seconds until the page of the job is usable, and until it is sorted."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
     page.set_default_timeout(120_000)
-    begun = time.perf_counter()
+    begun, spent = time.perf_counter(), _processor_seconds(on.api)
     page.goto(f"{on.url}/#/jobs/{on.lease.job_id}")
     page.wait_for_selector(".trials tbody tr:not(.gap)")
     page.wait_for_selector(".uplot canvas")
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    ready = time.perf_counter() - begun
+    ready, spent = time.perf_counter() - begun, _processor_seconds(on.api) - spent
     page.wait_for_timeout(500)
     begun = time.perf_counter()
     page.get_by_role("button", name="Score").click()
     page.wait_for_selector("th[aria-sort=descending] >> text=Score")
     page.evaluate("() => new Promise(done => requestAnimationFrame(done))")
-    found = {"usable_s": ready, "sorted_s": time.perf_counter() - begun}
+    found = {"usable_s": ready, "processor_s": spent, "sorted_s": time.perf_counter() - begun}
     context.close()
     return found
 

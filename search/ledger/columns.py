@@ -30,9 +30,9 @@ class Columns:
         trial, the place of the chosen one in them, null where the trial did not make the decision. Raises NotFound.
         """
         wanted: list[sa.ColumnElement[Any]] = [trials.c[name] for name in PLAIN]
-        wanted += [sa.cast(trials.c[name], sa.Text).label(name) for name in _MAPS]
+        wanted.extend(sa.cast(trials.c[name], sa.Text).label(name) for name in _MAPS)
         # As whole microseconds: they leave as numbers, so no dates are made of them.
-        wanted += [sa.type_coerce(trials.c[name], sa.BigInteger).label(name) for name in TIMES]
+        wanted.extend(sa.type_coerce(trials.c[name], sa.BigInteger).label(name) for name in TIMES)
         query = sa.select(*wanted).where(trials.c.job_id == job_id).order_by(trials.c.number)
         with self._database.read() as connection:
             # The event first: what changes between the two reads is then told twice, and not lost.

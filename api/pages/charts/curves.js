@@ -55,7 +55,7 @@ export function Curves({ table, best, open }) {
     ],
     [found],
   );
-  if (range === null) return html`<p class="quiet">No trial has a score yet.</p>`;
+  if (range === null) return html`<p class="quiet">No epoch has been scored yet.</p>`;
   const words = (/** @type {number} */ at) => [`trial ${all.trials[at]}`, `epoch ${all.x[at]}: ${score(all.y[at])}`];
   return html`<${Plane} label=${`Learning curves of ${all.breaks.length} trials`} height=${270}
     x=${{ label: "epoch (scored after each)", range: last > 1 ? [1, last] : [0.5, 1.5], format: (/** @type {number} */ v) => (Number.isInteger(v) ? String(v) : "") }}

@@ -3,19 +3,23 @@
     python -m benchmarks.pages [--trials 1000 10000 50000] [--repeat 3] [--json build/pages.json]
 
 Needs the Python package `playwright` and the system's Chromium. A ledger is filled with rows as a search leaves them
-(two measurements a trial), the API alone serves it in the same process, and a new browser context opens the job's page.
+(two measurements a trial), `python -m api` serves it, and a new browser context opens the job's page.
 Usable: from the navigation until the table has its rows and the curve of the best score is painted. Sorted: from a
 click on the head of the scores until the table is painted in their order. Shown: from the commit of a trial's end until
-its row says so.
+its row says so. On a machine with other work, processor_s, the seconds of all
+processors that the API and the browser used until then, tells what the times would be without.
 """
 
 import argparse
+import contextlib
 import json
+import os
 import shutil
 import socket
 import statistics
+import subprocess
+import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,17 +29,13 @@ from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
-import uvicorn
 
-from api.app import create_app
-from api.middleware import Edge
 from api.routes import pages
 from search.ledger import Lease, Ledger, open_ledger
 from search.ledger.tables import jobs, measurements, trials
 from search.ledger.values import from_micros
 from search.spec import JobSpec
 from search.trial import Measurement, Outcome, TrialState
-from search.validate import Pool
 from space import presets
 from workers.settings import Settings
 
@@ -49,7 +49,10 @@ SHOWN_TIMES = 20
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Served:
+    """api: its process."""
+
     url: str
+    api: int
     ledger: Ledger
     lease: Lease
     trials: int
@@ -112,24 +115,47 @@ def _trial(job_id: str, number: int, score: float, rng: np.random.Generator, now
 
 @contextmanager
 def served(count: int) -> Iterator[Served]:
-    """A service in this process on a ledger with a job of so many trials."""
+    """The API on a ledger with a job of so many trials."""
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(state=Path(folder), database_url=f"sqlite:///{folder}/archsmith.db")
         ledger = open_ledger(settings.database_url)
         lease = fill(ledger, count)
-        app = create_app(settings, ledger, edge=Edge(pool=Pool(cpus=2, gpus=0)))
         with socket.create_server(("127.0.0.1", 0)) as listening:
             port = listening.getsockname()[1]
-        server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", ws="none"))
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        while not server.started:
-            time.sleep(0.02)
-        yield Served(url=f"http://127.0.0.1:{port}", ledger=ledger, lease=lease, trials=count)
-        app.state.context.closing.set()
-        server.should_exit = True
-        thread.join(20)
-        ledger.close()
+        names = {
+            "ARCHSMITH_STATE": folder,
+            "ARCHSMITH_PORT": str(port),
+            "ARCHSMITH_DATABASE_URL": settings.database_url,
+        }
+        api = subprocess.Popen([sys.executable, "-m", "api"], env={**os.environ, **names}, stderr=subprocess.DEVNULL)
+        try:
+            _wait(port)
+            yield Served(url=f"http://127.0.0.1:{port}", api=api.pid, ledger=ledger, lease=lease, trials=count)
+        finally:
+            api.terminate()
+            api.wait(20)
+            ledger.close()
+
+
+def _wait(port: int) -> None:
+    for _ in range(600):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.1)
+    raise RuntimeError("the API did not start within a minute")
+
+
+def _processor_seconds(api: int) -> float:
+    """Of the API and of all processes of the browser, which are those below this one."""
+    below, ticks = {os.getpid(), api}, 0
+    stats = sorted((int(path.parent.name), path) for path in Path("/proc").glob("[0-9]*/stat"))
+    for process, path in stats:
+        with contextlib.suppress(OSError):
+            fields = path.read_text().rpartition(")")[2].split()
+            if process in below or int(fields[1]) in below:
+                below.add(process)
+                ticks += (int(fields[11]) + int(fields[12])) * (process != os.getpid())
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def usable(browser: Any, on: Served) -> dict[str, float]:
@@ -137,18 +163,18 @@ def usable(browser: Any, on: Served) -> dict[str, float]:
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
     page.set_default_timeout(120_000)
-    begun = time.perf_counter()
+    begun, spent = time.perf_counter(), _processor_seconds(on.api)
     page.goto(f"{on.url}/#/jobs/{on.lease.job_id}")
     page.wait_for_selector(".trials tbody tr:not(.gap)")
     page.wait_for_selector(".uplot canvas")
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    ready = time.perf_counter() - begun
+    ready, spent = time.perf_counter() - begun, _processor_seconds(on.api) - spent
     page.wait_for_timeout(500)
     begun = time.perf_counter()
     page.get_by_role("button", name="Score").click()
     page.wait_for_selector("th[aria-sort=descending] >> text=Score")
     page.evaluate("() => new Promise(done => requestAnimationFrame(done))")
-    found = {"usable_s": ready, "sorted_s": time.perf_counter() - begun}
+    found = {"usable_s": ready, "processor_s": spent, "sorted_s": time.perf_counter() - begun}
     context.close()
     return found
 
@@ -191,6 +217,7 @@ def measured(counts: Sequence[int], repeat: int) -> dict[str, Any]:
                 if count == min(counts):
                     row |= {"shown_p95_s": float(np.quantile(shown(browser, on), 0.95))}
                 found[str(count)] = row
+                row["load"] = os.getloadavg()[0]
                 print(count, {name: round(value, 3) for name, value in row.items()}, flush=True)
         browser.close()
     return found

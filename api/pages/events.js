@@ -27,9 +27,13 @@ export function parser(onEvent) {
   };
 }
 
-/** Calls `done` once with all that was added before the next paint; a hidden page paints nothing, so there by a timer.
- * @template T @param {(items: T[]) => void} done */
-export function batched(done) {
+/**
+ * Calls `done` once with all that was added before the next paint; a hidden page paints nothing, so there by a timer.
+ *
+ * @template T @param {(items: T[]) => void} done
+ * @param {() => number} cost  milliseconds that the last paint took: a page that is slow to paint waits three times that
+ */
+export function batched(done, cost) {
   /** @type {T[]} */
   let items = [];
   let planned = false;
@@ -44,6 +48,7 @@ export function batched(done) {
     if (planned) return;
     planned = true;
     if (document.hidden) setTimeout(flush, 500);
+    else if (cost() > 60) setTimeout(flush, Math.min(5000, 3 * cost()));
     else requestAnimationFrame(flush);
   };
 }

@@ -59,7 +59,12 @@ export function useFeed(id) {
   useEffect(() => {
     const stop = new AbortController();
     const own = /** @type {TrialTable} */ (table.current);
-    const repaint = () => paint((old) => old + 1);
+    let cost = 0;
+    const repaint = () => {
+      const begun = performance.now();
+      paint((old) => old + 1);
+      requestAnimationFrame(() => setTimeout(() => (cost = performance.now() - begun)));
+    };
     const fetchJob = throttled(async () => {
       await api.job(id, stop.signal).then((found) => (setJob(found), setError(null)), (failed) => stop.signal.aborted || setError(failed));
     }, JOB_EVERY);
@@ -78,7 +83,7 @@ export function useFeed(id) {
       if (trials) repaint();
       if (own.incomplete) fetchTable();
       fetchJob();
-    });
+    }, () => cost);
     const begin = async () => {
       fetchJob();
       try {

@@ -32,6 +32,8 @@ export class TrialTable {
     this.curveVersion = 0;
     /** Whether there are trials whose decisions have to be fetched. */
     this.incomplete = false;
+    /** What `scored` has found, and for which version. @type {{version: number, rows: number[]}} */
+    this.found = { version: -1, rows: [] };
   }
 
   get rows() {
@@ -147,21 +149,24 @@ export class TrialTable {
     return curve === undefined ? null : curve[curve.length - 1];
   }
 
-  /** The rows of trials that have a score, in the order in which they ended. @returns {number[]} */
+  /** The rows of trials that have a score, in the order in which they ended; not to be changed. @returns {readonly number[]} */
   scored() {
+    if (this.found.version === this.version) return this.found.rows;
     const { state, search_score: scores, finished_at: ends, provenance, number } = this.columns;
     const rows = [];
     for (let row = 0; row < this.rows; row += 1) {
       if (scores[row] !== null && state[row] !== "running" && provenance[row] !== "prior") rows.push(row);
     }
-    return rows.sort((a, b) => (ends[a] ?? 0) - (ends[b] ?? 0) || number[a] - number[b]);
+    rows.sort((a, b) => (ends[a] ?? 0) - (ends[b] ?? 0) || number[a] - number[b]);
+    this.found = { version: this.version, rows };
+    return rows;
   }
 }
 
 /**
  * The best score so far, after each trial that ended. Trials of a random arm cannot be the best.
  *
- * @param {TrialTable} table @param {number[]} rows  as of `scored`
+ * @param {TrialTable} table @param {readonly number[]} rows  as of `scored`
  * @returns {(number | null)[]}
  */
 export function incumbents(table, rows) {

@@ -26,6 +26,6 @@ def table(context: ContextDep, job: JobDep) -> Response:
     (seconds since 1970). measures: a column for each. choices: for each decision its `options`, and in `chosen` the
     place of each trial's option in them, null where it did not make the decision.
     """
-    # Without a model: to check and write 50,000 rows by one took 2.5 s longer than this.
+    # Without a model, which would check every value once more. 50,000 trials: 1.2 s of a processor, 5.6 MB.
     found = context.ledger.trial_columns(job.id)
     return Response(json.dumps(found, separators=(",", ":"), allow_nan=False), media_type="application/json")

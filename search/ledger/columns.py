@@ -1,5 +1,7 @@
 """All trials of a job by columns, for whoever shows tens of thousands of them: nothing large, one read."""
 
+import json
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -27,9 +29,10 @@ class Columns:
         Times are seconds since 1970. measures: a column for each. choices: for each decision its options and, for each
         trial, the place of the chosen one in them, null where the trial did not make the decision. Raises NotFound.
         """
-        wanted: list[sa.ColumnElement[Any]] = [trials.c[name] for name in (*PLAIN, *_MAPS)]
-        # As whole microseconds: 100,000 values of the type `Instant` took longer to make than all the rest.
-        wanted += [sa.type_coerce(trials.c[name], sa.BigInteger).label(name) for name in TIMES]
+        wanted: list[sa.ColumnElement[Any]] = [trials.c[name] for name in PLAIN]
+        wanted.extend(sa.cast(trials.c[name], sa.Text).label(name) for name in _MAPS)
+        # As whole microseconds: they leave as numbers, so no dates are made of them.
+        wanted.extend(sa.type_coerce(trials.c[name], sa.BigInteger).label(name) for name in TIMES)
         query = sa.select(*wanted).where(trials.c.job_id == job_id).order_by(trials.c.number)
         with self._database.read() as connection:
             # The event first: what changes between the two reads is then told twice, and not lost.
@@ -49,22 +52,27 @@ class Columns:
         }
 
 
-def _measures(rows: tuple[Json, ...]) -> dict[str, list[Any]]:
-    names = dict.fromkeys(name for row in rows for name in row)
-    return {name: [row.get(name) for row in rows] for name in names}
+def _measures(rows: Sequence[str]) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {}
+    for at, text in enumerate(rows):
+        if text == "{}":
+            continue
+        for name, value in json.loads(text).items():
+            if name not in found:
+                found[name] = [None] * len(rows)
+            found[name][at] = value
+    return found
 
 
-def _choices(rows: tuple[Json, ...]) -> dict[str, Json]:
-    places: dict[str, dict[str, int]] = {}
-    options: dict[str, list[Any]] = {}
+def _choices(rows: Sequence[str]) -> dict[str, Json]:
+    places: dict[str, dict[tuple[type, Any], int]] = {}
     chosen: dict[str, list[int | None]] = {}
-    for at, row in enumerate(rows):
-        for name, option in row.items():
-            known = places.setdefault(name, {})
-            key = repr(option)  # 1, 1.0 and True are equal, and not the same option
-            if key not in known:
-                known[key] = len(known)
-                options.setdefault(name, []).append(option)
-            column = chosen.setdefault(name, [None] * len(rows))
-            column[at] = known[key]
-    return {name: {"options": options[name], "chosen": chosen[name]} for name in options}
+    for at, text in enumerate(rows):
+        for name, option in json.loads(text).items():
+            if name not in places:
+                places[name], chosen[name] = {}, [None] * len(rows)
+            key = (type(option), option)  # 1, 1.0 and True are equal, and not the same option
+            chosen[name][at] = places[name].setdefault(key, len(places[name]))
+    return {
+        name: {"options": [option for _, option in known], "chosen": chosen[name]} for name, known in places.items()
+    }

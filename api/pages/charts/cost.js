@@ -36,18 +36,20 @@ export function CostPlane({ table, cost, only, open }) {
   const { rows, x, y } = found;
   const { layers, xRange, yRange, log } = useMemo(() => {
     const front = pareto(x, y);
-    const random = rows.map((row, at) => (RANDOM.has(table.columns.provenance[row]) ? at : -1)).filter((at) => at >= 0);
-    const own = rows.map((row, at) => (RANDOM.has(table.columns.provenance[row]) ? -1 : at)).filter((at) => at >= 0);
+    /** @type {number[]} */ const random = [];
+    /** @type {number[]} */ const own = [];
+    rows.forEach((row, at) => (RANDOM.has(table.columns.provenance[row]) ? random : own).push(at));
     const pick = (/** @type {number[]} */ at) => ({ x: at.map((i) => x[i]), y: at.map((i) => y[i]) });
     const span = range(x) ?? [1, 10];
+    const many = rows.length > 3000;
     const wide = span[0] > 0 && span[1] / span[0] > 8;
     return {
       log: wide,
       xRange: wide ? /** @type {[number, number]} */ ([span[0] / 1.15, span[1] * 1.15]) : roomy(span),
       yRange: scoreRange(y) ?? /** @type {[number, number]} */ ([0, 1]),
       layers: [
-        { kind: "dots", ink: "quiet", ...pick(own), alpha: rows.length > 3000 ? 0.35 : 0.7 },
-        { kind: "rings", ink: "random", ...pick(random), size: 3 },
+        { kind: "dots", ink: "quiet", ...pick(own), alpha: many ? 0.3 : 0.7, size: many ? 1.3 : 2.5 },
+        { kind: many ? "dots" : "rings", ink: "random", ...pick(random), alpha: many ? 0.4 : 1, size: many ? 1.3 : 3 },
         { kind: "steps", ink: "accent", ...pick(front), size: 1.6 },
         { kind: "dots", ink: "accent", ...pick(front), size: 3.6 },
       ],

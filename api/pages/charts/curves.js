@@ -6,7 +6,7 @@ import { scoreRange } from "./scale.js";
 
 /** @import { TrialTable } from "../trials.js" */
 
-/** Curves beyond this many would be one grey field: the newest are drawn. Measured: 4,000 curves take 30 ms. */
+/** Curves beyond this many would be one grey field: those of the newest trials are drawn. */
 export const MOST = 4000;
 
 /**
@@ -55,7 +55,7 @@ export function Curves({ table, best, open }) {
     ],
     [found],
   );
-  if (range === null) return html`<p class="quiet">No trial has a score yet.</p>`;
+  if (range === null) return html`<p class="quiet">No epoch has been scored yet.</p>`;
   const words = (/** @type {number} */ at) => [`trial ${all.trials[at]}`, `epoch ${all.x[at]}: ${score(all.y[at])}`];
   return html`<${Plane} label=${`Learning curves of ${all.breaks.length} trials`} height=${270}
     x=${{ label: "epoch (scored after each)", range: last > 1 ? [1, last] : [0.5, 1.5], format: (/** @type {number} */ v) => (Number.isInteger(v) ? String(v) : "") }}

@@ -11,7 +11,7 @@ import { colour, useTheme, useWidth } from "./screen.js";
 /**
  * What is drawn: x, scores of the controller's trials, of random trials, the best so far.
  *
- * @param {TrialTable} table @param {number[]} rows  as of `scored` @param {boolean} byTime @param {number} start  seconds since 1970
+ * @param {TrialTable} table @param {readonly number[]} rows  as of `scored` @param {boolean} byTime @param {number} start  seconds since 1970
  * @returns {[number[], (number | null)[], (number | null)[], (number | null)[]]}
  */
 export function series(table, rows, byTime, start) {
@@ -24,11 +24,12 @@ export function series(table, rows, byTime, start) {
 
 /** @param {number} width @param {boolean} byTime @param {[number, number]} range @param {any[][]} data */
 function options(width, byTime, range, data) {
+  const many = data[0].length > 3000;
   const [ink, grid] = [colour("quiet"), colour("grid")];
   const axis = { stroke: ink, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1, size: 4 }, font: "11px system-ui" };
   const dots = (/** @type {string} */ label, /** @type {string} */ name, /** @type {number} */ size) => ({
     label, stroke: colour(name), width: 0, paths: () => null,
-    points: { show: true, size, width: 1.4, fill: name === "random" ? "transparent" : colour(name) },
+    points: { show: true, size: many ? 2 : size, width: many ? 0 : 1.4, fill: name === "random" && !many ? "transparent" : colour(name) },
   });
   return {
     width, height: 270, pxAlign: 0,
@@ -71,7 +72,7 @@ export function Incumbent({ table, byTime, start }) {
     own.scales.y.range = () => range.current;
     plot.current = new uPlot(/** @type {any} */ (own), /** @type {any} */ (data), place.current);
     return () => plot.current.destroy();
-  }, [width, byTime, theme, data[0].length < 2]);
+  }, [width, byTime, theme, data[0].length < 2, data[0].length > 3000]);
   useEffect(() => plot.current?.setData(data), [data]);
   const best = data[3][data[3].length - 1];
   const text = `The best score after each of ${rows.length} trials; it is ${words(best)} now. The table of trials has all values.`;

@@ -15,7 +15,7 @@ import { clean, colour, useTheme, useWidth } from "./screen.js";
 
 /** Most axes that can be told apart side by side. */
 export const MOST_AXES = 12;
-/** Lines beyond this many hide each other; the best are drawn. Measured: 3,000 lines over 12 axes take 60 ms. */
+/** Lines beyond this many hide each other; the best are drawn. 3,000 lines over 9 axes took 80 ms on a busy machine. */
 export const MOST_LINES = 3000;
 const [TOP, BOTTOM] = [54, 22];
 
@@ -62,30 +62,34 @@ export function kept(axes, brushes) {
   return rows;
 }
 
+/** How many lines stand out: a tenth, at most 40. @param {number} lines */
+export function bestOf(lines) {
+  return Math.min(40, Math.max(1, Math.round(lines / 10)));
+}
+
 /** @param {{table: TrialTable, brushes: Brushes, only: Set<number> | null, axes: Coordinate[], onBrush: (brushes: Brushes) => void}} props */
 export function Parallel({ table, brushes, only, axes, onBrush }) {
   const [place, width] = useWidth();
   const canvas = useRef(/** @type {HTMLCanvasElement | null} */ (null));
   const theme = useTheme();
   const height = 300;
-  const wide = Math.max(width, axes.length * 82);
+  const wide = Math.max(width, axes.length * 66);
   const step = axes.length > 1 ? (wide - 120) / (axes.length - 1) : 0;
   const at = (/** @type {number} */ axis) => 60 + axis * step;
   const up = (/** @type {number} */ share) => height - BOTTOM - share * (height - TOP - BOTTOM);
   const lines = useMemo(() => {
-    const scored = table.scored();
     const scores = table.columns.search_score;
-    scored.sort((a, b) => Number(scores[a]) - Number(scores[b]));
-    return scored.slice(-MOST_LINES);
+    return [...table.scored()].sort((a, b) => Number(scores[a]) - Number(scores[b])).slice(-MOST_LINES);
   }, [table.version]);
   useEffect(() => {
     const pen = clean(canvas.current, wide, height);
     if (!pen) return;
     const [low, high] = [colour("quiet"), colour("accent")];
     const value = axes[axes.length - 1].places;
+    const best = bestOf(lines.length);
     lines.forEach((row, rank) => {
-      const top = rank >= lines.length - Math.max(1, Math.round(lines.length / 10));
-      pen.globalAlpha = only && !only.has(row) ? 0.04 : top ? 0.85 : lines.length > 400 ? 0.12 : 0.28;
+      const top = rank >= lines.length - best;
+      pen.globalAlpha = only && !only.has(row) ? 0.04 : top ? 0.85 : lines.length > 400 ? 0.08 : 0.28;
       pen.strokeStyle = top ? high : low;
       pen.lineWidth = top ? 1.4 : 1;
       pen.beginPath();

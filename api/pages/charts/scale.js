@@ -70,7 +70,7 @@ export function roomy([low, high], share = 0.04) {
 
 /** The scores below the worst twentieth are left out of the picture, or all others would share a thin line at its top. @param {(number | null)[]} values @returns {[number, number] | null} */
 export function scoreRange(values) {
-  const found = /** @type {number[]} */ (values.filter((value) => value !== null && Number.isFinite(value))).sort((a, b) => a - b);
+  const found = Float64Array.from(/** @type {number[]} */ (values.filter((value) => value !== null && Number.isFinite(value)))).sort();
   if (found.length === 0) return null;
   const [high, middle] = [found[found.length - 1], found[Math.floor(found.length / 2)]];
   const worst = found[Math.floor(found.length * 0.05)];

@@ -107,6 +107,13 @@ def test_every_import_is_there(path: Path) -> None:
         assert (path.parent / target).resolve().is_file(), target
 
 
+def test_all_modules_are_asked_for_at_once() -> None:
+    """Without it a browser finds them import by import: five round trips in place of two."""
+    index = (pages.FOLDER / pages.INDEX).read_text(encoding="utf-8")
+    asked = set(re.findall(r'(?:href|src)="/pages/([^"]+\.js)"', index))
+    assert asked == {name for name in pages.files() if name.endswith(".js")} - {"types.js"}
+
+
 def _vendored() -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = json.loads((VENDOR / "vendored.json").read_text())
     return rows

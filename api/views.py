@@ -99,7 +99,7 @@ class JobDetail(JobView):
 
 
 class MeasurementView(View):
-    """One epoch. score: on the validation split; train_loss: mean cross-entropy in nats, null if not finite."""
+    """One epoch. score: on the validation split; train_loss: mean of the job's loss, null if not finite."""
 
     epoch: int
     score: float

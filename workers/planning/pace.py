@@ -19,6 +19,7 @@ from search.validate import sample
 from space.architecture import Architecture
 from space.constraint import Constraint
 from space.space import Space, replay
+from workers.conventions import score_name
 from workers.datasets import Dataset
 from workers.datasets.raw import Array
 from workers.datasets.strata import BINS
@@ -75,7 +76,7 @@ def inputs_without_pace(spec: JobSpec, dataset: Dataset, *, slots: int) -> PlanI
         final_samples=len(dataset.final_train),
         input_shape=tuple(dataset.info.input_shape),
         classes=max(dataset.classes, BINS) if dataset.problem == "regression" else dataset.classes,
-        class_sizes=_class_sizes(train.y, dataset),
+        class_sizes=_class_sizes(spec, train.y, dataset),
         task=dataset.task,
         step_s=1.0,
         score_s=0.0,
@@ -92,8 +93,12 @@ def inputs_without_pace(spec: JobSpec, dataset: Dataset, *, slots: int) -> PlanI
     )
 
 
-def _class_sizes(y: Array, dataset: Dataset) -> tuple[int, ...]:
+def _class_sizes(spec: JobSpec, y: Array, dataset: Dataset) -> tuple[int, ...]:
+    """() where an answer is no single class, and where the job has all that is proposed for unequal ones."""
     if dataset.problem not in ("classification", "ordinal"):
+        return ()
+    score = score_name(spec.objective.score, dataset.task, dataset.problem)
+    if score != "accuracy" and spec.trial.class_weights != "none":
         return ()
     return tuple(int(count) for count in np.bincount(y, minlength=dataset.classes))
 

@@ -73,7 +73,8 @@ def run(settings: Settings, spec: JobSpec, *, slots: int) -> dict[str, Any]:
     ranked = sorted(_feasible(space, constraints, drawn, seed=spec.seed), key=lambda graph: analyse(graph).macs)
     timed, start_s = _timed(spec, search_data(dataset), ranked, dataset)
     size = space.size(COUNTED)
-    warning = unequal_classes(spec.objective.score, dataset.info, dataset.task)
+    weighted = spec.trial.class_weights != "none"
+    warning = unequal_classes(spec.objective.score, dataset.info, dataset.task, weighted=weighted)
     look = Look(
         timed=timed,
         macs=[analyse(architecture).macs for architecture in ranked],

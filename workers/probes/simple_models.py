@@ -33,7 +33,9 @@ nothing else runs meanwhile. A reproducible job waits as long as it takes."""
 
 def before_search(context: JobContext, dataset: Dataset) -> None:
     """Tells the job's users, before any trial, what to beat and whether the score hides small classes."""
-    warning = unequal_classes(context.spec.objective.score, dataset.info, dataset.task)
+    spec = context.spec
+    weighted = spec.trial.class_weights != "none"
+    warning = unequal_classes(spec.objective.score, dataset.info, dataset.task, weighted=weighted)
     if warning is not None:
         context.ledger.notify(context.lease, "warning", {"number": None, "detail": warning})
     if known(context, "search") is None and context.settings.simple_models:

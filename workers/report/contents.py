@@ -265,7 +265,8 @@ def _warnings(found: Findings, varied: dict[str, Any], ranks: dict[str, Any] | N
 
 def _of_classes(found: Findings) -> Iterator[str]:
     """Warn if the score hides the small classes."""
-    warning = unequal_classes(found.job.spec.objective.score, found.dataset.info, found.dataset.task)
+    spec, weighted = found.job.spec, found.job.spec.trial.class_weights != "none"
+    warning = unequal_classes(spec.objective.score, found.dataset.info, found.dataset.task, weighted=weighted)
     if warning is not None:
         yield warning
 

@@ -58,6 +58,10 @@ def squared_steps(outputs: Tensor, y: Tensor, *, smoothing: float = 0.0, weights
 
 
 STEPS = 10.0
+"""Measured, kappa of cross entropy and of this with 10 and 30, means of six trainings of 8 epochs (± 0.002 to 0.005):
+digits as classes in an order 0.956, 0.960, 0.948 on a fifth of the training split, 0.963, 0.963, 0.960 on 30 %, 0.989,
+0.992, 0.993 on all of it; the same pictures in eight classes by their brightness 0.917, 0.943, 0.950 on 30 %, with
+accuracies of 0.47, 0.54, 0.57."""
 
 
 def binary_cross_entropy(

@@ -17,7 +17,9 @@ def test_unequal_classes_are_told() -> None:
     words = unequal_classes("auto", INFO, "image")
     assert words is not None
     assert words.startswith("the classes are unequal: 'a' has 600 samples and 'b' 100 (6.0 to 1)")
+    assert words.endswith("and trial.class_weights to 'balanced' so that it does in the training too")
     assert "balanced_accuracy" in words
+    assert unequal_classes("auto", INFO, "image", weighted=True) == words.partition(", and trial.class_weights")[0]
 
 
 @pytest.mark.parametrize(

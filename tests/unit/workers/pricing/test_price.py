@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from api.pricing import PriceView
 from search.planning.rule import make_plan
 from search.planning.values import PlanInputs
 from search.spec import (
@@ -111,8 +112,8 @@ def test_all_ranges_rise() -> None:
 
 def test_the_price_of_a_planned_job_is_its_budget() -> None:
     given = PlanInputs(
-        seconds=600, slots=2, samples=1149, val_samples=288, final_samples=1437, input_shape=(1, 8, 8), classes=10,
-        step_s=0.006, score_s=0.01,
+        seconds=600, slots=2, samples=1149, val_samples=100, final_samples=1437, input_shape=(1, 8, 8), classes=10,
+        step_s=0.006, score_s=0.01, class_sizes=(1000, 149),
     )  # fmt: skip
     plan = make_plan(given)
     told = answer(plan, JobSpec(dataset="digits", space={}), slots=2)
@@ -120,3 +121,7 @@ def test_the_price_of_a_planned_job_is_its_budget() -> None:
     assert told["trials"]["expected"] == plan.architectures
     assert 0.95 * 600 <= sum(phase["expected"] for phase in told["phases"].values()) <= 600
     assert told["plan"] == plan.to_json()
+    space = {"size_log10": 3.0, "size_exact": True, "feasible_share": 1.0}
+    view = PriceView.model_validate({**told, "space": space})
+    assert view.warnings == list(plan.warnings)
+    assert [text for text in view.warnings if "class_weights 'balanced'" in text]

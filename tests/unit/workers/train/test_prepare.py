@@ -81,14 +81,17 @@ def plan_of(**changes: Any) -> Plan:
 
 
 def test_a_planned_trial_is_counted_in_steps() -> None:
-    plan, dataset = plan_of(rungs=(60, 180, 540), share=0.5), SimpleNamespace(task="image", helped=False)
+    plan, dataset = (
+        plan_of(rungs=(60, 180, 540), share=0.5),
+        SimpleNamespace(task="image", helped=False, problem="classification"),
+    )
     spec = JobSpec(dataset="digits", space={}, budget=Budget(seconds=1800), trial=TrialSpec(scheduler="asha"))
     made = trial_recipe(spec, PLAIN, dataset, plan, seed=1)  # type: ignore[arg-type]
     assert (made.rungs, made.epochs, made.batch_size, made.min_steps) == ((60, 180, 540), 3, plan.batch_size, 1)
     assert (made.subset, made.schedule) == (0.5, SCHEDULE)
     alone = replace(spec, trial=TrialSpec(scheduler="none"))
     assert trial_recipe(alone, PLAIN, dataset, plan, seed=1).schedule == "one_cycle"  # type: ignore[arg-type]
-    nodes = SimpleNamespace(task="nodes", helped=False)
+    nodes = SimpleNamespace(task="nodes", helped=False, problem="classification")
     assert trial_recipe(spec, PLAIN, nodes, plan, seed=1).min_steps == 16  # type: ignore[arg-type]
 
 
@@ -98,7 +101,10 @@ def test_a_planned_trial_is_counted_in_steps() -> None:
 def test_a_planned_final_training_takes_its_steps_in_about_as_many_parts_as_passes(
     steps: int, rungs: tuple[int, ...]
 ) -> None:
-    plan, dataset = plan_of(final_steps=steps, final_pass_steps=375), SimpleNamespace(task="image", helped=False)
+    plan, dataset = (
+        plan_of(final_steps=steps, final_pass_steps=375),
+        SimpleNamespace(task="image", helped=False, problem="classification"),
+    )
     spec = JobSpec(dataset="digits", space={}, budget=Budget(seconds=1800))
     made = final_recipe(spec, PLAIN, dataset, plan, seed=1)  # type: ignore[arg-type]
     assert (made.rungs, made.epochs, made.subset) == (rungs, len(rungs), 1.0)

@@ -1,5 +1,6 @@
 """Every problem on every kind of data: parts of a split, splits of graphs, trainings, proxies, mirror images."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from search.spec import JobSpec, ObjectiveSpec, TrialSpec
 from tests.unit.workers.graph_data import GraphNet, NodeNet, communities, many_graphs
 from workers.datasets import Dataset, DataStore, GraphSplit, Split
 from workers.datasets.graphs import RawGraphs
@@ -134,9 +136,13 @@ def test_the_batch_of_proxies_has_the_problem(tmp_path: Path) -> None:
 
 def test_a_plan_knows_sizes_of_classes_only_where_there_are_classes(tmp_path: Path) -> None:
     dataset = opened(graphs(), tmp_path)
-    assert _class_sizes(dataset.y, dataset) == ()
+    plain = JobSpec(dataset="g", space={})
+    assert _class_sizes(plain, dataset.y, dataset) == ()
     digits = DataStore(tmp_path).open("digits", seed=0)
-    assert sum(_class_sizes(digits.search_train.y, digits)) == len(digits.search_train)
+    y = digits.search_train.y
+    assert sum(_class_sizes(plain, y, digits)) == len(y)
+    told = replace(plain, objective=ObjectiveSpec(score="auc"), trial=TrialSpec(class_weights="balanced"))
+    assert _class_sizes(told, y, digits) == (), "all that the warning proposes is there"
 
 
 def test_balanced_weights_are_of_the_training_split(tmp_path: Path) -> None:

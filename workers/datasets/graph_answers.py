@@ -79,7 +79,9 @@ def _several(y: Array) -> bool:
 
 def _of_known(y: Array, file: str, names: Callable[[str], Sequence[str] | None], asked: str | None) -> Answers:
     rows = y.reshape(len(y), -1)
-    known: Array = np.isfinite(rows).all(axis=1) if y.dtype.kind == "f" else np.ones(len(y), dtype=bool)
+    known = np.ones(len(y), dtype=np.bool_)
+    if y.dtype.kind == "f":
+        known &= np.isfinite(rows).all(axis=1)
     if not known.any():
         raise fault("labels_invalid", f"{file} has no answer for any node; leave the array out", file=file)
     return _filled(graph_answers(y[known], file=file, names=names, asked=asked), known)

@@ -137,19 +137,11 @@ def _named(
 
 
 def _told(values: Sequence[int], names: Sequence[str], not_judged: int | None, what: str, colours: bool) -> list[str]:
-    shown = _shown(values, colours)
-    told = (
-        []
-        if list(map(str, values)) != list(names) and not colours
-        else [f"classes of pixels are the values of {what}: {shown}"]
-    )
-    if colours and [colour_name(value) for value in values] == list(names):
-        told = [f"the classes of pixels are the colours of {what}: {shown}"]
-    elif colours:
-        pairs = ", ".join(
-            f"{colour_name(value)} is {name}" for value, name in list(zip(values, names, strict=True))[:SHOWN]
-        )
-        told = [f"the classes of pixels are the colours of {what}: {pairs}"]
+    shown = [colour_name(value) if colours else str(value) for value in values]
+    kind = "colours" if colours else "values"
+    pairs = [value if value == name else f"{value} is {name}" for value, name in zip(shown, names, strict=True)]
+    more = f" and {len(pairs) - SHOWN} more" if len(pairs) > SHOWN else ""
+    told = [f"the classes of pixels are the {kind} of {what}: {', '.join(pairs[:SHOWN])}{more}"]
     if not_judged is not None:
         told.append(f"pixels of value {not_judged} in {what} are not judged: they are neither learned nor measured")
     return told

@@ -167,7 +167,7 @@ def check_bad(bad: Sequence[Bad], *, total: int) -> None:
     if few(len(bad), total):
         return
     least = max(FEW_FILES, FEW_SHARE * total)
-    more = f" ({len(bad)} of {total} files cannot be read; fewer than {least:.0f} would be left out)"
+    more = f" ({len(bad)} of {total} files cannot be used; fewer than {least:.0f} would be left out)"
     faults = [
         Fault(pointer=f.pointer, rule=f.rule, detail=f.detail + more, allowed=f.allowed)
         for one in sorted(bad, key=lambda one: one.name)[:MAX_NAMED]

@@ -9,7 +9,7 @@ def unsuitable(problem: str, why: str, *, others: Sequence[str] = (), cure: str 
     """At "/problem", since the option or the data must change. others: problems that the answers would suit."""
     if not cure and others:
         cure = f"leave --problem out, or give --problem {' or '.join(others)}"
-    detail = f"problem is {problem}, but {why}" + (f"; {cure}" if cure else "")
+    detail = f"asked for {problem}, but {why}" + (f"; {cure}" if cure else "")
     return InvalidDataset(
         Fault(pointer="/problem", rule="problem_unsuitable", detail=detail, allowed=list(others) or None)
     )

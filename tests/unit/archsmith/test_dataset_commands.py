@@ -128,3 +128,52 @@ def test_faults_are_told_in_words(
     sent = {"pointer": pointer, "rule": "r", "detail": detail, "allowed": None}
     service.on("GET", "/v1/datasets", problem(422, "r", f"{pointer}: {detail}", errors=[sent]))
     assert archsmith("datasets").err == f"archsmith: {words}\n"
+
+
+AGE = {"name": "age", "least": 0.5, "lower_quartile": 20, "median": 31.5, "upper_quartile": 44, "largest": 90,
+       "mean": 32.25, "std": 11}  # fmt: skip
+OTHERS: dict[str, tuple[dict[str, Any], str, list[str]]] = {
+    "regression": (
+        {"classes": 1, "class_names": ["age"], "counts": [2000], "split_counts": None, "answers": {"targets": [AGE]}},
+        (
+            "pets: 1 target for 3×64×64\n2,000 samples: 1,600 train, 200 val, 200 test\n"
+            "age: 0.5 to 90, quartiles 20, 31.5 and 44\n"
+        ),
+        ["age", "0.5", "20", "31.5", "44", "90", "32.25", "11"],
+    ),
+    "multilabel": (
+        {"answers": {"without": 7, "labels_each": 1.25}},
+        (
+            "pets: 2 labels of 3×64×64\n2,000 samples: 1,600 train, 200 val, 200 test\n"
+            "samples with each label: [red] cat 1,200, dog 800; 7 samples have none\n"
+        ),
+        ["dog", "800", "640", "80", "80"],
+    ),
+    "segmentation": (
+        {"answers": {"shares": [0.6, 0.4], "not_judged": 0.0125, "one_class": 3}},
+        (
+            "pets: 2 classes of pixels of 3×64×64\n2,000 samples: 1,600 train, 200 val, 200 test\n"
+            "pixels: [red] cat 60 %, dog 40 %\n"
+        ),
+        ["dog", "800", "40", "%", "640", "80", "80"],
+    ),
+}
+
+
+@pytest.mark.parametrize("problem", OTHERS)
+def test_answers_that_are_no_single_class(
+    service: FakeService, archsmith: Archsmith, tmp_path: Path, problem: str
+) -> None:
+    changes, told, row = OTHERS[problem]
+    check = {"findings": [], "answers": changes["answers"]}
+    shown = VIEW | {k: v for k, v in changes.items() if k != "answers"} | {"problem": problem, "check": check}
+    service.on("POST", "/v1/datasets", answer(shown))
+    (tmp_path / "pets.zip").write_bytes(b"PK")
+    ran = archsmith("upload", "pets", str(tmp_path / "pets.zip"), "--problem", problem)
+    assert (ran.code, ran.out) == (0, told)
+    assert f'name="problem"\r\n\r\n{problem}'.encode() in service.requests[-1].body
+    service.on("GET", "/v1/datasets/pets", answer(shown))
+    ran = archsmith("dataset", "show", "pets")
+    lines = [line.split() for line in ran.out.splitlines()]
+    assert row in lines
+    assert ["problem", problem] in lines

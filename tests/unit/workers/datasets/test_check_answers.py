@@ -98,7 +98,7 @@ def test_a_given_test_split_beyond_the_training_values(tmp_path: Path, shift: fl
 def test_several_labels(tmp_path: Path) -> None:
     y = RNG.integers(0, 2, (N, 4)).astype(np.uint8)
     y[:, 2] = y[:, 1]
-    y[:, 3] = np.arange(N) < 3
+    y[:, 3] = np.arange(N) < 2
     y[100:200] = 0
     info = stored(tmp_path, "multilabel", y)
     told = found(info)

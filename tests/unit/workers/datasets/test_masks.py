@@ -105,7 +105,8 @@ def read(store: DataStore, folder: Path, problem: str | None = None, **arrays: A
 @pytest.mark.parametrize("name", ["y", "masks", "mask"])
 @pytest.mark.parametrize("shape", [(N, 8, 9), (N, 1, 8, 9), (N, 8, 9, 1)])
 def test_masks_are_known_by_their_shape(store: DataStore, tmp_path: Path, name: str, shape: tuple[int, ...]) -> None:
-    info = read(store, tmp_path, **{name: MASKS.reshape(shape)})
+    given: dict[str, Any] = {name: MASKS.reshape(shape)}
+    info = read(store, tmp_path, **given)
     assert (info.problem, info.tasks, info.kind) == ("segmentation", ("segmentation",), "image")
     assert (info.class_names, info.input_shape) == (("0", "1", "2"), (3, 8, 9))
     assert info.counts == tuple(np.bincount(MASKS.ravel()).tolist())
@@ -127,7 +128,7 @@ def test_masks_of_parts_and_colours(store: DataStore, tmp_path: Path) -> None:
 
 
 def test_labels_win_over_masks_unless_asked(store: DataStore, tmp_path: Path) -> None:
-    both = {"y": np.arange(N) % 2, "mask": MASKS}
+    both: dict[str, Any] = {"y": np.arange(N) % 2, "mask": MASKS}
     assert read(store, tmp_path, **both).problem == "classification"
     path = tmp_path / "a.npz"
     assert ingest("npz", path, name="other", store=store, problem="segmentation").problem == "segmentation"

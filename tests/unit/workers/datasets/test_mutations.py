@@ -102,7 +102,12 @@ def test_damaged_files_are_read_right_or_refused(sources: dict[str, list[Path]],
     with tempfile.TemporaryDirectory() as place:
         good = ingest(ALL[name][0], sources[name], name="sample", store=DataStore(Path(place)))
 
-    @settings(max_examples=share(400), deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @settings(
+        max_examples=share(200 if name in ANSWER_SOURCES else 400),
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        database=None,
+    )
     @given(st.integers(0, 2**32))
     def check(seed: int) -> None:
         info = attempt(name, sources[name], seed)

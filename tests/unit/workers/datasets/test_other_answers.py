@@ -45,7 +45,7 @@ def test_a_table_of_pixels_with_a_column_of_decimals(store: DataStore, tmp_path:
 @pytest.mark.parametrize("problem", [None, "regression"])
 def test_a_table_of_pixels_with_several_targets(store: DataStore, tmp_path: Path, problem: str | None) -> None:
     """As of facial key points: ImageId is no target."""
-    rows = [[number, value, 2 * number] for number, value in enumerate(DECIMALS)]
+    rows: list[list[Any]] = [[number, value, 2 * number] for number, value in enumerate(DECIMALS)]
     path = pixel_table(tmp_path / "a.csv", ["ImageId", "eye_x", "eye_y"], rows)
     info = ingest("table", path, name="sample", store=store, problem=problem)
     assert (info.problem, info.class_names) == ("regression", ("eye_x", "eye_y"))

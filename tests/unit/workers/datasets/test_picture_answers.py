@@ -35,7 +35,7 @@ def read(store: DataStore, folder: Path, content: bytes, problem: str | None = N
     return ingest("images", path, name="sample", store=store, problem=problem)
 
 
-MARKS = [[number % 2 for number in range(COUNT)], [number % 3 == 0 for number in range(COUNT)]]
+MARKS: list[list[int]] = [[n % 2 for n in range(COUNT)], [int(n % 3 == 0) for n in range(COUNT)]]
 WORDS = [";".join(word for word, on in zip("ab", row, strict=True) if on) for row in zip(*MARKS, strict=True)]
 NUMBERS: dict[str, tuple[bytes, str | None, tuple[str, ...], Any]] = {
     "decimals": (table("file,label", VALUES), None, ("label",), VALUES),
@@ -62,6 +62,7 @@ def test_numbers_of_a_table(store: DataStore, tmp_path: Path, case: str) -> None
 LABELS: dict[str, tuple[bytes, str | None]] = {
     "columns": (table("file,a,b", *[[int(on) for on in column] for column in MARKS]), None),
     "columns, asked": (table("file,a,b,note", *[[int(on) for on in c] for c in MARKS], ["n"] * COUNT), "multilabel"),
+    "signs": (table("file,a,b", *[[2 * int(on) - 1 for on in column] for column in MARKS]), None),
     "semicolons": (table("file,labels", WORDS), None),
     "bars": (table("file,labels", [word.replace(";", "|") for word in WORDS]), None),
     "blanks": (table("file,tags", [word.replace(";", " ") for word in WORDS]), "multilabel"),

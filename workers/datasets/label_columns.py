@@ -24,6 +24,7 @@ from workers.datasets.unsuitable import unsuitable
 NAMED, ALONE, MANY = "named", "alone", "many"
 """How sure a table is: its column has a name for answers; it is the only other one; there are several."""
 _MARKS = frozenset({"0", "1", "0.0", "1.0"})
+_SIGNS = frozenset({"-1", "1", "-1.0", "1.0"})
 _ORDER_ONLY = ("y",)
 """A name of an answer, but a coordinate beside a column x."""
 
@@ -121,11 +122,11 @@ def _of_one(columns: Columns, one: int, sure: str) -> RowAnswers | None:
 def _of_several(columns: Columns) -> RowAnswers | None:
     if len(columns.titles) < 2:
         return None
-    if all(set(cells) <= _MARKS for cells in columns.cells):
+    if all(map(_are_marks, columns.cells)):
         marks = _marks(columns, range(len(columns.titles)))
         if (marks.sum(axis=1) == 1).all():
             return None
-        why = f"the columns of {columns.file} hold 0 and 1, and not one 1 in each row"
+        why = f"the columns of {columns.file} hold 0 and 1 (or -1), and not one 1 in each row"
         return _marked(columns, range(len(columns.titles)), ALONE, f"{why}: read as multilabel; {OTHERWISE}")
     values = [numbers_of(cells) for cells in columns.cells]
     if any(found is None for found in values) or not any(has_fraction(v) for v in values if v is not None):
@@ -157,7 +158,7 @@ def _numbers_asked(columns: Columns) -> RowAnswers:
 
 
 def _labels_asked(columns: Columns) -> RowAnswers:
-    marks = [number for number, cells in enumerate(columns.cells) if set(cells) <= _MARKS]
+    marks = [number for number, cells in enumerate(columns.cells) if _are_marks(cells)]
     if columns.named is not None and not (columns.named in marks and len(marks) > 1):
         return _texts(columns, columns.named, NAMED, "")
     if len(marks) > 1:
@@ -197,7 +198,13 @@ def _marked(columns: Columns, numbers: Sequence[int], sure: str, told: str) -> R
 
 
 def _marks(columns: Columns, numbers: Sequence[int]) -> Array:
-    return np.stack([np.array([float(cell) for cell in columns.cells[number]]) for number in numbers], axis=1)
+    """(rows, n) of 0 and 1; -1 is 0."""
+    return np.stack([np.array([float(cell) > 0 for cell in columns.cells[number]]) for number in numbers], axis=1)
+
+
+def _are_marks(cells: Sequence[str]) -> bool:
+    """Whether all are 0 and 1, or all are -1 and 1."""
+    return set(cells) <= _MARKS or set(cells) <= _SIGNS
 
 
 def _texts(columns: Columns, one: int, sure: str, told: str) -> RowAnswers:

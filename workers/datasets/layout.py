@@ -249,6 +249,12 @@ def _check_clear(root: _Folder) -> None:
     repeated = [name for name, count in Counter(name for names in inner for name in names).items() if count > 1]
     if len(inner) == len(root.folders) > 1 and len(repeated) > 1:
         first = sorted(root.folders)[:2]
+        if {name.lower() for name in repeated} <= MASKS | PICTURES:
+            detail = (
+                f"the folders {', '.join(sorted(repeated)[:2])} in {first[0]} look like pictures with their masks; "
+                "--problem segmentation reads these, and says what is missing"
+            )
+            raise fault("task_unsupported", detail, file=first[0])
         detail = (
             f"either {', '.join(first)} … or {', '.join(sorted(repeated)[:2])} … could be the classes; "
             "put the pictures right into one folder a class"

@@ -77,20 +77,27 @@ def find_pairs(paths: Sequence[tuple[str, ...]], *, asked: bool) -> Pairing | No
 
 def _twins(paths: Sequence[tuple[str, ...]]) -> list[int]:
     """Numbers of files that are named like another file of their folder, with a word for a mask at the end."""
-    stems = {(*parts[:-1], PurePosixPath(parts[-1]).stem.lower()) for parts in paths}
-    found = []
-    for number, parts in enumerate(paths):
-        stem = PurePosixPath(parts[-1]).stem.lower()
-        core = _OF_MASKS.sub("", stem)
-        if core != stem and (*parts[:-1], core) in stems:
-            found.append(number)
-    return found
+    stems = [PurePosixPath(parts[-1]).stem.lower() for parts in paths]
+    cores = [_OF_MASKS.sub("", stem) for stem in stems]
+    plain = [(parts[:-1], stem) for parts, stem, core in zip(paths, stems, cores, strict=True) if stem == core]
+    pictures = {(folder, _OF_PICTURES.sub("", stem)) for folder, stem in plain} | set(plain)
+    return [n for n, parts in enumerate(paths) if cores[n] != stems[n] and (parts[:-1], cores[n]) in pictures]
 
 
 def twins_in_classes(paths: Sequence[tuple[str, ...]]) -> list[int]:
     """Masks among pictures in class folders, by their names; [] where they are few."""
     found = _twins(paths)
     return found if len(found) >= 3 and 3 * len(found) >= len(paths) else []
+
+
+def looks_paired(paths: Sequence[tuple[str, ...]]) -> tuple[str, ...] | None:
+    """A mask, where words in the names of folders and nearly all names of files speak of pictures with masks."""
+    places = [_place(number, parts, strict=False) for number, parts in enumerate(paths)]
+    masks = [place.number for place in places if place.role == MASK]
+    if not masks or all(place.role != PICTURE for place in places):
+        return None
+    pairs = _paired(_named(places)).pairs
+    return paths[masks[0]] if 10 * len(pairs) >= 9 * len(masks) else None
 
 
 def _place(number: int, parts: tuple[str, ...], *, strict: bool) -> Place:
@@ -149,12 +156,15 @@ def _paired(places: Sequence[Place]) -> Pairing:
     left, pairs = dict(masks), []
     open_pictures = dict(pictures)
     several: dict[int, tuple[int, ...]] = {}
+    apart = len({p.folders for p in pictures.values()}) > 1 or len({p.folders for p in masks.values()}) > 1
     for key in _KEYS:
+        if apart and key in _KEYS[2:-1]:  # of pictures in many folders, names alone say nothing
+            continue
         for mine, theirs in _groups(key, open_pictures, left):
             if len(mine) == 1 and len(theirs) == 1:
                 part = pictures[mine[0]].part or masks[theirs[0]].part
                 pairs.append(Pair(picture=mine[0], mask=theirs[0], part=part))
-            elif len(mine) == 1 and key in _KEYS[:3]:
+            elif len(mine) == 1 and key in (*_KEYS[:3], _KEYS[-1]):
                 several[mine[0]] = tuple(theirs)
             else:
                 continue
@@ -185,8 +195,9 @@ _KEYS: tuple[_Key, ...] = (
     lambda place: (place.part, _core(place)),
     lambda place: (place.stem,),
     lambda place: (_core(place),),
+    lambda place: (place.part, place.folders) if place.folders else (place.number,),
 )
-"""What a picture and its mask have in common, the surest first."""
+"""What a picture and its mask have in common, the surest first; the last is a folder that holds both alone."""
 
 
 def _groups(key: _Key, pictures: dict[int, Place], masks: dict[int, Place]) -> list[tuple[list[int], list[int]]]:

@@ -78,6 +78,16 @@ def masks_among_classes(pictures: Sequence[Entry], twins: Sequence[int]) -> Inva
     return fault("layout_ambiguous", detail, file=example, allowed=["segmentation", "classification"])
 
 
+def folders_of_masks(mask: Sequence[str]) -> InvalidDataset:
+    """The fault of folders of which one may hold masks for the pictures of the other."""
+    example = "/".join(mask)
+    detail = (
+        f"the folders could be pictures with their masks, as {example}, or classes: --problem segmentation reads "
+        "masks, --problem classification reads the folders as classes"
+    )
+    return fault("layout_ambiguous", detail, file=example, allowed=["segmentation", "classification"])
+
+
 def left_out(pictures: Sequence[Entry], twins: Sequence[int]) -> str:
     shown = ", ".join(pictures[number].name for number in twins[:3])
     more = f" and {len(twins) - 3} more" if len(twins) > 3 else ""

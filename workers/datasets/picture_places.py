@@ -9,7 +9,7 @@ from workers.datasets import masked_places, ordered, other_tasks, picture_survey
 from workers.datasets.label_columns import ALONE, NAMED, RowAnswers
 from workers.datasets.label_table import ENDINGS, MAX_TABLE_BYTES, Labelled, Names, agrees, in_order, parse, read_table
 from workers.datasets.layout import LAYOUT, ORDER, Layout, Placed, read_layout, split_of
-from workers.datasets.mask_pairs import Pairing, twins_in_classes
+from workers.datasets.mask_pairs import Pairing, looks_paired, twins_in_classes
 from workers.datasets.picture_files import Entry, Files
 from workers.datasets.picture_groups import by_file_name, check_parts
 from workers.datasets.picture_survey import Bad, Survey
@@ -133,6 +133,8 @@ def _classes(names: tuple[str, ...], problem: str | None) -> Places:
 def _without_masks(found: Survey, layout: Layout, paths: Sequence[tuple[str, ...]], problem: str | None) -> Layout:
     """Class folders without the masks that lie beside their pictures, where the option asks for classes."""
     masks = twins_in_classes(paths)
+    if not masks and problem is None and (mask := looks_paired(paths)) is not None:
+        raise masked_places.folders_of_masks(mask)
     if not masks:
         return layout
     if problem is None:

@@ -199,6 +199,23 @@ def test_the_card_tells_what_the_model_gives(problem: str, says: list[str]) -> N
     assert "class probabilities" not in text
 
 
+@problems
+def test_a_provisional_bundle_tells_the_same(tmp_path: Path, problem: str) -> None:
+    """Its score may be below 0, and its manifest and `model.py` are those of the final one."""
+    worth = bundle.Provisional(trial=3, epochs=1, epochs_total=2, score="r2", search_score=-0.75, missing=("all else",))
+    about = {name: REPORT[name] for name in ("job", "dataset", "trials", "search_seconds")} | {"score": "r2"}
+    made = bundle.publish_provisional(
+        tmp_path, architecture=small("image"), weights=b"", preprocessing=given(problem), report=about,
+        provisional=worth,
+    )  # fmt: skip
+    with zipfile.ZipFile(made.path) as archive:
+        text, document = archive.read("model_card.md").decode(), json.loads(archive.read("bundle.json"))
+        assert archive.read("model.py").decode() == model_source(small("image"), given(problem))
+    assert "| R² (`search_score`) | -0.7500 | validation split, these weights" in text
+    assert WORDING[problem].columns in text
+    assert Manifest.from_json(document, list(given(problem).labels)).problem == problem
+
+
 def test_every_problem_has_words_and_a_meaning() -> None:
     known = set(PROBLEMS) - {"segmentation"}
     assert known <= set(WORDING)

@@ -62,6 +62,7 @@ def test_numbers_of_a_table(store: DataStore, tmp_path: Path, case: str) -> None
 LABELS: dict[str, tuple[bytes, str | None]] = {
     "columns": (table("file,a,b", *[[int(on) for on in column] for column in MARKS]), None),
     "columns, asked": (table("file,a,b,note", *[[int(on) for on in c] for c in MARKS], ["n"] * COUNT), "multilabel"),
+    "signs": (table("file,a,b", *[[2 * int(on) - 1 for on in column] for column in MARKS]), None),
     "semicolons": (table("file,labels", WORDS), None),
     "bars": (table("file,labels", [word.replace(";", "|") for word in WORDS]), None),
     "blanks": (table("file,tags", [word.replace(";", " ") for word in WORDS]), "multilabel"),

@@ -123,6 +123,8 @@ LAYOUTS: dict[str, tuple[str, str, dict[str, tuple[int, int]]]] = {
     "suffixes": ("images/{}_image.png", "annotations/{}_seg.png", {"train": (0, 10)}),
     "another ending": ("images/{}.png", "segmentations/{}.gif", {"train": (0, 10)}),
     "deeper": ("set/images/{}.png", "set/annotations/trimaps/{}.png", {"train": (0, 10)}),
+    "a folder each": ("{}/images/a.png", "{}/masks/b.png", {"train": (0, 10)}),
+    "words of satellites": ("train/{}_sat.png", "train/{}_mask.png", {"train": (0, 10)}),
     "one folder": ("{}.png", "{}_mask.png", {"train": (0, 10)}),
     "train beside annotations": ("train/{}.png", "trainannot/{}.png", {"train": (0, 10)}),
     "split first": ("train/images/{}.png", "train/masks/{}.png", {"train": (0, 10)}),
@@ -156,6 +158,23 @@ def test_pairs_of_class_folders_are_doubtful(store: DataStore, tmp_path: Path) -
     info = read(store, tmp_path, files, "classification", "classes")
     assert (info.class_names, info.counts) == (("ill", "well"), (6, 6))
     assert any("12 masks beside the pictures are left out" in text for text in info.report["warnings"])
+
+
+def test_folders_of_which_one_may_hold_masks_are_doubtful(store: DataStore, tmp_path: Path) -> None:
+    files = members(white, picture_at="ISIC_Training_Input/{}.png", mask_at="ISIC_GroundTruth/{}_segmentation.png")
+    with pytest.raises(InvalidDataset, match="--problem segmentation reads masks"):
+        read(store, tmp_path, files)
+    assert read(store, tmp_path, files, "segmentation", "masks").report["samples"] == COUNT
+    assert read(store, tmp_path, files, "classification", "classes").counts == (COUNT, COUNT)
+
+
+def test_instances_in_masks_of_their_own_are_named(store: DataStore, tmp_path: Path) -> None:
+    files = {f"set/{n}/images/{n}.png": picture(n, size=SIZE) for n in range(4)}
+    files |= {f"set/{n}/masks/m{k}.png": file(white(values(9 * n + k))) for n in range(4) for k in range(3)}
+    with pytest.raises(InvalidDataset, match="--problem segmentation"):
+        read(store, tmp_path, files)
+    with pytest.raises(InvalidDataset, match="has 3 masks"):
+        read(store, tmp_path, files, "segmentation")
 
 
 def test_class_folders_with_words_of_masks_are_classes() -> None:

@@ -1,16 +1,20 @@
 """A bundle as a model of MLflow, loaded from a folder as the registry hands it out."""
 
+import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from mlflow import pyfunc
+from mlflow.entities import Metric
 from mlflow.exceptions import MlflowException
 from safetensors.numpy import load_file
 
 from tests.bundle.made import small_bundle
 from workers.tracking.mlmodel import LOADER, mlflow_files
+from workers.tracking.writer import MlflowTracker
 
 
 @pytest.fixture(autouse=True)
@@ -63,3 +67,38 @@ def test_the_texts_are_the_same_every_time(tmp_path: Path) -> None:
     small_bundle(tmp_path, "image")
     texts = [mlflow_files(tmp_path / "bundle", run="a" * 32, at=1_700_000_000_000) for _ in range(2)]
     assert texts[0] == texts[1]
+
+
+class FakeClient:
+    """Keeps what is logged of one run."""
+
+    def __init__(self) -> None:
+        self.tags: dict[str, str] = {}
+        self.metrics: dict[str, float] = {}
+
+    def set_tag(self, run: str, name: str, value: str) -> None:  # MLflow's signature
+        self.tags[name] = value
+
+    def log_batch(self, run: str, metrics: list[Metric]) -> None:
+        self.metrics |= {metric.key: metric.value for metric in metrics}
+
+
+def test_a_run_says_what_its_scores_are_and_has_errors_in_units(tmp_path: Path) -> None:
+    report = {
+        "score": "r2",
+        "dataset": {"problem": "regression"},
+        "measures": {"r2": -0.5, "mae": 12.5, "rmse": 20.0},
+        "gains": {"over_random": {"words": "no gain over random"}},
+    }
+    (tmp_path / "bundle").mkdir()
+    (tmp_path / "bundle" / "report.json").write_text(json.dumps(report))
+    tracker = object.__new__(MlflowTracker)
+    client: Any = FakeClient()
+    tracker._client, tracker._folder = client, tmp_path
+    tracker._report("a" * 32, 0)
+    assert client.metrics == {"final_r2": -0.5, "final_mae": 12.5, "final_rmse": 20.0}
+    assert client.tags == {
+        "archsmith.score": "r2",
+        "archsmith.problem": "regression",
+        "archsmith.gain_over_random": "no gain over random",
+    }

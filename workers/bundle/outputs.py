@@ -142,7 +142,8 @@ def _in_units(outputs: Array, manifest: Manifest) -> Floats:
 
 
 def _largest(logits: Array, _: Manifest) -> Array:
-    return logits.argmax(axis=1).astype(np.uint8)
+    found: Array = logits.argmax(axis=1).astype(np.uint8)
+    return found
 
 
 def _mask(what: str, row: Array, names: tuple[str, ...]) -> Mask:

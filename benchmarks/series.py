@@ -43,7 +43,7 @@ Floats = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
 
 CLASSES = ("nothing", "rising", "falling", "tone")
-STEPS, BURST, PHASES, LEVEL = 256, 64, 8, 0.75
+STEPS, BURST, PHASES, LEVEL = 256, 64, 8, 1.5
 """Of a series, of a burst; phases that a burst may have; its amplitude, where the noise has a deviation of 1."""
 
 
@@ -83,8 +83,8 @@ def best_possible(x: Floats, y: Labels) -> float:
 def opened(name: str, data: Path, folder: Path) -> Dataset:
     store = DataStore(folder / "store")
     if name == "bursts":
-        x, y = bursts(8_000, seed=0)
-        np.savez(folder / "bursts.npz", x=x, y=np.array(CLASSES)[y])
+        x, y = bursts(6_000, seed=0)
+        np.savez(folder / "bursts.npz", x=x, y=y)
         ingest("npz", folder / "bursts.npz", name=name, store=store)
     elif name == "fashion":
         files = [data / file for file in FASHION]

@@ -47,7 +47,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "safetensors": ("workers/",),
     "h5py": ("workers/datasets/hdf5.py",),
     "nibabel": ("workers/datasets/nifti.py",),
-    "pyarrow": ("workers/datasets/parquet.py", "workers/datasets/table.py"),
+    "pyarrow": ("workers/datasets/parquet.py", "workers/datasets/table.py", "workers/datasets/series_table.py"),
     "scipy": (
         "search/stopping/extrapolation.py",
         "search/surrogate/gaussian_process.py",

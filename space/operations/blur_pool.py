@@ -74,8 +74,11 @@ class BlurPool(Layer):
 
             def __init__(self, sides: int, of: str) -> None:
                 super().__init__()
-                largest, means = (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d), (nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d)
-                self.pool = {"max": largest, "average": means}[of][sides - 1](2, stride=1)
+                pools = {
+                    "max": (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d),
+                    "average": (nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d),
+                }
+                self.pool = pools[of][sides - 1](2, stride=1)
                 self.edges = [1] * (2 * sides)
                 taps = line = torch.tensor([0.25, 0.5, 0.25])
                 for _ in range(sides - 1):

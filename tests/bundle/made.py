@@ -44,6 +44,7 @@ SHAPES = {
     "volume": (1, 4, 6, 5),
     "segmentation": (1, 8, 6),
     "series": (2, 12),
+    "heartbeats": (1, 12),
     "nodes": (3,),
     "graphs": (3,),
     "links": (3,),
@@ -51,8 +52,10 @@ SHAPES = {
 
 
 def small(kind: str) -> Architecture:
-    """A very small network for a kind of data, without torch_geometric. "colour": an image."""
-    g = GraphBuilder(SHAPES[kind], 2 if kind == "links" else 3, data="image" if kind == "colour" else kind)
+    """A very small network for a kind of data, without torch_geometric. "colour": an image, "heartbeats": a series."""
+    g = GraphBuilder(
+        SHAPES[kind], 2 if kind == "links" else 3, data={"colour": "image", "heartbeats": "series"}.get(kind, kind)
+    )
     x = g.input
     if kind == "segmentation":
         x = g.add("stem.conv", "conv2d", {"out": 4, "kernel": 3, "stride": 2}, x)

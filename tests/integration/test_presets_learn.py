@@ -1,5 +1,7 @@
 """The networks that the presets begin with learn digits, as the trainer is."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -31,5 +33,18 @@ def test_the_baseline_learns_digits(name: str, data: TrainData) -> None:
     torch.manual_seed(0)
     module = build(space.sample(replay(space.baseline())))
     trainer = Trainer(module, data, Recipe(epochs=4))
+    scores = [trainer.epoch().score for _ in range(4)]
+    assert scores[-1] > 0.95, scores
+
+
+def test_the_baseline_for_series_learns_digits_row_by_row(data: TrainData) -> None:
+    """8 channels (rows) of 8 steps (columns)."""
+    torch.set_num_threads(1)
+    space = Space.parse(presets.load("series"), input_shape=(8, 8), classes=10)
+    torch.manual_seed(0)
+    module = build(space.sample(replay(space.baseline())))
+    rows = {name: replace(part, x=part.x[:, 0]) for name, part in (("train", data.train), ("val", data.val)) if part}
+    series = TrainData(task="series", train=rows["train"], val=rows["val"], mean=data.mean * 8, std=data.std * 8)
+    trainer = Trainer(module, series, Recipe(epochs=4))
     scores = [trainer.epoch().score for _ in range(4)]
     assert scores[-1] > 0.95, scores

@@ -271,8 +271,12 @@ def _scale(info: DatasetInfo, material: Material) -> Iterator[Finding]:
             yield Finding(
                 rule="scale_differs",
                 detail=f"values of the {SPLITS[name]} split are {other}, of the training split {train}: other units? "
-                "A network sees them as other pictures altogether; bring them to one scale",
+                f"A network sees them as other {_called(info)} altogether; bring them to one scale",
             )
+
+
+def _called(info: DatasetInfo) -> str:
+    return info.kind if info.kind == "series" else "pictures"
 
 
 def _values(x: Array, rows: Numbers) -> _Values:

@@ -40,8 +40,9 @@ def as_series(x: Array, *, file: str) -> tuple[Array, tuple[str, ...]]:
 
 def without_doubt(x: Array) -> bool:
     """Whether an array of three axes can be series only: see the module."""
-    low, high = sorted(x.shape[1:])
-    return (low == 1 < high and x.shape[1] == 1) or (low <= FEW_CHANNELS and high > MAX_SIDE)
+    shape: tuple[int, ...] = x.shape
+    low, high = sorted(shape[1:])
+    return shape[1] == 1 < high or (low <= FEW_CHANNELS and high > MAX_SIDE)
 
 
 def perhaps(x: Array, *, file: str) -> str:

@@ -4,7 +4,7 @@
                      numbers, in the order of the numbers; without such names, all other columns as they stand
     1,0.5,0.7,…      without names: the first or the last column is the label, whichever alone holds a few whole numbers
                      or words, at least two of them, that come back
-    1⇥0.5⇥0.7⇥…      the same with tabs, as in the UCR archive: NAME_TRAIN.tsv and NAME_TEST.tsv
+    1⇥0.5⇥0.7⇥…      the same with tabs, as in the UCR archive: NAME_TRAIN.tsv and NAME_TEST.tsv, where it is the first
 
 A column split or Usage, or files named train, val and test, give the split. All series have one length.
 """
@@ -32,6 +32,8 @@ LOOKED_AT = 500
 """Lines from which the column of labels is told, where columns have no names."""
 CURE = "write a first line of names: label,t0,t1,…"
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.IGNORECASE)
+_UCR = re.compile(r"_(TRAIN|TEST)\.(tsv|txt)$")
+"""Files of the UCR archive, whose first column is the label."""
 _NUMBERED = re.compile(r"(.*?)(\d+)")
 
 
@@ -219,6 +221,8 @@ def _without_names(
     ends = [place for place in (0, count - 1) if _labels([row[place] for row in cells if len(row) == count])]
     if steps == count:  # known to be series alone
         return Columns(names=names, label="", split="", steps=names, skipped=skipped, separator=separator)
+    if len(ends) == 2 and _UCR.search(path.name):
+        ends = ends[:1]
     if len(ends) != 1:
         which = "both its first and its last column" if ends else "neither its first nor its last column"
         detail = f"{path.name} has no line of column names, and {which} could be labels; {CURE}"

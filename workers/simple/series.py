@@ -48,7 +48,8 @@ def _features(x: Floats) -> Floats:
 
 def _each(together: int, x: Floats, most: int) -> int:
     """Of one channel."""
-    return max(1, min(most, together // x.shape[1]))
+    channels: int = x.shape[1]
+    return max(1, min(most, together // channels))
 
 
 def _means(x: Floats) -> Floats:

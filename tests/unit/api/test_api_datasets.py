@@ -63,22 +63,25 @@ def test_every_format_has_a_reader() -> None:
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("kind", ["npz", "graph", "tables", "tu"])
-def test_volumes_and_graphs_can_be_uploaded(service: Service, tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize("kind", ["npz", "series", "graph", "tables", "tu"])
+def test_volumes_series_and_graphs_can_be_uploaded(service: Service, tmp_path: Path, kind: str) -> None:
     tables = [("file", (name, content)) for name, content in graph_tables().items()]
     volumes = _npz(x=np.zeros((60, 18, 19, 20), np.uint8))
     files = {
         "npz": [("file", ("v.npz", volumes))],
+        "series": [("file", ("s.npz", _npz(x=np.zeros((60, 40), np.uint8))))],
         "graph": [("file", ("a.npz", write_graph(tmp_path / "a.npz", **masks()).read_bytes()))],
         "tables": tables,
         "tu": [("file", ("DS.zip", write_tu(tmp_path / "a.zip").read_bytes()))],
     }[kind]
-    fields = {"name": "mine", "format": "graph" if kind == "tables" else kind}
+    fields = {"name": "mine", "format": {"tables": "graph", "series": "npz"}.get(kind, kind)}
+    fields |= {"kind": "series"} if kind == "series" else {}
     answer = service.post("/v1/datasets", data=fields, files=files)
     assert answer.status_code == 201, answer.text
     view = answer.json()
     assert (view["kind"], view["tasks"], view["input_shape"]) == {
         "npz": ("volume", ["volume"], [1, 18, 19, 20]),
+        "series": ("series", ["series"], [1, 40]),
         "graph": ("graph", ["nodes", "links"], [9]),
         "tables": ("graph", ["nodes", "links"], [9]),
         "tu": ("graph", ["graphs"], [3]),
@@ -119,6 +122,7 @@ def test_corrupt_files_are_explained_and_nothing_is_kept(service: Service) -> No
         ({"name": "../mine", "format": "npz"}, "/name"),
         ({"name": "mine", "format": "npz", "colour": "red"}, "/colour"),
         ({"name": "mine", "format": "npz", "image_size": "big"}, "/image_size"),
+        ({"name": "mine", "format": "npz", "kind": "sound"}, "/kind"),
     ],
 )
 def test_fields_of_an_upload(service: Service, fields: dict[str, str], pointer: str) -> None:

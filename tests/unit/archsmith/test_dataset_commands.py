@@ -127,3 +127,12 @@ def test_faults_are_told_in_words(
     sent = {"pointer": pointer, "rule": "r", "detail": detail, "allowed": None}
     service.on("GET", "/v1/datasets", problem(422, "r", f"{pointer}: {detail}", errors=[sent]))
     assert archsmith("datasets").err == f"archsmith: {words}\n"
+
+
+def test_upload_says_what_arrays_hold_if_it_is_told(service: FakeService, archsmith: Archsmith, tmp_path: Path) -> None:
+    (tmp_path / "ecg.npz").write_bytes(b"PK")
+    service.on("POST", "/v1/datasets", answer(VIEW))
+    assert archsmith("upload", "ecg", str(tmp_path / "ecg.npz"), "--kind", "series").code == 0
+    assert b'name="kind"\r\n\r\nseries' in service.requests[-1].body
+    assert archsmith("upload", "ecg", "--path", "/data/ecg.npz", "--kind", "series").code == 0
+    assert service.requests[-1].json()["kind"] == "series"

@@ -169,10 +169,24 @@ def test_a_step_without_options_says_where() -> None:
     assert (caught.value.place, caught.value.size) == ("stages.0", (2, 2))
 
 
-@pytest.mark.parametrize("shape", [(), (1, 8), (1, 0, 8), (1, 8, 8, 8, 8), (True, 8, 8), (1.0, 8, 8), (1, 10**9, 8)])
+@pytest.mark.parametrize("shape", [(), (1, 0, 8), (1, 8, 8, 8, 8), (True, 8, 8), (1.0, 8, 8), (1, 10**9, 8)])
 def test_an_input_that_is_no_image_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(InvalidSpace, match=r"an input must be \(C, H, W\)"):
         make({}, shape=shape)
+
+
+def test_the_shape_tells_series_and_words_speak_of_steps() -> None:
+    assert make({}, shape=(1, 8)).data == "series"
+    with pytest.raises(InvalidSpace, match=r"an input must be \(C, T\)"):
+        make({}, shape=(1, 65_537))
+    with pytest.raises(InvalidSpace, match="a pooling of 2 steps, but at most 1 steps of the 1 input"):
+        make({"pool": "max"}, shape=(1, 1))
+    with pytest.raises(InvalidSpace, match="1 convolution of 5 without padding, but at most 4 steps of the 4 input"):
+        make({"kernel": 5, "padding": "valid"}, shape=(1, 4))
+    space = make({"kernel_width": [0, 3], "kernel": [3, 5]}, shape=(1, 9))
+    names = set(space.program.walk(first).choices)
+    assert "stages.0.kernel" in names
+    assert "stages.0.kernel_width" not in names, "a series has one side"
 
 
 options_of = {

@@ -107,6 +107,39 @@ def test_volumes_in_any_order_of_axes(
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
+def test_series_come_as_tables_and_as_arrays(tmp_path: Path, capsys: Printed) -> None:
+    form = small("series")
+    given = preprocessing(form, dtype="float32", high=1.0, source="table")
+    zipped = small_bundle(tmp_path, "series", preprocessing=given)
+    x = np.random.default_rng(0).random((3, 2, 12)).astype(np.float32)
+    np.save(tmp_path / "last.npy", np.moveaxis(x, 1, 2))
+    np.savez(tmp_path / "many.npz", x_test=x, y_test=np.array([0, 1, 2]), x_train=x, y_train=np.array([0, 1, 2]))
+    (tmp_path / "one.csv").write_text("1,5,3\n")
+    names = ["last.npy", "many.npz", "one.csv"]
+    assert main([str(zipped), *(str(tmp_path / name) for name in names), "--json"]) == 2
+    rows, found, err = output(capsys)
+    assert rows[:3] == [f"last.npy[{number}]" for number in range(3)]
+    np.testing.assert_allclose(found[:3], probabilities("series", given, x), atol=1e-6)
+    np.testing.assert_allclose(found[3:6], found[:3], atol=1e-6)
+    assert "12 are wanted" in err
+
+
+def test_a_table_of_series_is_classified_line_by_line(tmp_path: Path, capsys: Printed) -> None:
+    form = small("heartbeats")
+    given = preprocessing(form, dtype="float32", high=1.0, source="table")
+    zipped = small_bundle(tmp_path, "heartbeats", preprocessing=given)
+    x = np.random.default_rng(0).random((3, 1, 12)).round(4).astype(np.float32)
+    lines = [",".join(f"{value:.4f}" for value in row[0]) for row in x]
+    (tmp_path / "a.csv").write_text("\n".join(lines) + "\n")
+    (tmp_path / "b.tsv").write_text("label\t" + "\t".join(f"t{i}" for i in range(12)) + "\n" + "\n".join(
+        "7\t" + line.replace(",", "\t") for line in lines) + "\n")  # fmt: skip
+    assert main([str(zipped), str(tmp_path / "a.csv"), str(tmp_path / "b.tsv"), "--json"]) == 0
+    rows, found, err = output(capsys)
+    assert (rows, err) == ([f"{name}[{number}]" for name in ("a.csv", "b.tsv") for number in range(3)], "")
+    np.testing.assert_allclose(found[:3], probabilities("heartbeats", given, x), atol=1e-5)
+    np.testing.assert_allclose(found[3:], found[:3], atol=1e-6)
+
+
 def test_graphs_come_as_they_are_uploaded(tmp_path: Path, capsys: Printed) -> None:
     x = np.array([[1, 0, 0], [1, 1, 0], [0, 1, 1], [1, 1, 1], [0, 0, 1]])
     once = np.array([[0, 1], [2, 1], [3, 4]])  # (E, 2), in one direction each

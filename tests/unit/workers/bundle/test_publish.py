@@ -93,7 +93,7 @@ def test_exports_contain_no_paths_of_the_machine() -> None:
         assert not re.search(rb"site-packages|/[\w-]+/[\w./-]+\.py", data), name
 
 
-@pytest.mark.parametrize("kind", ["image", "volume", *GRAPHS])
+@pytest.mark.parametrize("kind", ["image", "volume", "series", *GRAPHS])
 def test_every_form_gives_the_stored_logits(kind: str) -> None:
     made, network = small_exported(kind), trained(small(kind))
     assert (set(made.files), dict(made.left_out)) == (set(FORMS), {})
@@ -201,7 +201,7 @@ def test_the_card_has_what_the_report_has_of_seeds_and_gains(tmp_path: Path) -> 
     assert "| search | 4 | 12 | 12 s |\n| compress | - | - | unknown |" in text
 
 
-@pytest.mark.parametrize("kind", ["image", "volume", *GRAPHS])
+@pytest.mark.parametrize("kind", ["image", "volume", "series", *GRAPHS])
 def test_the_card_describes_its_kind_of_data(kind: str, tmp_path: Path) -> None:
     small_bundle(tmp_path, kind, exports=bundle.Exports.none("not asked"))
     text = (tmp_path / "bundle" / "model_card.md").read_text()

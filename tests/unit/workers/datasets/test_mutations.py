@@ -28,7 +28,22 @@ GRAPHS = {
     "graph csv": ("graph", lambda folder: [write_zip(folder / "a.zip", graph_tables())]),
     "tu": ("tu", lambda folder: [write_tu(folder / "a.zip")]),
 }
-ALL = {**SOURCES, **GRAPHS}
+
+
+def _series(folder: Path, *, names: bool) -> list[Path]:
+    x = np.random.default_rng(0).standard_normal((24, 9)).round(2)
+    lines = [",".join([str(row % 3), *(f"{value:g}" for value in values)]) for row, values in enumerate(x)]
+    head = [",".join(["label", *(f"t{step}" for step in range(9))])] if names else []
+    (folder / "a.csv").write_text("\n".join([*head, *lines]) + "\n")
+    return [folder / "a.csv"]
+
+
+SERIES = {
+    "series": ("table", lambda folder: _series(folder, names=True)),
+    "series without names": ("table", lambda folder: _series(folder, names=False)),
+}
+ALL = {**SOURCES, **GRAPHS, **SERIES}
+OPTIONS = {name: {"kind": "series"} for name in SERIES}
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +93,7 @@ def attempt(name: str, sources: list[Path], seed: int) -> DatasetInfo | None:
             files[-1].write_bytes(mutated(content, seed) if path == hit else content)
         store = DataStore(Path(place) / "store")
         try:
-            info = ingest(ALL[name][0], files, name="sample", store=store)
+            info = ingest(ALL[name][0], files, name="sample", store=store, **OPTIONS.get(name, {}))
         except InvalidDataset as error:
             odd = [found.detail for found in error.faults if not _tidy(found.detail, place)]
             if odd:
@@ -94,7 +109,8 @@ def attempt(name: str, sources: list[Path], seed: int) -> DatasetInfo | None:
 @pytest.mark.parametrize("name", ALL)
 def test_damaged_files_are_read_right_or_refused(sources: dict[str, list[Path]], name: str) -> None:
     with tempfile.TemporaryDirectory() as place:
-        good = ingest(ALL[name][0], sources[name], name="sample", store=DataStore(Path(place)))
+        store = DataStore(Path(place))
+        good = ingest(ALL[name][0], sources[name], name="sample", store=store, **OPTIONS.get(name, {}))
 
     @settings(max_examples=share(400), deadline=None, suppress_health_check=list(HealthCheck), database=None)
     @given(st.integers(0, 2**32))

@@ -46,12 +46,19 @@ def test_a_calibration_is_short_and_returns_its_table() -> None:
     torch.set_num_threads(before)
 
 
+def test_series_have_one_layout() -> None:
+    assert {layout for _, layout in candidates("cuda", sides=1)} == {"nchw"}
+    result = calibrate((2, 64), budget_s=0.0)
+    assert [(t.precision, t.layout) for t in result.table] == [("fp32", "nchw"), ("bf16", "nchw")]
+    assert all(t.images_per_second > 0 for t in result.table)
+
+
 def test_half_precision_is_for_gpus() -> None:
     assert candidates("cpu")[0] == candidates("cuda:0")[0] == PLAIN
     assert not any(precision == "fp16" for precision, _ in candidates("cpu"))
     assert any(precision == "fp16" for precision, _ in candidates("cuda:0"))
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 1), (3, 2, 5), (1, 28, 28), (4, 64, 64)])
-def test_the_reference_network_takes_any_size(shape: tuple[int, int, int]) -> None:
+@pytest.mark.parametrize("shape", [(1, 1, 1), (3, 2, 5), (1, 28, 28), (4, 64, 64), (2, 1), (3, 50)])
+def test_the_reference_network_takes_any_size(shape: tuple[int, ...]) -> None:
     assert reference_network(shape, 7).eval()(torch.zeros(2, *shape)).shape == (2, 7)

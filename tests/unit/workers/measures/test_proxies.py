@@ -21,7 +21,7 @@ Build = Callable[[], nn.Module]
 INPUTS = {
     "image": (3, 16, 16),
     "volume": (1, 8, 8, 8),
-    "series": (2, 64),
+    "series": (2, 40),
     "segmentation": (3, 16, 16),
     "nodes": (32,),
     "graphs": (16,),

@@ -11,7 +11,7 @@ import torch
 
 from tests.unit.workers.graph_data import many_graphs, node_splits
 from workers.datasets import Dataset, DataStore, GraphSplit, Split
-from workers.simple import estimators, graphs, pictures, sampling
+from workers.simple import estimators, graphs, pictures, sampling, series
 from workers.simple.models import MODELS, SimpleTask, fit_and_score
 from workers.simple.sampling import Part, Samples, samples
 from workers.simple.scores import score
@@ -39,6 +39,15 @@ def colours(count: int, *, seed: int, shape: tuple[int, ...] = (3, 9, 7)) -> Spl
     x = rng.integers(0, 160, (count, *shape))
     x[:, 0] += (60 * y).reshape(-1, *([1] * (len(shape) - 1)))
     return Split(x=x.astype(np.uint8), y=y)
+
+
+def waves(count: int, *, seed: int) -> Split:
+    """Slow or fast waves of any phase: only the spectrum tells them apart."""
+    rng = np.random.default_rng(seed)
+    y = np.arange(count) % 2
+    turns = (3 + 4 * y)[:, None] * np.arange(50) / 50 + rng.random((count, 1))
+    x = np.sin(2 * np.pi * turns)[:, None] + 0.3 * rng.standard_normal((count, 2, 50))
+    return Split(x=x.astype(np.float32), y=y)
 
 
 def halves(split: GraphSplit) -> tuple[GraphSplit, GraphSplit]:
@@ -74,6 +83,7 @@ CASES = {
     "volume": lambda: given(
         colours(60, seed=0, shape=(1, 5, 6, 7)), colours(40, seed=1, shape=(1, 5, 6, 7)), "volume", 2
     ),
+    "series": lambda: given(waves(60, seed=0), waves(40, seed=1), "series", 2),
     "nodes": lambda: given(*node_splits(), "nodes", 3),
     "graphs": lambda: given(*halves(many_graphs()), "graphs", 2),
     "links": lambda: given(*friends(), "links", 2),
@@ -106,6 +116,25 @@ def test_features_of_any_shape_are_finite_and_bounded(shape: tuple[int, ...], dt
     assert found.dtype == np.float32
     assert np.isfinite(found).all()
     assert np.isfinite(pictures.features(x * 0, *pictures.value_range(x * 0))).all()
+
+
+@pytest.mark.parametrize("shape", [(1, 2), (1, 3), (3, 65), (300, 40), (2, 5000), (1024, 2)])
+def test_features_of_series_of_any_shape_are_finite_and_bounded(shape: tuple[int, ...]) -> None:
+    x = np.random.default_rng(0).standard_normal((3, *shape)).astype(np.float32)
+    for given_x in (x, 0 * x, (100 * x).astype(np.uint8)):
+        found = series.features(given_x)
+        assert found.shape[0] == 3
+        assert found.shape[1] <= 2 * 768 + 21 * 128
+        assert found.dtype == np.float32
+        assert np.isfinite(found).all()
+
+
+def test_the_spectrum_of_a_wave_has_one_peak_wherever_it_begins() -> None:
+    x = np.sin(2 * np.pi * (5 * np.arange(64) / 64 + np.array([[[0.0]], [[0.3]]]))).astype(np.float32)
+    found = series.spectrum(x, 96)
+    assert found.shape == (2, 1, 32)
+    assert found.argmax(2).tolist() == [[4], [4]]
+    np.testing.assert_allclose(found[0], found[1], atol=1e-4)
 
 
 def test_a_grid_of_means_keeps_the_mean() -> None:

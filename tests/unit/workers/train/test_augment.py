@@ -15,7 +15,7 @@ def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-@pytest.mark.parametrize("shape", [(200, 2, 10, 8), (200, 1, 6, 8, 10)])
+@pytest.mark.parametrize("shape", [(200, 2, 10, 8), (200, 1, 6, 8, 10), (200, 2, 10)])
 def test_a_crop_is_a_part_of_its_sample_enlarged(shape: tuple[int, ...]) -> None:
     ramp = torch.arange(shape[-1], dtype=torch.float32).expand(shape).contiguous()
     changed = torch.arange(shape[0]) % 2 == 0
@@ -29,7 +29,7 @@ def test_a_crop_is_a_part_of_its_sample_enlarged(shape: tuple[int, ...]) -> None
     assert out.max() <= shape[-1] - 0.999
 
 
-@pytest.mark.parametrize("shape", [(300, 2, 10, 8), (300, 1, 6, 8, 10)])
+@pytest.mark.parametrize("shape", [(300, 2, 10, 8), (300, 1, 6, 8, 10), (300, 2, 10)])
 def test_a_cut_out_is_one_block_of_zeros(shape: tuple[int, ...]) -> None:
     changed = torch.arange(shape[0]) % 3 > 0
     out = cut_out(torch.ones(shape), changed, side=4, generator=generator())

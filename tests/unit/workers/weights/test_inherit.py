@@ -18,16 +18,24 @@ from tests import factories
 from workers.weights.inherit import Donor, inherit, read_donor
 
 
-def network(first: int, second: int, *, kernel: int = 3, classes: int = 4, hidden: int = 6) -> Architecture:
+def network(
+    first: int,
+    second: int,
+    *,
+    kernel: int = 3,
+    classes: int = 4,
+    hidden: int = 6,
+    shape: tuple[int, ...] = (2, 8, 8),
+) -> Architecture:
     """With what widening must get right: a sum, a concatenation, a depthwise convolution, a flatten."""
-    g = GraphBuilder((2, 8, 8), classes)
-    x = g.add("stem.conv", "conv2d", {"out": first, "kernel": kernel}, g.input)
+    g, conv = GraphBuilder(shape, classes), f"conv{len(shape) - 1}d"
+    x = g.add("stem.conv", conv, {"out": first, "kernel": kernel}, g.input)
     x = g.add("stem.norm", "batch_norm", {}, x)
     x = g.add("stem.act", "activation", {"kind": "relu"}, x)
-    y = g.add("body.deep", "conv2d", {"out": first, "kernel": 3, "groups": first}, x)
-    y = g.add("body.mix", "conv2d", {"out": first, "kernel": 1}, y)
+    y = g.add("body.deep", conv, {"out": first, "kernel": 3, "groups": first}, x)
+    y = g.add("body.mix", conv, {"out": first, "kernel": 1}, y)
     x = g.add("body.sum", "add", {}, x, y)
-    y = g.add("side.conv", "conv2d", {"out": second, "kernel": 3}, x)
+    y = g.add("side.conv", conv, {"out": second, "kernel": 3}, x)
     x = g.add("join", "concat", {}, x, y)
     x = g.add("flat", "flatten", {}, g.add("pool", "maxpool", {"kernel": 4, "stride": 4}, x))
     x = g.add("head.hidden", "linear", {"out": hidden}, x)
@@ -56,6 +64,20 @@ def test_a_wider_network_computes_what_the_old_one_did(
     assert (taken.widened == 0) == (widths == (3, 5, 6))
     x = torch.randn(8, 2, 8, 8)
     torch.testing.assert_close(module.eval()(x), donor[1](x), rtol=1e-4, atol=1e-5)
+
+
+def test_a_wider_network_of_series_computes_what_the_old_one_did() -> None:
+    torch.manual_seed(0)
+    old = network(3, 5, shape=(2, 24))
+    module = build(old).eval()
+    wider = network(7, 9, hidden=8, shape=(2, 24))
+    found = build(wider).eval()
+    taken = inherit(
+        found, wider, Donor(job="j", architecture=old.to_json(), weights=save(dict(module.state_dict()))), noise=0
+    )
+    assert taken.fresh == 0
+    x = torch.randn(8, 2, 24)
+    torch.testing.assert_close(found(x), module(x), rtol=1e-4, atol=1e-5)
 
 
 def test_copies_get_noise_and_old_channels_stay(donor: tuple[Donor, torch.nn.Module]) -> None:

@@ -59,6 +59,6 @@ def _signature(manifest: Manifest, inputs: Mapping[str, Array]) -> ModelSignatur
         shape = [-1 if axis == OPEN_AXIS[name] else side for axis, side in enumerate(value.shape)]
         specs.append(TensorSpec(value.dtype, shape, name=name if manifest.is_graph else None))
     masks = manifest.problem == "segmentation"
-    answer = (-1, *manifest.input_shape[1:]) if masks else (-1, manifest.classes)
-    given = TensorSpec(np.dtype(np.int64 if masks else np.float32), answer)
+    row = manifest.input_shape[1:] if masks else (manifest.classes,)
+    given = TensorSpec(np.dtype(np.int64 if masks else np.float32), (-1, *row))
     return ModelSignature(inputs=Schema(specs), outputs=Schema([given]))

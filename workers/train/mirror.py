@@ -71,7 +71,9 @@ def mirrors(dataset: Dataset) -> bool:
     return _KNOWN[key]
 
 
-def mask_test(x: Floats, y: Masks, asked: Floats, truth: Masks) -> MirrorTest:
+def mask_test(
+    x: npt.NDArray[np.generic], y: Masks, asked: npt.NDArray[np.generic], truth: Masks
+) -> MirrorTest:  # fmt: skip
     """The same of pictures whose masks are mirrored with them. x, asked: (N, C, H, W); y, truth: (N, H, W) masks.
 
     Right is the share of a picture's pixels that the mask of its nearest neighbour has right, and a picture wins or

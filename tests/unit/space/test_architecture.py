@@ -110,7 +110,7 @@ def change(path: tuple[Any, ...], value: object) -> dict[str, Any]:
         (("input_shape",), [1, 8, 10**9], "input_shape must be"),
         (("input_shape",), "188", "input_shape must be"),
         (("data",), "volume", r"input_shape must be \(C, D, H, W\)"),
-        (("data",), "sound", "data must be one of image, volume, series, nodes, graphs, links"),
+        (("data",), "sound", "data must be one of image, volume, series, segmentation, nodes, graphs, links"),
         (("data",), 3, "data must be one of"),
         (("training",), {"optimizer": "lion?", "speed": 1}, "training has no 'speed'"),
         (("training",), ["adamw"], "training must be an object"),

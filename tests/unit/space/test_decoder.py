@@ -81,7 +81,7 @@ def test_scores_are_joined_by_1x1_convolutions_of_earlier_maps() -> None:
 
 def test_only_as_many_steps_are_offered_as_there_are_maps() -> None:
     space = Space.parse(document(up=[0, 1, 3, 5]), input_shape=(3, 32, 32), classes=4)
-    seen = {}
+    seen: dict[str, Any] = {}
     space.sample(lambda decision: seen.setdefault(decision.name, decision.options)[0])
     assert seen["head.up"] == (0, 1, 3)
     assert "decoder.1.concat" in grown(up=8).shapes, "a fixed number stops at the first map"

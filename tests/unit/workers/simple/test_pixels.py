@@ -18,8 +18,8 @@ from workers.train.of_pixels import mean_iou, pixel_accuracy
 
 
 def samples(train: int = 12, held_out: int = 6) -> Samples:
-    parts = [Split(x=x, y=y) for x, y in (shapes(train, 16, seed=0), shapes(held_out, 16, seed=1))]
-    return replace(given(*parts, "segmentation", 4), problem="segmentation")
+    first, second = (Split(x=x, y=y) for x, y in (shapes(train, 16, seed=0), shapes(held_out, 16, seed=1)))
+    return replace(given(first, second, "segmentation", 4), problem="segmentation")
 
 
 def test_features_are_of_windows_around_each_pixel() -> None:

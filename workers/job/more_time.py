@@ -28,6 +28,6 @@ def _wanted(error: ArchsmithError, words: str, job: Job) -> int | None:
         return None if small is None else int(small.allowed["minimum"])
     budget = job.spec.budget.seconds
     ended = (job.stopped_because or "") == "budget_seconds"
-    if budget is None or not ended or not any(text in words for text in BY_TIME):
+    if not ended or not any(text in words for text in BY_TIME):
         return None
     return round(FACTOR * budget)

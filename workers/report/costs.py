@@ -45,7 +45,8 @@ def costs(
     ended = [final for final in finals if final.state in ("completed", "failed")]
     epochs = sum(final.epochs for final in ended) + sum(row["epochs"] for row in selection)
     spent = sum(final.seconds for final in ended) + sum(row["seconds"] for row in selection)
-    rows.append(of_phase(job.phases, "finalists", len(ended) + len(selection), epochs, spent))
+    trainings = len(ended) + sum(max(1, row.get("folds", 0)) for row in selection)
+    rows.append(of_phase(job.phases, "finalists", trainings, epochs, spent))
     if "compress" in job.phases:
         rows.append(of_phase(job.phases, "compress"))
     return rows

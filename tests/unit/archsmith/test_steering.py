@@ -157,12 +157,12 @@ def test_watching_is_never_silent_for_ten_seconds(monkeypatch: pytest.MonkeyPatc
 
 def test_waiting_tells_of_silence(service: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
     heard: list[float] = []
-    answers = iter([ConnectError("http://x", "refused"), Job.from_json(job(state="succeeded"))])
+    answers = [Job.from_json(job(state="succeeded")), None]
 
     def next_answer(_: str) -> Job:
-        found = next(answers)
-        if isinstance(found, ConnectError):
-            raise found
+        found = answers.pop()
+        if found is None:
+            raise ConnectError("http://x", "refused")
         return found
 
     with Client() as c:

@@ -66,6 +66,7 @@ def answer(plan: Plan, spec: JobSpec, *, slots: int) -> dict[str, Any]:
         "disk_bytes": _range(0.25 * rows, rows, 3.0 * rows),
         "phases": {name: _range(seconds, seconds, seconds) for name, seconds in phases.items()},
         "calibration": [],
+        "warnings": list(plan.warnings),
         "plan": plan.to_json(),
     }
 

@@ -189,7 +189,7 @@ def shown(browser: Any, on: Served) -> list[float]:
     found = []
     for turn in range(SHOWN_TIMES):
         number, score = on.trials + turn, round(0.1 + turn / 1000, 4)
-        known = {"architecture": {"nodes": []}, "hash": f"{number:032x}", "choices": {}, "params": 1, "macs": 1}
+        known: dict[str, Any] = {"architecture": {"nodes": []}, "hash": f"{number:032x}", "choices": {}, "params": 1, "macs": 1}
         on.ledger.add_trial(on.lease, number=number, **known)
         attempt = on.ledger.start_attempt(on.lease, number)
         on.ledger.add_measurement(on.lease, number, attempt, Measurement(epoch=1, score=score, train_loss=1, seconds=1))

@@ -13,8 +13,13 @@ const OF_TRIALS = new Set(["trial_added", "trial_state", "measurement"]);
 const JOB_EVERY = 1000;
 const TABLE_EVERY = 4000;
 
-/** Calls `run` at most once in so many milliseconds, and once more where it was asked for meanwhile. @param {() => Promise<void>} run @param {number} every */
-export function throttled(run, every) {
+/**
+ * Calls `run` at most once in so many milliseconds, and once more where it was asked for meanwhile. A call that takes long
+ * is followed by a pause of `rest` times as long.
+ *
+ * @param {() => Promise<void>} run @param {number} every @param {number} rest
+ */
+export function throttled(run, every, rest) {
   let [busy, again] = [false, false];
   const turn = async () => {
     if (busy) {
@@ -31,7 +36,7 @@ export function throttled(run, every) {
         again = false;
         turn();
       }
-    }, Math.max(every, took * 10)); // a large table takes a tenth of the time at most
+    }, Math.max(every, Math.min(took * rest, 30_000)));
   };
   return turn;
 }
@@ -67,10 +72,10 @@ export function useFeed(id) {
     };
     const fetchJob = throttled(async () => {
       await api.job(id, stop.signal).then((found) => (setJob(found), setError(null)), (failed) => stop.signal.aborted || setError(failed));
-    }, JOB_EVERY);
+    }, JOB_EVERY, 1);
     const fetchTable = throttled(async () => {
       await api.table(id, stop.signal).then((answer) => (own.load(answer), repaint()), () => {});
-    }, TABLE_EVERY);
+    }, TABLE_EVERY, 10);
     const onEvents = batched((/** @type {JobEvent[]} */ batch) => {
       if (stop.signal.aborted) return;
       let trials = false;
@@ -78,6 +83,8 @@ export function useFeed(id) {
         own.apply(event);
         if (OF_TRIALS.has(event.kind)) trials = true;
       }
+      const best = batch.findLast((event) => event.kind === "incumbent")?.data;
+      if (best) setJob((old) => old && { ...old, best: { trial: best.number, search_score: best.search_score } });
       const told = batch.filter((event) => event.kind === "warning");
       if (told.length > 0) setNotes((old) => [...old, ...told].slice(-20));
       if (trials) repaint();

@@ -5,6 +5,8 @@ import { follow } from "./events.js";
 /** @import { TrialTable } from "./trials.js" */
 
 const ROUTE = "/v1/jobs/{job_id}/measurements";
+/** Milliseconds between two paints while curves are loaded. */
+const EVERY = 1500;
 
 /**
  * Fills in the curves of all trials. A service without the route tells them by its events, from the first on.
@@ -20,12 +22,16 @@ export async function loadCurves(id, table, signal, onPage) {
 async function byPages(id, table, signal, onPage) {
   /** @type {string | null} */
   let after = null;
+  let told = performance.now();
   do {
     /** @type {{items: {trial: number, points: [number, number][]}[], next: string | null}} */
     const page = await measurements(id, after, signal).catch(() => ({ items: [], next: null }));
     for (const { trial, points } of page.items) for (const [epoch, value] of points) table.measured(trial, epoch, value);
     after = page.next;
-    onPage();
+    if (after === null || performance.now() - told > EVERY) {
+      onPage(); // not each page: 50,000 trials have a hundred of them
+      told = performance.now();
+    }
   } while (after !== null && !signal.aborted);
 }
 

@@ -88,8 +88,8 @@ def _lives(running: Running, page: "Page") -> None:
     ledger.add_measurement(lease, number, 1, Measurement(epoch=2, score=0.995, train_loss=0.1, seconds=1.0))
     outcome = Outcome(number=number, state=TrialState.COMPLETED, value=0.995, epochs=2)
     ledger.finish_trial(lease, number, 1, outcome, 0.995)
-    page.wait_for_selector("text=0.9950 >> nth=0", timeout=5_000)
-    page.locator(".figures", has_text="0.9950").first.wait_for(timeout=10_000)
+    page.wait_for_selector("text=0.9950 >> nth=0")
+    page.locator(".figures", has_text="0.9950").first.wait_for()
     assert "completed" in row.inner_text()
 
 
@@ -122,3 +122,33 @@ def test_no_page_is_wider_than_the_window(running: Running, seen: Seen) -> None:
             assert page.evaluate("document.documentElement.scrollWidth") <= width, (name, width)
     assert seen.wrong == []
     assert seen.outside == []
+
+
+def test_what_newer_services_offer(running: Running, seen: Seen) -> None:
+    """Picture, curves in pages and `try it` appear where the API's document has their routes."""
+    page, done = seen.page, running.jobs["done"]
+    job = "/v1/jobs/{job_id}"
+    offered = {path: {} for path in (f"{job}/predict", f"{job}/measurements", f"{job}/trials/{{number}}/picture.svg")}
+    svg = '<svg xmlns="http://www.w3.org/2000/svg" width="80" height="40"><rect width="80" height="40"/></svg>'
+    page.route("**/openapi.json", lambda route: route.fulfill(json={"paths": offered}))
+    page.route("**/picture.svg", lambda route: route.fulfill(body=svg, content_type="image/svg+xml"))
+    answer = {"rows": [{"what": "seven.png", "classes": {"7": 0.9, "1": 0.1}}], "remark": "the picture was scaled"}
+    page.route("**/predict", lambda route: route.fulfill(json=answer))
+    pages = {"": {"items": [{"trial": 0, "points": [[1, 0.5], [2, 0.6]]}], "next": "0"}}
+    pages["0"] = {"items": [{"trial": 1, "points": [[1, 0.4]]}], "next": None}  # type: ignore[dict-item]
+    curves = re.compile(r"/measurements(\?after=(\w+))?$")
+    page.route(curves, lambda route: route.fulfill(json=pages[(curves.search(route.request.url) or [""] * 3)[2] or ""]))
+
+    page.goto(f"{running.url}/#/jobs/{done}")
+    page.get_by_label("Learning curves of 2 trials").wait_for()
+    page.goto(f"{running.url}/#/jobs/{done}/trials/0")
+    picture = page.locator(".picture img")
+    picture.wait_for()
+    assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") == 80
+    page.goto(f"{running.url}/#/jobs/{done}/result")
+    file = {"name": "seven.png", "mimeType": "image/png", "buffer": b"\x89PNG"}
+    page.get_by_label("A file for the winner").locator("input").set_input_files(file)  # type: ignore[arg-type]
+    page.wait_for_selector("text=90.0 %")
+    assert "the picture was scaled" in page.locator(".try-answer").inner_text()
+    assert seen.wrong == []
+    assert page.evaluate("violations") == []

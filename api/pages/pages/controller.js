@@ -29,7 +29,7 @@ export function ControllerChoice({ controllers, name, options, onChange }) {
   };
   return html`<div class="fields">
     <label>Controller <select value=${name} onChange=${(/** @type {any} */ event) => onChange(event.currentTarget.value, {})}>
-      ${controllers.map((one) => html`<option value=${one.name} selected=${one.name === name}>${one.name}${one.name === "auto" ? " (the best in our benchmarks)" : ""}</option>`)}</select></label>
+      ${controllers.map((one) => html`<option value=${one.name} selected=${one.name === name}>${one.name}${one.name === "auto" ? " (the default)" : ""}</option>`)}</select></label>
     ${Object.entries(chosen?.options ?? {}).map(([option, schema]) => html`<label>${option.replaceAll("_", " ")} <span class="quiet small-text">${range(schema)}</span>
       ${schema.enum
         ? html`<select value=${String(options[option] ?? schema.default)} onChange=${(/** @type {any} */ event) => set(option, schema, event.currentTarget.value)}>

@@ -66,7 +66,8 @@ def test_numbers_that_mark_missing_ones(tmp_path: Path) -> None:
 def test_few_whole_values_and_few_samples(tmp_path: Path) -> None:
     told = found(stored(tmp_path / "a", "regression", (np.arange(60)[:, None] % 4).astype(np.float32)))
     assert "--problem ordinal" in told["few_values"]["detail"]
-    assert f"an R² near 0.5 is known to ± {half_width_r2(12):.2f}" in told["few_samples"]["detail"]
+    low, high = 0.5 - half_width_r2(12), 0.5 + half_width_r2(12)
+    assert f"an R² of 0.5 on so few may stand for {low:.2f} to {high:.2f}" in told["few_samples"]["detail"]
 
 
 def test_the_same_picture_with_two_answers(tmp_path: Path) -> None:

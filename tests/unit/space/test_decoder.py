@@ -195,3 +195,17 @@ def test_resize_to_sizes_that_are_no_multiples(size: tuple[int, int]) -> None:
         attrs = operation.check({"size": list(size), "mode": mode})
         module = operation.module(attrs, [(3, 9, 7)])  # type: ignore[attr-defined]
         assert module(x).shape == (2, *operation.shape(attrs, [(3, 9, 7)])) == (2, 3, *size)
+
+
+def test_no_position_of_an_enlarged_map_sees_more_than_its_receptive_field() -> None:
+    g = GraphBuilder((1, 12, 12), 2)
+    up = g.add("up", "conv_transpose2d", OPERATIONS["conv_transpose2d"].examples[0].attrs, g.input)
+    last = g.add("head.flatten", "flatten", {}, g.add("head.pool", "global_avg_pool", {}, up))
+    architecture = g.finish(g.add("head.linear", "linear", {"out": 2}, last))
+    field = next(cost.receptive_field for cost in analyse(architecture).nodes if cost.name == "up")
+    layer = build(architecture).get_submodule("up")
+    x = torch.rand(1, 1, 12, 12, requires_grad=True)
+    y = layer(x)
+    for place in range(y.shape[2]):
+        (grad,) = torch.autograd.grad(y[0, :, place, place].sum(), x, retain_graph=True)
+        assert int((grad[0, 0] != 0).any(dim=1).sum()) <= field

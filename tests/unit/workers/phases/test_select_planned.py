@@ -62,7 +62,7 @@ class Table:
             Final(rank=rank, role="finalist", trial=replace(trial, value=0.9, epochs=4), seeds=3)
             for rank, trial in enumerate(trials, start=1)
         ]
-        dataset: Any = None
+        dataset: Any = SimpleNamespace(task="image", problem="classification")
         numerics = Numerics(precision="fp32", layout="nchw", source="fixed")
         found = Finish(self.context)._selected(finals, numerics, dataset)
         return {rank: selection.score for rank, selection in found.items()}

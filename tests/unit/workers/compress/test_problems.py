@@ -21,7 +21,7 @@ pytestmark = pytest.mark.heavy
 RNG = np.random.default_rng(0)
 X = RNG.integers(0, 256, (192, 1, 6, 6), dtype=np.uint8)
 LIGHT = X[:, 0, :3].mean((1, 2))
-Y = {
+Y: dict[str, np.ndarray] = {
     "multilabel": np.stack([LIGHT > 130, LIGHT < 120], axis=1).astype(np.uint8),
     "regression": np.stack([1000 * LIGHT, 5 - 0.01 * LIGHT], axis=1).astype(np.float32),
 }

@@ -20,17 +20,17 @@ def answers(problem: str, x: np.ndarray) -> np.ndarray:
     """By the brightness of the first two channels."""
     light = x[:, :2].reshape(len(x), 2, -1).mean(2)
     if problem == "ordinal":
-        return np.digitize(light[:, 0], (85, 110, 135))
+        return np.asarray(np.digitize(light[:, 0], (85, 110, 135)))
     if problem == "multilabel":
         return np.stack([light[:, 0] > 110, light[:, 0] < 90, light[:, 1] > 0], axis=1).astype(np.uint8)
     return np.stack([1e6 * light[:, 0], 3 - 0.001 * light[:, 1]], axis=1).astype(np.float32)
 
 
 def samples(problem: str) -> Samples:
-    parts = [colours(count, seed=seed) for seed, count in ((0, 120), (1, 60))]
-    parts = [replace(part, y=answers(problem, part.x)) for part in parts]
+    whole = [colours(count, seed=seed) for seed, count in ((0, 120), (1, 60))]
+    train, held_out = (replace(part, y=answers(problem, part.x)) for part in whole)
     outputs = {"ordinal": 4, "multilabel": 3, "regression": 2}[problem]
-    return replace(given(*parts, "image", outputs), problem=problem)
+    return replace(given(train, held_out, "image", outputs), problem=problem)
 
 
 @pytest.mark.heavy

@@ -110,6 +110,7 @@ def open_archive(path: Path, *, ratio: int = MAX_RATIO) -> Iterator[Archive]:
         detail = f"{path.name} is a damaged zip archive (an upload cut off?): {error}"
         raise fault("archive_invalid", detail, file=path.name) from error
     with zipped:
+        _check_whole(path, len(zipped.infolist()))
         yield Archive(path, zipped, ratio=ratio)
 
 
@@ -146,6 +147,17 @@ def _declared(path: Path) -> tuple[int, int]:
     if tail[max(0, at - 20) :].startswith(b"PK\x06\x07") and 0 <= at64 <= at - _END64.size:  # zip64
         *_, entries, size, _ = _END64.unpack_from(tail, at64)
     return entries, size
+
+
+def _check_whole(path: Path, found: int) -> None:
+    """Raises `archive_invalid` where Python's reader, which goes by the directory's size alone, found too few members.
+
+    Archives of more than 65,535 members that are not zip64 keep the lower 16 bits of their number.
+    """
+    entries, _ = _declared(path)
+    if entries % 2**16 != found % 2**16:
+        detail = f"{path.name} says that it lists {entries} files, and lists {found}: its directory is damaged"
+        raise fault("archive_invalid", detail, file=path.name)
 
 
 def _check_member(info: zipfile.ZipInfo) -> None:

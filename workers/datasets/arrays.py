@@ -28,13 +28,18 @@ _TEXT_BYTES = 4096
 
 
 class Arrays:
-    """An opened NumPy archive. names: its arrays, in order."""
+    """An opened NumPy archive. names: its arrays, in order. others: members that are no arrays."""
 
     def __init__(self, archive: Archive, *, scratch: Path) -> None:
         self.file = archive.name
         self._archive, self._scratch = archive, scratch
         self._members = _members(archive)
         self.names = tuple(sorted(self._members))
+        self.others = tuple(
+            info.filename
+            for info in archive.members
+            if not info.filename.endswith(".npy") and not info.filename.startswith("__MACOSX/")
+        )
 
     def read(self, name: str, *, kinds: str = "biuf") -> Array:
         """The array as a mapped file. Raises for a header that asks for more than there is, or for other types."""

@@ -36,7 +36,9 @@ def read(
     """
     if len(sources) == 1 and sources[0].is_file() and is_zip(sources[0]):
         with open_arrays(sources[0], scratch=scratch) as arrays:
-            return any_arrays.read(arrays, kind="npy", scratch=scratch, problem=problem, asked=kind)
+            return any_arrays.read(
+                arrays, kind="npy", scratch=scratch, problem=problem, asked=kind, ignored=arrays.others
+            )
     found, ignored = find(sources, lambda name: name.endswith(".npy"), scratch=scratch)
     if not found:
         detail = f"there is no .npy file, only {', '.join(ignored[:20]) or 'nothing'}; wanted are x.npy and y.npy, or "

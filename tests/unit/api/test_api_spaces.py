@@ -122,10 +122,10 @@ def test_the_feasible_share_comes_with_its_interval(service: Service) -> None:
 
 @pytest.mark.heavy
 def test_a_thin_space_shows_a_feasible_example_that_no_draw_found(service: Service) -> None:
-    report = service.post("/v1/spaces/validate", json=ladder("receptive_field >= 55", layers=9)).json()
+    report = service.post("/v1/spaces/validate", json=ladder("receptive_field >= 61", layers=10)).json()
     assert report["feasible_share"] == 0
     assert report["feasible_interval"] == [0, pytest.approx(0.0126, abs=1e-4)]
-    assert report["example_measures"]["receptive_field"] == 55
+    assert report["example_measures"]["receptive_field"] == 61
     empty = service.post("/v1/spaces/validate", json=ladder("receptive_field >= 50", layers=2)).json()
     assert empty["example"] is None
 

@@ -8,6 +8,9 @@ bursts   generated: 1 channel of 256 steps of white noise with nothing in it, a 
 fashion  Fashion-MNIST read as series, 28 channels (rows) of 28 steps (columns); 20,000 training pictures.
 digits   scikit-learn's digits read as series, 8 channels of 8 steps.
 
+On two cores: a job of four random trials of three epochs on 3,000 bursts gave 0.891 on 599 test series, where the best
+possible is 0.913 and simple models have 0.578 and 0.583. Digits, 400 steps: baseline 0.995, simple models 0.981, 0.977.
+
 A network is trained for --steps gradient steps on the training split and scored on the validation split; `base` is the
 preset's baseline, `random` the best of --networks random ones. --augment compares shifts, zooms, cut-outs and mirror
 images on the baseline.

@@ -7,7 +7,7 @@ import { Incumbent } from "../charts/incumbent.js";
 import { Parallel, bestOf, coordinates, kept } from "../charts/parallel.js";
 import { PlanBar } from "../charts/plan.js";
 import { useFeed } from "../feed.js";
-import { count, duration, moment, plural, score, size, stopped } from "../format.js";
+import { count, duration, moment, named, plural, score, size, stopped } from "../format.js";
 import { Choice, Figure, Panel, Problem, State, useLoaded, useNow, usePoll } from "../parts.js";
 import { to } from "../route.js";
 import { Trials } from "../table.js";
@@ -117,7 +117,7 @@ function Views({ job, table }) {
     <div class="grid-2">
       <${Panel} title="Best score so far" side=${html`<${Choice} label="Horizontal axis" value=${x} onChange=${setX} options=${[["trials", "by trials"], ["time", "by time"]]} />`}>
         <${Incumbent} table=${table} byTime=${x === "time"} start=${start} /><//>
-      <${Panel} title="Score and cost" side=${html`<${Choice} label="Cost" value=${cost} onChange=${setCost} options=${names.map((name) => [name, name.replaceAll("_", " ")])} />`}>
+      <${Panel} title="Score and cost" side=${html`<${Choice} label="Cost" value=${cost} onChange=${setCost} options=${names.map((name) => [name, named(name)])} />`}>
         <${CostPlane} table=${table} cost=${cost} only=${only} open=${open} />
         <p class="legend"><span class="mark mark-line"></span>Pareto front <span class="mark mark-ring"></span>drawn at random <span class="mark mark-dot"></span>other trials</p><//>
       <${Panel} title="Learning curves">

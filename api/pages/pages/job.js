@@ -125,7 +125,7 @@ function Views({ job, table }) {
         <p class="legend"><span class="mark mark-line"></span>best trial <span class="mark mark-run"></span>running <span class="mark mark-dot"></span>others</p><//>
       <${Panel} title="Decisions and score" side=${Object.keys(brushes).length > 0 && html`<button type="button" class="small" onClick=${() => setBrushes({})}>Show all</button>`}>
         ${axes.length > 1 ? html`<${Parallel} table=${table} axes=${axes} brushes=${brushes} only=${only} onBrush=${setBrushes} />
-        <p class="legend"><span class="mark mark-line"></span>best ${plural(bestOf(table.scored().length), "trial")}. Draw on an axis to keep some trials${only === null ? "." : `: ${plural(only.size, "trial")} kept, also in the table and in “Score and cost”.`}</p>`
+        <p class="legend one"><span class="mark mark-line"></span>best ${plural(bestOf(table.scored().length), "trial")}. Draw on an axis to keep some trials${only === null ? "." : `: ${plural(only.size, "trial")} kept, also in the table and in “Score and cost”.`}</p>`
           : html`<p class="quiet">The trials do not differ in any decision yet.</p>`}<//>
     </div>
     <${Panel} title="Trials"><${Trials} table=${table} jobId=${job.id} best=${best} only=${only} /><//>`;

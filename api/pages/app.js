@@ -1,14 +1,27 @@
 /** The frame of all pages, and which page an address shows. */
 import { html, render, useEffect, useState } from "./lib.js";
-import { Datasets } from "./pages/datasets.js";
 import { JobPage } from "./pages/job.js";
 import { Jobs } from "./pages/jobs.js";
-import { NewJob } from "./pages/new.js";
-import { Result } from "./pages/result.js";
 import { TrialPage } from "./pages/trial.js";
+import { Problem, useLoaded } from "./parts.js";
 import { route } from "./route.js";
 
 /** @import { Route } from "./route.js" */
+
+/** Pages that most visits do not need are fetched when they are opened. */
+const LATER = {
+  new: async () => (await import("./pages/new.js")).NewJob,
+  datasets: async () => (await import("./pages/datasets.js")).Datasets,
+  result: async () => (await import("./pages/result.js")).Result,
+};
+
+/** @param {{name: keyof typeof LATER} & Record<string, unknown>} props */
+function Later({ name, ...props }) {
+  // Within an object: a function that is a state would be called.
+  const { value, error } = useLoaded(async () => ({ Part: await LATER[name]() }), [name]);
+  if (value) return html`<${value.Part} ...${props} />`;
+  return error ? html`<div class="pad"><${Problem} error=${error} /></div>` : html`<p class="quiet pad">Loads…</p>`;
+}
 
 /** @param {{at: Route}} props */
 function Page({ at }) {
@@ -16,15 +29,15 @@ function Page({ at }) {
     case "jobs":
       return html`<${Jobs} />`;
     case "new":
-      return html`<${NewJob} dataset=${at.name} />`;
+      return html`<${Later} key="new" name="new" dataset=${at.name} />`;
     case "datasets":
-      return html`<${Datasets} name=${at.name} />`;
+      return html`<${Later} key="datasets" name="datasets" chosen=${at.name} />`;
     case "job":
       return html`<${JobPage} key=${at.id} id=${at.id} />`;
     case "trial":
       return html`<${TrialPage} key=${`${at.id}/${at.number}`} id=${at.id} number=${at.number} />`;
     case "result":
-      return html`<${Result} key=${at.id} id=${at.id} />`;
+      return html`<${Later} key=${at.id} name="result" id=${at.id} />`;
     default:
       return html`<div class="empty"><h1>No such page</h1><p><a href="#/jobs">All jobs</a></p></div>`;
   }

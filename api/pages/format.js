@@ -113,3 +113,10 @@ export function stopped(because) {
   };
   return because === null ? "" : (words[because] ?? because.replaceAll("_", " "));
 }
+
+/** The name of a measure with its unit. @param {string} name */
+export function named(name) {
+  /** @type {Record<string, string>} */
+  const words = { params: "parameters", macs: "MACs", peak_memory_mb: "peak memory, MB", latency_ms: "latency, ms", energy_j: "energy, J" };
+  return words[name] ?? name.replaceAll("_", " ");
+}

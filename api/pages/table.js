@@ -1,6 +1,6 @@
 /** The table of trials: sorted and filtered by columns, with only the rows in sight in the page. */
 import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "./lib.js";
-import { count, duration, measure, plural, score, whole } from "./format.js";
+import { count, duration, measure, named, plural, score, whole } from "./format.js";
 import { to } from "./route.js";
 import { origin } from "./trials.js";
 
@@ -25,7 +25,7 @@ function columnsOf(table, jobId) {
     { name: "params", title: "Parameters", num, value: (row) => c.params[row], show: (row) => html`<span title=${whole(c.params[row])}>${count(c.params[row])}</span>` },
     { name: "macs", title: "MACs", num, value: (row) => c.macs[row], show: (row) => html`<span title=${whole(c.macs[row])}>${count(c.macs[row])}</span>` },
     ...Object.keys(table.measures).map((name) => ({
-      name: `measure ${name}`, title: name.replaceAll("_", " "), num,
+      name: `measure ${name}`, title: named(name), num,
       value: (/** @type {number} */ row) => table.measures[name][row], show: (/** @type {number} */ row) => measure(table.measures[name][row]),
     })),
     { name: "seconds", title: "Time", num, value: (row) => c.seconds[row], show: (row) => duration(c.seconds[row]) },

@@ -63,7 +63,7 @@ def _job(running: Running, seen: Seen) -> None:
     """On the page of the running job: keyboard, table, dialog, log, and what happens meanwhile."""
     page = seen.page
     names = set(focused(page))
-    assert {"Pause", "Finish early", "Extend", "Cancel", "by time", "macs", "Table of trials"} <= names, names
+    assert {"Pause", "Finish early", "Extend", "Cancel", "by time", "MACs", "Table of trials"} <= names, names
     page.get_by_role("button", name=re.compile("^Score")).click()
     page.wait_for_selector("th[aria-sort=descending] >> text=Score")
     first = page.locator(".trials tbody tr:not(.gap) td:nth-child(4)").first.inner_text()

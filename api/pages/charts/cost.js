@@ -1,6 +1,6 @@
 /** Score against a cost, with the Pareto front of both. */
 import { html, useMemo } from "../lib.js";
-import { count, measure, score } from "../format.js";
+import { count, measure, named, score } from "../format.js";
 import { RANDOM } from "../trials.js";
 import { Plane } from "./plane.js";
 import { pareto, range, roomy, scoreRange } from "./scale.js";
@@ -58,11 +58,11 @@ export function CostPlane({ table, cost, only, open }) {
   if (rows.length === 0) return html`<p class="quiet">No trial has a score yet.</p>`;
   const words = (/** @type {number} */ at) => [
     `trial ${table.columns.number[rows[at]]}: ${score(y[at])}`,
-    `${measure(x[at])} ${cost.replaceAll("_", " ")}`,
+    `${named(cost)}: ${measure(x[at])}`,
   ];
-  const label = `Score against ${cost} of ${rows.length} trials, with the Pareto front`;
+  const label = `Score against ${named(cost)} of ${rows.length} trials, with the Pareto front`;
   return html`<${Plane} label=${label} height=${270}
-    x=${{ label: cost.replaceAll("_", " "), range: xRange, log, format: count }}
+    x=${{ label: named(cost), range: xRange, log, format: count }}
     y=${{ label: "search score", range: yRange, format: (/** @type {number} */ v) => String(v) }}
     layers=${layers} points=${found} words=${words}
     open=${(/** @type {number} */ at) => open(table.columns.number[rows[at]])} />`;

@@ -4,6 +4,9 @@ import { duration, moment } from "../format.js";
 
 /** @import { JobDetail, Plan } from "../types.js" */
 
+/** Which part of the plan a phase belongs to, where their names differ. @type {Record<string, string>} */
+const PART = { prepare: "plan", simple_models: "plan", proxies: "search", compress: "bundle" };
+
 /** @param {Plan} plan @returns {{name: string, phase: string, seconds: number}[]} parts of the plan that take time */
 export function parts(plan) {
   return [
@@ -33,7 +36,7 @@ export function PlanBar({ job, now }) {
   const marks = all.map((part) => {
     const from = x;
     x += (part.seconds / total) * 1000;
-    return { ...part, from, wide: (part.seconds / total) * 1000, now: !over && part.phase === job.phase };
+    return { ...part, from, wide: (part.seconds / total) * 1000, now: !over && part.phase === (PART[job.phase] ?? job.phase) };
   });
   const at = due(job, now);
   return html`<figure class="plan">

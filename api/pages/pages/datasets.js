@@ -9,8 +9,8 @@ import { Upload } from "./upload.js";
 
 /** @import { Dataset } from "../types.js" */
 
-/** @param {{name: string | null}} props */
-export function Datasets({ name }) {
+/** @param {{chosen: string | null}} props */
+export function Datasets({ chosen: name }) {
   const { value, error, again } = useLoaded(() => api.datasets(), [name]);
   const [asked, setAsked] = useState(/** @type {string | null} */ (null));
   const added = (/** @type {Dataset} */ data) => {

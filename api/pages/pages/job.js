@@ -7,7 +7,7 @@ import { Incumbent } from "../charts/incumbent.js";
 import { Parallel, bestOf, coordinates, kept } from "../charts/parallel.js";
 import { PlanBar } from "../charts/plan.js";
 import { useFeed } from "../feed.js";
-import { count, duration, moment, plural, score, size, stopped } from "../format.js";
+import { count, duration, moment, named, plural, score, size, stopped } from "../format.js";
 import { Choice, Figure, Panel, Problem, State, useLoaded, useNow, usePoll } from "../parts.js";
 import { to } from "../route.js";
 import { Trials } from "../table.js";
@@ -117,7 +117,7 @@ function Views({ job, table }) {
     <div class="grid-2">
       <${Panel} title="Best score so far" side=${html`<${Choice} label="Horizontal axis" value=${x} onChange=${setX} options=${[["trials", "by trials"], ["time", "by time"]]} />`}>
         <${Incumbent} table=${table} byTime=${x === "time"} start=${start} /><//>
-      <${Panel} title="Score and cost" side=${html`<${Choice} label="Cost" value=${cost} onChange=${setCost} options=${names.map((name) => [name, name.replaceAll("_", " ")])} />`}>
+      <${Panel} title="Score and cost" side=${html`<${Choice} label="Cost" value=${cost} onChange=${setCost} options=${names.map((name) => [name, named(name)])} />`}>
         <${CostPlane} table=${table} cost=${cost} only=${only} open=${open} />
         <p class="legend"><span class="mark mark-line"></span>Pareto front <span class="mark mark-ring"></span>drawn at random <span class="mark mark-dot"></span>other trials</p><//>
       <${Panel} title="Learning curves">
@@ -125,7 +125,7 @@ function Views({ job, table }) {
         <p class="legend"><span class="mark mark-line"></span>best trial <span class="mark mark-run"></span>running <span class="mark mark-dot"></span>others</p><//>
       <${Panel} title="Decisions and score" side=${Object.keys(brushes).length > 0 && html`<button type="button" class="small" onClick=${() => setBrushes({})}>Show all</button>`}>
         ${axes.length > 1 ? html`<${Parallel} table=${table} axes=${axes} brushes=${brushes} only=${only} onBrush=${setBrushes} />
-        <p class="legend"><span class="mark mark-line"></span>best ${plural(bestOf(table.scored().length), "trial")}. Draw on an axis to keep some trials${only === null ? "." : `: ${plural(only.size, "trial")} kept, also in the table and in “Score and cost”.`}</p>`
+        <p class="legend one"><span class="mark mark-line"></span>best ${plural(bestOf(table.scored().length), "trial")}. Draw on an axis to keep some trials${only === null ? "." : `: ${plural(only.size, "trial")} kept, also in the table and in “Score and cost”.`}</p>`
           : html`<p class="quiet">The trials do not differ in any decision yet.</p>`}<//>
     </div>
     <${Panel} title="Trials"><${Trials} table=${table} jobId=${job.id} best=${best} only=${only} /><//>`;

@@ -2,7 +2,7 @@
 import { html, useEffect, useState } from "../lib.js";
 import * as api from "../api.js";
 import { BLANK, asCurl, asPython, asYaml, jobDocument } from "../document.js";
-import { duration, plural, shape, size, whole } from "../format.js";
+import { duration, named, plural, shape, size, whole } from "../format.js";
 import { Choice, Code, Panel, Problem, useLoaded } from "../parts.js";
 import { to } from "../route.js";
 import { ControllerChoice } from "./controller.js";
@@ -72,7 +72,7 @@ function Budget({ form, change }) {
           <label>Epochs of each <input type="number" min="1" required value=${form.epochs} onInput=${input("epochs")} /></label>`}
       <label>Name of the job <input value=${form.name} placeholder="search" onInput=${input("name")} /></label>
       <label>Also make small <select value=${form.minimize} onChange=${input("minimize")}><option value="">nothing: the score alone counts</option>
-        ${cost.map((name) => html`<option value=${name} selected=${form.minimize === name}>${name.replaceAll("_", " ")}</option>`)}</select></label>
+        ${cost.map((name) => html`<option value=${name} selected=${form.minimize === name}>${named(name)}</option>`)}</select></label>
       <label>Seed <input type="number" min="0" value=${form.seed} onInput=${input("seed")} /></label>
     </div>
     <div class="row gap"><label class="stack grow">Constraints, one a line

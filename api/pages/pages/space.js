@@ -1,7 +1,7 @@
 /** Choosing a space: a preset, or a document of one's own that is checked while it is written. */
 import { html, useEffect, useState } from "../lib.js";
 import * as api from "../api.js";
-import { count, measure } from "../format.js";
+import { count, measure, named } from "../format.js";
 import { Choice, Problem } from "../parts.js";
 
 /** @import { Dataset } from "../types.js" */
@@ -94,7 +94,7 @@ function Check({ space, dataset, onValid }) {
   const costs = Object.entries(report.costs);
   return html`<div class=${busy ? "quiet" : ""} role="status"><p><strong>${sizeWords(report)}</strong>, ${Math.round(report.feasible_share * 1000) / 10} % of ${report.sampled} samples fit the constraints.</p></div>
     <div class="scroll"><table class="list"><thead><tr><th scope="col">Cost of samples</th><th scope="col" class="num">least</th><th scope="col" class="num">median</th><th scope="col" class="num">most</th></tr></thead>
-      <tbody>${costs.map(([name, at]) => html`<tr><td>${name.replaceAll("_", " ")}</td><td class="num">${cost(at.min)}</td><td class="num">${cost(at.p50)}</td><td class="num">${cost(at.max)}</td></tr>`)}</tbody></table></div>`;
+      <tbody>${costs.map(([name, at]) => html`<tr><td>${named(name)}</td><td class="num">${cost(at.min)}</td><td class="num">${cost(at.p50)}</td><td class="num">${cost(at.max)}</td></tr>`)}</tbody></table></div>`;
 }
 
 /** @param {number} value */

@@ -2,7 +2,7 @@
 import { html } from "../lib.js";
 import * as api from "../api.js";
 import { OneCurve } from "../charts/curves.js";
-import { count, duration, measure, score, shape, whole } from "../format.js";
+import { count, duration, measure, named, score, shape, whole } from "../format.js";
 import { Figure, Panel, Problem, State, useLoaded, usePoll } from "../parts.js";
 import { to } from "../route.js";
 import { ENDED, origin } from "../trials.js";
@@ -43,7 +43,7 @@ function Figures({ trial }) {
     <${Figure} name="parameters" title=${whole(trial.params)}>${count(trial.params)}<//>
     <${Figure} name="MACs" title=${whole(trial.macs)}>${count(trial.macs)}<//>
     ${trial.peak_memory_mb != null && html`<${Figure} name="memory of a step">${measure(trial.peak_memory_mb)} MB<//>`}
-    ${Object.entries(trial.measures).map(([name, value]) => html`<${Figure} name=${name.replaceAll("_", " ")}>${measure(value)}<//>`)}
+    ${Object.entries(trial.measures).map(([name, value]) => html`<${Figure} name=${named(name)}>${measure(value)}<//>`)}
     <${Figure} name="epochs">${trial.epochs}<//>
     <${Figure} name="time">${duration(trial.seconds)}<//>
     <${Figure} name="from">${origin(trial.provenance)}<//>

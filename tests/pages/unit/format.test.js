@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { count, duration, measure, moment, plural, score, shape, signed, size, stopped } from "../../../api/pages/format.js";
+import { count, duration, measure, moment, plural, score, named, shape, signed, size, stopped } from "../../../api/pages/format.js";
 
 test("numbers keep three digits and get a unit", () => {
   const wanted = { 0: "0", 999: "999", 1000: "1k", 1234: "1.23k", 15034: "15k", 133_000: "133k", 999_700: "1M", 4_560_000: "4.56M", 7.89e9: "7.89G" };
@@ -29,6 +29,8 @@ test("sizes, measures, shapes", () => {
   assert.equal(size(999_600), "1 MB");
   assert.equal(measure(0.0012345), "0.001234");
   assert.equal(measure(1234.4), "1234");
+  assert.equal(named("latency_ms"), "latency, ms");
+  assert.equal(named("a_new_one"), "a new one");
   assert.equal(shape([1, 28, 28]), "1 × 28 × 28");
   assert.equal(plural(1, "trial"), "1 trial");
   assert.equal(plural(12_345, "class", "classes"), "12,345 classes");

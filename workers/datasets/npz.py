@@ -14,6 +14,4 @@ def read(source: Path, *, scratch: Path, problem: str | None = None, kind: str |
     Large arrays are unpacked into `scratch` and mapped, not held in memory.
     """
     with open_arrays(source, scratch=scratch) as arrays:
-        return any_arrays.read(
-            arrays, kind="npz", scratch=scratch, problem=problem, asked=kind, ignored=arrays.others
-        )
+        return any_arrays.read(arrays, kind="npz", scratch=scratch, problem=problem, asked=kind, ignored=arrays.others)

@@ -26,7 +26,7 @@ def register(client: MlflowClient, job: Job, folder: Path, *, run: str, at: int)
         return  # the bundle's main network is the first job's, which is registered already
     for path, text in mlflow_files(folder, run=run, at=at).items():
         client.log_text(run, text, f"bundle/{path}")
-    _report(client, folder, run=run, at=at)
+    tell(client, folder, run=run, at=at)
     model = naming.model(job.name, job.spec.dataset, job.id)
     with contextlib.suppress(MlflowException):  # it exists already: an earlier job of the same name
         client.create_registered_model(model, description=f"The best networks found on {job.spec.dataset}.")
@@ -42,7 +42,7 @@ def register(client: MlflowClient, job: Job, folder: Path, *, run: str, at: int)
     _crown(client, model)
 
 
-def _report(client: MlflowClient, folder: Path, *, run: str, at: int) -> None:
+def tell(client: MlflowClient, folder: Path, *, run: str, at: int) -> None:
     """What the scores are, all of them on the test split, and the gains in words. Errors are in targets' units."""
     report = json.loads((folder / "report.json").read_text())
     client.set_tag(run, "archsmith.score", report["score"])

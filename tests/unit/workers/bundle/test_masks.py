@@ -34,7 +34,8 @@ def expected() -> np.ndarray:
     architecture = small("segmentation")
     x = torch.from_numpy(Manifest.of(architecture, preprocessing(architecture), {}).prepared(pictures()))
     with torch.no_grad():
-        return trained(architecture)(x).argmax(1).numpy()
+        found: np.ndarray = trained(architecture)(x).argmax(1).numpy()
+    return found
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file
 
 from tests.bundle.made import small_bundle
 from workers.tracking.mlmodel import LOADER, mlflow_files
-from workers.tracking.writer import MlflowTracker
+from workers.tracking.registry import tell
 
 
 @pytest.fixture(autouse=True)
@@ -90,12 +90,9 @@ def test_a_run_says_what_its_scores_are_and_has_errors_in_units(tmp_path: Path) 
         "measures": {"r2": -0.5, "mae": 12.5, "rmse": 20.0},
         "gains": {"over_random": {"words": "no gain over random"}},
     }
-    (tmp_path / "bundle").mkdir()
-    (tmp_path / "bundle" / "report.json").write_text(json.dumps(report))
-    tracker = object.__new__(MlflowTracker)
+    (tmp_path / "report.json").write_text(json.dumps(report))
     client: Any = FakeClient()
-    tracker._client, tracker._folder = client, tmp_path
-    tracker._report("a" * 32, 0)
+    tell(client, tmp_path, run="a" * 32, at=0)
     assert client.metrics == {"final_r2": -0.5, "final_mae": 12.5, "final_rmse": 20.0}
     assert client.tags == {
         "archsmith.score": "r2",

@@ -165,7 +165,7 @@ def test_small_data_sets_and_views_of_a_part_are_held(stored: DataStore) -> None
 
 
 def test_the_limit_is_a_share_of_the_memory_of_a_processor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mapped.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr("workers.datasets.mapped.os.cpu_count", lambda: 2)
     monkeypatch.setattr(mapped, "CGROUP", tmp_path / "memory.max")
     whole = memory_limit()
     (tmp_path / "memory.max").write_text("max\n")

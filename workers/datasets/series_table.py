@@ -225,6 +225,8 @@ def _without_names(
     ends = [place for place in (0, count - 1) if _labels([row[place] for row in cells if len(row) == count])]
     if steps == count:  # known to be series alone
         return Columns(names=names, label="", split="", steps=names, skipped=skipped, separator=separator)
+    if steps and count not in (steps, steps + 1):
+        raise fault("shape_mismatch", f"{path.name} has {count} values a line, {steps} are wanted", file=path.name)
     if len(ends) == 2 and _UCR.search(path.name):
         ends = ends[:1]
     if steps and count not in (steps, steps + 1):

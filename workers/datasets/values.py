@@ -8,7 +8,7 @@ import numpy.typing as npt
 from workers.datasets.raw import Array
 
 KINDS = ("image", "volume", "series", "graph")
-TASKS = ("image", "volume", "series", "nodes", "graphs", "links")
+TASKS = ("image", "volume", "series", "segmentation", "nodes", "graphs", "links")
 """The tasks of a data set. The last three are for graphs."""
 
 

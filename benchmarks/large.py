@@ -164,7 +164,7 @@ def main() -> None:
         watch, found = Watch(os.getpid()), dict[str, Any]()
         watch.start()
         try:
-            with service(Path(place) / "service") as url:
+            with service(Path(place) / "service", patience_s=600.0) as url:
                 found = measured(url, folder, options)
         finally:
             watch.end.set()

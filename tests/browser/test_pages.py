@@ -128,7 +128,9 @@ def test_what_newer_services_offer(running: Running, seen: Seen) -> None:
     """Picture, curves in pages and `try it` appear where the API's document has their routes."""
     page, done = seen.page, running.jobs["done"]
     job = "/v1/jobs/{job_id}"
-    offered = {path: {} for path in (f"{job}/predict", f"{job}/measurements", f"{job}/trials/{{number}}/picture.svg")}
+    offered: dict[str, dict[str, str]] = {
+        path: {} for path in (f"{job}/predict", f"{job}/measurements", f"{job}/trials/{{number}}/picture.svg")
+    }
     svg = '<svg xmlns="http://www.w3.org/2000/svg" width="80" height="40"><rect width="80" height="40"/></svg>'
     page.route("**/openapi.json", lambda route: route.fulfill(json={"paths": offered}))
     page.route("**/picture.svg", lambda route: route.fulfill(body=svg, content_type="image/svg+xml"))

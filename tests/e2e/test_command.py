@@ -78,6 +78,8 @@ def test_a_port_in_use_ends_serve_with_its_number(url: str, tmp_path: Path) -> N
     port = url.rpartition(":")[2]
     command = [PROGRAM, "serve", "--state", str(tmp_path / "other"), "--port", port]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    told, _, done.stderr = done.stderr.partition("\n")
+    assert told == "archsmith: starting the service"
     refused(done, 2, port)
 
 

@@ -87,7 +87,7 @@ def _opens_with_torch_alone(folder: Path) -> None:
 
 
 def _is_in_mlflow(job: Any) -> None:
-    url, _, run_id = job["mlflow_url"].rpartition("/")
+    url, _, run_id = job["mlflow_url"].partition("?")[0].rpartition("/")
     base = url.partition("/#")[0]
     assert httpx.get(job["mlflow_url"], timeout=60).status_code == 200
     api = f"{base}/api/2.0/mlflow/runs/get"

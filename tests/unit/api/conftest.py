@@ -8,8 +8,8 @@ import pytest
 
 from api.app import create_app
 from api.middleware import Edge
-from search.ledger import open_ledger
 from search.validate import Pool
+from tests.ledgers import new_ledger
 from tests.unit.api.support import Service, local
 from workers.datasets import DataStore
 from workers.settings import Settings
@@ -39,7 +39,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def service(settings: Settings, digits: Path) -> Iterator[Service]:
     shutil.copytree(digits, settings.datasets)
-    ledger = open_ledger(settings.database_url)
+    ledger = new_ledger(settings.database_url)
     app = create_app(settings, ledger, edge=Edge(pool=Pool(cpus=2, gpus=0)))
     with local(app) as client:
         yield Service(client=client, ledger=ledger, settings=settings)

@@ -11,15 +11,16 @@ import pytest
 from api import dispatcher as module
 from api import process
 from api.dispatcher import Dispatcher
-from search.ledger import Ledger, open_ledger
+from search.ledger import Ledger
 from search.trial import JobState
 from tests import factories
+from tests.ledgers import new_ledger
 from workers.settings import Settings
 
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    ledger = open_ledger(f"sqlite:///{tmp_path / 'archsmith.db'}")
+    ledger = new_ledger(f"sqlite:///{tmp_path / 'archsmith.db'}")
     yield ledger
     ledger.close()
 

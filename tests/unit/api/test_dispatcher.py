@@ -14,9 +14,10 @@ import pytest
 from api import process
 from api.dispatcher import Dispatcher, Spawn
 from api.prober import Prober
-from search.ledger import Lease, Ledger, open_ledger
+from search.ledger import Lease, Ledger
 from search.trial import RANDOM_ARM, JobState
 from tests import factories
+from tests.ledgers import new_ledger
 from workers.job.heartbeat import BEATEN, EXIT_CLUSTER_AWAY, EXIT_LEASE_LOST, EXIT_LEDGER_AWAY, THE_CLUSTER
 from workers.settings import Settings
 
@@ -32,7 +33,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def ledger(settings: Settings) -> Iterator[Ledger]:
-    ledger = open_ledger(settings.database_url)
+    ledger = new_ledger(settings.database_url)
     yield ledger
     ledger.close()
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from search.ledger import Ledger, open_ledger
+from search.ledger import Ledger
+from tests.ledgers import new_ledger
 from workers.settings import Settings
 
 
@@ -16,6 +17,6 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def ledger(settings: Settings) -> Iterator[Ledger]:
-    ledger = open_ledger(settings.database_url)
+    ledger = new_ledger(settings.database_url)
     yield ledger
     ledger.close()

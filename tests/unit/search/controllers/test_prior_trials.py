@@ -106,7 +106,7 @@ def test_prior_trials_cannot_be_told_and_are_no_incumbent(make: Make) -> None:
     assert controller.incumbent() is None or controller.incumbent() >= 0  # type: ignore[operator]
 
 
-@pytest.mark.parametrize("comparable", [True, False])
+@pytest.mark.parametrize("comparable", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_with_prior_trials_too_history_alone_decides(make: Make, comparable: bool) -> None:
     """The first trial of all is told last, so that z-scores are scaled late; a restored one scales them early."""
     toy = chain(2)

@@ -39,7 +39,7 @@ def hashes(proposals: list[Proposal]) -> list[str]:
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("make", [PredictorController, auto])
+@pytest.mark.parametrize("make", [pytest.param(PredictorController, marks=pytest.mark.slow), auto])
 def test_what_takes_more_than_its_share_is_not_proposed(make: Make) -> None:
     toy = chain(3)
     plain = search(make, toy, None)
@@ -50,7 +50,7 @@ def test_what_takes_more_than_its_share_is_not_proposed(make: Make) -> None:
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("make", [PredictorController, auto])
+@pytest.mark.parametrize("make", [pytest.param(PredictorController, marks=pytest.mark.slow), auto])
 def test_where_nothing_else_is_left_the_share_does_not_count(make: Make) -> None:
     assert len(set(hashes(search(make, chain(2), replace(FREE, limit_s=0.0))))) == 12
 

@@ -114,7 +114,7 @@ def test_large_outputs_have_an_answer_without_a_warning(problem: str) -> None:
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("problem", ["multilabel", "regression"])
+@pytest.mark.parametrize("problem", [pytest.param("multilabel", marks=pytest.mark.slow), "regression"])
 def test_a_bundle_is_what_it_claims(bundles: dict[str, Path], problem: str) -> None:
     checks = {check.what: check for check in verify(bundles[problem])}
     assert [check for check in checks.values() if check.ok is not True] == []

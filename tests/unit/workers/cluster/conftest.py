@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from search.ledger import Ledger, open_ledger
+from search.ledger import Ledger
+from tests.ledgers import new_ledger
 
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    ledger = open_ledger(f"sqlite:///{tmp_path / 'archsmith.db'}")
+    ledger = new_ledger(f"sqlite:///{tmp_path / 'archsmith.db'}")
     yield ledger
     ledger.close()
 

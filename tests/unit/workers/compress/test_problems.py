@@ -49,7 +49,9 @@ def splits(problem: str) -> tuple[JobData, JobData]:
     )  # type: ignore[return-value]  # fmt: skip
 
 
-@pytest.mark.parametrize("problem", Y)
+@pytest.mark.parametrize(
+    "problem", [name if name == "regression" else pytest.param(name, marks=pytest.mark.slow) for name in Y]
+)
 def test_the_chain_decides_by_the_score_of_the_problem(problem: str, tmp_path: Path) -> None:
     graph = network(2)
     recipe = Recipe(epochs=3, batch_size=16, min_steps=1, loss=LOSSES[problem][0], label_smoothing=0.0)

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from archsmith.errors import Fault, InvalidInput, JobFailure
-from search.ledger import Job, Ledger, open_ledger
+from search.ledger import Job, Ledger
 from search.spec import Budget
 from tests.factories import job_spec
+from tests.ledgers import new_ledger
 from workers.job import more_time
 
 SMALL = Fault(pointer="/budget/seconds", rule="budget_too_small", detail="5 s are too few", allowed={"minimum": 41})
@@ -15,7 +16,7 @@ SMALL = Fault(pointer="/budget/seconds", rule="budget_too_small", detail="5 s ar
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Ledger:
-    return open_ledger(f"sqlite:///{tmp_path / 'a.db'}")
+    return new_ledger(f"sqlite:///{tmp_path / 'a.db'}")
 
 
 def job(ledger: Ledger, *, ended_by: str | None, reproducible: bool = False) -> Job:

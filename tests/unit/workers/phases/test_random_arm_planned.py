@@ -6,18 +6,19 @@ from typing import Any
 
 import pytest
 
-from search.ledger import Ledger, open_ledger
+from search.ledger import Ledger
 from search.trial import RANDOM_ARM_FROM
 from space import presets
 from space.space import Space
 from tests import factories
+from tests.ledgers import new_ledger
 from tests.unit.workers.planning.test_planner import Table
 from workers.phases.random_arm import RandomArm
 
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    ledger = open_ledger(f"sqlite:///{tmp_path / 'archsmith.db'}")
+    ledger = new_ledger(f"sqlite:///{tmp_path / 'archsmith.db'}")
     yield ledger
     ledger.close()
 

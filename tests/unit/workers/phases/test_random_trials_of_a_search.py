@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from search.ledger import Ledger, open_ledger
+from search.ledger import Ledger
 from search.spec import Budget, ControllerSpec
 from space import presets
 from tests import factories
+from tests.ledgers import new_ledger
 from tests.unit.workers.report.test_contents import PLAN
 from workers.driver import Driver
 from workers.settings import Settings
@@ -21,7 +22,7 @@ DIGITS: Any = SimpleNamespace(info=SimpleNamespace(input_shape=(1, 8, 8)), task=
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    ledger = open_ledger(f"sqlite:///{tmp_path / 'archsmith.db'}")
+    ledger = new_ledger(f"sqlite:///{tmp_path / 'archsmith.db'}")
     yield ledger
     ledger.close()
 

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from archsmith.errors import InvalidInput
-from search.ledger import Ledger, open_ledger
+from search.ledger import Ledger
 from search.planning.given import given_document
 from search.planning.values import Plan
 from search.spec import Budget, FinalistSpec, TrialSpec
 from search.trial import TrialState
 from tests import factories
+from tests.ledgers import new_ledger
 from workers.job.context import JobContext
 from workers.planning import costs
 from workers.planning import planner as module
@@ -83,7 +84,7 @@ class Table:
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    ledger = open_ledger(f"sqlite:///{tmp_path / 'archsmith.db'}")
+    ledger = new_ledger(f"sqlite:///{tmp_path / 'archsmith.db'}")
     yield ledger
     ledger.close()
 

@@ -14,7 +14,7 @@ import pytest
 from jinja2 import UndefinedError
 
 from api.schemas import JobRequest
-from search.ledger import Finalist, Lease, Ledger, open_ledger
+from search.ledger import Finalist, Lease, Ledger
 from search.planning.given import given_document
 from search.planning.rule import make_plan
 from search.planning.values import Plan, PlanInputs
@@ -22,6 +22,7 @@ from search.spec import SEARCH_S, Budget, ControllerSpec, FinalistSpec, JobSpec,
 from search.trial import RANDOM, RANDOM_ARM, RANDOM_ARM_FROM, Outcome, TrialState
 from space import presets
 from tests.factories import completed, measurement, owned_job, running_trial
+from tests.ledgers import new_ledger
 from workers.datasets import DataStore
 from workers.finalists.plan import plan, random_trials
 from workers.finalists.selection import Selection, described
@@ -52,7 +53,7 @@ PLAN = Plan(
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    ledger = open_ledger(f"sqlite:///{tmp_path / 'archsmith.db'}")
+    ledger = new_ledger(f"sqlite:///{tmp_path / 'archsmith.db'}")
     yield ledger
     ledger.close()
 

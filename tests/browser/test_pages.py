@@ -108,6 +108,7 @@ def test_the_theme_is_remembered(running: Running, seen: Seen) -> None:
     assert seen.wrong == []
 
 
+@pytest.mark.slow
 def test_no_page_is_wider_than_the_window(running: Running, seen: Seen) -> None:
     page, jobs = seen.page, running.jobs
     job = f"#/jobs/{jobs['running']}"

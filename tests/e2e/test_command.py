@@ -47,6 +47,7 @@ def test_a_job_from_its_submission_to_its_bundle(
         assert "architecture.svg" in archive.namelist()
 
 
+@pytest.mark.slow
 def test_interrupting_a_watch_leaves_the_job_and_cancel_ends_it(url: str) -> None:
     job = archsmith(url, "submit", "--dataset", "digits", "--space", "tiny", "--trials", "200").stdout.strip()
     refused(archsmith(url, "download", job), 4, "there is a bundle once a trial has a score")

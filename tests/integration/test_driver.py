@@ -78,7 +78,8 @@ def _is_restored_as_it_was(yard: Yard, job_id: str, controllers: list[Controller
     other.close()
 
 
-@pytest.mark.parametrize("name", ["nsga2", pytest.param("tpe", marks=pytest.mark.slow)])
+@pytest.mark.slow  # fronts and their report: tests/unit/search, tests/unit/workers/report
+@pytest.mark.parametrize("name", ["nsga2", "tpe"])
 def test_two_objectives_from_trial_to_report(yard: Yard, controllers: list[Controller], name: str) -> None:
     objective = ObjectiveSpec(minimize=("latency_ms", "memory_mb"))
     yard.submit(trials=14, controller=ControllerSpec(name=name), objective=objective, finalists=FINALISTS, trial=ALONE)
@@ -274,6 +275,7 @@ def _equals_one_without_pause(driver: Driver, dataset: Any, paused: Any) -> None
     assert scores == [m.score for m in paused.measurements]
 
 
+@pytest.mark.slow  # each part: tests/unit/search/earlier_jobs, proposing and stopping
 def test_a_warm_start_with_own_architectures_up_to_a_target(yard: Yard, controllers: list[Controller]) -> None:
     """The second job knows the first one's trials, tries the user's own first, and ends with its target."""
     first = yard.drive(Fake()) if yard.submit(trials=6, trial=ALONE) else None

@@ -85,9 +85,8 @@ def _killed_on_the_way(yard: Yard, ray_address: str, phases: Sequence[str]) -> s
     return job_id
 
 
-@pytest.mark.parametrize(
-    "phases", [("random_arm",), pytest.param(("search", "random_arm"), marks=pytest.mark.slow)], ids="-".join
-)
+@pytest.mark.slow  # 90 s each; that a reproducible job is the same after a kill: tests/e2e/test_cluster_away.py
+@pytest.mark.parametrize("phases", [("random_arm",), ("search", "random_arm")], ids="-".join)
 def test_a_reproducible_search_is_replayed_to_the_last_digit(
     yard: Yard, ray_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, phases: Sequence[str]
 ) -> None:

@@ -8,6 +8,7 @@ the graph of each node, and one row of `y` for each graph these are many graphs.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,8 @@ def read(sources: Sequence[Path], *, scratch: Path, problem: str | None = None) 
 
 def _of_archive(source: Path, *, scratch: Path, problem: str | None) -> RawGraphs:
     with open_arrays(source, scratch=scratch) as arrays:
-        return of_arrays(arrays, scratch=scratch, problem=problem)
+        found = of_arrays(arrays, scratch=scratch, problem=problem)
+        return replace(found, ignored=(*found.ignored, *arrays.others))
 
 
 def holds(arrays: NamedArrays) -> bool:

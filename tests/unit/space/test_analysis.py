@@ -33,7 +33,11 @@ def test_shapes_parameters_and_macs_are_torchs(architecture: Architecture) -> No
 
 
 @settings(max_examples=share(40), deadline=None)
-@given(architectures(avoid=EVERYWHERE | {"maxpool", "blur_pool", "resize", "conv_transpose2d", "gate"}, side=64))
+@given(
+    architectures(
+        avoid=EVERYWHERE | {"maxpool", "blur_pool", "resize", "resize_to", "conv_transpose2d", "gate"}, side=64
+    )
+)
 def test_receptive_field_is_where_gradients_reach(architecture: Architecture) -> None:
     """The centre of the last map, where nothing touches an edge.
 

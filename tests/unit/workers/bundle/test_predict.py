@@ -121,7 +121,7 @@ def test_series_come_as_tables_and_as_arrays(tmp_path: Path, capsys: Printed) ->
     assert rows[:3] == [f"last.npy[{number}]" for number in range(3)]
     np.testing.assert_allclose(found[:3], probabilities("series", given, x), atol=1e-6)
     np.testing.assert_allclose(found[3:6], found[:3], atol=1e-6)
-    assert "series of 12 are wanted" in err
+    assert "12 are wanted" in err
 
 
 def test_a_table_of_series_is_classified_line_by_line(tmp_path: Path, capsys: Printed) -> None:

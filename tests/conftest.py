@@ -3,7 +3,6 @@
 import os
 import signal
 import sys
-from collections import Counter
 from pathlib import Path
 
 # Every child compiles all that it imports where no bytecode may be kept: a driver's imports took 10.6 s of a processor
@@ -50,9 +49,6 @@ of `tests/e2e`, which has one service. In one process, one after the other, they
 
 OFTEN = ("heavy", "sweep", "hypothesis")
 
-TRACED = 4
-"""Cases of one test that are measured by coverage: what the others reach, these reach as well, nearly all of it."""
-
 LONG = ("integration", "conformance")
 """Folders whose files take half a minute and more."""
 
@@ -75,15 +71,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     What does the same thing very often is not measured by coverage: tracing doubles its time (conformance of three
     controllers: 18 s, traced 35 s), and what it reaches, tests that do it once reach as well.
     """
-    seen: Counter[tuple[Path, str]] = Counter()
     for item in items:
-        name = (item.path, item.nodeid.partition("[")[0])
-        seen[name] += 1
-        if (
-            seen[name] > TRACED
-            or item.path.parent.name == "conformance"
-            or any(item.get_closest_marker(name) for name in OFTEN)
-        ):
+        if item.path.parent.name == "conformance" or any(item.get_closest_marker(name) for name in OFTEN):
             item.add_marker(pytest.mark.no_cover)
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: (_rank(item.path), item.path.parent.name not in LONG))

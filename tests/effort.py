@@ -6,7 +6,7 @@ Tests of this kind are those of Hypothesis, and what bears the mark `sweep`. The
 
 from hypothesis import settings
 
-QUICK_PERCENT = 12
+QUICK_PERCENT = 20
 """Whole, these tests are two thirds of the seconds of `tests/unit/space`."""
 
 

@@ -78,7 +78,7 @@ def chromium() -> Path:
     return Path(found)
 
 
-@pytest.fixture(scope="package")  # Playwright's event loop runs in this thread until the end: no other could be started
+@pytest.fixture(scope="module")  # Playwright's event loop runs in this thread until the end: no other could be started
 def browser() -> Iterator["Browser"]:
     playwright = pytest.importorskip("playwright.sync_api", reason="the Python package playwright is not installed")
     path = chromium()

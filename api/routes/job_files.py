@@ -5,6 +5,7 @@ import json
 import shutil
 import uuid
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from api.context import Context, ContextDep
 from api.errors import ProblemError
 from api.routes.jobs import JobDep
 from archsmith.errors import Unavailable
+from search.ledger import Job
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=StrictRoute)
 
@@ -25,6 +27,8 @@ LOG_LINES = 10_000
 TAIL_BYTES = 4 * 1024**2
 """Of the end of a log, which are looked at for its last lines."""
 MLFLOW_S = 10.0
+DELIVERY_S = 120.0
+"""After a job's end; its driver takes 60 s at most. What is left then is for good, if MLflow is away for good."""
 
 Lines = Annotated[int, Query(ge=1, le=LOG_LINES, description="the last lines of the log")]
 Mlflow = Annotated[
@@ -50,16 +54,23 @@ def log(context: ContextDep, job: JobDep, lines: Lines = 200) -> PlainTextRespon
 def delete(context: ContextDep, job: JobDep, mlflow: Mlflow = False) -> Response:
     """Remove an ended job: its rows, trials, events, log, report and bundle. 409 before it has ended, and while a job
     that has not ended starts from it."""
-    runs = set(context.ledger.runs(job.id).items())
-    if context.settings.mlflow_url and job.state.terminal and context.ledger.outbox(job.id, limit=1) and not mlflow:
+    context.ledger.check_removable(job.id)
+    if _is_delivered_now(context, job):
         detail = "what the job found is still being written to MLflow; try again in a minute"
         more = {"state": job.state, "allowed": [job.state]}
         raise ProblemError(409, "not_ready", detail, more=more, headers={"Retry-After": "60"})
+    if mlflow:  # first, so that the request can be repeated where MLflow is away
+        _remove_runs(context, (run for key, run in context.ledger.runs(job.id).items() if key != "experiment"))
     context.ledger.remove_job(job.id)
     _remove(context.settings.job_folder(job.id))
-    if mlflow:
-        _remove_runs(context, (run for key, run in runs if key != "experiment"))
     return Response(status_code=204)
+
+
+def _is_delivered_now(context: Context, job: Job) -> bool:
+    """Whether the job's driver may still write to MLflow: it ends with what it could not deliver in a minute."""
+    if not context.settings.mlflow_url or job.finished_at is None or not context.ledger.outbox(job.id, limit=1):
+        return False
+    return (datetime.now(UTC) - job.finished_at).total_seconds() < DELIVERY_S
 
 
 def _tail(path: Path, lines: int) -> str:
@@ -81,7 +92,7 @@ def _remove(folder: Path) -> None:
 
 
 def _remove_runs(context: Context, runs: Iterable[str]) -> None:
-    """Raises Unavailable where MLflow is away: the job is gone, its runs are not."""
+    """Raises Unavailable where MLflow is away; then the job is still there."""
     url = urlsplit(context.settings.mlflow_url)
     connection = http.client.HTTPConnection(url.hostname or "", url.port or 80, timeout=MLFLOW_S)
     try:
@@ -90,6 +101,6 @@ def _remove_runs(context: Context, runs: Iterable[str]) -> None:
             connection.request("POST", "/api/2.0/mlflow/runs/delete", body, {"Content-Type": "application/json"})
             connection.getresponse().read()  # a run that is gone already is no error
     except (OSError, http.client.HTTPException) as error:
-        raise Unavailable(f"the job is removed, but MLflow did not remove its runs: {error}") from error
+        raise Unavailable(f"MLflow did not remove the job's runs, so nothing is removed: {error}") from error
     finally:
         connection.close()

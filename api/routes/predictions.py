@@ -1,5 +1,6 @@
 """Trying a job's model: files go in, classes come out, in a process of their own as with `archsmith predict`."""
 
+import base64
 import json
 import subprocess
 import sys
@@ -23,6 +24,8 @@ from archsmith.errors import Fault, InvalidInput
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=StrictRoute)
 
 TIMEOUT_S = 60.0
+PATIENCE_S = 3.0
+"""For another prediction to end; whoever waits longer would keep a thread from other requests."""
 MAX_BYTES = 32 * 1024**2
 MAX_ROWS = 256
 _ONE = threading.Semaphore(1)
@@ -32,7 +35,8 @@ _ONE = threading.Semaphore(1)
 class PredictionView(View):
     """rows: what each sample is and what the model says of it, as `archsmith predict --json` prints it.
 
-    more: how many rows were left out. remark: of the reader, such as values in other units than the model's.
+    In place of a mask's path stands the mask, as a data: URL. more: how many rows were left out. remark: of the reader,
+    such as values in other units than the model's.
     """
 
     rows: list[dict[str, Any]]
@@ -67,7 +71,7 @@ async def predict(context: ContextDep, job: JobDep, request: Request) -> Predict
 
 
 def _predict(context: Context, bundle: Path, files: Sequence[Path]) -> PredictionView:
-    if not _ONE.acquire(timeout=TIMEOUT_S):
+    if not _ONE.acquire(timeout=PATIENCE_S):
         detail = "other predictions are being made; try again in some seconds"
         raise ProblemError(503, "busy", detail, headers={"Retry-After": "5"})
     try:
@@ -100,4 +104,7 @@ def _predict(context: Context, bundle: Path, files: Sequence[Path]) -> Predictio
     if done.returncode:
         raise InvalidInput(Fault(pointer="/file", rule="input_invalid", detail=said or "the files cannot be read"))
     rows = [json.loads(line) for line in done.stdout.splitlines()]
+    for row in rows[:MAX_ROWS]:
+        if "mask" in row:  # a file of this request's folder, which is removed with it
+            row["mask"] = "data:image/png;base64," + base64.b64encode(Path(row["mask"]).read_bytes()).decode("ascii")
     return PredictionView(rows=rows[:MAX_ROWS], more=max(0, len(rows) - MAX_ROWS), remark=said or None)

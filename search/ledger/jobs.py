@@ -113,18 +113,13 @@ class Jobs:
         Raises NotFound; Conflict for a job that has not ended, or that one that has not ended starts from.
         """
         with self._database.write() as connection:
-            row = job_row(connection, job_id, lock=True)
-            state = JobState(row["state"])
-            ended = [one for one in JobState if one.terminal]
-            if not state.terminal:
-                raise Conflict(f"the job is {state}; cancel it first", state=state, allowed=ended)
-            for other in connection.execute(sa.select(jobs).where(jobs.c.state.not_in(ended))).mappings():
-                spec = JobSpec.from_json(other["spec"])
-                of = None if spec.compress is None else spec.compress.of
-                if job_id in (*spec.warm_start.jobs, spec.init_from, of):
-                    detail = f"job {other['id']}, which is {other['state']}, starts from this one; wait for it"
-                    raise Conflict(detail, state=state, allowed=ended)
+            _check_removable(connection, job_row(connection, job_id, lock=True))
             connection.execute(sa.delete(jobs).where(jobs.c.id == job_id))
+
+    def check_removable(self, job_id: str) -> None:
+        """Raises what `remove_job` would raise now."""
+        with self._database.read() as connection:
+            _check_removable(connection, job_row(connection, job_id))
 
     def controller_state(self, job_id: str) -> ControllerState | None:
         """The controller's state after the last outcome that it was told; None before the first."""
@@ -196,3 +191,16 @@ def _conflict(state: JobState, wanted: Wanted, *, being: Wanted = "run") -> Conf
         present = f"already {state}"
     rule = f"only a job that is {' or '.join(_ALLOWED[wanted])} can be {_BEING[wanted]}"
     return Conflict(f"the job is {present}; {rule}", state=state, allowed=_ALLOWED[wanted])
+
+
+def _check_removable(connection: sa.Connection, row: sa.RowMapping) -> None:
+    """Raises Conflict for a job that has not ended, or that one that has not ended starts from."""
+    state, ended = JobState(row["state"]), [one for one in JobState if one.terminal]
+    if not state.terminal:
+        raise Conflict(f"the job is {state}; cancel it first", state=state, allowed=ended)
+    for other in connection.execute(sa.select(jobs).where(jobs.c.state.not_in(ended))).mappings():
+        spec = JobSpec.from_json(other["spec"])
+        of = None if spec.compress is None else spec.compress.of
+        if row["id"] in (*spec.warm_start.jobs, spec.init_from, of):
+            detail = f"job {other['id']}, which is {other['state']}, starts from this one; wait for it"
+            raise Conflict(detail, state=state, allowed=ended)

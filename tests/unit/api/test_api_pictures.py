@@ -1,9 +1,11 @@
 """What pages draw of a job, and trying its model."""
 
+import base64
 import io
 import json
 import shutil
 import xml.etree.ElementTree as ET
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +88,21 @@ def test_a_model_is_tried(service: Service, tmp_path: Path) -> None:
     body = check_problem(service.post(f"/v1/jobs/{job}/predict", files={"file": ("a.png", b"none")}), 422)
     assert "a.png" in json.dumps(body)
     check_problem(service.post(f"/v1/jobs/{job}/predict", data={"name": "x"}, files={}), 415)
+    assert list((service.settings.state / "uploads").iterdir()) == []
+
+
+@pytest.mark.heavy
+def test_a_mask_comes_as_itself(service: Service, tmp_path: Path) -> None:
+    made = small_bundle(tmp_path / "made", "segmentation")
+    job = _with_bundle(service, tmp_path / "made")
+    sides = json.loads(zipfile.ZipFile(made).read("bundle.json"))["input_shape"]
+    file = io.BytesIO()
+    np.save(file, np.zeros((1, *sides), np.uint8))
+    answer = service.post(f"/v1/jobs/{job}/predict", files={"file": ("one.npy", file.getvalue())})
+    assert answer.status_code == 200, answer.text
+    kind, _, text = answer.json()["rows"][0]["mask"].partition(",")
+    assert kind == "data:image/png;base64"
+    assert Image.open(io.BytesIO(base64.b64decode(text))).size == (sides[2], sides[1])
     assert list((service.settings.state / "uploads").iterdir()) == []
 
 

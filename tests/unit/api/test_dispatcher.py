@@ -207,19 +207,26 @@ def test_a_driver_whose_job_another_dispatcher_has_is_no_death(ledger: Ledger, s
 
 @pytest.mark.heavy
 def test_a_driver_that_still_loads_keeps_its_lease_and_one_that_beats_keeps_its_own(
-    ledger: Ledger, settings: Settings
+    ledger: Ledger, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a busy machine a driver needed longer than a lease to load, and a second one was started beside it."""
-    job, brisk = _job(ledger), replace(settings, lease_s=0.3)
-    dispatcher = Dispatcher(ledger, brisk, spawn=_program(settings, SLEEP, []))
+    job, seen, renewed = _job(ledger), list[Lease](), list[Lease]()
+    monkeypatch.setattr(ledger, "renew", lambda lease, seconds: renewed.append(lease))
+    dispatcher = Dispatcher(ledger, settings, spawn=_program(settings, SLEEP, seen))
     dispatcher.round()
-    end = time.monotonic() + 0.9
-    while time.monotonic() < end:
+
+    def a_third_of_the_lease_later() -> None:
+        dispatcher._running[0].renewed -= settings.lease_s / 3 + 1
         dispatcher.round()
-        assert ledger.claim("other", 600) is None
-        time.sleep(0.02)
+
+    dispatcher.round()
+    assert renewed == []
+    a_third_of_the_lease_later()
+    a_third_of_the_lease_later()
+    assert renewed == seen * 2
     (settings.job_folder(job) / BEATEN).write_text("1")
-    _until(lambda: ledger.claim("other", 600) is not None, dispatcher)
+    a_third_of_the_lease_later()
+    assert renewed == seen * 2
     dispatcher.close()
 
 

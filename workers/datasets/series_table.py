@@ -229,9 +229,6 @@ def _without_names(
         raise fault("shape_mismatch", f"{path.name} has {count} values a line, {steps} are wanted", file=path.name)
     if len(ends) == 2 and _UCR.search(path.name):
         ends = ends[:1]
-    if steps and count not in (steps, steps + 1):
-        detail = f"{path.name} holds lines of {count} values, series of {steps} are wanted"
-        raise fault("shape_mismatch", detail, file=path.name, allowed=steps)
     if len(ends) != 1:
         which = "both its first and its last column" if ends else "neither its first nor its last column"
         detail = f"{path.name} has no line of column names, and {which} could be labels; {CURE}"

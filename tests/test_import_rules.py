@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -92,10 +92,14 @@ class Source:
     def module(self) -> str:
         return self.path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
-    def imports(self) -> Iterator[tuple[str, int]]:
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        return list(ast.walk(self.tree))
+
+    @cached_property
+    def imports(self) -> list[tuple[str, int]]:
         """(dotted name, line), wherever in the file: `from a.b import c` gives "a.b.c", as if c were a module."""
-        for node in ast.walk(self.tree):
-            yield from ((name, getattr(node, "lineno", 0)) for name in _named(node))
+        return [(name, getattr(node, "lineno", 0)) for node in self.nodes for name in _named(node)]
 
 
 def _named(node: ast.AST) -> list[str]:
@@ -115,7 +119,7 @@ def sources() -> list[Source]:
 
 def foreign_rooms(source: Source) -> Iterator[str]:
     """Imports that the order of the rooms forbids."""
-    for name, line in source.imports():
+    for name, line in source.imports:
         top = name.split(".")[0]
         if name.startswith("."):
             yield f"{source.path}:{line} uses a relative import"
@@ -131,7 +135,7 @@ def foreign_rooms(source: Source) -> Iterator[str]:
 
 def homeless(source: Source) -> Iterator[str]:
     """Large libraries away from home."""
-    for name, line in source.imports():
+    for name, line in source.imports:
         top = name.split(".")[0]
         if top in NOWHERE:
             yield f"{source.path}:{line} imports {top}"
@@ -151,7 +155,7 @@ def broad_excepts(source: Source) -> Iterator[str]:
     tuples = {target.id: node.value.elts for node in source.tree.body
               if isinstance(node, ast.Assign) and isinstance(node.value, ast.Tuple)
               for target in node.targets if isinstance(target, ast.Name)}  # fmt: skip
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if not isinstance(node, ast.ExceptHandler):
             continue
         caught = _classes(node.type, tuples)
@@ -178,7 +182,7 @@ def _classes(caught: ast.expr | None, tuples: dict[str, list[ast.expr]]) -> list
 
 def risky_calls(source: Source) -> Iterator[str]:
     """Calls that run what they read."""
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if not isinstance(node, ast.Call):
             continue
         name = ast.unparse(node.func)
@@ -196,7 +200,7 @@ def cycle(files: list[Source]) -> list[str] | None:
     known = {source.module for source in files}
     graph = {}
     for source in files:
-        targets = (name if name in known else name.rpartition(".")[0] for name, _ in source.imports())
+        targets = (name if name in known else name.rpartition(".")[0] for name, _ in source.imports)
         graph[source.module] = {target for target in targets if target in known and target != source.module}
     try:
         TopologicalSorter(graph).prepare()
@@ -210,7 +214,7 @@ def folder_cycle(files: list[Source]) -> list[str] | None:
     known = {source.module for source in files}
     graph: dict[str, set[str]] = {}
     for source in files:
-        targets = (name if name in known else name.rpartition(".")[0] for name, _ in source.imports())
+        targets = (name if name in known else name.rpartition(".")[0] for name, _ in source.imports)
         for target in targets:
             one, other = _folder(source.module), _folder(target)
             if target in known and one and other and one != other and one.split(".")[0] == other.split(".")[0]:

@@ -1,6 +1,7 @@
 """Reading a new data set in a child process, so that uploaded files are never parsed in the API's own process."""
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,8 @@ from archsmith.errors import AlreadyExists, Fault, InvalidDataset
 from workers.settings import Settings
 
 TIMEOUT_S = 600.0
+CRASHES = tuple(-number for number in (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL))
+"""Exit codes of a process whose libraries fell over what they read; SIGKILL is most likely the kernel's, for memory."""
 
 
 def run(
@@ -29,11 +32,11 @@ def run(
             arguments.append(flag if value is True else f"{flag}={value}")
     arguments += ["--source", *(str(source) for source in sources)]
     try:
-        output = _child(arguments, settings).stdout
+        child = _child(arguments, settings)
     except subprocess.TimeoutExpired:
         detail = f"reading the files took longer than {TIMEOUT_S:.0f} s; send fewer or smaller samples"
         raise InvalidDataset(Fault(pointer="", rule="check_timeout", detail=detail)) from None
-    _check(output, name)
+    _check(child, name)
 
 
 def _child(arguments: Sequence[str], settings: Settings) -> subprocess.CompletedProcess[bytes]:
@@ -49,16 +52,22 @@ def _child(arguments: Sequence[str], settings: Settings) -> subprocess.Completed
     )
 
 
-def _check(output: bytes, name: str) -> None:
+def _check(child: subprocess.CompletedProcess[bytes], name: str) -> None:
     """Raise the faults in the reader's answer, which is its last line: {"ok": …, "faults": […]}."""
-    lines = output.decode("utf-8", "replace").strip().splitlines()
+    lines = child.stdout.decode("utf-8", "replace").strip().splitlines()
     try:
         answer = json.loads(lines[-1]) if lines else None
     except json.JSONDecodeError:
         answer = None
     if not isinstance(answer, dict):
-        # Most likely killed for its use of memory, so the same files would fail again.
-        detail = "the reader was killed while it read the files; they may need more memory than there is: send fewer"
+        # The same files would fail again.
+        if child.returncode in CRASHES:
+            detail = "the library that reads this format crashed on these files; most likely they are damaged: save or "
+            detail += "download them again"
+        else:
+            detail = (
+                "the reader was killed while it read the files; they may need more memory than there is: send fewer"
+            )
         raise InvalidDataset(Fault(pointer="", rule="reader_ended", detail=detail))
     faults = [Fault(**fault) for fault in answer.get("faults", [])]
     if any(fault.rule == AlreadyExists.code for fault in faults):

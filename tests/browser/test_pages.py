@@ -84,13 +84,13 @@ def _lives(running: Running, page: "Page") -> None:
     number = 24
     page.get_by_role("button", name=re.compile("^Trial")).click()
     row = page.locator(".trials tbody tr", has=page.get_by_role("link", name=str(number), exact=True))
-    assert "running" in row.inner_text()
+    row.filter(has_text="running").wait_for()
     ledger.add_measurement(lease, number, 1, Measurement(epoch=2, score=0.995, train_loss=0.1, seconds=1.0))
     outcome = Outcome(number=number, state=TrialState.COMPLETED, value=0.995, epochs=2)
     ledger.finish_trial(lease, number, 1, outcome, 0.995)
     page.wait_for_selector("text=0.9950 >> nth=0")
     page.locator(".figures", has_text="0.9950").first.wait_for()
-    assert "completed" in row.inner_text()
+    row.filter(has_text="completed").wait_for()
 
 
 def test_the_theme_is_remembered(running: Running, seen: Seen) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from workers.datasets import any_arrays, hdf5
+from workers.datasets import any_arrays, hdf5, mat_tags
 from workers.datasets.archive import ARRAY_RATIO, check_growth
 from workers.datasets.graphs import RawGraphs
 from workers.datasets.named import NUMBERS
@@ -22,7 +22,7 @@ MAX_HELD = 1024**3
 """Of one array: scipy reads it as a whole. Larger ones can be saved as version 7.3."""
 _SIZES = {"double": 8, "single": 4, "int64": 8, "uint64": 8, "int32": 4, "uint32": 4, "int16": 2, "uint16": 2}
 _PYTHONS = (OSError, ValueError, TypeError, EOFError, KeyError, IndexError, NotImplementedError, OverflowError)
-_UNREADABLE = (*_PYTHONS, zlib.error, MemoryError, UnicodeDecodeError)
+_UNREADABLE = (*_PYTHONS, zlib.error, MemoryError, UnicodeDecodeError, UnboundLocalError)
 """What scipy raises for damaged files, by what is damaged."""
 
 
@@ -46,6 +46,7 @@ class _MatArrays:
         from scipy.io.matlab import MatReadError
 
         try:
+            mat_tags.check(source)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 listed = scipy.io.whosmat(source)

@@ -1,6 +1,8 @@
 """Adding data sets by upload and by path, valid and invalid ones."""
 
 import io
+import signal
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -216,9 +218,11 @@ def test_a_path_must_lie_below_a_root(service: Service, tmp_path: Path) -> None:
     assert register(f"{root}/good.npz").status_code == 201
 
 
-def test_a_reader_that_is_killed_is_explained() -> None:
-    with pytest.raises(InvalidDataset) as caught:
-        ingestion._check(b"Killed", "mine")
+@pytest.mark.parametrize(("number", "says"), [(signal.SIGKILL, "more memory"), (signal.SIGSEGV, "they are damaged")])
+def test_a_reader_that_is_killed_is_explained(number: int, says: str) -> None:
+    child = subprocess.CompletedProcess([], -number, stdout=b"Killed")
+    with pytest.raises(InvalidDataset, match=says) as caught:
+        ingestion._check(child, "mine")
     assert caught.value.faults[0].rule == "reader_ended"
 
 

@@ -14,24 +14,21 @@ from archsmith import (
     dataset_commands,
     demo,
     formats,
-    inputs,
     job_commands,
     replay,
     serving,
     setup_commands,
     space_commands,
     steering,
+    submit_command,
     tables,
 )
 from archsmith.bundles import provisional
-from archsmith.client import Client
 from archsmith.dataset_commands import format_of, not_sent, told
 from archsmith.exceptions import ApiError, ClientError, ConflictError, ConnectError, InvalidInputError, NotFoundError
 from archsmith.options import JobId, Url, client_of, job_of
-from archsmith.progress import duration, view
 from archsmith.values import Job
-
-OK, FAILED, INVALID, NO_SERVICE, CONFLICT, INTERRUPTED = 0, 1, 2, 3, 4, 130
+from archsmith.watching import CONFLICT, FAILED, INTERRUPTED, INVALID, NO_SERVICE, OK, Watch, fail, watch_job
 
 EPILOG = """Exit codes: 0 done; 1 the job failed or was cancelled, a download is damaged, or a bundle fails its checks;
 2 wrong usage or invalid input; 3 no service answers, or it has an internal error; 4 no such job or data set, or its
@@ -39,8 +36,6 @@ state forbids the request; 130 interrupted."""
 
 HELP = {"help_option_names": ["-h", "--help"]}
 app = typer.Typer(name="archsmith", epilog=EPILOG, rich_markup_mode=None, context_settings=HELP)
-
-Watch = Annotated[bool, typer.Option("--watch", "-w", help="Show the progress until the job has ended.")]
 
 
 def _version(wanted: bool) -> None:
@@ -82,78 +77,14 @@ def demo_command(
     demo.run(url or context.obj, folder=folder, trials=trials, out=sys.stdout)
 
 
-@app.command()
-def submit(
-    context: typer.Context,
-    job: Annotated[
-        str | None,
-        typer.Argument(metavar="[JOB|-]", help="File with the job document (YAML or JSON); - for standard input."),
-    ] = None,
-    dataset: Annotated[str | None, typer.Option(help="Name of the data set.")] = None,
-    name: Annotated[str | None, typer.Option(help="Name of the job, for lists and MLflow.")] = None,
-    space: Annotated[
-        str | None, typer.Option(help="Name of a preset, or a file with a space document (YAML or JSON).")
-    ] = None,
-    controller: Annotated[
-        str | None, typer.Option(help="Name of the controller [default: auto]; docs/jobs.md lists them.")
-    ] = None,
-    trials: Annotated[int | None, typer.Option(help="Budget: most trials.")] = None,
-    seconds: Annotated[
-        float | None, typer.Option(help="Budget: wall-clock seconds of the whole job [default: 1800].")
-    ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Budget: epochs of each trial, instead of --seconds.")] = None,
-    constraint: Annotated[
-        list[str] | None, typer.Option(help='Constraint on every architecture, such as "params <= 500000"; repeatable.')
-    ] = None,
-    scheduler: Annotated[
-        str | None, typer.Option(help="asha or hyperband stop weak trials early; none does not.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Random seed of the search.")] = None,
-    score: Annotated[
-        str | None, typer.Option(help="What is maximised, such as balanced_accuracy [default: by the data's problem].")
-    ] = None,
-    loss: Annotated[
-        str | None, typer.Option(help="What trainings minimise, such as huber [default: by the data's problem].")
-    ] = None,
-    class_weights: Annotated[
-        str | None, typer.Option(help="balanced, or a number for each class, such as 1,5,2 [default: none].")
-    ] = None,
-    watch: Watch = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only estimate the cost, from a calibration trial of some seconds.")
-    ] = False,
-    url: Url = None,
-) -> int:
-    """Post a job and print its id. Options override the document; either may be left out."""
-    document = inputs.read_job(job)
-    plain = {
-        "dataset": dataset,
-        "name": name,
-        "space": inputs.read_space(space),
-        "controller": controller,
-        "seed": seed,
-    }
-    document.update({key: value for key, value in plain.items() if value is not None})
-    inputs.override(document, "budget", {"trials": trials, "seconds": seconds, "epochs": epochs})
-    inputs.override(document, "objective", {"constraints": constraint or None, "score": score})
-    weights = inputs.read_weights(class_weights)
-    inputs.override(document, "trial", {"scheduler": scheduler, "loss": loss, "class_weights": weights})
-    with client_of(context, url) as client:
-        if dry_run:
-            _print_price(client.price(document))
-            return OK
-        posted = client.submit(document)
-        typer.echo(posted.id)
-        if posted.mlflow_url:
-            typer.echo(f"MLflow: {posted.mlflow_url}", err=True)
-        return _watch(client, posted.id) if watch else OK
+app.command()(submit_command.submit)
 
 
 @app.command("watch")
 def watch_command(context: typer.Context, job_id: JobId, url: Url = None) -> int:
     """Show a job's progress until it has ended. Ctrl-C stops watching; the job keeps running."""
     with job_of(context, url, job_id) as (client, found):
-        return _watch(client, found)
+        return watch_job(client, found)
 
 
 @app.command()
@@ -236,7 +167,7 @@ def replay_command(
     with client_of(context, url) as client:
         posted = client.submit(replay.document(before))
         typer.echo(posted.id)
-        ended = _watch(client, posted.id)
+        ended = watch_job(client, posted.id)
         if ended != OK:
             return ended
         found = replay.compare(before, client.report(posted.id))
@@ -244,7 +175,7 @@ def replay_command(
         typer.echo(line)
     if found.same or not before["job"]["document"].get("reproducible"):
         return OK
-    return _fail('the job says "reproducible": true, but its replay differs; the lines above say where', FAILED)
+    return fail('the job says "reproducible": true, but its replay differs; the lines above say where', FAILED)
 
 
 @app.command()
@@ -262,7 +193,7 @@ def compress(
     with job_of(context, url, job_id) as (client, found):
         posted = client.compress(found, steps=step or (), max_drop=max_drop)
         typer.echo(posted.id)
-        return _watch(client, posted.id) if watch else OK
+        return watch_job(client, posted.id) if watch else OK
 
 
 app.add_typer(dataset_commands.app)
@@ -323,65 +254,28 @@ def upload(
     not_sent(files or [])
 
 
-def _print_price(price: dict[str, Any]) -> None:
-    """Print the cost estimate as a table, one row per phase."""
-    rows = [
-        [name, *(duration(phase[part]) for part in ("low", "expected", "high"))]
-        for name, phase in [*price["phases"].items(), ("total", price["seconds"])]
-    ]
-    rows.append(["trials", *(f"{price['trials'][part]:.0f}" for part in ("low", "expected", "high"))])
-    rows.append(["disk", *(f"{price['disk_bytes'][part] / 1e6:.1f} MB" for part in ("low", "expected", "high"))])
-    typer.echo(tables.table(["", "LOW", "EXPECTED", "HIGH"], [[row[0].replace("_", " "), *row[1:]] for row in rows]))
-    for warning in price.get("warnings", []):
-        typer.echo(f"warning: {warning}", err=True)
-
-
-def _watch(client: Client, job_id: str) -> int:
-    try:
-        with view(sys.stdout) as shown:
-            job = client.wait(job_id, on_update=shown.show, on_silence=shown.silent)
-    except KeyboardInterrupt:
-        typer.echo(f"job {job_id} keeps running; `archsmith watch {job_id}` shows it again", err=True)
-        return INTERRUPTED
-    if job.state == "succeeded":
-        typer.echo(
-            f"done after {duration(job.progress.seconds_used)} of search; `archsmith download {job_id}` gets the bundle"
-        )
-        return OK
-    return _fail(f"job {job_id} {_ending(job)}", FAILED)
-
-
-def _ending(job: Job) -> str:
-    return ("was cancelled" if job.state == "cancelled" else job.state) + (f": {job.reason}" if job.reason else "")
-
-
-def _fail(message: str, code: int) -> int:
-    typer.echo(f"archsmith: {' '.join(message.split())}", err=True)
-    return code
-
-
 def run(arguments: Sequence[str]) -> int:
     """Run the command and return its exit code. Every error is one line on standard error."""
     try:
         code = app(list(arguments) or ["--help"], standalone_mode=False, prog_name="archsmith")
     except typer.TyperException as error:
-        return _fail(error.format_message(), INVALID)
+        return fail(error.format_message(), INVALID)
     except typer.Abort:
         return INTERRUPTED
     except InvalidInputError as error:
-        return _fail(error.words, INVALID)
+        return fail(error.words, INVALID)
     except (NotFoundError, ConflictError) as error:
-        return _fail(error.words, CONFLICT)
+        return fail(error.words, CONFLICT)
     except ApiError as error:
-        return _fail(error.words, NO_SERVICE)
+        return fail(error.words, NO_SERVICE)
     except ConnectError as error:
-        return _fail(str(error), NO_SERVICE)
+        return fail(str(error), NO_SERVICE)
     except ClientError as error:
-        return _fail(str(error), FAILED)
+        return fail(str(error), FAILED)
     except OSError as error:
-        return _fail(f"{error.filename or 'input or output'}: {error.strerror or error}", INVALID)
+        return fail(f"{error.filename or 'input or output'}: {error.strerror or error}", INVALID)
     except UnicodeDecodeError as error:
-        return _fail(f"a file is not UTF-8 text: {error.reason}", INVALID)
+        return fail(f"a file is not UTF-8 text: {error.reason}", INVALID)
     return code if isinstance(code, int) else OK
 
 

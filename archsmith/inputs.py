@@ -61,3 +61,10 @@ def read_weights(text: str | None) -> str | list[float] | None:
     except ValueError:
         wanted = "balanced, none, or numbers between commas such as 1,5,2"
         raise typer.BadParameter(f"--class-weights {text!r} cannot be read: give {wanted}") from None
+
+
+def read_steps(text: str | None) -> dict[str, Any] | None:
+    """The section `compress`: names of steps between commas, or "default" for the steps that the service has chosen."""
+    if text is None:
+        return None
+    return {} if text == "default" else {"steps": [step.strip() for step in text.split(",")]}

@@ -18,7 +18,7 @@ FLAGS = (6, 8)
 VALUES = frozenset((*range(1, 8), 9, 12, 13, *range(16, 19)))
 CLASSES = range(1, 18)
 PLAIN = {4: 3, 5: 5, **dict.fromkeys(range(6, 16), 3)}
-"""Class -> elements of texts, sparse numbers and numbers: sizes, name, values (and places); complex ones have one more."""
+"""Class -> elements of texts, sparse numbers and numbers: sizes, name, values and places; complex: one more."""
 COMPLEX = 0x0800
 MAX_NESTING = 50
 

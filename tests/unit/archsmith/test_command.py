@@ -59,6 +59,28 @@ def test_submit_says_what_is_maximised_and_minimised(service: FakeService, archs
     assert (wrong.code, "'1;2' cannot be read: give balanced" in wrong.err) == (2, True)
 
 
+def test_submit_has_options_for_resources_objectives_and_comparisons(
+    service: FakeService, archsmith: Archsmith
+) -> None:
+    service.on("POST", "/v1/jobs", answer(job("queued"), 202), answer(job("queued"), 202))
+    ran = archsmith("submit", "--dataset", "d", "--objective", "score", "--minimize", "params", "--minimize", "macs",
+                    "--cpus", "0.5", "--gpus", "1", "--seeds", "2", "--comparison", "full",
+                    "--compress", "cluster, huffman")  # fmt: skip
+    assert ran.code == 0
+    assert archsmith("submit", "--dataset", "d", "--compress", "default").code == 0
+    assert [request.json() for request in service.requests] == [
+        {
+            "dataset": "d",
+            "objective": {"maximize": ["score"], "minimize": ["params", "macs"]},
+            "trial": {"cpus": 0.5, "gpus": 1.0},
+            "finalists": {"seeds": 2},
+            "comparison": "full",
+            "compress": {"steps": ["cluster", "huffman"]},
+        },
+        {"dataset": "d", "compress": {}},
+    ]
+
+
 def test_predict_and_verify_run_as_processes(archsmith: Archsmith, monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[list[str]] = []
 

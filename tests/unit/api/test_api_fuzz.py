@@ -77,6 +77,7 @@ def test_mutated_jobs(service: Service, document: Any) -> None:
     assert _send(service, "/v1/jobs", json.dumps(document).encode()) in (202, 400, 422)
 
 
+@pytest.mark.heavy
 def test_mutated_spaces(service: Service) -> None:
     presets = service.get("/v1/spaces").json()["items"]
     whole = next(item["document"] for item in presets if item["name"] == "tiny")

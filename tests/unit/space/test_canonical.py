@@ -332,6 +332,7 @@ def test_input_shape_and_classes_belong_to_it() -> None:
     assert small(4) != small(5)
 
 
+@pytest.mark.heavy
 def test_many_equal_branches_take_little_time() -> None:
     """60 equal branches in 8 blocks: 1,500 nodes, no factorial anywhere."""
     g = GraphBuilder((1, 4, 4), 2)

@@ -15,6 +15,8 @@ from workers.datasets.parallel import in_order
 
 BEGIN = """
 import json, os, sys, time
+import pytest
+
 from archsmith.errors import InvalidDataset
 from workers.datasets import parallel
 from workers.datasets.raw import fault
@@ -93,6 +95,7 @@ def _lives(pid: int) -> bool:
         return False
 
 
+@pytest.mark.heavy
 def test_an_upload_read_by_two_processes_is_the_same(tmp_path: Path) -> None:
     kinds = ("PNG", "JPEG")
     members = {f"c{n % 3}/{n:03}.{kinds[n % 2].lower()}": picture(n, kind=kinds[n % 2]) for n in range(240)}

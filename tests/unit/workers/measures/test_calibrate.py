@@ -46,6 +46,7 @@ def test_a_calibration_is_short_and_returns_its_table() -> None:
     torch.set_num_threads(before)
 
 
+@pytest.mark.heavy
 def test_series_have_one_layout() -> None:
     assert {layout for _, layout in candidates("cuda", sides=1)} == {"nchw"}
     result = calibrate((2, 64), budget_s=0.0)

@@ -57,6 +57,7 @@ def test_pyfunc_gives_what_the_network_gives(tmp_path: Path, kind: str, signatur
         model.predict(np.zeros((1, 1, 9, 9), np.uint8))
 
 
+@pytest.mark.heavy
 def test_two_models_in_one_process_stay_apart(tmp_path: Path) -> None:
     first, second = (pyfunc.load_model(str(registered(tmp_path / kind, kind))) for kind in ("image", "graphs"))
     assert first.predict(first.input_example).shape == (2, 3)

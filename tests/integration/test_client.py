@@ -16,7 +16,7 @@ import uvicorn
 
 from api.app import create_app
 from api.middleware import Edge
-from archsmith import Client, ConflictError, InvalidInputError, NotFoundError, cli
+from archsmith import Client, ConflictError, InvalidInputError, NotFoundError, cli, watching
 from archsmith.serving import free_ports
 from search.ledger import Ledger, open_ledger
 from search.trial import JobState
@@ -156,7 +156,7 @@ def test_a_bundle_whole_and_in_pieces(client: Client, service: Service, tmp_path
         (tmp_path / f".c.zip.{job.id}.part").write_bytes((data + b"more")[:size])
         assert client.download_bundle(job.id, tmp_path / "c.zip").read_bytes() == data
     (tmp_path / f".c.zip.{job.id}.part").write_bytes(b"other bytes")
-    assert cli.run(["--url", service.url, "download", job.id, "-o", str(tmp_path / "c.zip")]) == cli.OK
+    assert cli.run(["--url", service.url, "download", job.id, "-o", str(tmp_path / "c.zip")]) == watching.OK
     assert (tmp_path / "c.zip").read_bytes() == data, "what is left of another bundle is fetched anew"
     assert client.job(job.id).final_score == 0.75
     assert list(client.events(job.id))[-1].kind.startswith("job_")

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from archsmith import ClientError, replay
-from archsmith.cli import FAILED, OK, run
+from archsmith.cli import run
+from archsmith.watching import FAILED, OK
 from tests.unit.archsmith.fake_service import JOB, FakeService, answer, job
 
 

@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.unit.workers.sources import picture, write_zip
 from workers.datasets import DataStore
 from workers.datasets.ingest import ingest
@@ -15,8 +17,6 @@ from workers.datasets.parallel import in_order
 
 BEGIN = """
 import json, os, sys, time
-import pytest
-
 from archsmith.errors import InvalidDataset
 from workers.datasets import parallel
 from workers.datasets.raw import fault

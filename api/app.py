@@ -8,10 +8,11 @@ from typing import Any
 from fastapi import Depends, FastAPI
 
 import archsmith
-from api import errors, openapi_schema
-from api.body import plain_query
+from api import openapi_schema
 from api.context import Context
-from api.middleware import BodyLimit, Edge, HostCheck, OriginCheck, RequestId
+from api.http import errors
+from api.http.body import plain_query
+from api.http.middleware import BodyLimit, Edge, HostCheck, OriginCheck, RequestId
 from api.routes import (
     compress,
     controllers,

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import Request
 
-from api.middleware import Edge
+from api.http.middleware import Edge
 from search.ledger import Ledger
 from search.validate import DataShape
 from workers.datasets import DataStore

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from api.context import Context
-from api.errors import ProblemError
+from api.http.errors import ProblemError
 from archsmith.errors import Fault, InvalidInput, NotFound, pointer
 from search.ledger import Job
 from search.ledger.datasets import JobsOn

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from api import process
-from api.errors import ProblemError
+from api.http.errors import ProblemError
 from archsmith.errors import AlreadyExists, Fault, InvalidDataset
 from workers.settings import Settings
 

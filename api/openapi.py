@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from api.app import create_app
-from api.middleware import Edge
+from api.http.middleware import Edge
 from search.ledger import open_ledger
 from search.validate import Pool
 from workers.settings import Settings

@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
-from api.schemas import DatasetRequest, DatasetUpload
+from api.schemas.requests import DatasetRequest, DatasetUpload
 
 
 class Problem(BaseModel):

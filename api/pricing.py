@@ -7,8 +7,8 @@ from typing import Any
 
 from api import process
 from api.context import Context
-from api.errors import ProblemError
-from api.live_views import View
+from api.http.errors import ProblemError
+from api.views.live import View
 from archsmith.errors import Fault, InvalidInput
 from search.spec import JobSpec
 from workers.cluster import slots as fitting

@@ -10,8 +10,8 @@ from typing import Any, TextIO
 
 from archsmith import programs, serving
 from archsmith.client import Client
+from archsmith.commands.progress import view
 from archsmith.exceptions import ClientError
-from archsmith.progress import view
 
 TRIALS = 20
 SECONDS = 120

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from archsmith.client import Client
-from archsmith.progress import view
+from archsmith.commands.progress import view
 from archsmith.values import Job, Trial
 from search.trial import RANDOM_ARM, RANDOM_ARM_FROM
 

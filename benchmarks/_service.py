@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from archsmith.client import Client
-from archsmith.progress import view
+from archsmith.commands.progress import view
 from archsmith.serving import service
 
 

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from archsmith.client import Client
-from archsmith.progress import view
+from archsmith.commands.progress import view
 from archsmith.serving import service
 
 CLASSES = 10

@@ -61,7 +61,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "torch": ("space/operations/", "space/build.py", "space/export.py", "workers/"),
     "typer": ("archsmith/",),
     "uvicorn": ("api/", "workers/tracking/mlflow_server.py"),
-    "yaml": ("space/", "archsmith/inputs.py"),
+    "yaml": ("space/", "archsmith/commands/inputs.py"),
 }
 """Library -> the only files, or folders with a / at the end, that import it."""
 NOWHERE = {"pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}

@@ -13,8 +13,9 @@ import pytest
 import typer.main
 from pydantic import BaseModel
 
-from archsmith import cli, exceptions, watching
+from archsmith import cli, exceptions
 from archsmith.client import Client
+from archsmith.commands import watching
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -104,7 +105,7 @@ def _documented_routes() -> set[tuple[str, str]]:
 
 
 def test_requests_fit_the_routes_and_the_schemas() -> None:
-    from api.schemas import DatasetRequest, JobRequest, SpaceRequest
+    from api.schemas.requests import DatasetRequest, JobRequest, SpaceRequest
 
     models: dict[str, type[BaseModel]] = {
         "/v1/jobs": JobRequest,
@@ -130,7 +131,7 @@ def test_the_table_of_routes_is_whole() -> None:
 
 
 def test_the_fields_of_a_job_are_documented_with_their_defaults() -> None:
-    from api.schemas import JobRequest
+    from api.schemas.requests import JobRequest
 
     table = (ROOT / "docs" / "jobs.md").read_text().partition("\n## ")[0]
     rows: dict[str, str] = {}

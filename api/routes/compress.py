@@ -4,11 +4,12 @@ from dataclasses import replace
 
 from fastapi import APIRouter, Response
 
-from api import dataset_use, views
-from api.body import StrictRoute, accepts
+from api import dataset_use
 from api.context import ContextDep
+from api.http.body import StrictRoute, accepts
 from api.routes.jobs import IdempotencyKey, JobDep, created, not_ready
-from api.schemas import CompressRequest
+from api.schemas.requests import CompressRequest
+from api.views import resources
 from archsmith.errors import Fault, InvalidInput
 from search.compress import check_compress, data_faults
 from search.trial import JobState
@@ -23,7 +24,7 @@ def compress(
     answer: Response,
     request: CompressRequest,
     idempotency_key: IdempotencyKey = None,
-) -> views.JobDetail:
+) -> resources.JobDetail:
     """Queue a job that compresses the winner of a succeeded job; its bundle adds the smaller model to that job's."""
     if job.state is not JobState.SUCCEEDED or not (context.settings.job_folder(job.id) / "bundle.zip").is_file():
         raise not_ready(job, "only the winner of a job that has succeeded can be compressed")

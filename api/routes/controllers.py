@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from api.body import accepts
-from api.space_views import ControllerList, ControllerView
+from api.http.body import accepts
+from api.views.spaces import ControllerList, ControllerView
 from search.factory import CONTROLLERS
 
 router = APIRouter(prefix="/v1/controllers", tags=["controllers"], dependencies=[accepts("application/json")])

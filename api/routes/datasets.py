@@ -12,12 +12,14 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import ValidationError
 from pydantic.functional_validators import BeforeValidator
 
-from api import dataset_use, ingestion, uploads, views
-from api.body import Strict, StrictRoute, accepts, media_type, plain_bool
+from api import dataset_use, ingestion
 from api.context import Context, ContextDep
-from api.errors import ProblemError
-from api.faults import faults_of
-from api.schemas import DatasetRequest, UploadFields
+from api.http import uploads
+from api.http.body import Strict, StrictRoute, accepts, media_type, plain_bool
+from api.http.errors import ProblemError
+from api.http.faults import faults_of
+from api.schemas.requests import DatasetRequest, UploadFields
+from api.views import resources
 from archsmith.errors import AlreadyExists, Fault, InvalidInput, NotFound
 from search.ledger import DatasetRow
 from workers.datasets import DatasetInfo, DataStore
@@ -34,20 +36,20 @@ UPLOADS = "uploads"
 
 
 @router.get("")
-def browse(context: ContextDep) -> views.DatasetList:
+def browse(context: ContextDep) -> resources.DatasetList:
     rows = {row.name: row for row in context.ledger.datasets()}
     items = []
     for name in context.store.names():
         with contextlib.suppress(NotFound):  # removed in this instant
-            items.append(views.dataset_view(context.store.describe(name), rows.get(name)))
-    return views.DatasetList(items=items)
+            items.append(resources.dataset_view(context.store.describe(name), rows.get(name)))
+    return resources.DatasetList(items=items)
 
 
 @router.get("/{name}")
-def show(context: ContextDep, name: str) -> views.DatasetView:
+def show(context: ContextDep, name: str) -> resources.DatasetView:
     info = context.store.describe(name)
     rows = {row.name: row for row in context.ledger.datasets()}
-    return views.dataset_view(info, rows.get(name))
+    return resources.dataset_view(info, rows.get(name))
 
 
 Forced = Annotated[
@@ -78,7 +80,7 @@ _BODIES = {
 
 
 @router.post("", status_code=201, openapi_extra={"requestBody": {"required": True, "content": _BODIES}})
-async def add(context: ContextDep, request: Request, answer: Response) -> views.DatasetView:
+async def add(context: ContextDep, request: Request, answer: Response) -> resources.DatasetView:
     """Upload a data set (multipart/form-data), or add one from a path on the service's machine (application/json).
 
     With `replace` it takes the place of the one of that name, under the same rules as removing that.
@@ -96,7 +98,7 @@ async def add(context: ContextDep, request: Request, answer: Response) -> views.
     return view
 
 
-async def _upload(context: Context, request: Request) -> views.DatasetView:
+async def _upload(context: Context, request: Request) -> resources.DatasetView:
     parent = context.settings.state / UPLOADS
     parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=parent, prefix="upload-") as folder:
@@ -115,7 +117,7 @@ def _checked(model: type[Model], fields: Mapping[str, Any]) -> Model:
         raise InvalidInput(faults_of(error.errors(include_url=False), model=model)) from None
 
 
-def _by_path(context: Context, body: DatasetRequest) -> views.DatasetView:
+def _by_path(context: Context, body: DatasetRequest) -> resources.DatasetView:
     source = _allowed(Path(body.path), context.settings.data_roots)
     return _ingest(context, body, [source])
 
@@ -140,7 +142,7 @@ def _allowed(path: Path, roots: tuple[Path, ...]) -> Path:
     return real
 
 
-def _ingest(context: Context, body: DatasetRequest | UploadFields, sources: Sequence[Path]) -> views.DatasetView:
+def _ingest(context: Context, body: DatasetRequest | UploadFields, sources: Sequence[Path]) -> resources.DatasetView:
     there = body.name in context.store.names()
     if there and not body.replace:
         detail = (
@@ -151,7 +153,7 @@ def _ingest(context: Context, body: DatasetRequest | UploadFields, sources: Sequ
     row = DatasetRow(name=info.name, format=info.format, report=dict(info.report), bytes=info.bytes)
     # The files decide; a row with this name is of the data set before, or of one whose files somebody removed by hand.
     context.ledger.put_dataset(row)
-    return views.dataset_view(info, row)
+    return resources.dataset_view(info, row)
 
 
 def _replaced(context: Context, body: DatasetRequest | UploadFields, sources: Sequence[Path]) -> DatasetInfo:

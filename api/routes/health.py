@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Response
 
-from api.body import accepts
 from api.context import Context, ContextDep
+from api.http.body import accepts
 from archsmith.errors import Unavailable
 from workers.settings import Settings
 

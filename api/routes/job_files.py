@@ -14,9 +14,9 @@ from fastapi import APIRouter, Query, Response
 from pydantic.functional_validators import BeforeValidator
 from starlette.responses import PlainTextResponse
 
-from api.body import StrictRoute, accepts, plain_bool
 from api.context import Context, ContextDep
-from api.errors import ProblemError
+from api.http.body import StrictRoute, accepts, plain_bool
+from api.http.errors import ProblemError
 from api.routes.jobs import JobDep
 from archsmith.errors import Unavailable
 from search.ledger import Job

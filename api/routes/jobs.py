@@ -8,12 +8,14 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from pydantic.functional_validators import BeforeValidator
 from starlette.responses import FileResponse, JSONResponse, StreamingResponse
 
-from api import dataset_use, events, views
-from api.body import After, Limit, StrictRoute, accepts, plain_bool
+from api import dataset_use
 from api.context import Context, ContextDep
-from api.errors import ProblemError
+from api.http import events
+from api.http.body import After, Limit, StrictRoute, accepts, plain_bool
+from api.http.errors import ProblemError
 from api.pricing import PriceView, price
-from api.schemas import JobRequest
+from api.schemas.requests import JobRequest
+from api.views import resources
 from archsmith.errors import AlreadyExists, Fault, InvalidInput, MalformedInput, NotFound
 from search.earlier_jobs.prior import look
 from search.ledger import Job, Wanted
@@ -63,7 +65,7 @@ def _key(header: IdempotencyKey = None) -> str | None:
     "",
     status_code=202,
     dependencies=_JSON,
-    response_model=views.JobDetail,
+    response_model=resources.JobDetail,
     responses={200: {"model": PriceView, "description": "The estimated cost (dry_run)"}},
 )
 def submit(
@@ -72,7 +74,7 @@ def submit(
     request: JobRequest,
     idempotency_key: IdempotencyKey = None,
     dry_run: DryRun = False,
-) -> views.JobDetail | Response:
+) -> resources.JobDetail | Response:
     """Queue a search, or estimate its cost. Nothing is stored unless the whole document is valid."""
     spec = request.spec()
     store, data = context.store, context.shape(spec.dataset)
@@ -91,7 +93,7 @@ def submit(
 
 def created(
     context: Context, spec: JobSpec, idempotency_key: str | None, answer: Response, *, data: DataShape | None
-) -> views.JobDetail:
+) -> resources.JobDetail:
     """The job of a checked spec: a new one, or the one that was made with the same key before.
 
     data: of the data set that it was checked for. Raises InvalidInput where that is gone by now.
@@ -110,33 +112,33 @@ def created(
 
 
 @router.get("", dependencies=_JSON)
-def browse(context: ContextDep, limit: Limit = 50, after: After = None, state: StateFilter = None) -> views.JobPage:
+def browse(context: ContextDep, limit: Limit = 50, after: After = None, state: StateFilter = None) -> resources.JobPage:
     """All jobs, newest first."""
     try:
         jobs = context.ledger.jobs(limit=limit + 1, after=after, state=state)
     except InvalidInput as error:
         raise MalformedInput(error.faults) from None
-    items = [views.job_view(job, context.settings) for job in jobs[:limit]]
-    return views.JobPage(items=items, next=jobs[limit - 1].cursor if len(jobs) > limit else None)
+    items = [resources.job_view(job, context.settings) for job in jobs[:limit]]
+    return resources.JobPage(items=items, next=jobs[limit - 1].cursor if len(jobs) > limit else None)
 
 
 @router.get("/{job_id}", dependencies=_JSON)
-def show(context: ContextDep, job: JobDep) -> views.JobDetail:
+def show(context: ContextDep, job: JobDep) -> resources.JobDetail:
     return detail(context, job)
 
 
 @router.get("/{job_id}/trials", dependencies=_JSON)
-def trials(context: ContextDep, job: JobDep, limit: Limit = 50, after: After = None) -> views.TrialPage:
+def trials(context: ContextDep, job: JobDep, limit: Limit = 50, after: After = None) -> resources.TrialPage:
     """The job's trials in order of their numbers, without measurements."""
     found = context.ledger.trials(job.id, after=trial_cursor(after), limit=limit + 1)
-    items = [views.trial_view(trial, job, context.settings, full=False) for trial in found[:limit]]
-    return views.TrialPage(items=items, next=str(found[limit - 1].number) if len(found) > limit else None)
+    items = [resources.trial_view(trial, job, context.settings, full=False) for trial in found[:limit]]
+    return resources.TrialPage(items=items, next=str(found[limit - 1].number) if len(found) > limit else None)
 
 
 @router.get("/{job_id}/trials/{number}", dependencies=_JSON)
-def trial(context: ContextDep, job: JobDep, number: str) -> views.TrialView:
+def trial(context: ContextDep, job: JobDep, number: str) -> resources.TrialView:
     """A trial with its measurements."""
-    return views.trial_view(context.ledger.trial(job.id, trial_number(number)), job, context.settings, full=True)
+    return resources.trial_view(context.ledger.trial(job.id, trial_number(number)), job, context.settings, full=True)
 
 
 def trial_number(text: str) -> int:
@@ -168,12 +170,12 @@ def follow(
 
 
 @router.get("/{job_id}/best", dependencies=_JSON)
-def best(context: ContextDep, job: JobDep) -> views.BestArchitecture:
+def best(context: ContextDep, job: JobDep) -> resources.BestArchitecture:
     """The incumbent's architecture. 409 until a trial has completed."""
     if job.best_trial is None or job.best_score is None:
         raise not_ready(job, "no trial has completed yet")
     found = context.ledger.trial(job.id, job.best_trial)
-    return views.BestArchitecture(
+    return resources.BestArchitecture(
         trial=found.number,
         search_score=job.best_score,
         hash=found.hash,
@@ -183,15 +185,15 @@ def best(context: ContextDep, job: JobDep) -> views.BestArchitecture:
 
 
 @router.get("/{job_id}/controller", dependencies=_JSON)
-def controller(context: ContextDep, job: JobDep) -> views.ControllerStateView:
+def controller(context: ContextDep, job: JobDep) -> resources.ControllerStateView:
     """The state of the job's controller, such as a policy's probabilities or a model's hyperparameters."""
-    return views.controller_state_view(job, context.ledger.controller_state(job.id))
+    return resources.controller_state_view(job, context.ledger.controller_state(job.id))
 
 
 @router.get("/{job_id}/front", dependencies=_JSON)
-def front(context: ContextDep, job: JobDep) -> views.FrontView:
+def front(context: ContextDep, job: JobDep) -> resources.FrontView:
     """The Pareto front of the job's objectives so far."""
-    return views.front_view(job, pareto(context.ledger.facts(job.id), Objective.of(job.spec.objective)))
+    return resources.front_view(job, pareto(context.ledger.facts(job.id), Objective.of(job.spec.objective)))
 
 
 @router.get(
@@ -266,17 +268,17 @@ def _inside(part: re.Match[str] | None, size: int) -> bool:
     return int(part[1]) < size and (part[2] == "" or int(part[1]) <= int(part[2]))
 
 
-def _steer(context: Context, job: Job, wanted: Wanted, answer: Response) -> views.JobDetail:
+def _steer(context: Context, job: Job, wanted: Wanted, answer: Response) -> resources.JobDetail:
     job = context.ledger.request(job.id, wanted)
     # 202: a running job stops at its next heartbeat; 200: done.
     answer.status_code = 202 if job.state is JobState.RUNNING else 200
     return detail(context, job)
 
 
-def detail(context: Context, job: Job) -> views.JobDetail:
+def detail(context: Context, job: Job) -> resources.JobDetail:
     ledger = context.ledger
     running = ledger.running(job.id) if job.state is JobState.RUNNING else []
-    return views.job_detail(
+    return resources.job_detail(
         job,
         ledger.finalists(job.id),
         running,
@@ -288,7 +290,7 @@ def detail(context: Context, job: Job) -> views.JobDetail:
 
 def action() -> dict[str, Any]:
     """What all routes that change a job declare: 202 = it will be done, 200 = it is done."""
-    done = {200: {"model": views.JobDetail, "description": "Done"}}
+    done = {200: {"model": resources.JobDetail, "description": "Done"}}
     return {"status_code": 202, "dependencies": _JSON, "responses": done}
 
 
@@ -296,18 +298,18 @@ _ACTION = action()
 
 
 @router.post("/{job_id}/cancel", **_ACTION)
-def cancel(context: ContextDep, job: JobDep, answer: Response) -> views.JobDetail:
+def cancel(context: ContextDep, job: JobDep, answer: Response) -> resources.JobDetail:
     """Cancel a job; its measurements and its provisional bundle are kept."""
     return _steer(context, job, "cancel", answer)
 
 
 @router.post("/{job_id}/pause", **_ACTION)
-def pause(context: ContextDep, job: JobDep, answer: Response) -> views.JobDetail:
+def pause(context: ContextDep, job: JobDep, answer: Response) -> resources.JobDetail:
     """Pause a job; its running trials stop and continue from their last checkpoints when it is resumed."""
     return _steer(context, job, "pause", answer)
 
 
 @router.post("/{job_id}/resume", **_ACTION)
-def resume(context: ContextDep, job: JobDep, answer: Response) -> views.JobDetail:
+def resume(context: ContextDep, job: JobDep, answer: Response) -> resources.JobDetail:
     """Put a paused job back into the queue."""
     return _steer(context, job, "run", answer)

@@ -11,8 +11,8 @@ from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import archsmith
-from api.body import accepts
 from api.context import Context, ContextDep
+from api.http.body import accepts
 from api.routes.health import details
 
 router = APIRouter(tags=["health"], dependencies=[accepts("text/plain")])

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.body import accepts
+from api.http.body import accepts
 
 router = APIRouter(include_in_schema=False)
 

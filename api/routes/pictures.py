@@ -2,10 +2,10 @@
 
 from fastapi import APIRouter, Response
 
-from api.body import After, Limit, StrictRoute, accepts
 from api.context import ContextDep
-from api.live_views import View
+from api.http.body import After, Limit, StrictRoute, accepts
 from api.routes.jobs import JobDep, trial_cursor, trial_number
+from api.views.live import View
 from space.architecture import Architecture
 from space.picture.drawing import draw
 

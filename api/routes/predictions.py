@@ -13,12 +13,13 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 
-from api import process, uploads
-from api.body import StrictRoute, accepts, media_type
+from api import process
 from api.context import Context, ContextDep
-from api.errors import ProblemError
-from api.live_views import View
+from api.http import uploads
+from api.http.body import StrictRoute, accepts, media_type
+from api.http.errors import ProblemError
 from api.routes.jobs import JobDep, bundle_file, not_ready
+from api.views.live import View
 from archsmith.errors import Fault, InvalidInput
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=StrictRoute)

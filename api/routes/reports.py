@@ -6,8 +6,8 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import HTMLResponse
 
-from api.body import accepts
 from api.context import Context, ContextDep
+from api.http.body import accepts
 from api.routes.jobs import JobDep, not_ready
 from search.ledger import Job
 from search.trial import JobState

@@ -7,10 +7,10 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from api.body import StrictRoute, accepts
 from api.context import Context, ContextDep
-from api.schemas import SpaceRequest
-from api.space_views import PresetList, PresetView, QuantilesView, SpaceReport
+from api.http.body import StrictRoute, accepts
+from api.schemas.requests import SpaceRequest
+from api.views.spaces import PresetList, PresetView, QuantilesView, SpaceReport
 from archsmith.errors import Fault, InvalidInput, InvalidSpace
 from search.proposing.walks import Draw
 from search.validate import DataShape, Samples, below, parse_space, repaired, sample

@@ -6,11 +6,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from api import dataset_use, views
-from api.body import StrictRoute
-from api.budget_schemas import MONTH_S, JobPatch
+from api import dataset_use
 from api.context import Context, ContextDep
+from api.http.body import StrictRoute
 from api.routes.jobs import JobDep, action, detail
+from api.schemas.budget import MONTH_S, JobPatch
+from api.views import resources
 from archsmith.errors import Fault, InvalidInput
 from search.ledger import Job
 from search.trial import JobState
@@ -24,7 +25,7 @@ Within = Annotated[
 
 
 @router.post("/{job_id}/finish", **action())
-def finish(context: ContextDep, job: JobDep, answer: Response, within_seconds: Within = None) -> views.JobDetail:
+def finish(context: ContextDep, job: JobDep, answer: Response, within_seconds: Within = None) -> resources.JobDetail:
     """End the search now, then do what follows it: final trainings, report, bundle.
 
     Final trainings are cut to what fits into `within_seconds`: at least the winner's first, or else the best weights of
@@ -36,7 +37,7 @@ def finish(context: ContextDep, job: JobDep, answer: Response, within_seconds: W
 
 
 @router.patch("/{job_id}", **action())
-def change(context: ContextDep, job: JobDep, answer: Response, request: JobPatch) -> views.JobDetail:
+def change(context: ContextDep, job: JobDep, answer: Response, request: JobPatch) -> resources.JobDetail:
     """Set limits of the job's budget. A running search follows within seconds; a search that has ended goes on.
 
     An ended job goes back to the queue, and its bundle can be downloaded until the next one is there.

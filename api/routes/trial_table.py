@@ -5,8 +5,8 @@ import json
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from api.body import accepts
 from api.context import ContextDep
+from api.http.body import accepts
 from api.routes.jobs import JobDep
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])

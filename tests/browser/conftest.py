@@ -13,7 +13,7 @@ import pytest
 import uvicorn
 
 from api.app import create_app
-from api.middleware import Edge
+from api.http.middleware import Edge
 from search.ledger import Lease, Ledger, open_ledger
 from search.validate import Pool
 from tests.browser.rows import fill

@@ -18,7 +18,7 @@ import httpx
 
 from archsmith import demo
 from archsmith.client import Client
-from archsmith.progress import view
+from archsmith.commands.progress import view
 from archsmith.serving import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]

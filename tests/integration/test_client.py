@@ -15,8 +15,9 @@ import pytest
 import uvicorn
 
 from api.app import create_app
-from api.middleware import Edge
-from archsmith import Client, ConflictError, InvalidInputError, NotFoundError, cli, watching
+from api.http.middleware import Edge
+from archsmith import Client, ConflictError, InvalidInputError, NotFoundError, cli
+from archsmith.commands import watching
 from archsmith.serving import free_ports
 from search.ledger import Ledger, open_ledger
 from search.trial import JobState

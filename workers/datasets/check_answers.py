@@ -59,7 +59,7 @@ class Told:
 
 
 def described(seen: Seen) -> dict[str, Any]:
-    """Of the answers that are known, for people: see `api.views.AnswersView`. {} for single classes."""
+    """Of the answers that are known, for people: see `api.views.resources.AnswersView`. {} for single classes."""
     if seen.problem == "regression":
         y = _known(seen)
         return {"targets": [_target(name, y[:, number]) for number, name in enumerate(seen.names)]}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from api.app import create_app
-from api.middleware import Edge
+from api.http.middleware import Edge
 from search.validate import Pool
 from tests.ledgers import new_ledger
 from tests.unit.api.support import Service, local

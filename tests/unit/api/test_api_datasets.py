@@ -11,9 +11,9 @@ import pytest
 
 from api import ingestion
 from api.app import create_app
-from api.middleware import Edge
+from api.http.middleware import Edge
 from api.routes.datasets import OPTIONS
-from api.schemas import DatasetRequest, UploadFields
+from api.schemas.requests import DatasetRequest, UploadFields
 from archsmith import formats
 from archsmith.errors import InvalidDataset
 from search.validate import Pool

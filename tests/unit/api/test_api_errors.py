@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from api.errors import STATUS, status_of
+from api.http.errors import STATUS, status_of
 from api.routes.health import CLUSTER_BEAT, RAY_ADDRESS
 from archsmith import errors
 from archsmith.errors import ArchsmithError

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from api import events
+from api.http import events
 from search.trial import JobState
 from tests.unit.api.support import Service, check_problem
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from api.plan_schemas import PlanRequest
+from api.schemas.plan import PlanRequest
 from search.planning.given import given_document
 from search.planning.rule import make_plan
 from search.planning.values import PlanInputs

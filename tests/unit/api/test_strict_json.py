@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.strict_json import parse
+from api.http.strict_json import parse
 from archsmith.errors import InvalidInput, MalformedInput
 
 

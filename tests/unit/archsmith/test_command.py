@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from archsmith import cli, formats, programs, progress
+from archsmith import cli, formats, programs
+from archsmith.commands import progress
 from archsmith.values import Job
 from tests.unit.archsmith.conftest import Ran
 from tests.unit.archsmith.fake_service import JOB, Answer, FakeService, answer, job, problem

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from archsmith import sparkline
+from archsmith.commands import sparkline
 from tests.unit.archsmith.conftest import Ran
 from tests.unit.archsmith.fake_service import JOB, Answer, FakeService, answer, job, problem
 
@@ -140,7 +140,7 @@ def test_open_prints_the_page_and_opens_it(
     service: FakeService, archsmith: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[str] = []
-    monkeypatch.setattr("archsmith.job_commands.webbrowser.open", opened.append)
+    monkeypatch.setattr("archsmith.commands.jobs.webbrowser.open", opened.append)
     service.on("GET", f"/v1/jobs/{JOB}", answer(job(mlflow_url="http://127.0.0.1:5000/#/x")), answer(job()))
     assert archsmith("open", JOB).out == "http://127.0.0.1:5000/#/x\n"
     assert opened == ["http://127.0.0.1:5000/#/x"]

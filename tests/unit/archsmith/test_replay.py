@@ -10,7 +10,7 @@ import pytest
 
 from archsmith import ClientError, replay
 from archsmith.cli import run
-from archsmith.watching import FAILED, OK
+from archsmith.commands.watching import FAILED, OK
 from tests.unit.archsmith.fake_service import JOB, FakeService, answer, job
 
 

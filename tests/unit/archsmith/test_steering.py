@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from archsmith import Client, ConflictError, ConnectError, InvalidInputError, Provisional, progress, provisional
+from archsmith import Client, ConflictError, ConnectError, InvalidInputError, Provisional, provisional
+from archsmith.commands import progress
 from archsmith.values import Job
 from tests.unit.archsmith.conftest import Ran
 from tests.unit.archsmith.fake_service import JOB, Answer, FakeService, Request, answer, job, problem
@@ -112,7 +113,7 @@ def test_refusals_have_the_least_that_is_allowed(service: FakeService) -> None:
 
 def test_watching_tells_from_the_first_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    monkeypatch.setattr("archsmith.progress.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("archsmith.commands.progress.time.monotonic", lambda: now[0])
     out = io.StringIO()
     shown = progress.Lines(out)
     base: dict[str, Any] = {"progress": {"trials": {"running": 1}, "trials_total": 4}, "best": None}
@@ -138,7 +139,7 @@ def test_watching_tells_from_the_first_minute(monkeypatch: pytest.MonkeyPatch) -
 
 def test_watching_is_never_silent_for_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    monkeypatch.setattr("archsmith.progress.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("archsmith.commands.progress.time.monotonic", lambda: now[0])
     out = io.StringIO()
     shown, same, told = progress.Lines(out), Job.from_json(job(doing="trains", best=None)), [0.0]
     for half in range(1, 100):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from jinja2 import UndefinedError
 
-from api.schemas import JobRequest
+from api.schemas.requests import JobRequest
 from search.ledger import Finalist, Lease, Ledger
 from search.planning.given import given_document
 from search.planning.rule import make_plan

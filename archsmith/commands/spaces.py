@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from archsmith import inputs, tables
-from archsmith.options import Url, client_of
-from archsmith.tables import AsCsv, AsJson
+from archsmith.commands import inputs, tables
+from archsmith.commands.options import Url, client_of
+from archsmith.commands.tables import AsCsv, AsJson
 
 COSTS = ("params", "macs", "peak_memory_mb", "depth", "receptive_field")
 

@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from api.body import Strict
+from api.http.body import Strict
 from search.spec import SEARCH_S, TRIALS, Budget
 
 MONTH_S = 30 * 86_400

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from archsmith.options import JobId, Url, job_of
-from archsmith.progress import summary
+from archsmith.commands.options import JobId, Url, job_of
+from archsmith.commands.progress import summary
 
 
 def cancel(context: typer.Context, job_id: JobId, url: Url = None) -> None:

@@ -10,7 +10,7 @@ from anyio import to_thread
 from starlette.responses import StreamingResponse
 
 from api.context import Context
-from api.errors import ProblemError
+from api.http.errors import ProblemError
 from archsmith.errors import Fault, MalformedInput
 from search.ledger import Event
 from search.trial import JobState

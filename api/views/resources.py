@@ -4,9 +4,9 @@ import math
 from datetime import datetime
 from typing import Any
 
-from api.check_views import CheckView
 from api.doing import doing
-from api.live_views import BundleView, FinishingView, RunningView, View, bundle_view, running_view
+from api.views.checks import CheckView
+from api.views.live import BundleView, FinishingView, RunningView, View, bundle_view, running_view
 from archsmith.errors import InvalidArchitecture
 from search.ledger import ControllerState, DatasetRow, Finalist, Job, Trial
 from search.pareto import Front

@@ -13,7 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import problem
+from api.http.errors import problem
 from api.options import whole_number
 from archsmith.errors import PayloadTooLarge
 from search.validate import Pool

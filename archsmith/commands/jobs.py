@@ -9,11 +9,11 @@ from typing import Annotated, Any
 
 import typer
 
-from archsmith import sparkline, tables
+from archsmith.commands import sparkline, tables
+from archsmith.commands.options import JobId, Url, job_of
+from archsmith.commands.progress import duration, summary
+from archsmith.commands.tables import AsCsv, AsJson
 from archsmith.exceptions import ConflictError
-from archsmith.options import JobId, Url, job_of
-from archsmith.progress import duration, summary
-from archsmith.tables import AsCsv, AsJson
 from archsmith.values import Job, Trial
 
 Number = Annotated[int, typer.Argument(metavar="TRIAL", min=0, help="The trial's number.")]

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from archsmith.client import Client
-from archsmith.progress import duration, view
+from archsmith.commands.progress import duration, view
 from archsmith.values import Job
 
 OK, FAILED, INVALID, NO_SERVICE, CONFLICT, INTERRUPTED = 0, 1, 2, 3, 4, 130

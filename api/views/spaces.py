@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from api.live_views import View
+from api.views.live import View
 
 
 class PresetView(View):

@@ -12,9 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from archsmith import formats
-from archsmith.dataset_answers import SPLITS, answer_table, in_words, more_facts, noun, number, of_numbers
+from archsmith.commands.dataset_answers import SPLITS, answer_table, in_words, more_facts, noun, number, of_numbers
+from archsmith.commands.options import Url, client_of
 from archsmith.folders import hidden
-from archsmith.options import Url, client_of
 from archsmith.values import Dataset, Json
 
 MAX_SHOWN = 5

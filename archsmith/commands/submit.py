@@ -1,13 +1,15 @@
-"""`archsmith submit`: a job document from a file and options, posted or priced."""
+"""Commands that post a job, by a document, a report or a finished job, and watch it."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from archsmith import inputs, tables
-from archsmith.options import Url, client_of
-from archsmith.progress import duration
-from archsmith.watching import OK, Watch, watch_job
+from archsmith import replay as replays
+from archsmith.commands import inputs, tables
+from archsmith.commands.options import JobId, Url, client_of, job_of
+from archsmith.commands.progress import duration
+from archsmith.commands.watching import FAILED, OK, Watch, fail, watch_job
 
 
 def submit(
@@ -108,3 +110,50 @@ def _print_price(price: dict[str, Any]) -> None:
     typer.echo(tables.table(["", "LOW", "EXPECTED", "HIGH"], [[row[0].replace("_", " "), *row[1:]] for row in rows]))
     for warning in price.get("warnings", []):
         typer.echo(f"warning: {warning}", err=True)
+
+
+def watch(context: typer.Context, job_id: JobId, url: Url = None) -> int:
+    """Show a job's progress until it has ended. Ctrl-C stops watching; the job keeps running."""
+    with job_of(context, url, job_id) as (client, found):
+        return watch_job(client, found)
+
+
+def replay(
+    context: typer.Context,
+    report: Annotated[Path, typer.Argument(metavar="REPORT", help="A report.json, or a bundle with one.")],
+    url: Url = None,
+) -> int:
+    """Run a finished search again and compare architectures, their order and scores.
+
+    A search with "reproducible": true must give the same on the same machine; if it does not, the exit code is 1.
+    """
+    before = replays.read(report)
+    with client_of(context, url) as client:
+        posted = client.submit(replays.document(before))
+        typer.echo(posted.id)
+        ended = watch_job(client, posted.id)
+        if ended != OK:
+            return ended
+        found = replays.compare(before, client.report(posted.id))
+    for line in found.lines:
+        typer.echo(line)
+    if found.same or not before["job"]["document"].get("reproducible"):
+        return OK
+    return fail('the job says "reproducible": true, but its replay differs; the lines above say where', FAILED)
+
+
+def compress(
+    context: typer.Context,
+    job_id: JobId,
+    step: Annotated[
+        list[str] | None, typer.Option(help="Name of a step; repeatable, in order. docs/jobs.md lists them.")
+    ] = None,
+    max_drop: Annotated[float | None, typer.Option(help="Validation score that all steps together may lose.")] = None,
+    watch: Watch = False,
+    url: Url = None,
+) -> int:
+    """Post a job that compresses the winner of a finished job, and print the new job's id."""
+    with job_of(context, url, job_id) as (client, found):
+        posted = client.compress(found, steps=step or (), max_drop=max_drop)
+        typer.echo(posted.id)
+        return watch_job(client, posted.id) if watch else OK

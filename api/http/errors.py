@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Match
 
-from api.faults import example_of, faults_of
+from api.http.faults import example_of, faults_of
 from archsmith.errors import (
     AlreadyExists,
     ArchsmithError,

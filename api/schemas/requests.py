@@ -8,11 +8,11 @@ from pydantic import ConfigDict, Field
 from pydantic.functional_validators import BeforeValidator, PlainValidator
 from pydantic_core import PydanticCustomError
 
-from api.body import Strict
-from api.budget_schemas import BudgetRequest
-from api.faults import DATASET_NAME, JOB_ID, NAME
-from api.plan_schemas import PlanRequest
-from api.weights_schema import ClassWeights
+from api.http.body import Strict
+from api.http.faults import DATASET_NAME, JOB_ID, NAME
+from api.schemas.budget import BudgetRequest
+from api.schemas.plan import PlanRequest
+from api.schemas.weights import ClassWeights
 from archsmith.formats import FORMATS, PROBLEMS, SAMPLE_KINDS
 from search.compress import DEFAULT
 from search.objective import FORMS, MAXIMIZED, MINIMIZED

@@ -1,6 +1,6 @@
 """What the check of a data set found, as the HTTP interface shows it."""
 
-from api.live_views import View
+from api.views.live import View
 
 
 class FindingView(View):

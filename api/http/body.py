@@ -12,8 +12,8 @@ from pydantic_core import PydanticCustomError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import strict_json
-from api.errors import ProblemError
+from api.http import strict_json
+from api.http.errors import ProblemError
 from archsmith.errors import Fault, InvalidInput, pointer
 
 

@@ -1,0 +1,1 @@
+"""What every route shares: bodies, errors, limits and the event stream."""

@@ -1,0 +1,1 @@
+"""What requests may hold, by pydantic; the OpenAPI document is made of these."""

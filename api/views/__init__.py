@@ -1,0 +1,1 @@
+"""What answers hold, made of rows of the ledger."""

@@ -1,0 +1,1 @@
+"""The commands of `archsmith`, a file for each kind, and what they share."""

@@ -19,10 +19,13 @@ def predict(
         list[Path], typer.Argument(metavar="FILE...", help="Image files; .npy or .npz files for other data.")
     ],
     top: Annotated[int, typer.Option(min=1, help="Number of classes or labels to print for each sample.")] = 3,
+    mirror: Annotated[
+        bool, typer.Option("--mirror", help="Average each picture with its mirror image, where both mean the same.")
+    ] = False,
     as_json: AsJson = False,
 ) -> int:
     """Answer for files with a bundle: classes, labels or values. Needs no service, and runs no code of the bundle."""
-    options = ["--top", str(top), *(["--json"] if as_json else []), "--"]
+    options = ["--top", str(top), *(["--mirror"] if mirror else []), *(["--json"] if as_json else []), "--"]
     return programs.run("predict", [*options, str(bundle), *map(str, files)]).returncode
 
 

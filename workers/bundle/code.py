@@ -62,6 +62,16 @@ MAPS = '''def predict(model: nn.Module, {many}: Tensor) -> Tensor:
     with torch.inference_mode():
         return answers(model(prepared({many})))
 '''
+IMAGES = '''def predict(model: nn.Module, images: Tensor, *, mirror: bool = False) -> Tensor:
+    """{given} (B, {classes}) of B images; LABELS names the columns.
+
+    images: {shape}, {range}.
+    mirror: the mean of each image and its mirror image, where both have the same answer.
+    """
+    with torch.inference_mode():
+        found = answers(model(prepared(images)))
+        return (found + answers(model(prepared(images.flip(-1))))) / 2 if mirror else found
+'''
 NODES = '''def predict(model: nn.Module, x: Tensor, edges: Tensor) -> Tensor:
     """{given} (N, {classes}) of every node of a graph; LABELS names the columns.
 
@@ -104,7 +114,7 @@ PIXELS = '''def predict(model: nn.Module, images: Tensor) -> Tensor:
         return answers(model(prepared(images)))
 '''
 PREDICT = {
-    "image": MAPS,
+    "image": IMAGES,
     "volume": MAPS,
     "series": MAPS,
     "segmentation": PIXELS,

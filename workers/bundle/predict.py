@@ -10,6 +10,7 @@ import math
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,10 +34,20 @@ MAX_VALUES = 2**26
 TOP = 3
 
 
-def answers(opened: Opened, given: Given) -> Iterator[Answer]:
-    """The answers in the order of the rows. Raises InvalidBundle where the bundle's ONNX model is missing or fails."""
+def answers(opened: Opened, given: Given, *, mirror: bool = False) -> Iterator[Answer]:
+    """The answers in the order of the rows. mirror: each the mean of a picture's and of its mirror image's.
+
+    Raises InvalidBundle where the bundle's ONNX model is missing or fails, InvalidInput where nothing can be mirrored.
+    """
     labels, reading = opened.manifest.preprocessing.labels, READINGS[opened.manifest.problem]
-    for what, row in zip(given.rows, values(opened, given), strict=True):
+    found = values(opened, given)
+    if mirror:
+        if opened.manifest.data != "image":
+            detail = f"--mirror is for pictures, this model takes {opened.manifest.data}"
+            raise InvalidInput(Fault(pointer="", rule="option_unsuitable", detail=detail))
+        turned = replace(given, arrays={**given.arrays, "x": given.arrays["x"][..., ::-1].copy()})
+        found = (found + values(opened, turned)) / 2
+    for what, row in zip(given.rows, found, strict=True):
         yield reading.answer(what, row, labels)
 
 
@@ -87,6 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "files", type=Path, nargs="+", metavar="FILE", help="pictures, .npy, .npz, or files of a data set"
     )
     parser.add_argument("--top", type=int, default=TOP, help="classes or labels per row, the most probable ones")
+    parser.add_argument("--mirror", action="store_true", help="average each picture with its mirror image")
     parser.add_argument("--json", action="store_true", help="a JSON object a row, with all numbers")
     given = parser.parse_args(arguments)
     if not given.bundle.is_file():
@@ -99,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return BROKEN
     files = given.files if opened.manifest.problem != "segmentation" else [f for f in given.files if not is_mask(f)]
     try:
-        ends = [_file(opened, group, top=given.top, as_json=given.json) for group in groups(files)]
+        ends = [_file(opened, group, top=given.top, as_json=given.json, mirror=given.mirror) for group in groups(files)]
         sys.stdout.flush()
     except BrokenPipeError:  # whoever reads wants no more, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -107,7 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return max(ends, default=0)
 
 
-def _file(opened: Opened, paths: Sequence[Path], *, top: int, as_json: bool) -> int:
+def _file(opened: Opened, paths: Sequence[Path], *, top: int, as_json: bool, mirror: bool) -> int:
     """The exit code for files that belong together; other files are answered even if these fail."""
     warned = False
     try:
@@ -115,7 +127,7 @@ def _file(opened: Opened, paths: Sequence[Path], *, top: int, as_json: bool) -> 
             if given.remark and not warned:
                 sys.stderr.write(f"archsmith: {paths[0].name}: {given.remark}\n")
                 warned = True
-            for found in answers(opened, given):
+            for found in answers(opened, given, mirror=mirror):
                 answer = written(found, paths[0]) if isinstance(found, Mask) else found
                 shown = json.dumps(answer.to_json()) if as_json else answer.line(top)
                 sys.stdout.write(shown + "\n")

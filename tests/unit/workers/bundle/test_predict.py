@@ -63,6 +63,24 @@ def test_pictures_of_the_right_size_and_others(tmp_path: Path, capsys: Printed) 
     assert err.count("\n") == 5
 
 
+def test_mirrored_pictures_are_averaged(tmp_path: Path, capsys: Printed) -> None:
+    zipped = small_bundle(tmp_path, "image")
+    grey = np.arange(48, dtype=np.uint8).reshape(8, 6) % 17
+    np.save(tmp_path / "a.npy", grey[None, None])
+    assert main([str(zipped), str(tmp_path / "a.npy"), "--json", "--mirror"]) == 0
+    _, found, _ = output(capsys)
+    both = [probabilities("image", preprocessing(small("image")), x[None, None]) for x in (grey, grey[:, ::-1])]
+    np.testing.assert_allclose(found, np.mean(both, axis=0), atol=1e-6)
+    assert abs(both[0] - both[1]).max() > 1e-4, "else this test could not fail"
+
+
+def test_only_pictures_are_mirrored(tmp_path: Path, capsys: Printed) -> None:
+    zipped = small_bundle(tmp_path, "volume")
+    np.save(tmp_path / "a.npy", np.zeros((1, *small("volume").input_shape), dtype=np.uint8))
+    assert main([str(zipped), str(tmp_path / "a.npy"), "--mirror"]) == 2
+    assert capsys.readouterr().err == "archsmith: --mirror is for pictures, this model takes volume\n"
+
+
 def test_picture_files_are_fitted_where_the_data_set_was_made_of_them(tmp_path: Path, capsys: Printed) -> None:
     given = preprocessing(small("colour"), pictures="fit", high=255.0)
     zipped = small_bundle(tmp_path, "colour", preprocessing=given)

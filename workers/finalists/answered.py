@@ -1,5 +1,6 @@
 """What the answers on the test split look like, by problem: figures and points for the report, beside the score.
 
+    class        of each class, recall and precision; which are taken for which, and what they look like
     ordinal      how many samples of each class are answered by each class
     multilabel   of each label, the samples that have it, its average precision and F1
     segmentation of each class, its pixels and intersection over union, and some pictures with both masks
@@ -17,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workers.datasets import GraphSplit, MappedSplit, Split
+from workers.finalists.confusion import confused
 from workers.finalists.masks import segmented
 
 Array = npt.NDArray[Any]
@@ -111,6 +113,10 @@ def _target(true: npt.NDArray[np.float64], given: npt.NDArray[np.float64]) -> Fo
     }
 
 
+def _classification(given: OnTest) -> Found:
+    return confused(given.outputs, given.y, given.split)
+
+
 def _segmentation(given: OnTest) -> Found:
     return segmented(given.outputs, given.y, given.split.x)
 
@@ -121,6 +127,7 @@ def _short(value: float) -> float:
 
 
 ANSWERED: Mapping[str, Callable[[OnTest], Found]] = {
+    "classification": _classification,
     "ordinal": _ordinal,
     "multilabel": _multilabel,
     "regression": _regression,

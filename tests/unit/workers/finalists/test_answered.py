@@ -1,15 +1,20 @@
 """What is told of the answers on the test split is what scikit-learn says of them, and short for any size."""
 
+import base64
+import io
 import json
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
+from scipy.special import softmax
 from sklearn import metrics
 
 from workers.conventions import PROBLEMS
 from workers.datasets import Split
 from workers.finalists import answered as module
+from workers.finalists import confusion
 from workers.finalists.answered import MOST_POINTS, OnTest, answered
 
 RNG = np.random.default_rng(0)
@@ -82,6 +87,48 @@ def test_many_columns_are_cut_and_many_classes_have_no_table(monkeypatch: pytest
     assert told("ordinal", values, values.argmax(1))["classes"] is None
 
 
-def test_a_classification_has_its_scores_alone() -> None:
-    assert "classification" in PROBLEMS
-    assert told("classification", np.zeros((2, 2), np.float32), np.zeros(2, np.int64)) is None
+def test_classes_are_told_with_what_they_are_taken_for() -> None:
+    y = RNG.integers(0, 4, ROWS)
+    logits = (RNG.normal(size=(ROWS, 5)) + 2 * np.eye(5)[y]).astype(np.float32)  # nothing is of the last class
+    given = logits.argmax(1)
+    found = told("classification", logits, y)
+    table = metrics.confusion_matrix(y, given, labels=range(5))
+    np.testing.assert_array_equal(found["table"], table)
+    assert found["samples"] == ROWS
+    for k, row in enumerate(found["classes"][:4]):
+        assert row["samples"] == (y == k).sum()
+        assert row["recall"] == pytest.approx((given[y == k] == k).mean())
+        assert row["precision"] == pytest.approx((y[given == k] == k).mean())
+    assert (found["classes"][4]["recall"], found["classes"][4]["precision"]) == (None, 0)
+    counts = [pair["samples"] for pair in found["confused"]]
+    assert counts == sorted(table[~np.eye(5, dtype=bool)].tolist(), reverse=True)[: confusion.PAIRS]
+    for pair in found["confused"]:
+        row = pair["example"]["row"]
+        assert (y[row], given[row]) == (pair["truth"], pair["answer"])
+        share = softmax(logits[(y == pair["truth"]) & (given == pair["answer"])], axis=1)[:, pair["answer"]].max()
+        assert pair["example"]["probability"] == pytest.approx(share)
+
+
+def test_confused_pictures_are_shown_and_other_samples_are_not() -> None:
+    y, logits = np.array([0, 1]), np.array([[0, 1], [0, 1]], np.float32)
+    x = np.zeros((2, 3, 200, 100), np.uint8)
+    x[0, 0] = 255
+    pairs = confusion.confused(logits, y, Split(x=x, y=y))["confused"]
+    [pair] = pairs
+    shown = Image.open(io.BytesIO(base64.b64decode(pair["example"]["picture"])))
+    assert (shown.size, shown.getpixel((0, 0))) == ((34, 67), (255, 0, 0))
+    volume = confusion.confused(logits, y, Split(x=np.zeros((2, 1, 4, 4, 4), np.uint8), y=y))
+    assert volume["confused"][0]["example"]["picture"] is None
+    right = confusion.confused(logits, np.array([1, 1]), Split(x=x, y=y))
+    assert right["confused"] == []
+
+
+def test_many_classes_have_no_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(confusion, "MOST_CLASSES", 2)
+    monkeypatch.setattr(confusion, "MOST_ROWS", 2)
+    found = told("classification", np.eye(3, dtype=np.float32), np.arange(3))
+    assert (found["table"], len(found["classes"])) == (None, 2)
+
+
+def test_every_problem_is_told() -> None:
+    assert set(module.ANSWERED) == set(PROBLEMS)

@@ -20,8 +20,14 @@ from workers.report.schema import schema
 from workers.report.trained import Trained
 from workers.simple.record import SimpleScore, StageScores
 
-NAMES = {"ordinal": ("low", "mid", "high"), "multilabel": ("cat", "dog"), "regression": ("age",)}
+NAMES = {
+    "classification": ("one", "two", "three"),
+    "ordinal": ("low", "mid", "high"),
+    "multilabel": ("cat", "dog"),
+    "regression": ("age",),
+}
 MEASURES = {
+    "classification": {"accuracy": -0.1, "balanced_accuracy": 0.3},
     "ordinal": {"quadratic_kappa": -0.1, "accuracy": 0.4, "balanced_accuracy": 0.3},
     "multilabel": {"mean_average_precision": 0.6, "f1": 0.5},
     "regression": {"r2": -0.1, "mae": 12.5, "rmse": 20.25},
@@ -38,7 +44,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def truth(problem: str, rows: int) -> np.ndarray:
     rng = np.random.default_rng(0)
-    if problem == "ordinal":
+    if problem in ("classification", "ordinal"):
         return rng.integers(0, 3, rows)
     labels = (rng.random((rows, 2)) < 0.3).astype(np.uint8)
     return labels if problem == "multilabel" else rng.normal(40, 12, (rows, 1)).astype(np.float32)
@@ -96,7 +102,7 @@ def test_a_report_of_any_problem_fits_its_schema_and_renders(
     for name in NAMES[problem]:
         assert name in page
     assert "<h2>Answers on the test split</h2>" in page
-    assert "3 classes)" not in page
+    assert ("3 classes)" in page) == (problem == "classification")
 
 
 def test_errors_are_told_in_the_units_of_the_target(ledger: Ledger, root: Path) -> None:  # noqa: F811

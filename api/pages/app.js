@@ -12,6 +12,7 @@ import { route } from "./route.js";
 const LATER = {
   new: async () => (await import("./pages/new.js")).NewJob,
   datasets: async () => (await import("./pages/datasets.js")).Datasets,
+  compare: async () => (await import("./pages/compare.js")).Compare,
   result: async () => (await import("./pages/result.js")).Result,
 };
 
@@ -36,6 +37,8 @@ function Page({ at }) {
       return html`<${JobPage} key=${at.id} id=${at.id} />`;
     case "trial":
       return html`<${TrialPage} key=${`${at.id}/${at.number}`} id=${at.id} number=${at.number} />`;
+    case "compare":
+      return html`<${Later} key=${at.ids.join()} name="compare" ids=${at.ids} />`;
     case "result":
       return html`<${Later} key=${at.id} name="result" id=${at.id} />`;
     default:

@@ -1,7 +1,7 @@
 /** Addresses of the pages, as the part after the #. */
 
 /**
- * @typedef {{page: "jobs"} | {page: "new", name: string | null} | {page: "none"} | {page: "datasets", name: string | null} | {page: "job", id: string}
+ * @typedef {{page: "jobs"} | {page: "new", name: string | null} | {page: "none"} | {page: "compare", ids: string[]} | {page: "datasets", name: string | null} | {page: "job", id: string}
  *   | {page: "trial", id: string, number: number} | {page: "result", id: string}} Route
  */
 
@@ -9,6 +9,7 @@ const ID = "([0-9a-f-]{36})";
 /** @type {[RegExp, (found: RegExpMatchArray) => Route][]} */
 const ROUTES = [
   [/^\/?$|^\/jobs$/, () => ({ page: "jobs" })],
+  [/^\/compare\?jobs=([0-9a-f,-]+)$/, (found) => ({ page: "compare", ids: found[1].split(",").filter(Boolean) })],
   [/^\/new(?:\?(.+))?$/, (found) => ({ page: "new", name: found[1] ? decoded(found[1]) : null })],
   [/^\/datasets$/, () => ({ page: "datasets", name: null })],
   [/^\/datasets\/([^/]+)$/, (found) => ({ page: "datasets", name: decoded(found[1]) })],
@@ -44,6 +45,8 @@ export const to = {
   trial: (id, number) => `#/jobs/${id}/trials/${number}`,
   /** @param {string} id */
   result: (id) => `#/jobs/${id}/result`,
+  /** @param {string[]} ids */
+  compare: (ids) => `#/compare?jobs=${ids.join(",")}`,
   /** @param {string} name */
   dataset: (name) => `#/datasets/${encodeURIComponent(name)}`,
 };

@@ -93,6 +93,28 @@ def _lives(running: Running, page: "Page") -> None:
     row.filter(has_text="completed").wait_for()
 
 
+def test_jobs_are_compared(running: Running, seen: Seen) -> None:
+    page = seen.page
+    page.goto(running.url)
+    page.wait_for_selector("table.jobs tbody tr")
+    names = [running.ledger.job(running.jobs[which]).name for which in ("running", "done")]
+    page.get_by_label(f"Compare {names[0]}").check()
+    assert page.get_by_role("link", name=re.compile("^Compare")).count() == 0
+    page.get_by_label(f"Compare {names[1]}").check()
+    page.get_by_role("link", name="Compare 2 jobs").click()
+    page.get_by_role("heading", level=1, name="2 jobs compared").wait_for()
+    page.locator(".plane canvas").wait_for()
+    rows = {row[0]: row[1:] for row in (one.split("\t") for one in page.locator("main tbody").inner_text().split("\n"))}
+    assert rows["State"] == ["running", "succeeded"]
+    best = [running.ledger.job(running.jobs[which]).best_score for which in ("running", "done")]
+    assert rows["Best search score"] == [f"{score:.4f}" for score in best]
+    assert page.locator("strong", has_text=rows["Best search score"][0]).count() >= 1, "what differs is bold"
+    page.get_by_role("cell", name="result").get_by_role("link", name="result").click()
+    page.get_by_role("heading", level=1, name=f"{names[1]}: result").wait_for()
+    assert seen.wrong == []
+    assert page.evaluate("violations") == []
+
+
 def test_the_theme_is_remembered(running: Running, seen: Seen) -> None:
     page = seen.page
     page.emulate_media(color_scheme="light")
@@ -113,7 +135,8 @@ def test_no_page_is_wider_than_the_window(running: Running, seen: Seen) -> None:
     page, jobs = seen.page, running.jobs
     job = f"#/jobs/{jobs['running']}"
     result = f"#/jobs/{jobs['done']}/result"
-    for name in ("#/jobs", job, f"{job}/trials/2", result, "#/new", "#/datasets", "#/datasets/digits"):
+    both = f"#/compare?jobs={jobs['running']},{jobs['done']}"
+    for name in ("#/jobs", both, job, f"{job}/trials/2", result, "#/new", "#/datasets", "#/datasets/digits"):
         page.goto("about:blank")
         page.goto(f"{running.url}/{name}")
         page.wait_for_selector(".uplot" if name == job else "main h1")

@@ -7,6 +7,8 @@ import { to } from "../route.js";
 
 /** @import { Job } from "../types.js" */
 
+/** As many as there are colours on the page of comparisons. */
+const MOST_COMPARED = 6;
 const STATES = ["running", "queued", "paused", "succeeded", "failed", "cancelled"];
 
 /** Jobs in one of the states whose name, data set, id or words have the text. @param {Job[]} jobs @param {string} state "" for all @param {string} text */
@@ -40,10 +42,11 @@ function due(job, now) {
   return html`<span class="quiet">–</span>`;
 }
 
-/** @param {{job: Job, now: number}} props */
-function Row({ job, now }) {
+/** @param {{job: Job, now: number, chosen: boolean, choose: (id: string, on: boolean) => void}} props */
+function Row({ job, now, chosen, choose }) {
   const best = job.final_score ?? job.best?.search_score ?? null;
   return html`<tr>
+    <td class="pick not-narrow"><input type="checkbox" checked=${chosen} aria-label=${`Compare ${job.name}`} onChange=${(/** @type {any} */ event) => choose(job.id, event.currentTarget.checked)} /></td>
     <td><a href=${to.job(job.id)}><strong>${job.name}</strong></a><br /><span class="quiet mono">${job.id.slice(0, 8)}</span></td>
     <td><${State} state=${job.state} />${job.wanted !== "run" && job.state === "running" ? html`<br /><span class="quiet">${job.wanted} asked</span>` : null}
       <span class="only-narrow quiet">${words(job)}</span></td>
@@ -71,6 +74,8 @@ export function Jobs() {
   const { value, error, again } = useLoaded((signal) => api.jobs(500, signal), []);
   const [state, setState] = useState("");
   const [text, setText] = useState("");
+  const [chosen, setChosen] = useState(/** @type {string[]} */ ([]));
+  const choose = (/** @type {string} */ id, /** @type {boolean} */ on) => setChosen((before) => (on ? [...before, id] : before.filter((other) => other !== id)));
   usePoll(again, 2000);
   const now = useNow(true);
   const shown = useMemo(() => filtered(value ?? [], state, text), [value, state, text]);
@@ -80,6 +85,7 @@ export function Jobs() {
     <div class="row head">
       <h1>Jobs</h1>
       <a class="button main" href="#/new">New job</a>
+      ${chosen.length > 1 && html`<a class="button" href=${to.compare(chosen.slice(0, MOST_COMPARED))}>Compare ${Math.min(chosen.length, MOST_COMPARED)} jobs</a>`}
       <span class="grow"></span>
       ${value.length > 0 && html`<label>State <select value=${state} onChange=${(/** @type {any} */ event) => setState(event.currentTarget.value)}>
         <option value="">all (${value.length})</option>
@@ -91,9 +97,9 @@ export function Jobs() {
     ${value.length === 0 ? html`<${Nothing} />` : html`<div class="scroll" tabindex="0" role="region" aria-label="Table of jobs">
       <table class="list jobs">
         <caption class="hidden">${plural(shown.length, "job")}</caption>
-        <thead><tr><th scope="col">Job</th><th scope="col">State</th><th scope="col" class="not-narrow">Now</th><th scope="col" class="not-narrow">Data set</th><th scope="col" class="num">Best score</th>
+        <thead><tr><th scope="col" class="not-narrow"><span class="hidden">Compare</span></th><th scope="col">Job</th><th scope="col">State</th><th scope="col" class="not-narrow">Now</th><th scope="col" class="not-narrow">Data set</th><th scope="col" class="num">Best score</th>
           <th scope="col" class="num not-narrow">Trials</th><th scope="col" class="num not-narrow">Time used</th><th scope="col" class="num">Due / done</th><th scope="col" class="not-narrow"><span class="hidden">Result</span></th></tr></thead>
-        <tbody>${shown.map((job) => html`<${Row} key=${job.id} job=${job} now=${now} />`)}</tbody>
+        <tbody>${shown.map((job) => html`<${Row} key=${job.id} job=${job} now=${now} chosen=${chosen.includes(job.id)} choose=${choose} />`)}</tbody>
       </table></div>
       ${shown.length === 0 && html`<p class="quiet">No job fits. <button type="button" class="link" onClick=${() => (setState(""), setText(""))}>Show all</button></p>`}`}
   </div>`;

@@ -204,8 +204,11 @@ class Trainer:
         return self.judged(*self.outputs(split))
 
     def outputs(self, split: AnySplit) -> tuple[Tensor, Tensor]:
-        """What scores are taken of, see `Answering.scored`, and y, a row for each answer."""
-        return self._outputs(self._put(split))
+        """What scores are taken of, see `Answering.scored`, and y, a row for each answer.
+
+        In float32 as all forms of a bundle compute, whatever the training's precision: what is told is what ships.
+        """
+        return self._outputs(self._put(split), exact=True)
 
     def judged(self, outputs: Tensor, y: Tensor) -> tuple[float, dict[str, float], Tensor | None]:
         """As `final_outcome`, of what `outputs` returned."""
@@ -310,9 +313,12 @@ class Trainer:
             self._average.update()
         return loss.detach()
 
-    def _logits(self, batch: Batch) -> Tensor:
-        """The network's outputs, (n, classes) or (n, classes, ...) float32, a row for each y of the batch."""
-        dtype = PRECISIONS[self._recipe.precision]
+    def _logits(self, batch: Batch, *, exact: bool = False) -> Tensor:
+        """The network's outputs, (n, classes) or (n, classes, ...) float32, a row for each y of the batch.
+
+        exact: in float32, not in the recipe's precision.
+        """
+        dtype = torch.float32 if exact else PRECISIONS[self._recipe.precision]
         with torch.autocast(self._recipe.device.split(":")[0], dtype, enabled=dtype != torch.float32):
             logits: Tensor = self._module(*batch.inputs)
         return (logits if batch.rows is None else logits[batch.rows]).float()
@@ -326,13 +332,13 @@ class Trainer:
         return METRICS[self._score_name](*self._outputs(samples))
 
     @torch.inference_mode()
-    def _outputs(self, samples: Samples) -> tuple[Tensor, Tensor]:
-        """As `outputs`, of samples on the device."""
+    def _outputs(self, samples: Samples, *, exact: bool = False) -> tuple[Tensor, Tensor]:
+        """As `outputs`, of samples on the device. exact: see `_logits`."""
         self._module.eval()
         parts: list[tuple[Tensor, Tensor, Tensor]] = []
         with memory_guard():
             for batch in self._task.whole(samples):
-                outputs = self._logits(batch)
+                outputs = self._logits(batch, exact=exact)
                 parts.append((self._answering.scored(outputs), batch.y, outputs.isfinite().all().view(1)))
             scored, y, finite = (torch.cat(column) for column in zip(*parts, strict=True))
         if not finite.all():

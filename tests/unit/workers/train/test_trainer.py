@@ -76,6 +76,23 @@ def test_digits_are_learned(data: TrainData, precision: str, layout: str) -> Non
     assert trainer.epochs_done == 12
 
 
+def test_final_answers_are_in_float32_as_a_bundle_computes_them(
+    data: TrainData, splits: tuple[Split, Split, tuple[float, ...], tuple[float, ...]]
+) -> None:
+    """In bfloat16 one photograph of 503 was of another class by the report than by the downloaded model."""
+    trainer, _ = trained(data, Recipe(epochs=1, precision="bf16"))
+    _, val, mean, std = splits
+    outputs, y = trainer.outputs(val)
+    x = (torch.from_numpy(np.asarray(val.x)).float() - torch.tensor(mean)) / torch.tensor(std)
+    with torch.inference_mode():
+        expected = trainer.module.eval()(x)
+        with torch.autocast("cpu", torch.bfloat16):
+            coarse = trainer.module(x).float()
+    torch.testing.assert_close(outputs, expected, rtol=1e-4, atol=1e-4)
+    assert (coarse - expected).abs().max() > 1e-3, "else this test could not fail"
+    assert y.tolist() == val.y.tolist()
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_the_same_seed_gives_the_same_bits(data: TrainData, layout: str) -> None:
     recipe = Recipe(epochs=2, layout=layout, flip=True, seed=5)

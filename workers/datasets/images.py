@@ -11,6 +11,7 @@ side that is scaled, at most 64 pixels.
 """
 
 import math
+import os
 import statistics
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -218,9 +219,8 @@ def _padded(header: Header, fit: Fit) -> bool:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Decoded:
-    """values: (side, side, C) in the type of the data set. greatest: see `pixels.shallow`."""
+    """Of a picture whose values are written. greatest: see `pixels.shallow`."""
 
-    values: Array
     grey: bool
     greatest: int
 
@@ -229,41 +229,48 @@ def _decode(
     files: Files, pictures: Sequence[_Picture], scale: _Scale, each: _Map, *, scratch: Path
 ) -> tuple[Array, tuple[_Picture, ...], tuple[Bad, ...], tuple[str, ...]]:
     """Values (N, C, side, side), uint8 or float32, in a scratch file; the pictures in its rows; bad ones; warnings."""
-
-    def decode(picture: _Picture) -> _Decoded | Bad:
-        return _decode_one(files, picture, scale)
-
     dtype = np.dtype(np.float32 if scale.deep else np.uint8)
-    kept: list[_Picture] = []
-    bad: list[Bad] = []
-    shallow: list[tuple[str, int]] = []
-    grey = True
+    size = 3 * scale.side**2 * dtype.itemsize
     path = scratch / "x.bin"
-    with path.open("wb") as out:
-        for picture, found in zip(pictures, each(decode, pictures), strict=True):
+    with path.open("w+b") as out:
+        file = out.fileno()
+
+        def decode(number: int) -> _Decoded | Bad:
+            """Each process writes its own rows: sending them took a tenth of the time."""
+            found = _decode_one(files, pictures[number], scale)
             if isinstance(found, Bad):
-                bad.append(found)
-                continue
-            out.write(_three(found.values, dtype).tobytes())
-            kept.append(picture)
-            grey = grey and found.grey
-            if found.greatest >= 0:
-                shallow.append((picture.entry.name, found.greatest))
+                return found
+            values, decoded = found
+            os.pwrite(file, _three(values, dtype).data, number * size)
+            return decoded
+
+        found = list(each(decode, range(len(pictures))))
+        rows = [row for row, one in enumerate(found) if not isinstance(one, Bad)]
+        for to, row in enumerate(rows):
+            if to != row:
+                os.pwrite(file, os.pread(file, size, row * size), to * size)
+        out.truncate(len(rows) * size)
+    bad = [one for one in found if isinstance(one, Bad)]
+    kept = [pictures[row] for row in rows]
+    good = [one for one in found if isinstance(one, _Decoded)]
     if not kept:
         picture_survey.check_bad(bad, total=0)
+    shallow = [(p.entry.name, one.greatest) for p, one in zip(kept, good, strict=True) if one.greatest >= 0]
     x = np.memmap(path, dtype, "r", shape=(len(kept), scale.side, scale.side, 3))
     x = np.moveaxis(x, 3, 1)
+    grey = all(one.grey for one in good)
     return x[:, :1] if grey else x, tuple(kept), tuple(bad), _told_depth(scale, shallow)
 
 
-def _decode_one(files: Files, picture: _Picture, scale: _Scale) -> _Decoded | Bad:
+def _decode_one(files: Files, picture: _Picture, scale: _Scale) -> tuple[Array, _Decoded] | Bad:
+    """(side, side, C) in the type of the data set, and what is told of them."""
     try:
         content = files.read(picture.entry)
         if scale.deep:
             values = pixels.deep(content, picture.entry.name, side=scale.side, fit=scale.fit)
-            return _Decoded(values=values, grey=values.shape[2] == 1, greatest=-1)
+            return values, _Decoded(grey=values.shape[2] == 1, greatest=-1)
         values, grey, greatest = pixels.shallow(content, side=scale.side, fit=scale.fit)
-        return _Decoded(values=values, grey=grey, greatest=greatest)
+        return values, _Decoded(grey=grey, greatest=greatest)
     except InvalidDataset as error:
         return picture_survey.refused(picture.entry, error)
     except UNREADABLE as error:

@@ -61,6 +61,10 @@ gradients a sample costs about half of what it does in a training step, so about
 NORM_SAMPLES = (128, 2048)
 """The fewest, as long as the rung trained on four times as many, and the most of them."""
 
+FINAL_NORMS = (131_072, 16_384)
+"""Of a training split that is larger than the first, a final training recomputes batch norms from as many samples as
+the second: all of 950,000 pictures took minutes that no plan had set aside."""
+
 CHECK_EVERY = 50
 """Steps between two checks of the loss; a diverged training ends at the next check."""
 
@@ -186,8 +190,10 @@ class Trainer:
         return self._score(self._put(split))
 
     def recompute_norms(self) -> None:
-        """Recompute the statistics of batch norms on the whole training split, see `workers.train.norms`."""
-        self._recompute(self._task.whole(self._data.train))
+        """Recompute the statistics of batch norms on the training split, see `workers.train.norms` and FINAL_NORMS."""
+        large, enough = FINAL_NORMS
+        train = self._data.train
+        self._recompute(self._task.whole(train) if len(train.y) <= large else self._task.few(enough))
 
     def _recompute(self, batches: Iterator[Batch]) -> None:
         dtype = PRECISIONS[self._recipe.precision]

@@ -76,6 +76,18 @@ def test_digits_are_learned(data: TrainData, precision: str, layout: str) -> Non
     assert trainer.epochs_done == 12
 
 
+def test_norms_of_a_large_split_are_recomputed_from_a_part_of_it(
+    data: TrainData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer, _ = trained(data, Recipe(epochs=1))
+    seen: list[int] = []
+    monkeypatch.setattr(trainer, "_recompute", lambda batches: seen.append(sum(len(batch.y) for batch in batches)))
+    trainer.recompute_norms()
+    monkeypatch.setattr("workers.train.trainer.FINAL_NORMS", (len(data.train.y) - 1, 100))
+    trainer.recompute_norms()
+    assert seen == [len(data.train.y), 100]
+
+
 def test_final_answers_are_in_float32_as_a_bundle_computes_them(
     data: TrainData, splits: tuple[Split, Split, tuple[float, ...], tuple[float, ...]]
 ) -> None:

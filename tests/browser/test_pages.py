@@ -48,6 +48,10 @@ def test_from_the_jobs_to_a_result(running: Running, seen: Seen) -> None:
     assert "0.9708" in page.locator(".figures").first.inner_text()
     assert "class 8 has only 17 samples" in page.locator(".note").inner_text().lower()
     assert "95 % interval" in page.locator("main").inner_text()
+    confused = page.locator("section", has_text="What is taken for what").last
+    assert confused.locator("tbody tr").count() == 8
+    picture = confused.locator("img").first
+    assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") == 8
     link = page.get_by_role("link", name=re.compile("Download the bundle"))
     assert link.get_attribute("href") == f"/v1/jobs/{jobs['done']}/bundle"
     page.get_by_role("link", name=re.compile("^trial")).first.click()

@@ -20,6 +20,8 @@ MOST_CLASSES = 50
 MOST_ROWS = 200
 """Classes with figures of their own; the first ones."""
 PAIRS = 8
+DARK = 16
+"""Bytes up to this are no brightness of 0 to 255, such as the 0 to 16 of the digits: they are stretched."""
 SHOWN = 96
 """Pixels of the longest side of a picture, at most: eight of them take some 150 kB of the report."""
 
@@ -86,9 +88,9 @@ def _pictures(split: Split | MappedSplit | GraphSplit, rows: list[int]) -> dict[
         return {}
     ordered = np.unique(rows)
     shown = split.x.read(ordered) if isinstance(split.x, MappedRows) else np.asarray(split.x[ordered])
-    low, high = (
-        (0.0, 255.0) if shown.dtype == np.uint8 and shown.max() > 1 else (float(shown.min()), float(shown.max()))
-    )
+    low, high = float(shown.min()), float(shown.max())
+    if shown.dtype == np.uint8:
+        low, high = 0.0, 255.0 if high > DARK else high
     step = -(-max(shown.shape[2:]) // SHOWN)
     return {
         row: base64.b64encode(picture_png(x[:, ::step, ::step], low, high)).decode("ascii")

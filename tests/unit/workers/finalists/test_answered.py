@@ -117,6 +117,9 @@ def test_confused_pictures_are_shown_and_other_samples_are_not() -> None:
     [pair] = pairs
     shown = Image.open(io.BytesIO(base64.b64decode(pair["example"]["picture"])))
     assert (shown.size, shown.getpixel((0, 0))) == ((34, 67), (255, 0, 0))
+    few_levels = confusion.confused(logits, y, Split(x=(x > 0).astype(np.uint8)[:, :1] * 16, y=y))["confused"]
+    levels = Image.open(io.BytesIO(base64.b64decode(few_levels[0]["example"]["picture"])))
+    assert levels.getpixel((0, 0)) == 255, "levels of 0 to 16 are stretched"
     volume = confusion.confused(logits, y, Split(x=np.zeros((2, 1, 4, 4, 4), np.uint8), y=y))
     assert volume["confused"][0]["example"]["picture"] is None
     right = confusion.confused(logits, np.array([1, 1]), Split(x=x, y=y))

@@ -61,7 +61,7 @@ gradients a sample costs about half of what it does in a training step, so about
 NORM_SAMPLES = (128, 2048)
 """The fewest, as long as the rung trained on four times as many, and the most of them."""
 
-FINAL_NORMS = (131_072, 16_384)
+FINAL_NORMS = (32_768, 16_384)
 """Of a training split that is larger than the first, a final training recomputes batch norms from as many samples as
 the second: all of 950,000 pictures took minutes that no plan had set aside."""
 

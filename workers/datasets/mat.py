@@ -22,7 +22,7 @@ MAX_HELD = 1024**3
 """Of one array: scipy reads it as a whole. Larger ones can be saved as version 7.3."""
 _SIZES = {"double": 8, "single": 4, "int64": 8, "uint64": 8, "int32": 4, "uint32": 4, "int16": 2, "uint16": 2}
 _PYTHONS = (OSError, ValueError, TypeError, EOFError, KeyError, IndexError, NotImplementedError, OverflowError)
-_UNREADABLE = (*_PYTHONS, zlib.error, MemoryError, UnicodeDecodeError, UnboundLocalError)
+_UNREADABLE = (*_PYTHONS, zlib.error, MemoryError, UnicodeDecodeError)
 """What scipy raises for damaged files, by what is damaged."""
 
 

@@ -10,6 +10,8 @@ import zlib
 from pathlib import Path
 from typing import BinaryIO
 
+from workers.datasets.archive import ARRAY_RATIO, check_growth
+
 HEADER = 128
 PIECE = 64 * 1024
 ARRAY, COMPRESSED = 14, 15
@@ -28,25 +30,31 @@ class UnknownElement(ValueError):
 
 
 def check(path: Path) -> None:
-    """Raises UnknownElement, OSError or zlib.error. Files of version 4, which scipy reads in Python, pass."""
+    """Files of version 4, which scipy reads in Python, pass.
+
+    Raises UnknownElement, OSError, zlib.error, and InvalidDataset for arrays that grow more than real ones.
+    """
+    whole, unpacked = path.stat().st_size, 0
     with path.open("rb") as file:
         head = file.read(HEADER)
-        order = {b"IM": "<", b"MI": ">"}.get(head[126:])
-        if len(head) < HEADER or order is None or not all(head[:4]):
+        if len(head) < HEADER or not all(head[:4]):
             return
-        left = path.stat().st_size - HEADER
-        while left >= 8:
+        order = "<" if head[126:] == b"IM" else ">"  # as scipy takes it, whatever stands there
+        at = HEADER
+        while at + 8 <= whole:
+            file.seek(at)
             kind, size = struct.unpack(f"{order}II", file.read(8))
-            left -= 8 + size
-            if left < 0 or kind not in (ARRAY, COMPRESSED):
+            at += 8 + size
+            if at > whole or kind not in (ARRAY, COMPRESSED):
                 raise UnknownElement(f"an element of type {kind} and {size} bytes")
             source = _Bytes(file, size, compressed=kind == COMPRESSED)
             if kind == COMPRESSED:
                 kind, size = struct.unpack(f"{order}II", source.take(8))
             if kind != ARRAY:
                 raise UnknownElement(f"an element of type {kind}, where an array is expected")
+            unpacked += size
+            check_growth(unpacked, whole, file=path.name, ratio=ARRAY_RATIO)
             _array(source, size, order)
-            source.skip(None)
 
 
 class _Bytes:
@@ -64,18 +72,15 @@ class _Bytes:
         taken, self._held = self._held[:count], self._held[count:]
         return taken
 
-    def skip(self, count: int | None) -> None:
-        """None: what is left."""
-        while count is None or count > 0:
+    def skip(self, count: int) -> None:
+        while count > 0:
             if not self._held:
                 self._held = self._more()
             if not self._held:
-                if count is not None:
-                    raise UnknownElement(f"{count} bytes, where none are left")
-                return
-            taken = len(self._held) if count is None else min(count, len(self._held))
+                raise UnknownElement(f"{count} bytes, where none are left")
+            taken = min(count, len(self._held))
             self._held = self._held[taken:]
-            count = None if count is None else count - taken
+            count -= taken
 
     def _more(self) -> bytes:
         while self._left or (self._unpack is not None and self._unpack.unconsumed_tail):

@@ -1,5 +1,7 @@
 """Elements of MATLAB files that would end scipy's process are refused, and all that it can read passes."""
 
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +67,24 @@ def test_unknown_elements_are_refused(tmp_path: Path, changes: dict[int, int], s
     with pytest.raises(InvalidDataset) as caught:
         ingest("mat", [path], name="x", store=DataStore(tmp_path / "store"))
     assert caught.value.faults[0].rule == "mat_invalid"
+
+
+def test_an_array_that_says_it_grows_a_thousandfold_is_not_unpacked(tmp_path: Path) -> None:
+    path = _mat(tmp_path / "a.mat", X=np.zeros((8, 8, 1, 30)), y=np.arange(30.0))
+    packed = zlib.compress(struct.pack("<II", mat_tags.ARRAY, 2**31) + bytes(1000))
+    path.write_bytes(path.read_bytes() + struct.pack("<II", mat_tags.COMPRESSED, len(packed)) + packed)
+    with pytest.raises(InvalidDataset) as caught:
+        mat_tags.check(path)
+    assert caught.value.faults[0].rule in ("array_too_large", "expands_too_much")
+
+
+def test_bytes_of_an_unknown_order_are_looked_at_as_scipy_would(tmp_path: Path) -> None:
+    path = _mat(tmp_path / "a.mat", X=np.zeros((8, 8, 1, 30)))
+    content = bytearray(path.read_bytes())
+    content[126:128] = b"??"
+    path.write_bytes(content)
+    with pytest.raises(mat_tags.UnknownElement):
+        mat_tags.check(path)
 
 
 def test_a_compressed_array_that_is_cut_off_is_refused(tmp_path: Path) -> None:

@@ -241,14 +241,14 @@ def _decode(
             if isinstance(found, Bad):
                 return found
             values, decoded = found
-            os.pwrite(file, _three(values, dtype).data, number * size)
+            _put(file, _three(values, dtype).tobytes(), number * size)
             return decoded
 
         found = list(each(decode, range(len(pictures))))
         rows = [row for row, one in enumerate(found) if not isinstance(one, Bad)]
         for to, row in enumerate(rows):
             if to != row:
-                os.pwrite(file, os.pread(file, size, row * size), to * size)
+                _put(file, os.pread(file, size, row * size), to * size)
         out.truncate(len(rows) * size)
     bad = [one for one in found if isinstance(one, Bad)]
     kept = [pictures[row] for row in rows]
@@ -275,6 +275,13 @@ def _decode_one(files: Files, picture: _Picture, scale: _Scale) -> tuple[Array, 
         return picture_survey.refused(picture.entry, error)
     except UNREADABLE as error:
         return unreadable(picture.entry, error)
+
+
+def _put(file: int, content: bytes, at: int) -> None:
+    """All of it: a disk that is nearly full takes a part without a word, and raises at the next."""
+    while content:
+        written = os.pwrite(file, content, at)
+        content, at = content[written:], at + written
 
 
 def _three(values: Array, dtype: np.dtype[Any]) -> Array:

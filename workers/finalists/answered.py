@@ -1,6 +1,6 @@
 """What the answers on the test split look like, by problem: figures and points for the report, beside the score.
 
-    class        of each class, recall and precision; which are taken for which, and what they look like
+    class        of each class, recall and precision; the confusion matrix, and what is confused most
     ordinal      how many samples of each class are answered by each class
     multilabel   of each label, the samples that have it, its average precision and F1
     segmentation of each class, its pixels and intersection over union, and some pictures with both masks

@@ -1,6 +1,6 @@
 """What a classification answers on the test split: figures of each class, and which classes are taken for which.
 
-For the pairs that are confused most the sample is named of which the network is surest, with its picture where it is
+For the pairs that are confused most stands the wrong answer of highest confidence, with its picture where the sample is
 one: it is either hard to tell, or labelled wrong.
 """
 
@@ -15,64 +15,69 @@ from workers.datasets.drawn import picture_png
 from workers.datasets.mapped import MappedRows
 from workers.datasets.raw import Array
 
+Counts = npt.NDArray[np.int64]
+
 MOST_CLASSES = 50
-"""Of the table of answers."""
+"""Of the confusion matrix. Data sets have up to 10,000 classes, whose matrix would take 800 MB."""
 MOST_ROWS = 200
 """Classes with figures of their own; the first ones."""
 PAIRS = 8
 DARK = 16
 """Bytes up to this are no brightness of 0 to 255, such as the 0 to 16 of the digits: they are stretched."""
 SHOWN = 96
-"""Pixels of the longest side of a picture, at most: eight of them take some 150 kB of the report."""
+"""Pixels of the longest side of a picture, at most: eight photographs take 130 to 200 kB of the report."""
 
 
 def confused(outputs: Array, y: Array, split: Split | MappedSplit | GraphSplit) -> dict[str, Any]:
     """outputs: (n, K) logits. y: (n,) classes. split: the samples; of pictures some are shown.
 
     classes: of each class its samples, the share of them that is answered as it (recall), and the share of the answers
-    that are right (precision); None where they are not defined. table: (K, K) counts, rows by the true class; None for
-    many classes. confused: the pairs of classes with most samples, see `_pair`.
+    that are right (precision); None where they are not defined. table: the confusion matrix, (K, K) counts, rows by the
+    true class; None for many classes. confused: the pairs of classes with most samples, see `_pairs`.
     """
     found, truth, classes = outputs.argmax(1), y.astype(np.int64), outputs.shape[1]
-    table = np.bincount(truth * classes + found, minlength=classes**2).reshape(classes, classes)
+    right, has, answers = (np.bincount(k, minlength=classes) for k in (truth[truth == found], truth, found))
+    table = None
+    if classes <= MOST_CLASSES:
+        table = np.bincount(truth * classes + found, minlength=classes**2).reshape(classes, classes).tolist()
     return {
         "samples": len(truth),
-        "classes": [_class(table, k) for k in range(min(classes, MOST_ROWS))],
-        "table": table.tolist() if classes <= MOST_CLASSES else None,
-        "confused": _pairs(outputs, found, truth, table, split),
+        "classes": [_class(right[k], has[k], answers[k]) for k in range(min(classes, MOST_ROWS))],
+        "table": table,
+        "confused": _pairs(outputs, found, truth, split),
     }
 
 
-def _class(table: npt.NDArray[np.int64], k: int) -> dict[str, Any]:
-    right, has, answers = int(table[k, k]), int(table[k].sum()), int(table[:, k].sum())
+def _class(right: np.int64, has: np.int64, answers: np.int64) -> dict[str, Any]:
     return {
-        "samples": has,
-        "recall": right / has if has else None,
-        "precision": right / answers if answers else None,
+        "samples": int(has),
+        "recall": float(right / has) if has else None,
+        "precision": float(right / answers) if answers else None,
     }
 
 
 def _pairs(
-    outputs: Array, found: Array, truth: Array, table: npt.NDArray[np.int64], split: Split | MappedSplit | GraphSplit
+    outputs: Array, found: Array, truth: Counts, split: Split | MappedSplit | GraphSplit
 ) -> list[dict[str, Any]]:
-    wrong = table.copy()
-    np.fill_diagonal(wrong, 0)
-    order = np.argsort(-wrong, axis=None, kind="stable")[:PAIRS]
-    pairs = [(int(k), int(j)) for k, j in zip(*np.unravel_index(order, wrong.shape), strict=True) if wrong[k, j]]
-    surest = [_surest(outputs, found, truth, pair) for pair in pairs]
-    pictures = _pictures(split, [row for row, _ in surest])
+    """truth, answer: classes. samples: of the pair. example: its row of the test split, confidence and picture."""
+    wrong = np.flatnonzero(truth != found)
+    codes, counts = np.unique(truth[wrong] * outputs.shape[1] + found[wrong], return_counts=True)
+    most = np.argsort(-counts, kind="stable")[:PAIRS]
+    pairs = [divmod(int(code), outputs.shape[1]) for code in codes[most]]
+    examples = [_most_confident(outputs, found, truth, pair) for pair in pairs]
+    pictures = _pictures(split, [row for row, _ in examples])
     return [
         {
             "truth": k,
             "answer": j,
-            "samples": int(wrong[k, j]),
+            "samples": int(count),
             "example": {"row": row, "probability": share, "picture": pictures.get(row)},
         }
-        for (k, j), (row, share) in zip(pairs, surest, strict=True)
+        for (k, j), count, (row, share) in zip(pairs, counts[most], examples, strict=True)
     ]
 
 
-def _surest(outputs: Array, found: Array, truth: Array, pair: tuple[int, int]) -> tuple[int, float]:
+def _most_confident(outputs: Array, found: Array, truth: Counts, pair: tuple[int, int]) -> tuple[int, float]:
     """The row of the test split, and the probability of the wrong answer."""
     rows = np.flatnonzero((truth == pair[0]) & (found == pair[1]))
     logits = outputs[rows].astype(np.float64)

@@ -133,5 +133,16 @@ def test_many_classes_have_no_table(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (found["table"], len(found["classes"])) == (None, 2)
 
 
+def test_thousands_of_classes_take_no_square_of_memory() -> None:
+    logits = np.zeros((4, 200_000), np.float32)
+    logits[:, 7] = 1
+    found = told("classification", logits, np.array([7, 9, 9, 199_999]))
+    assert (found["table"], len(found["classes"])) == (None, confusion.MOST_ROWS)
+    assert [(pair["truth"], pair["answer"], pair["samples"]) for pair in found["confused"]] == [
+        (9, 7, 2),
+        (199_999, 7, 1),
+    ]
+
+
 def test_every_problem_is_told() -> None:
     assert set(module.ANSWERED) == set(PROBLEMS)

@@ -3,11 +3,11 @@ import { useEffect, useRef, useState } from "./lib.js";
 import * as api from "./api.js";
 import { batched, follow } from "./events.js";
 import { loadCurves } from "./measurements.js";
+import { OVER } from "./states.js";
 import { TrialTable } from "./trials.js";
 
 /** @import { JobDetail, JobEvent } from "./types.js" */
 
-const OVER = new Set(["succeeded", "failed", "cancelled"]);
 const OF_TRIALS = new Set(["trial_added", "trial_state", "measurement"]);
 /** Milliseconds between two requests for what events do not tell. */
 const JOB_EVERY = 1000;

@@ -48,7 +48,7 @@ def test_from_the_jobs_to_a_result(running: Running, seen: Seen) -> None:
     assert "0.9708" in page.locator(".figures").first.inner_text()
     assert "class 8 has only 17 samples" in page.locator(".note").inner_text().lower()
     assert "95 % interval" in page.locator("main").inner_text()
-    confused = page.locator("section", has_text="What is taken for what").last
+    confused = page.locator("section", has_text="Classes that are confused most").last
     assert confused.locator("tbody tr").count() == 8
     picture = confused.locator("img").first
     assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") == 8

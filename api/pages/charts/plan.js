@@ -1,6 +1,7 @@
 /** The plan of a job as a bar of phases, with how far the job is. */
 import { html } from "../lib.js";
 import { duration, moment } from "../format.js";
+import { OVER } from "../states.js";
 
 /** @import { JobDetail, Plan } from "../types.js" */
 
@@ -30,7 +31,7 @@ export function PlanBar({ job, now }) {
   if (!plan) return null;
   const all = parts(plan);
   const total = all.reduce((sum, part) => sum + part.seconds, 0);
-  const over = ["succeeded", "failed", "cancelled"].includes(job.state);
+  const over = OVER.has(job.state);
   const done = job.state === "succeeded" ? 1 : Math.min(1, job.progress.seconds_used / total);
   let x = 0;
   const marks = all.map((part) => {

@@ -2,15 +2,15 @@
 import { html, useState } from "../lib.js";
 import * as api from "../api.js";
 import { Ask, Problem } from "../parts.js";
+import { OVER } from "../states.js";
 
 /** @import { JobDetail } from "../types.js" */
 /** @typedef {"finish" | "extend" | "cancel" | "delete" | "pause" | "resume"} Verb */
 
-const OVER = ["succeeded", "failed", "cancelled"];
 
 /** What can be done with a job now. @param {JobDetail} job @returns {Verb[]} */
 export function verbs(job) {
-  if (OVER.includes(job.state)) return ["extend", "delete"];
+  if (OVER.has(job.state)) return ["extend", "delete"];
   /** @type {Verb[]} */
   const found = job.state === "paused" || job.wanted === "pause" ? ["resume"] : ["pause"];
   if (job.state === "running" && job.best !== null) found.push("finish");
@@ -74,6 +74,6 @@ function Extend({ job, changed, close }) {
   return html`<${Ask} title="Extend the budget" verb="Extend" run=${run} close=${close}>
     <label>${counted ? "Trials" : "Minutes"} more <input type="number" min=${counted ? 1 : 0.1} step=${counted ? 1 : "any"} required value=${more}
       onInput=${(/** @type {any} */ event) => setMore(event.currentTarget.value)} /></label>
-    ${OVER.includes(job.state) && html`<p>The job goes back to the queue and its search goes on. Its bundle can be downloaded until the next one is there.</p>`}
+    ${OVER.has(job.state) && html`<p>The job goes back to the queue and its search goes on. Its bundle can be downloaded until the next one is there.</p>`}
   <//>`;
 }

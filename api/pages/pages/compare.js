@@ -4,17 +4,17 @@ import * as api from "../api.js";
 import { Plane } from "../charts/plane.js";
 import { range, roomy, scoreRange } from "../charts/scale.js";
 import { count, duration, score, stopped } from "../format.js";
-import { Panel, Problem, State, useLoaded } from "../parts.js";
+import { Panel, Problem, State, useLoaded, usePoll } from "../parts.js";
 import { to } from "../route.js";
+import { OVER } from "../states.js";
 import { TrialTable, incumbents } from "../trials.js";
-import { trialsDone } from "./jobs.js";
+import { MOST_COMPARED, trialsDone } from "./jobs.js";
 
 /** @import { JobDetail } from "../types.js" */
 /** @typedef {{job: JobDetail, table: TrialTable}} Compared */
 
 /** A colour of the style sheet for each job. */
-export const INKS = ["accent", "random", "good", "bad", "series-5", "series-6"];
-export const MOST = INKS.length;
+const INKS = ["accent", "random", "good", "bad", "series-5", "series-6"];
 
 /** @param {string} id @param {AbortSignal} signal @returns {Promise<Compared>} */
 async function loaded(id, signal) {
@@ -41,10 +41,10 @@ function budget(job) {
   return parts.filter(Boolean).join(", ") || "–";
 }
 
-/** The number of the best trial so far, or of the winner. @param {Compared} compared */
-function best({ job, table }) {
+/** What the best trial so far costs. @param {Compared} compared */
+function costs({ job, table }) {
   const row = job.best ? table.rowOf.get(job.best.trial) : undefined;
-  return row === undefined ? null : { params: table.columns.params[row], macs: table.columns.macs[row], trial: job.best?.trial };
+  return row === undefined ? null : { params: table.columns.params[row], macs: table.columns.macs[row] };
 }
 
 /** Rows of the table: a name, and the words for a job. @type {[string, (compared: Compared) => string][]} */
@@ -58,8 +58,8 @@ const FACTS = [
   ["Time used", ({ job }) => duration(job.progress.seconds_used)],
   ["Best search score", ({ job }) => score(job.best?.search_score ?? null)],
   ["Final score", ({ job }) => score(job.final_score)],
-  ["Parameters of the best", (compared) => count(best(compared)?.params ?? null)],
-  ["MACs of the best", (compared) => count(best(compared)?.macs ?? null)],
+  ["Parameters of the best", (compared) => count(costs(compared)?.params ?? null)],
+  ["MACs of the best", (compared) => count(costs(compared)?.macs ?? null)],
   ["The search ended because", ({ job }) => (job.stopped_because ? stopped(job.stopped_because) : "–")],
 ];
 
@@ -73,8 +73,9 @@ export function facts(all) {
 
 /** @param {{ids: string[]}} props */
 export function Compare({ ids }) {
-  const wanted = ids.slice(0, MOST);
-  const { value: all, error } = useLoaded((signal) => Promise.all(wanted.map((id) => loaded(id, signal))), [wanted.join()]);
+  const wanted = ids.slice(0, MOST_COMPARED);
+  const { value: all, error, again } = useLoaded((signal) => Promise.all(wanted.map((id) => loaded(id, signal))), [wanted.join()]);
+  usePoll(again, 10_000, all?.some(({ job }) => !OVER.has(job.state)) ?? false);
   const crumbs = html`<p class="crumbs"><a href="#/jobs">Jobs</a> / comparison</p>`;
   if (all === undefined) return html`<div class="page">${crumbs}${error ? html`<${Problem} error=${error} />` : html`<p class="quiet">Loads…</p>`}</div>`;
   return html`<div class="page">${crumbs}

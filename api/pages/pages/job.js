@@ -10,6 +10,7 @@ import { useFeed } from "../feed.js";
 import { count, duration, moment, named, plural, score, size, stopped } from "../format.js";
 import { Choice, Figure, Panel, Problem, State, useLoaded, useNow, usePoll } from "../parts.js";
 import { to } from "../route.js";
+import { OVER } from "../states.js";
 import { Trials } from "../table.js";
 import { Actions } from "./actions.js";
 import { trialsDone } from "./jobs.js";
@@ -18,12 +19,11 @@ import { trialsDone } from "./jobs.js";
 /** @import { TrialTable } from "../trials.js" */
 /** @import { Brushes } from "../charts/parallel.js" */
 
-const OVER = ["succeeded", "failed", "cancelled"];
 
 /** @param {{id: string}} props */
 export function JobPage({ id }) {
   const { job, table, ready, live, error, notes, setJob } = useFeed(id);
-  const now = useNow(job !== undefined && !OVER.includes(job.state));
+  const now = useNow(job !== undefined && !OVER.has(job.state));
   if (job === undefined) return error ? html`<div class="pad"><${Problem} error=${error} /><p><a href="#/jobs">All jobs</a></p></div>` : html`<p class="quiet pad">Loads…</p>`;
   const changed = (/** @type {JobDetail | null} */ found) => {
     if (found === null) location.hash = "#/jobs";
@@ -43,7 +43,7 @@ export function JobPage({ id }) {
 
 /** @param {{job: JobDetail, now: number, live: boolean, changed: (job: JobDetail | null) => void}} props */
 function Head({ job, now, live, changed }) {
-  const over = OVER.includes(job.state);
+  const over = OVER.has(job.state);
   const best = job.best;
   return html`<div class="job-head">
     <p class="crumbs"><a href="#/jobs">Jobs</a> / <span class="mono">${job.id.slice(0, 8)}</span></p>
@@ -80,7 +80,7 @@ function goal(job) {
 
 /** What the job does, or how it ended. @param {JobDetail} job */
 function sentence(job) {
-  if (!OVER.includes(job.state)) return `This job ${job.doing}.`;
+  if (!OVER.has(job.state)) return `This job ${job.doing}.`;
   const end = job.stopped_because ? `Its search ended because ${stopped(job.stopped_because)}.` : "";
   return job.reason ? `${job.reason}. ${end}` : end;
 }
@@ -111,7 +111,7 @@ function Views({ job, table }) {
   const open = (/** @type {number} */ number) => (location.hash = to.trial(job.id, number));
   const start = Date.parse(job.started_at ?? job.created_at) / 1000;
   const best = job.best?.trial ?? null;
-  if (table.rows === 0) return html`<div class="empty small-empty"><p>No trials yet. ${OVER.includes(job.state) ? "" : "They appear here as soon as the search starts."}</p></div>`;
+  if (table.rows === 0) return html`<div class="empty small-empty"><p>No trials yet. ${OVER.has(job.state) ? "" : "They appear here as soon as the search starts."}</p></div>`;
   const names = costs(table);
   return html`
     <div class="grid-2">
@@ -155,7 +155,7 @@ function Log({ job }) {
 /** @param {{job: JobDetail}} props */
 function LogLines({ job }) {
   const { value, error, again } = useLoaded(() => api.log(job.id, 300), [job.id]);
-  usePoll(again, 3000, !OVER.includes(job.state));
+  usePoll(again, 3000, !OVER.has(job.state));
   if (error) return html`<${Problem} error=${error} />`;
   return html`<pre class="log" tabindex="0" aria-label="Last lines of the log">${value === undefined ? "Loads…" : value || "The log is empty."}</pre>`;
 }

@@ -7,8 +7,8 @@ import { to } from "../route.js";
 
 /** @import { Job } from "../types.js" */
 
-/** As many as there are colours on the page of comparisons. */
-const MOST_COMPARED = 6;
+/** As many as the page of comparisons has colours for. */
+export const MOST_COMPARED = 6;
 const STATES = ["running", "queued", "paused", "succeeded", "failed", "cancelled"];
 
 /** Jobs in one of the states whose name, data set, id or words have the text. @param {Job[]} jobs @param {string} state "" for all @param {string} text */

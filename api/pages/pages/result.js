@@ -86,7 +86,7 @@ function Found({ job, report }) {
         <p class="quiet">The winner was chosen by ${report.chosen_by}.${report.stopped_because ? ` The search ended because ${stopped(report.stopped_because)}.` : ""}</p><//>
       <${Panel} title="Simple models on the same data"><${Simple} report=${report} /><//>
       ${report.answers?.problem === "classification" && html`<${Panel} title="Score of each class"><${Classes} answers=${report.answers} /><//>`}
-      ${report.answers?.confused?.length > 0 && html`<${Panel} title="What is taken for what"><${Confused} answers=${report.answers} /><//>`}
+      ${report.answers?.confused?.length > 0 && html`<${Panel} title="Classes that are confused most"><${Confused} answers=${report.answers} /><//>`}
       <${Panel} title="Full trainings"><${Trainings} report=${report} /><//>
       ${report.compression ? html`<${Panel} title="The smaller model"><${Smaller} small=${report.compression} /><//>` : html`<${Panel} title="Time and cost"><${Costs} report=${report} /><//>`}
     </div>`;
@@ -127,17 +127,17 @@ function Classes({ answers }) {
   rows.sort((/** @type {any} */ a, /** @type {any} */ b) => (a.recall ?? 2) - (b.recall ?? 2));
   return html`<div class="bars">${rows.map((/** @type {any} */ row) => html`<span class="name" title=${`${whole(row.samples)} samples`}>${row.name}</span>
       ${row.recall === null ? html`<span class="quiet">no sample</span><span>–</span>` : html`<${Bar} value=${row.recall} /><span>${score(row.recall)}</span>`}`)}</div>
-    <p class="quiet">The share of each class's samples of the test split that are answered as it. The report has the whole table.</p>`;
+    <p class="quiet">The share of each class's samples of the test split that are answered as it. The report has the confusion matrix.</p>`;
 }
 
 /** @param {{answers: any}} props */
 function Confused({ answers }) {
   const pictures = answers.confused.some((/** @type {any} */ pair) => pair.example.picture);
   return html`<div class="scroll"><table class="list">
-    <thead><tr><th scope="col">True class</th><th scope="col">Answer</th><th scope="col" class="num">Samples</th>${pictures && html`<th scope="col">Surest of them</th>`}</tr></thead>
+    <thead><tr><th scope="col">True class</th><th scope="col">Answer</th><th scope="col" class="num">Samples</th>${pictures && html`<th scope="col">Example</th>`}</tr></thead>
     <tbody>${answers.confused.map((/** @type {any} */ pair) => html`<tr><td>${answers.columns[pair.truth]}</td><td>${answers.columns[pair.answer]}</td><td class="num">${whole(pair.samples)}</td>
       ${pictures && html`<td>${pair.example.picture && html`<img class="thumb" src=${`data:image/png;base64,${pair.example.picture}`} alt=${`row ${pair.example.row} of the test split`} title=${`row ${pair.example.row}, answered with ${score(pair.example.probability)}`} />`}</td>`}</tr>`)}</tbody></table></div>
-    <p class="quiet">Each with the sample of which the network is surest: it is hard to tell, or labelled wrong.</p>`;
+    <p class="quiet">Each with the wrong answer of highest confidence: the sample is hard to tell, or labelled wrong.</p>`;
 }
 
 /** @param {{report: Report}} props */

@@ -211,7 +211,13 @@ def test_a_driver_that_still_loads_keeps_its_lease_and_one_that_beats_keeps_its_
 ) -> None:
     """On a busy machine a driver needed longer than a lease to load, and a second one was started beside it."""
     job, seen, renewed = _job(ledger), list[Lease](), list[Lease]()
-    monkeypatch.setattr(ledger, "renew", lambda lease, seconds: renewed.append(lease))
+    renew = ledger.renew
+
+    def noted(lease: Lease, seconds: float) -> None:
+        renewed.append(lease)
+        renew(lease, seconds)
+
+    monkeypatch.setattr(ledger, "renew", noted)
     dispatcher = Dispatcher(ledger, settings, spawn=_program(settings, SLEEP, seen))
     dispatcher.round()
 

@@ -40,11 +40,11 @@ def answers(opened: Opened, given: Given, *, mirror: bool = False) -> Iterator[A
     Raises InvalidBundle where the bundle's ONNX model is missing or fails, InvalidInput where nothing can be mirrored.
     """
     labels, reading = opened.manifest.preprocessing.labels, READINGS[opened.manifest.problem]
+    if mirror and opened.manifest.data != "image":
+        detail = f"--mirror is for pictures, this model takes {opened.manifest.data}"
+        raise InvalidInput(Fault(pointer="", rule="option_unsuitable", detail=detail))
     found = values(opened, given)
     if mirror:
-        if opened.manifest.data != "image":
-            detail = f"--mirror is for pictures, this model takes {opened.manifest.data}"
-            raise InvalidInput(Fault(pointer="", rule="option_unsuitable", detail=detail))
         turned = replace(given, arrays={**given.arrays, "x": given.arrays["x"][..., ::-1].copy()})
         found = (found + values(opened, turned)) / 2
     for what, row in zip(given.rows, found, strict=True):

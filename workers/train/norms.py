@@ -2,8 +2,9 @@
 
 In training a batch norm keeps a moving average over the last ten batches or so: few samples, and of a network whose
 weights were still changing. Networks published with such statistics lost most of their score in other tools
-(`once-for-all` is one). So before a final network is measured and saved, the training split passes through it once
-more, without augmentation, and each batch norm keeps the mean over all batches.
+(`once-for-all` is one). So before a final network is measured and saved, the training split, or a part of a large one
+(`trainer.FINAL_NORMS`), passes through it once more, without augmentation, and each batch norm keeps the mean over all
+batches.
 """
 
 from collections.abc import Iterable
